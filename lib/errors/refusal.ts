@@ -1,0 +1,75 @@
+import { SessionError, type SessionErrorCode } from './session-error.js';
+
+interface RefusalRule {
+  readonly code: SessionErrorCode;
+  /** Whether the client is told to forget its tokens: only where they can never work again. */
+  readonly clears: boolean;
+  readonly message: string;
+}
+
+/**
+ * Every reason to refuse a request that is not the fault of a data source, with the code it is reported
+ * under and the one rule of which refusals clear the client's tokens.
+ */
+export const REFUSALS = {
+  missing: rule('TOKEN_MISSING', false, 'the request carries no session token'),
+  malformed: rule('TOKEN_INVALID', true, 'the token is malformed'),
+  header: rule('TOKEN_INVALID', true, 'the token header is not allowed'),
+  'unknown-key': rule(
+    'KEY_UNKNOWN',
+    false,
+    'the token names a key that is not configured',
+  ),
+  signature: rule('TOKEN_INVALID', true, 'the signature is wrong'),
+  claims: rule('TOKEN_INVALID', true, 'the claims do not satisfy the profile'),
+  'newer-version': rule('TOKEN_INVALID', false, 'the token has a newer format'),
+  params: rule(
+    'TOKEN_INVALID',
+    true,
+    'the loader does not accept the params of this token',
+  ),
+  expired: rule('TOKEN_EXPIRED', true, 'the token has expired'),
+  'not-yet-valid': rule(
+    'TOKEN_NOT_YET_VALID',
+    false,
+    'the token is not valid yet',
+  ),
+  ambiguous: rule(
+    'TOKEN_CONFLICT',
+    true,
+    'one transport carries several tokens',
+  ),
+  conflict: rule(
+    'TOKEN_CONFLICT',
+    true,
+    'two transports carry different sessions',
+  ),
+  ended: rule('SESSION_ENDED', true, 'the session has ended'),
+  'cross-site': rule(
+    'CSRF_REFUSED',
+    false,
+    'the request comes from another site',
+  ),
+  'csrf-header': rule('CSRF_REFUSED', false, 'the CSRF header is missing'),
+  context: rule(
+    'TOKEN_MISSING',
+    false,
+    'this kind of context carries no session',
+  ),
+} as const satisfies Record<string, RefusalRule>;
+
+export type Refusal = keyof typeof REFUSALS;
+
+/** The error of a refusal. */
+export function refusalError(refusal: Refusal, cause?: unknown): SessionError {
+  const { code, message } = REFUSALS[refusal];
+  return new SessionError(code, message, { cause });
+}
+
+function rule<Code extends SessionErrorCode>(
+  code: Code,
+  clears: boolean,
+  message: string,
+): RefusalRule & { readonly code: Code } {
+  return { code, clears, message };
+}

@@ -1,0 +1,13 @@
+/**
+ * The options cannot be used, so the application does not start. Names every fault at once, with what was
+ * given and what is expected, and never prints a secret.
+ */
+export class SessionConfigError extends Error {
+  override readonly name = 'SessionConfigError';
+
+  constructor(readonly faults: readonly string[]) {
+    super(
+      `nestjs-session-jwt cannot start:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+  }
+}

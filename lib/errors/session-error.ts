@@ -1,0 +1,64 @@
+/** Every code that a {@link SessionError} can carry. */
+export const SESSION_ERROR_CODES = [
+  'TOKEN_MISSING',
+  'TOKEN_INVALID',
+  'TOKEN_EXPIRED',
+  'TOKEN_NOT_YET_VALID',
+  'TOKEN_CONFLICT',
+  'KEY_UNKNOWN',
+  'SESSION_ENDED',
+  'CSRF_REFUSED',
+  'LOADER_UNAVAILABLE',
+  'STORE_REQUIRED',
+  'SESSION_TOO_LARGE',
+  'NOT_SERIALIZABLE',
+  'SUBJECT_REQUIRED',
+] as const;
+
+export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
+
+export interface SessionErrorOptions {
+  cause?: unknown;
+  /** When it is worth trying again, in seconds. Sent as `Retry-After` with a 503. */
+  retryAfterSeconds?: number;
+}
+
+/**
+ * What the library throws at run time. `code` is stable and made for programs, `message` is made for
+ * logs; neither contains a token, a secret or a session id.
+ */
+export class SessionError extends Error {
+  override readonly name: string = 'SessionError';
+  readonly code: SessionErrorCode;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: SessionErrorCode,
+    message: string,
+    options: SessionErrorOptions = {},
+  ) {
+    super(
+      message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/**
+ * Thrown by a `SessionDataLoader` to say that this session is over: the user is gone, disabled, or was
+ * logged out everywhere. The client gets 401 and its tokens are cleared. Any other error means "the data
+ * source is down" and never logs anybody out.
+ */
+export class SessionEndedError extends SessionError {
+  override readonly name = 'SessionEndedError';
+
+  /** @param reason for the `ended` event; the client never sees it */
+  constructor(
+    reason = 'the loader ended the session',
+    options: { cause?: unknown } = {},
+  ) {
+    super('SESSION_ENDED', reason, options);
+  }
+}

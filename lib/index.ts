@@ -1,0 +1,65 @@
+export { SessionClock } from './clock.js';
+export { SessionConfigError } from './errors/session-config-error.js';
+export type { Refusal } from './errors/refusal.js';
+export {
+  SESSION_ERROR_CODES,
+  SessionEndedError,
+  SessionError,
+  type SessionErrorCode,
+  type SessionErrorOptions,
+} from './errors/session-error.js';
+export { OptionalSession, Public } from './nest/route-access.js';
+export { Session, type SessionParameter } from './nest/session.decorator.js';
+export { toHttpException } from './nest/session-exception.js';
+export { SessionGuard } from './nest/session.guard.js';
+export {
+  SessionJwtModule,
+  type SessionJwtModuleAsyncOptions,
+  type SessionJwtModuleExtras,
+  type SessionJwtOptionsFactory,
+} from './nest/session-jwt.module.js';
+export { SessionService } from './nest/session.service.js';
+export type {
+  AttributeChanges,
+  DeliverOptions,
+  RevokeRequestOptions,
+} from './nest/session-service-options.js';
+export type { SessionRequest, SessionResponse } from './nest/exchange.js';
+export type { Duration } from './options/durations.js';
+export type {
+  CacheOptions,
+  CookieOptions,
+  CsrfOptions,
+  HeaderOptions,
+  LifetimeOptions,
+  LoaderOptions,
+  SecretInput,
+  SessionJwtModuleOptions,
+  TransportChoice,
+} from './options/session-jwt-module-options.js';
+export {
+  AMBIGUOUS_TOKEN,
+  type Delivery,
+  type Transport,
+  type TransportTokens,
+} from './options/transport.js';
+export type { RequestFacts } from './request-facts.js';
+export { ActiveSession } from './session/active-session.js';
+export type { GenerateOptions } from './session/generate-options.js';
+export { IssuedSession } from './session/issued-session.js';
+export {
+  SessionDataLoader,
+  type LoadContext,
+  type SessionContext,
+} from './session/session-data-loader.js';
+export type {
+  SessionEndReason,
+  SessionEvent,
+} from './session/session-events.js';
+export type {
+  ExpandedSessionData,
+  SessionAttributes,
+  SessionData,
+  SessionParams,
+  SessionTypes,
+} from './session/session-types.js';

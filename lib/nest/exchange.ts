@@ -1,0 +1,162 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestFacts } from '../request-facts.js';
+import type { ActiveSession } from '../session/active-session.js';
+import type { Dispatch, SessionOutcome } from '../session/session-outcome.js';
+import { addVary, putIntoHead } from './response-head.js';
+
+/** A request of Express or Fastify, or node's own; anything that has headers. */
+export interface SessionRequest {
+  readonly headers: object;
+}
+
+/** A response of Express, a reply of Fastify, or node's own. */
+export type SessionResponse = object;
+
+interface FrameworkRequest {
+  raw?: unknown;
+  [property: string]: unknown;
+}
+
+interface FastifyReply {
+  raw: ServerResponse;
+  getHeader(name: string): number | string | string[] | undefined;
+  header(name: string, value: string): unknown;
+}
+
+type FrameworkResponse = ServerResponse | FastifyReply;
+
+const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
+
+/**
+ * One request and its response, the same for Express and Fastify: the only place that touches either. Kept
+ * under a symbol on node's own request, so that nothing a client sends can stand in for it.
+ */
+export class Exchange {
+  /** The verdict on this request, so that a guard used twice judges once. */
+  outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
+  session: ActiveSession<any, any, any> | undefined;
+  readonly facts: RequestFacts;
+  readonly #request: FrameworkRequest;
+  #response: FrameworkResponse | undefined;
+
+  private constructor(
+    request: FrameworkRequest,
+    facts: RequestFacts,
+    response: FrameworkResponse | undefined,
+  ) {
+    this.#request = request;
+    this.facts = facts;
+    this.#response = response;
+  }
+
+  static of(request: object, response?: object): Exchange {
+    const raw = rawRequestOf(request);
+    const known = raw[EXCHANGE];
+    if (known) {
+      known.#response ??= response as FrameworkResponse | undefined;
+      return known;
+    }
+    const exchange = new Exchange(
+      request as FrameworkRequest,
+      raw,
+      response as FrameworkResponse | undefined,
+    );
+    raw[EXCHANGE] = exchange;
+    return exchange;
+  }
+
+  /** The exchange of a request that the guard has seen. */
+  static known(request: object): Exchange | undefined {
+    return rawRequestOf(request)[EXCHANGE];
+  }
+
+  /** The exchange of a response, which knows its request on both platforms. */
+  static ofResponse(response: object): Exchange | undefined {
+    const { req, request } = response as { req?: unknown; request?: unknown };
+    const found = request ?? req;
+    return isRequest(found) ? Exchange.of(found, response) : undefined;
+  }
+
+  /** Makes a session known to handlers. */
+  attach(
+    session: ActiveSession<any, any, any>,
+    property: string | undefined,
+  ): void {
+    this.session = session;
+    if (property !== undefined) {
+      this.#request[property] = session;
+    }
+  }
+
+  detach(property: string | undefined): void {
+    this.session = undefined;
+    if (property !== undefined) {
+      this.#request[property] = undefined;
+    }
+  }
+
+  /** Whether the response will bring this to the client. */
+  deliver(dispatch: Dispatch): boolean {
+    const response = this.#response;
+    return (
+      response !== undefined && putIntoHead(rawResponseOf(response), dispatch)
+    );
+  }
+
+  /** Whether tokens of this exchange can go over the wire in the clear. */
+  get isPlainHttp(): boolean {
+    const { socket } = this.facts as Partial<IncomingMessage>;
+    return (
+      (socket as { encrypted?: boolean } | undefined)?.encrypted !== true &&
+      this.facts.headers['x-forwarded-proto'] !== 'https'
+    );
+  }
+
+  /** Tells caches that the answer depends on a request header. */
+  varyBy(field: string): void {
+    const response = this.#response;
+    if (!response) {
+      return;
+    }
+    const vary = addVary(response.getHeader('vary'), field);
+    this.setHeader('Vary', vary);
+  }
+
+  /** Sets a header so that it arrives however the handler answers: by the framework or by node's response. */
+  setHeader(name: string, value: string): void {
+    const response = this.#response;
+    if (!response || rawResponseOf(response).headersSent) {
+      return;
+    }
+    if (isReply(response)) {
+      response.header(name, value);
+      response.raw.setHeader(name, value);
+    } else {
+      response.setHeader(name, value);
+    }
+  }
+}
+
+type RawRequest = RequestFacts & { [EXCHANGE]?: Exchange };
+
+/** Node's own request behind that of Fastify; on Express they are the same. */
+function rawRequestOf(request: object): RawRequest {
+  const { raw } = request as FrameworkRequest;
+  return (isRequest(raw) ? raw : request) as RawRequest;
+}
+
+function isRequest(value: unknown): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { headers?: unknown }).headers === 'object'
+  );
+}
+
+function isReply(response: FrameworkResponse): response is FastifyReply {
+  return typeof (response as Partial<FastifyReply>).raw === 'object';
+}
+
+function rawResponseOf(response: FrameworkResponse): ServerResponse {
+  return isReply(response) ? response.raw : response;
+}

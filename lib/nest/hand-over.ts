@@ -1,0 +1,58 @@
+import type { Transport } from '../options/transport.js';
+import { createActiveSession } from '../session/active-session.js';
+import { expandData } from '../session/expand-data.js';
+import { IssuedSession } from '../session/issued-session.js';
+import type { Dispatch } from '../session/session-outcome.js';
+import type { SignedSession } from '../session/token-issuer.js';
+import { dataOf } from '../session/verified-session.js';
+import type { Exchange } from './exchange.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+/**
+ * Hands a newly signed session to the client and to the rest of the request, and says what was issued.
+ *
+ * @param known the expanded data, where it is known already
+ */
+export async function handOver(
+  runtime: SessionRuntime,
+  { session, token }: SignedSession,
+  carriers: readonly Transport[],
+  exchange: Exchange | undefined,
+  known?: unknown,
+): Promise<IssuedSession<any, any, any, any>> {
+  const data = known ?? (await expandData(runtime.loader, session));
+  const active = createActiveSession(session, data, exchange);
+  if (exchange) {
+    warnOfPlainHttp(runtime, exchange, session.dispatch);
+  }
+  const delivered = exchange?.deliver(session.dispatch) ?? false;
+  if (delivered) {
+    exchange?.attach(active, runtime.options.requestProperty);
+  } else {
+    runtime.events.ofSession(session.claims, { type: 'undelivered' });
+  }
+  return new IssuedSession(
+    active,
+    dataOf(session.claims),
+    token,
+    delivered,
+    carriers.every(({ ambient }) => ambient === false),
+  );
+}
+
+function warnOfPlainHttp(
+  { options, logger }: SessionRuntime,
+  exchange: Exchange,
+  dispatch: Dispatch,
+): void {
+  const writesCookie = dispatch.deliveries.some(
+    ({ kind }) => kind === 'cookie',
+  );
+  if (writesCookie && options.cookie.secure && exchange.isPlainHttp) {
+    logger.once(
+      'warn',
+      'plain http',
+      'A Secure session cookie goes out over plain HTTP. Browsers keep it on localhost and drop it elsewhere; behind a proxy that ends TLS this is expected (let it send X-Forwarded-Proto to silence this line).',
+    );
+  }
+}

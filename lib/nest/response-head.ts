@@ -1,0 +1,145 @@
+import type { ServerResponse } from 'node:http';
+import type { Delivery } from '../options/transport.js';
+import type { Dispatch } from '../session/session-outcome.js';
+
+interface Pending {
+  readonly delivery: Delivery;
+  readonly isCurrent: () => boolean;
+}
+
+type PendingHead = Map<string, Pending>;
+
+const HEAD = Symbol('nestjs-session-jwt:head');
+
+type ResponseWithHead = ServerResponse & { [HEAD]?: PendingHead };
+
+/**
+ * Puts something into the head of a response, at the moment when the head is written: whatever the handler
+ * did to headers until then, each of our lines goes out once, and the response is not stored by caches.
+ *
+ * @returns `false` when the head was already sent
+ */
+export function putIntoHead(
+  response: ResponseWithHead,
+  dispatch: Dispatch,
+): boolean {
+  if (response.headersSent) {
+    return false;
+  }
+  const head = (response[HEAD] ??= hookInto(response));
+  for (const delivery of dispatch.deliveries) {
+    const isCurrent = (): boolean => dispatch.isCurrent();
+    head.set(slotOf(delivery), { delivery, isCurrent });
+  }
+  return true;
+}
+
+/** Adds a field to `Vary` unless it is there. */
+export function addVary(
+  current: number | string | readonly string[] | undefined,
+  field: string,
+): string {
+  const fields = current === undefined ? '' : String(current);
+  const isListed = fields
+    .split(',')
+    .some((each) =>
+      ['*', field.toLowerCase()].includes(each.trim().toLowerCase()),
+    );
+  return isListed ? fields : fields ? `${fields}, ${field}` : field;
+}
+
+/** Deliveries in one slot replace each other: the last one wins. */
+function slotOf(delivery: Delivery): string {
+  return delivery.kind === 'cookie'
+    ? `cookie ${delivery.name};${delivery.domain ?? ''}`
+    : `header ${delivery.name.toLowerCase()}`;
+}
+
+function hookInto(response: ResponseWithHead): PendingHead {
+  const head: PendingHead = new Map();
+  const writeHead = response.writeHead as (
+    ...args: unknown[]
+  ) => ServerResponse;
+  response.writeHead = ((status: number, ...rest: unknown[]) => {
+    response.writeHead = writeHead as ServerResponse['writeHead'];
+    const given = rest.find(
+      (each) => typeof each === 'object' && each !== null,
+    );
+    if (given) {
+      setGivenHeaders(response, given);
+    }
+    fill(response, [...head.values()]);
+    const message = rest.filter((each) => typeof each === 'string');
+    return writeHead.call(response, status, ...message);
+  }) as ServerResponse['writeHead'];
+  return head;
+}
+
+/** Sets the headers of a `writeHead(status, headers)` as node does: they replace those of the same name. */
+function setGivenHeaders(response: ServerResponse, given: object): void {
+  const entries = entriesOf(given);
+  for (const [name] of entries) {
+    response.removeHeader(name);
+  }
+  for (const [name, value] of entries) {
+    if (value !== undefined) {
+      response.appendHeader(
+        name,
+        Array.isArray(value) ? value.map(String) : String(value),
+      );
+    }
+  }
+}
+
+/** Headers come as an object, as pairs, or as names and values in turn. */
+function entriesOf(given: object): [string, unknown][] {
+  if (!Array.isArray(given)) {
+    return Object.entries(given);
+  }
+  if (Array.isArray(given[0])) {
+    return given as [string, unknown][];
+  }
+  const flat: unknown[] = given;
+  return flat.flatMap((name, i) =>
+    i % 2 === 0 ? [[String(name), flat[i + 1]] as [string, unknown]] : [],
+  );
+}
+
+function fill(response: ServerResponse, pending: readonly Pending[]): void {
+  const deliveries = pending
+    .filter(({ isCurrent }) => isCurrent())
+    .map(({ delivery }) => delivery);
+  if (deliveries.length === 0) {
+    return;
+  }
+  const lines = new Map<string, string[]>();
+  for (const delivery of deliveries) {
+    if (delivery.kind === 'cookie') {
+      const known = lines.get(delivery.name) ?? [];
+      lines.set(delivery.name, [...known, delivery.line]);
+    } else {
+      response.setHeader(delivery.name, delivery.value);
+      expose(response, delivery.name);
+    }
+  }
+  if (lines.size > 0) {
+    const others = [response.getHeader('set-cookie') ?? []]
+      .flat()
+      .map(String)
+      .filter((line) => !lines.has(line.slice(0, line.indexOf('=')).trim()));
+    response.setHeader('Set-Cookie', [
+      ...others,
+      ...[...lines.values()].flat(),
+    ]);
+    response.setHeader('Vary', addVary(response.getHeader('vary'), 'Cookie'));
+  }
+  response.setHeader('Cache-Control', 'no-store');
+  response.removeHeader('CDN-Cache-Control');
+  response.removeHeader('Surrogate-Control');
+}
+
+/** Lets scripts of allowed origins read a header (Fetch standard, CORS-exposed header names). */
+function expose(response: ServerResponse, name: string): void {
+  const exposed = response.getHeader('access-control-expose-headers');
+  response.setHeader('Access-Control-Expose-Headers', addVary(exposed, name));
+}

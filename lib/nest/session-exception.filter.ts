@@ -1,0 +1,41 @@
+import { Catch, Inject, Logger, type ArgumentsHost } from '@nestjs/common';
+import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
+import { throwError } from 'rxjs';
+import { SessionError } from '../errors/session-error.js';
+import { Exchange } from './exchange.js';
+import { headersOf, toHttpException } from './session-exception.js';
+import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
+
+/** Answers a `SessionError` that a handler let through; Nest by itself would make it a 500. */
+@Catch(SessionError)
+export class SessionExceptionFilter extends BaseExceptionFilter<SessionError> {
+  private readonly logger = new Logger('SessionJwtModule');
+
+  constructor(
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+  ) {
+    super(host.httpAdapter);
+  }
+
+  override catch(error: SessionError, host: ArgumentsHost): unknown {
+    const exception = toHttpException(error);
+    if (exception.getStatus() === 500) {
+      this.logger.error(`${error.code}: ${error.message}`, error.stack);
+    }
+    if (host.getType() === 'rpc') {
+      return throwError(() => exception);
+    }
+    if (host.getType() !== 'http') {
+      throw exception;
+    }
+    const http = host.switchToHttp();
+    const exchange = Exchange.of(http.getRequest(), http.getResponse());
+    const { challenges } = this.runtime.transports;
+    for (const [name, value] of headersOf(error, challenges)) {
+      exchange.setHeader(name, value);
+    }
+    super.catch(exception as unknown as SessionError, host);
+    return undefined;
+  }
+}

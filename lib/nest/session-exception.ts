@@ -1,0 +1,75 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import {
+  SessionError,
+  type SessionErrorCode,
+} from '../errors/session-error.js';
+
+/** The only code that a client sees for a status: a body must not tell an attacker why. */
+const PUBLIC_CODES: Readonly<Partial<Record<HttpStatus, string>>> = {
+  [HttpStatus.UNAUTHORIZED]: 'SESSION_REQUIRED',
+  [HttpStatus.FORBIDDEN]: 'CSRF_REFUSED',
+  [HttpStatus.SERVICE_UNAVAILABLE]: 'SESSION_UNAVAILABLE',
+};
+
+const MESSAGES: Readonly<Partial<Record<HttpStatus, string>>> = {
+  [HttpStatus.UNAUTHORIZED]: 'Unauthorized',
+  [HttpStatus.FORBIDDEN]: 'Forbidden',
+  [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
+  [HttpStatus.INTERNAL_SERVER_ERROR]: 'Internal server error',
+};
+
+const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
+  TOKEN_MISSING: HttpStatus.UNAUTHORIZED,
+  TOKEN_INVALID: HttpStatus.UNAUTHORIZED,
+  TOKEN_EXPIRED: HttpStatus.UNAUTHORIZED,
+  TOKEN_NOT_YET_VALID: HttpStatus.UNAUTHORIZED,
+  TOKEN_CONFLICT: HttpStatus.UNAUTHORIZED,
+  KEY_UNKNOWN: HttpStatus.UNAUTHORIZED,
+  SESSION_ENDED: HttpStatus.UNAUTHORIZED,
+  CSRF_REFUSED: HttpStatus.FORBIDDEN,
+  LOADER_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
+  STORE_REQUIRED: HttpStatus.INTERNAL_SERVER_ERROR,
+  SESSION_TOO_LARGE: HttpStatus.INTERNAL_SERVER_ERROR,
+  NOT_SERIALIZABLE: HttpStatus.INTERNAL_SERVER_ERROR,
+  SUBJECT_REQUIRED: HttpStatus.INTERNAL_SERVER_ERROR,
+};
+
+/**
+ * What a client sees of a `SessionError`: one body for each status. The module's own filter uses it; an
+ * application with a catch-all filter of its own calls it there.
+ *
+ * @returns a `HttpException` with the error as `cause`
+ */
+export function toHttpException(error: SessionError): HttpException {
+  const status = STATUSES[error.code];
+  const errorCode = PUBLIC_CODES[status];
+  return new HttpException(MESSAGES[status]!, status, {
+    cause: error,
+    ...(errorCode !== undefined && { errorCode }),
+  });
+}
+
+/** Headers that belong to the answer: when to try again, or how to authenticate (RFC 9110, 10.2.3 and 11.6.1). */
+export function headersOf(
+  error: SessionError,
+  challenges: readonly string[],
+): readonly (readonly [name: string, value: string])[] {
+  switch (STATUSES[error.code]) {
+    case HttpStatus.UNAUTHORIZED:
+      return challenges.length > 0
+        ? [['WWW-Authenticate', challenges.join(', ')]]
+        : [];
+    case HttpStatus.SERVICE_UNAVAILABLE:
+      return [['Retry-After', String(error.retryAfterSeconds ?? 1)]];
+    default:
+      return [];
+  }
+}
+
+/** Whether an error that a loader threw says that the session is over: gone, or not allowed any more. */
+export function endsSession(error: unknown): boolean {
+  return (
+    error instanceof HttpException &&
+    [401, 403, 404, 410].includes(error.getStatus())
+  );
+}

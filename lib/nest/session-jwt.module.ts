@@ -1,0 +1,161 @@
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type ConfigurableModuleAsyncOptions,
+  type DynamicModule,
+  type ModuleMetadata,
+  type OnModuleInit,
+  type Provider,
+  Scope,
+  type Type,
+} from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, ModuleRef } from '@nestjs/core';
+import { SessionClock, SystemSessionClock } from '../clock.js';
+import { SessionConfigError } from '../errors/session-config-error.js';
+import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
+import { SessionDataLoader } from '../session/session-data-loader.js';
+import { logSessionEvents } from './log-session-events.js';
+import { SessionExceptionFilter } from './session-exception.filter.js';
+import { createSessionRuntime, SESSION_RUNTIME } from './session-runtime.js';
+import { SessionGuard } from './session.guard.js';
+import { SessionService } from './session.service.js';
+
+/** What must be known before the options are: it decides how the module is built. */
+export interface SessionJwtModuleExtras {
+  /**
+   * The class that loads the data of sessions, built by Nest's injector; or `false`: the params are the
+   * data.
+   *
+   * @default what an imported or global module provides as `SessionDataLoader`
+   */
+  dataLoader?: Type<SessionDataLoader<any, any>> | false;
+  /**
+   * Whether other modules see `SessionService` and `SessionGuard` without importing this module.
+   *
+   * @default true
+   */
+  global?: boolean;
+  /**
+   * Whether `SessionGuard` guards every route of the application. With `false` the application writes
+   * `@UseGuards(SessionGuard)`.
+   *
+   * @default true
+   */
+  guard?: boolean;
+  /** Modules that the data loader needs providers of. */
+  imports?: ModuleMetadata['imports'];
+}
+
+/** For `useClass` and `useExisting`. */
+export interface SessionJwtOptionsFactory {
+  createSessionJwtOptions():
+    Promise<SessionJwtModuleOptions> | SessionJwtModuleOptions;
+}
+
+export type SessionJwtModuleAsyncOptions = ConfigurableModuleAsyncOptions<
+  SessionJwtModuleOptions,
+  'createSessionJwtOptions'
+> &
+  SessionJwtModuleExtras;
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
+  new ConfigurableModuleBuilder<SessionJwtModuleOptions>({
+    moduleName: 'SessionJwt',
+  })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createSessionJwtOptions')
+    // Each extra must be a key here, or forRoot would pass it on as an option.
+    .setExtras<SessionJwtModuleExtras>(
+      {
+        dataLoader: undefined,
+        global: true,
+        guard: true,
+        imports: undefined,
+      } as object,
+      (definition, extras) => ({
+        ...definition,
+        global: extras.global ?? true,
+        imports: [...(definition.imports ?? []), ...(extras.imports ?? [])],
+        providers: [...(definition.providers ?? []), ...providersOf(extras)],
+        exports: [SESSION_RUNTIME, SessionClock, SessionGuard, SessionService],
+      }),
+    )
+    .build();
+
+/**
+ * User sessions carried by a JWT that refreshes its own data.
+ *
+ * ```ts
+ * SessionJwtModule.forRootAsync({
+ *   imports: [UsersModule],
+ *   inject: [ConfigService],
+ *   dataLoader: UserSessionLoader,
+ *   useFactory: (config: ConfigService) => ({ secret: config.getOrThrow('SESSION_SECRET') }),
+ * })
+ * ```
+ *
+ * The application does not start with options that cannot be used: `SessionConfigError` names every fault.
+ */
+@Module({})
+export class SessionJwtModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit
+{
+  constructor(private readonly moduleRef: ModuleRef) {
+    super();
+  }
+
+  /** Options known when the code is loaded. */
+  static override forRoot(
+    options: SessionJwtModuleOptions & SessionJwtModuleExtras,
+  ): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Options that come from a factory, for secrets out of configuration or a vault. */
+  static override forRootAsync(
+    options: SessionJwtModuleAsyncOptions,
+  ): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  /** @internal */
+  onModuleInit(): void {
+    if (this.moduleRef.introspect(SESSION_RUNTIME).scope !== Scope.DEFAULT) {
+      throw new SessionConfigError([
+        'dataLoader: must not be request-scoped (nor depend on anything that is): it is called outside of requests too',
+      ]);
+    }
+    const { events, logger } = this.moduleRef.get(SESSION_RUNTIME);
+    logSessionEvents(events.stream, logger);
+  }
+}
+
+function providersOf({
+  dataLoader,
+  guard,
+}: SessionJwtModuleExtras): Provider[] {
+  return [
+    { provide: SessionClock, useClass: SystemSessionClock },
+    ...(dataLoader === false
+      ? [{ provide: SessionDataLoader, useValue: false }]
+      : dataLoader
+        ? [{ provide: SessionDataLoader, useClass: dataLoader }]
+        : []),
+    {
+      provide: SESSION_RUNTIME,
+      useFactory: createSessionRuntime,
+      inject: [
+        MODULE_OPTIONS_TOKEN,
+        SessionClock,
+        { token: SessionDataLoader, optional: true },
+      ],
+    },
+    SessionService,
+    SessionGuard,
+    ...((guard ?? true)
+      ? [{ provide: APP_GUARD, useExisting: SessionGuard }]
+      : []),
+    { provide: APP_FILTER, useClass: SessionExceptionFilter },
+  ];
+}

@@ -1,0 +1,45 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { ActiveSession } from '../session/active-session.js';
+import { Exchange } from './exchange.js';
+
+type ParameterType<Target, Key, Index extends number> = Key extends keyof Target
+  ? Target[Key] extends (...args: infer Args) => unknown
+    ? Args[Index]
+    : never
+  : never;
+
+/** A parameter decorator that only fits a parameter which can hold what it injects. */
+export interface SessionParameter<Injected> {
+  <Target extends object, Key extends string | symbol, Index extends number>(
+    target: Target,
+    key: Key,
+    index: [Injected] extends [ParameterType<Target, Key, Index>]
+      ? Index
+      : never,
+  ): void;
+}
+
+const injectSession = createParamDecorator(
+  (property: keyof ActiveSession | undefined, context: ExecutionContext) => {
+    if (context.getType() !== 'http') {
+      return undefined;
+    }
+    const request = context.switchToHttp().getRequest<object>();
+    const session = Exchange.known(request)?.session;
+    return property === undefined ? session : session?.[property];
+  },
+);
+
+/**
+ * Injects the session of the request, or one property of it. `undefined` on a public route, and on an
+ * `@OptionalSession()` route without a session. The parameter's declared type is checked.
+ *
+ * `@nestjs/common` exports a decorator of the same name that reads `request.session`: import this one.
+ */
+export function Session(): SessionParameter<ActiveSession>;
+export function Session<Property extends keyof ActiveSession & string>(
+  property: Property,
+): SessionParameter<ActiveSession[Property]>;
+export function Session(property?: keyof ActiveSession): ParameterDecorator {
+  return injectSession(property);
+}

@@ -1,0 +1,127 @@
+import {
+  Inject,
+  Injectable,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
+import type { SessionError } from '../errors/session-error.js';
+import { createActiveSession } from '../session/active-session.js';
+import { expandData } from '../session/expand-data.js';
+import type { SessionOutcome } from '../session/session-outcome.js';
+import type { VerifiedSession } from '../session/verified-session.js';
+import { Exchange } from './exchange.js';
+import { accessOf, type RouteAccess } from './route-access.js';
+import { headersOf, toHttpException } from './session-exception.js';
+import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
+
+/**
+ * Lets a request through when it carries a session. Registered for the whole application by
+ * `SessionJwtModule`; with `guard: false` it is used by `@UseGuards(SessionGuard)`.
+ *
+ * A fresh token that was seen before is decided at once: no promise, no I/O.
+ */
+@Injectable()
+export class SessionGuard implements CanActivate {
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const access = accessOf(context);
+    if (access === 'public') {
+      return true;
+    }
+    if (context.getType() !== 'http') {
+      throw this.refuseContext(context);
+    }
+    const http = context.switchToHttp();
+    const exchange = Exchange.of(http.getRequest(), http.getResponse());
+    if (exchange.session) {
+      return true;
+    }
+    if (exchange.outcome === undefined) {
+      for (const { varyBy } of this.runtime.transports.all) {
+        if (varyBy !== undefined) exchange.varyBy(varyBy);
+      }
+      exchange.outcome = this.runtime.authenticator.authenticate(
+        exchange.facts,
+        true,
+      );
+    }
+    const { outcome } = exchange;
+    return outcome instanceof Promise
+      ? outcome.then((settled) => this.conclude(settled, exchange, access))
+      : this.conclude(outcome, exchange, access);
+  }
+
+  private conclude(
+    outcome: SessionOutcome,
+    exchange: Exchange,
+    access: RouteAccess,
+  ): boolean | Promise<boolean> {
+    switch (outcome.kind) {
+      case 'authenticated':
+        if (outcome.dispatch) exchange.deliver(outcome.dispatch);
+        return this.attach(outcome, exchange);
+      case 'anonymous':
+        if (access === 'optional') return true;
+        this.runtime.events.rejected(REFUSALS.missing.code, 'missing');
+        throw this.refuse(refusalError('missing'), exchange);
+      case 'rejected':
+        if (outcome.dispatch) exchange.deliver(outcome.dispatch);
+        if (access === 'optional' && !isForgery(outcome.refusal)) return true;
+        throw this.refuse(refusalError(outcome.refusal), exchange);
+      case 'unavailable':
+        if (access === 'optional') return true;
+        throw this.refuse(outcome.error, exchange);
+    }
+  }
+
+  private attach(
+    session: VerifiedSession,
+    exchange: Exchange,
+  ): boolean | Promise<boolean> {
+    const data = expandData(this.runtime.loader, session);
+    if (data instanceof Promise) {
+      return data.then((expanded: unknown) =>
+        this.attachWith(session, expanded, exchange),
+      );
+    }
+    return this.attachWith(session, data, exchange);
+  }
+
+  private attachWith(
+    session: VerifiedSession,
+    data: unknown,
+    exchange: Exchange,
+  ): true {
+    exchange.attach(
+      createActiveSession(session, data, exchange),
+      this.runtime.options.requestProperty,
+    );
+    return true;
+  }
+
+  private refuse(error: SessionError, exchange: Exchange): Error {
+    const { challenges } = this.runtime.transports;
+    for (const [name, value] of headersOf(error, challenges)) {
+      exchange.setHeader(name, value);
+    }
+    return toHttpException(error);
+  }
+
+  private refuseContext(context: ExecutionContext): Error {
+    const kind = context.getType<string>();
+    this.runtime.logger.once(
+      'warn',
+      `context ${kind}`,
+      `SessionGuard refuses '${kind}' contexts (${context.getClass().name}.${context.getHandler().name}): it checks HTTP requests only. Mark the handler @Public() and call SessionService.authenticate(request) yourself, for example in handleConnection.`,
+    );
+    return toHttpException(refusalError('context'));
+  }
+}
+
+function isForgery(refusal: Refusal): boolean {
+  return REFUSALS[refusal].code === 'CSRF_REFUSED';
+}

@@ -1,0 +1,31 @@
+/**
+ * Secrets that stand in documentation, sample code and word lists, so that anybody can sign with them.
+ * Shorter ones are refused by their length already.
+ */
+export const KNOWN_SECRETS: readonly string[] = [
+  // README of auth-jwt-express
+  'fnh0X8EK8Qi+g8Rye6/AJ3B/GqODvihkrkHXpEl3eC+TD1yPT+EsJ6aMmzF8bFmSnhjQGjFMGAsTdHHnjDxH6Q==',
+  // jwt.io
+  'a-string-secret-at-least-256-bits-long',
+  'a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long',
+  // docs.nestjs.com
+  'DO NOT USE THIS VALUE. INSTEAD, CREATE A COMPLEX SECRET AND KEEP IT SAFE OUTSIDE OF THE SOURCE CODE.',
+  // RFC 7515, appendix A.1 (also in many test suites)
+  'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
+  // RFC 7520, section 3.5
+  'hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg',
+  // iron-session
+  'complex_password_at_least_32_characters_long',
+  // better-auth
+  'better-auth-secret-12345678901234567890',
+  // word lists and tutorials
+  '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+  'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+  '404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970',
+  '3cfa76ef14937c1c0ea519f8fc057a80fcd04a7420f8e8bcd0a7567c272e007b',
+  'ThisIsMySuperSecretKeyForJwtTokenGenerationAndValidation',
+];
+
+/** Placeholders that somebody forgot to replace. */
+export const PLACEHOLDER =
+  /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|your[-_ ]?(?:\w+[-_ ])?(?:secret|key)|super[-_ ]?secret|keyboard cat|do not use|insecure|placeholder/i;

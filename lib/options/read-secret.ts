@@ -1,0 +1,112 @@
+import { createSecretKey, KeyObject } from 'node:crypto';
+import { KNOWN_SECRETS, PLACEHOLDER } from './known-secrets.js';
+
+const MINIMUM_BYTES = 32;
+const MINIMUM_DISTINCT_BYTES = 8;
+
+export const HOW_TO_MAKE_A_SECRET = `make one with: node -e "console.log(require('node:crypto').randomBytes(32).toString('base64url'))"`;
+
+/**
+ * The key of a secret, or what is wrong with it. The answer never contains the secret.
+ *
+ * HS256 needs a key of at least 32 bytes (RFC 7518, section 3.2).
+ */
+export function readSecret(
+  input: unknown,
+): { key: KeyObject } | { fault: string } {
+  if (input === undefined || input === null || input === '') {
+    return { fault: 'is not set' };
+  }
+  if (input instanceof KeyObject) {
+    return input.type === 'secret'
+      ? judged(input.export(), input)
+      : { fault: `is a ${input.type} key, expected a secret key` };
+  }
+  if (typeof input === 'string') {
+    const bytes = Buffer.from(input, 'utf8');
+    return judged(bytes, undefined, input);
+  }
+  if (input instanceof Uint8Array) {
+    return judged(Buffer.from(input));
+  }
+  return { fault: `expected a string, a Buffer or a KeyObject` };
+}
+
+function judged(
+  bytes: Buffer,
+  key?: KeyObject,
+  text = bytes.toString('utf8'),
+): { key: KeyObject } | { fault: string } {
+  const fault = weaknessOf(bytes, text);
+  return fault ? { fault } : { key: key ?? createSecretKey(bytes) };
+}
+
+function weaknessOf(bytes: Buffer, text: string): string | undefined {
+  if (/-----BEGIN|ssh-(?:rsa|ed25519) /.test(text)) {
+    return 'is a PEM or public key text; a public key must never be a shared secret';
+  }
+  if (isJsonWebKey(text)) {
+    return 'is a JSON Web Key; a public key must never be a shared secret';
+  }
+  if (isKnown(bytes, text)) {
+    return 'is a published sample or a placeholder, which anybody can sign with';
+  }
+  const entropy = decoded(text) ?? bytes;
+  if (entropy.length < MINIMUM_BYTES) {
+    return `has ${entropy.length} bytes${entropy === bytes ? '' : ' when decoded'}, expected at least ${MINIMUM_BYTES}`;
+  }
+  if (new Set(entropy).size < MINIMUM_DISTINCT_BYTES || repeats(entropy)) {
+    return 'is a repetition, not random bytes';
+  }
+  return undefined;
+}
+
+function isJsonWebKey(text: string): boolean {
+  const start = text.indexOf('{');
+  if (start === -1) {
+    return false;
+  }
+  try {
+    const value: unknown = JSON.parse(
+      text.slice(start, text.lastIndexOf('}') + 1),
+    );
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      ('kty' in value || 'keys' in value)
+    );
+  } catch {
+    return false;
+  }
+}
+
+function isKnown(bytes: Buffer, text: string): boolean {
+  const trimmed = text.trim();
+  return (
+    PLACEHOLDER.test(text) ||
+    KNOWN_SECRETS.some(
+      (known) => known === trimmed || decoded(known)?.equals(bytes),
+    )
+  );
+}
+
+/** The bytes behind hex or base64; strength is counted in these, not in characters. */
+function decoded(text: string): Buffer | undefined {
+  const trimmed = text.trim();
+  if (/^(?:[0-9a-f]{2})+$/i.test(trimmed)) {
+    return Buffer.from(trimmed, 'hex');
+  }
+  return /^[\w+/-]+={0,2}$/.test(trimmed)
+    ? Buffer.from(trimmed, 'base64')
+    : undefined;
+}
+
+/** Whether the bytes are one pattern of at most 16 bytes over and over. */
+function repeats(bytes: Buffer): boolean {
+  for (let period = 1; period <= 16; period += 1) {
+    if (bytes.subarray(period).equals(bytes.subarray(0, -period))) {
+      return true;
+    }
+  }
+  return false;
+}

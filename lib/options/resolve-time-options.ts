@@ -1,0 +1,120 @@
+import type { OptionReader } from './option-reader.js';
+import type {
+  ResolvedCacheOptions,
+  ResolvedLoaderOptions,
+  ResolvedSessionJwtOptions,
+} from './resolved-options.js';
+
+const DAY = 86_400;
+/** The longest that browsers keep a cookie (RFC 6265bis, section 5.5), and so the longest session. */
+export const MAXIMUM_LIFETIME = 400 * DAY;
+
+export function resolveLifetime(
+  reader: OptionReader,
+  value: unknown,
+  interval: number,
+): ResolvedSessionJwtOptions['lifetime'] {
+  const lifetime = reader.group('lifetime', value, ['idle', 'absolute']);
+  const range = { min: 1, max: MAXIMUM_LIFETIME, whole: true };
+  const absoluteSeconds = reader.seconds(
+    'lifetime.absolute',
+    lifetime['absolute'],
+    30 * DAY,
+    range,
+  );
+  const idleSeconds = reader.seconds(
+    'lifetime.idle',
+    lifetime['idle'],
+    7 * DAY,
+    range,
+  );
+  if (idleSeconds <= interval) {
+    reader.fault(
+      'lifetime.idle',
+      `must be longer than dataRefreshInterval (${interval} s), else no session lives to see a reload`,
+      idleSeconds,
+    );
+  }
+  if (idleSeconds > absoluteSeconds) {
+    reader.fault(
+      'lifetime.idle',
+      `must not be longer than lifetime.absolute (${absoluteSeconds} s)`,
+      idleSeconds,
+    );
+  }
+  return { idleSeconds, absoluteSeconds };
+}
+
+export function resolveLoader(
+  reader: OptionReader,
+  options: Record<string, unknown>,
+  interval: number,
+): ResolvedLoaderOptions {
+  const loader = reader.group('loader', options['loader'], [
+    'timeout',
+    'patience',
+    'maxStale',
+    'concurrency',
+  ]);
+  const call = { min: 0.001, max: 300, whole: false };
+  const timeoutSeconds = reader.seconds(
+    'loader.timeout',
+    loader['timeout'],
+    2,
+    call,
+  );
+  const patienceSeconds = reader.seconds(
+    'loader.patience',
+    loader['patience'],
+    timeoutSeconds,
+    { ...call, min: 0 },
+  );
+  const maxStaleSeconds = reader.seconds(
+    'loader.maxStale',
+    loader['maxStale'],
+    interval,
+    { min: 0, max: MAXIMUM_LIFETIME, whole: true },
+  );
+  if (patienceSeconds === 0 && maxStaleSeconds === 0) {
+    reader.fault(
+      'loader.patience',
+      '0 needs a loader.maxStale above 0, else every reload answers 503',
+    );
+  }
+  return {
+    timeoutSeconds,
+    patienceSeconds,
+    maxStaleSeconds,
+    concurrency: reader.integer(
+      'loader.concurrency',
+      loader['concurrency'],
+      64,
+      { min: 1, max: 10_000 },
+    ),
+    errorEndsSession:
+      reader.oneOf('onLoaderError', options['onLoaderError'], 'keep', [
+        'keep',
+        'end',
+      ]) === 'end',
+  };
+}
+
+export function resolveCache(
+  reader: OptionReader,
+  value: unknown,
+): ResolvedCacheOptions {
+  if (value === false) {
+    return { maxTokens: 0, maxBytes: 0 };
+  }
+  const cache = reader.group('cache', value, ['maxTokens', 'maxBytes']);
+  return {
+    maxTokens: reader.integer('cache.maxTokens', cache['maxTokens'], 10_000, {
+      min: 1,
+      max: 10_000_000,
+    }),
+    maxBytes: reader.integer('cache.maxBytes', cache['maxBytes'], 2 ** 24, {
+      min: 2 ** 16,
+      max: 2 ** 40,
+    }),
+  };
+}

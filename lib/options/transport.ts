@@ -1,0 +1,51 @@
+import type { RequestFacts } from '../request-facts.js';
+
+/** What {@link Transport.read} returns where one request carries more than one token: it is refused. */
+export const AMBIGUOUS_TOKEN: unique symbol = Symbol.for(
+  'nestjs-session-jwt:ambiguous-token',
+);
+
+/** The tokens of one session, on their way to the client. */
+export interface TransportTokens {
+  readonly sessionToken: string;
+  /** Seconds until the session ends; the natural `Max-Age` of a cookie. */
+  readonly maxAgeSeconds: number;
+  /** `false` for a session that ends with the browser ("don't remember me"). */
+  readonly persistent: boolean;
+}
+
+/** Something that is put into the head of a response. */
+export type Delivery =
+  | {
+      readonly kind: 'cookie';
+      readonly name: string;
+      /** The `Domain` attribute: cookies of one name and several domains are several cookies. */
+      readonly domain?: string | undefined;
+      /** The whole `Set-Cookie` line. */
+      readonly line: string;
+    }
+  | { readonly kind: 'header'; readonly name: string; readonly value: string };
+
+/**
+ * How tokens travel. The two built in are `'cookie'` and `'header'`; an application may bring its own.
+ * It never touches a response: it says what to send, and the library puts that in at the head.
+ */
+export interface Transport {
+  /** Unique among the transports of one module; `generate({ transport })` names it. */
+  readonly name: string;
+  /**
+   * Whether a browser sends the token on its own, so that CSRF checks apply.
+   *
+   * @default true
+   */
+  readonly ambient?: boolean;
+  /** The header that a cache must key responses by (`Vary`), if any. */
+  readonly varyBy?: string;
+  /** The `WWW-Authenticate` challenge of a 401, if any. */
+  readonly challenge?: string;
+  /** The token of this request, byte for byte: `undefined` when there is none. */
+  read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined;
+  write(tokens: TransportTokens): readonly Delivery[];
+  /** What makes the client forget its tokens. */
+  clear(): readonly Delivery[];
+}

@@ -1,0 +1,18 @@
+/**
+ * A trusted origin in the form in which browsers send `Origin` (lower-case scheme and host, no default
+ * port), or `undefined` when it is none. The rules of Nest's own `enableCsrfProtection`: a path (even `/`),
+ * query string, fragment, credentials or a wildcard are refused.
+ */
+export function readTrustedOrigin(value: unknown): string | undefined {
+  if (
+    typeof value !== 'string' ||
+    !/^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]+$/i.test(value) ||
+    !URL.canParse(value)
+  ) {
+    return undefined;
+  }
+  const url = new URL(value);
+  return url.host && !url.username && !url.password && !url.host.includes('*')
+    ? `${url.protocol}//${url.host}`
+    : undefined;
+}

@@ -1,0 +1,36 @@
+/**
+ * What transports and CSRF checks know of a request. Node's `IncomingMessage` and `Http2ServerRequest`
+ * satisfy it as they are, so that reading a request costs no copy of it.
+ */
+export interface RequestFacts {
+  readonly method?: string | undefined;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Names and values in turn, as received: the only place where a repeated header is still visible. */
+  readonly rawHeaders?: readonly string[];
+}
+
+/**
+ * The value of a header that must not be repeated; `undefined` when it is absent.
+ *
+ * @param name in lower case
+ */
+export function headerOf(
+  facts: RequestFacts,
+  name: string,
+): string | undefined {
+  const value = facts.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** How often a header was sent. Node keeps the first `Authorization` and drops the others in silence. */
+export function countHeader(facts: RequestFacts, name: string): number {
+  const raw = facts.rawHeaders ?? [];
+  let count = 0;
+  for (let i = 0; i < raw.length; i += 2) {
+    const candidate = raw[i]!;
+    if (candidate.length === name.length && candidate.toLowerCase() === name) {
+      count += 1;
+    }
+  }
+  return count;
+}

@@ -1,0 +1,168 @@
+import { SessionConfigError } from '../errors/session-config-error.js';
+import { SessionError } from '../errors/session-error.js';
+import type { Duration } from '../options/durations.js';
+import { OptionReader } from '../options/option-reader.js';
+import { isSubject } from '../tokens/claims-profile.js';
+import type { SessionClaims } from '../tokens/session-claims.js';
+import type { ClockPolicy } from './freshness.js';
+import { toFrozenJson } from './json-copy.js';
+import type { SessionAttributes } from './session-types.js';
+
+export interface GenerateOptions<TAttributes = SessionAttributes> {
+  /** Values that the application puts on the session; they survive reloads. */
+  attributes?: TAttributes;
+  /**
+   * Whom the session belongs to, 1 to 255 characters.
+   *
+   * @default the params, when they are a string or a safe integer
+   */
+  subject?: string;
+  /** Shorter lifetimes for this session alone; they cannot be longer than the module's. */
+  lifetime?: { idle?: Duration; absolute?: Duration };
+  /** A shorter reload interval for this session alone. */
+  dataRefreshInterval?: Duration;
+  /**
+   * `false`: the session ends with the browser ("don't remember me").
+   *
+   * @default true
+   */
+  persistent?: boolean;
+  /**
+   * Name of the transport that carries the session.
+   *
+   * @default the first one configured
+   */
+  transport?: string;
+  /**
+   * When the user proved who they are, if that was before now.
+   *
+   * @default now
+   */
+  authenticatedAt?: Date;
+  /**
+   * Accepts a sign-in that another site posts (SAML, OpenID Connect `form_post`), which is login CSRF
+   * unless the request carries a proof of its own.
+   *
+   * @default false
+   */
+  crossSite?: boolean;
+}
+
+const NAMES = [
+  'attributes',
+  'subject',
+  'lifetime',
+  'dataRefreshInterval',
+  'persistent',
+  'transport',
+  'authenticatedAt',
+  'crossSite',
+] as const satisfies readonly (keyof GenerateOptions)[];
+
+/** The claims that `generate` is told by its caller. */
+export type RequestedClaims = Pick<
+  SessionClaims,
+  'sub' | 'params' | 'attrs' | 'auth_time' | 'per' | 'idl' | 'abs' | 'int'
+>;
+
+/**
+ * @throws {SessionError} `SUBJECT_REQUIRED`, `NOT_SERIALIZABLE`
+ * @throws {SessionConfigError} an option that cannot be used
+ */
+export function readGenerateOptions(
+  params: unknown,
+  options: GenerateOptions<any>,
+  policy: ClockPolicy,
+  now: number,
+): RequestedClaims {
+  const reader = new OptionReader();
+  reader.group('options', options, NAMES);
+  const lifetime = reader.group('lifetime', options.lifetime, [
+    'idle',
+    'absolute',
+  ]);
+  const range = { min: 1, max: Number.MAX_SAFE_INTEGER, whole: true };
+  const idle = Math.min(
+    policy.idleSeconds,
+    reader.seconds('lifetime.idle', lifetime['idle'], Infinity, range),
+  );
+  const absolute = Math.min(
+    policy.absoluteSeconds,
+    reader.seconds('lifetime.absolute', lifetime['absolute'], Infinity, range),
+  );
+  const interval = Math.min(
+    policy.intervalSeconds,
+    reader.seconds(
+      'dataRefreshInterval',
+      options.dataRefreshInterval,
+      Infinity,
+      range,
+    ),
+  );
+  if (Math.min(idle, absolute) <= interval) {
+    reader.fault(
+      'lifetime',
+      `must be longer than the dataRefreshInterval (${interval} s); give a shorter interval too`,
+      Math.min(idle, absolute),
+    );
+  }
+  const isPersistent = reader.boolean('persistent', options.persistent, true);
+  const authenticatedAt = readInstant(reader, options.authenticatedAt, now);
+  if (reader.faults.length > 0) {
+    throw new SessionConfigError(
+      reader.faults.map((fault) => `generate: ${fault}`),
+    );
+  }
+  return {
+    sub: readSubject(params, options.subject),
+    params: toFrozenJson(params, 'params'),
+    attrs: toFrozenAttributes(options.attributes ?? {}),
+    auth_time: authenticatedAt,
+    ...(!isPersistent && { per: false }),
+    ...(idle < policy.idleSeconds && { idl: idle }),
+    ...(absolute < policy.absoluteSeconds && { abs: absolute }),
+    ...(interval < policy.intervalSeconds && { int: interval }),
+  };
+}
+
+/** @throws {SessionError} `NOT_SERIALIZABLE` */
+export function toFrozenAttributes(
+  attributes: unknown,
+): SessionClaims['attrs'] {
+  const copied = toFrozenJson(attributes, 'attributes');
+  if (typeof copied !== 'object' || copied === null || Array.isArray(copied)) {
+    throw new SessionError('NOT_SERIALIZABLE', 'attributes is not an object');
+  }
+  return copied as SessionClaims['attrs'];
+}
+
+function readSubject(params: unknown, given: string | undefined): string {
+  const subject =
+    given === undefined && Number.isSafeInteger(params)
+      ? String(params)
+      : (given ?? params);
+  if (!isSubject(subject)) {
+    throw new SessionError(
+      'SUBJECT_REQUIRED',
+      'the params are not a string of 1 to 255 characters or a safe integer: tell generate({ subject })',
+    );
+  }
+  return subject;
+}
+
+function readInstant(
+  reader: OptionReader,
+  value: unknown,
+  now: number,
+): number {
+  if (value === undefined) {
+    return now;
+  }
+  const seconds =
+    value instanceof Date ? Math.floor(value.getTime() / 1000) : NaN;
+  if (!(seconds > 0)) {
+    reader.fault('authenticatedAt', 'expected a Date after 1970', value);
+    return now;
+  }
+  return Math.min(seconds, now);
+}

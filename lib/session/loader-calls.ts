@@ -1,0 +1,158 @@
+import { SessionEndedError, SessionError } from '../errors/session-error.js';
+import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
+import { toFrozenJson } from './json-copy.js';
+import type { LoadContext, SessionDataLoader } from './session-data-loader.js';
+
+/** What a call of the loader means: fresh data, the end of the session, or an outage; and params of another time. */
+export type LoadOutcome =
+  | { readonly kind: 'loaded'; readonly data: unknown }
+  | { readonly kind: 'ended'; readonly error: SessionEndedError }
+  | { readonly kind: 'failed'; readonly error: SessionError }
+  | { readonly kind: 'params-refused' };
+
+/** Calls the loader with a deadline and a bound on calls at once, and says what the answer means. */
+export class LoaderCalls {
+  readonly #loader: SessionDataLoader<unknown, unknown>;
+  readonly #options: ResolvedLoaderOptions;
+  readonly #endsSession: (error: unknown) => boolean;
+  readonly #waiting = new Set<() => void>();
+  #running = 0;
+
+  /** @param endsSession whether an error of the application's framework says that the session is over */
+  constructor(
+    loader: SessionDataLoader<unknown, unknown>,
+    options: ResolvedLoaderOptions,
+    endsSession: (error: unknown) => boolean,
+  ) {
+    this.#loader = loader;
+    this.#options = options;
+    this.#endsSession = endsSession;
+  }
+
+  /** Never rejects. Takes at most `loader.timeout`, waiting for a place included. */
+  async call(
+    params: unknown,
+    context: Omit<LoadContext, 'signal'>,
+  ): Promise<LoadOutcome> {
+    const abort = new AbortController();
+    const { signal } = abort;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        const error = new SessionError(
+          'LOADER_UNAVAILABLE',
+          `the data loader took longer than ${this.#options.timeoutSeconds} s`,
+          { retryAfterSeconds: 1 },
+        );
+        resolve({ kind: 'failed', error });
+        abort.abort(error);
+      }, this.#options.timeoutSeconds * 1000);
+      timer.unref?.();
+      void this.#inPlace(signal, () =>
+        this.#load(params, { ...context, signal }),
+      ).then((outcome) => {
+        clearTimeout(timer);
+        if (outcome) {
+          resolve(outcome);
+        }
+      });
+    });
+  }
+
+  /** Runs work when a place is free. A call that was aborted gives its place back at once. */
+  async #inPlace<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    if (this.#running >= this.#options.concurrency) {
+      if (!(await this.#freePlace(signal))) {
+        return undefined;
+      }
+    } else {
+      this.#running += 1;
+    }
+    let released = false;
+    const release = (): void => {
+      if (!released) {
+        released = true;
+        this.#passOnPlace();
+      }
+    };
+    signal.addEventListener('abort', release, { once: true });
+    try {
+      return await work();
+    } finally {
+      signal.removeEventListener('abort', release);
+      release();
+    }
+  }
+
+  /** Whether a place was given; `false` when the call was aborted while it waited. */
+  #freePlace(signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const proceed = (): void => {
+        signal.removeEventListener('abort', giveUp);
+        resolve(true);
+      };
+      const giveUp = (): void => {
+        this.#waiting.delete(proceed);
+        resolve(false);
+      };
+      this.#waiting.add(proceed);
+      signal.addEventListener('abort', giveUp, { once: true });
+    });
+  }
+
+  #passOnPlace(): void {
+    const [next] = this.#waiting;
+    if (next) {
+      this.#waiting.delete(next);
+      next();
+    } else {
+      this.#running -= 1;
+    }
+  }
+
+  async #load(params: unknown, context: LoadContext): Promise<LoadOutcome> {
+    try {
+      if (
+        context.reason === 'reload' &&
+        this.#loader.accepts?.(params) === false
+      ) {
+        return { kind: 'params-refused' };
+      }
+      const data = await this.#loader.load(params, context);
+      return data === null || data === undefined
+        ? {
+            kind: 'ended',
+            error: new SessionEndedError('the loader found no data'),
+          }
+        : { kind: 'loaded', data: toFrozenJson(data, 'data') };
+    } catch (error) {
+      return this.#judge(error);
+    }
+  }
+
+  #judge(error: unknown): LoadOutcome {
+    if (error instanceof SessionEndedError) {
+      return { kind: 'ended', error };
+    }
+    if (error instanceof SessionError && error.code === 'NOT_SERIALIZABLE') {
+      return { kind: 'failed', error };
+    }
+    if (this.#options.errorEndsSession || this.#endsSession(error)) {
+      return {
+        kind: 'ended',
+        error: new SessionEndedError('the loader ended the session', {
+          cause: error,
+        }),
+      };
+    }
+    return {
+      kind: 'failed',
+      error: new SessionError('LOADER_UNAVAILABLE', 'the data loader failed', {
+        cause: error,
+        retryAfterSeconds: 1,
+      }),
+    };
+  }
+}

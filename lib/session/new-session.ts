@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto';
+import type { SessionClaims } from '../tokens/session-claims.js';
+import type { RequestedClaims } from './generate-options.js';
+
+/** The claims of a session that begins now, before its data is loaded. Its id is never the client's. */
+export function newSession(
+  requested: RequestedClaims,
+  names: { readonly issuer: string; readonly audience: string },
+  now: number,
+): Omit<SessionClaims, 'exp' | 'data'> {
+  return {
+    v: 1,
+    iss: names.issuer,
+    aud: names.audience,
+    sid: randomBytes(32).toString('base64url'),
+    jti: '',
+    iat: now,
+    oiat: now,
+    lat: now,
+    rev: 0,
+    ...requested,
+  };
+}

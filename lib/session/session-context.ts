@@ -1,0 +1,16 @@
+import type { SessionClaims } from '../tokens/session-claims.js';
+import type { SessionContext } from './session-data-loader.js';
+
+/** What a loader is told of the session that it loads or expands data for. */
+export function sessionContext(
+  claims: Pick<SessionClaims, 'sid' | 'sub' | 'oiat' | 'attrs'>,
+): SessionContext {
+  return {
+    sessionId: claims.sid,
+    subject: claims.sub,
+    issuedAt: new Date(claims.oiat * 1000),
+    attributes: claims.attrs,
+    issuedBefore: (instant) =>
+      instant != null && claims.oiat < Math.floor(instant.getTime() / 1000),
+  };
+}

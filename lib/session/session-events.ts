@@ -1,0 +1,157 @@
+import { createHmac } from 'node:crypto';
+import { Observable, Subscriber, type Operator, type Subscription } from 'rxjs';
+import type { Refusal } from '../errors/refusal.js';
+import type { SessionErrorCode } from '../errors/session-error.js';
+import type { SessionClaims } from '../tokens/session-claims.js';
+
+interface OfSession {
+  readonly at: Date;
+  /** Keyed hash of the session id: names a session in logs, opens nothing. */
+  readonly session: string;
+  readonly subject: string;
+}
+
+export type SessionEndReason = 'revoked' | 'loader' | 'replaced';
+
+/** What happens to sessions. No event carries a token, a secret, a cookie or a session id. */
+export type SessionEvent =
+  | (OfSession & { readonly type: 'created' })
+  | (OfSession & { readonly type: 'reloaded' })
+  | (OfSession & {
+      readonly type: 'ended';
+      /** `revoked` by the application, by the `loader`, or `replaced` by a new sign-in. */
+      readonly reason: SessionEndReason;
+      /** What the loader said. */
+      readonly detail?: string;
+      /** How far it reaches: in this process only. */
+      readonly reach: 'process';
+    })
+  | (OfSession & {
+      /** A new token could not be handed over: no response is known, or its head was already sent. */
+      readonly type: 'undelivered';
+    })
+  | (OfSession & {
+      readonly type: 'loaderFailed';
+      readonly code: SessionErrorCode;
+      /** What the loader threw. */
+      readonly error: unknown;
+    })
+  | {
+      readonly type: 'rejected';
+      readonly at: Date;
+      readonly code: SessionErrorCode;
+      /** Finer than the code; never told to the client. */
+      readonly reason: Refusal;
+    };
+
+type OwnPart<Event> = Event extends OfSession
+  ? Omit<Event, keyof OfSession>
+  : never;
+
+/** Source of `SessionService.events$`. */
+export class SessionEvents {
+  readonly stream: Observable<SessionEvent>;
+  readonly #subscribers = new Set<Subscriber<SessionEvent>>();
+  readonly #nameKey: Buffer;
+  readonly #now: () => number;
+
+  constructor(nameKey: Buffer, now: () => number) {
+    this.#nameKey = nameKey;
+    this.#now = now;
+    this.stream = new GuardedObservable((subscriber) => {
+      this.#subscribers.add(subscriber);
+      return () => this.#subscribers.delete(subscriber);
+    });
+  }
+
+  ofSession(
+    claims: Pick<SessionClaims, 'sid' | 'sub'>,
+    event: OwnPart<SessionEvent>,
+  ): void {
+    if (this.#subscribers.size > 0) {
+      this.#emit({
+        ...event,
+        at: this.#date(),
+        session: this.nameOf(claims.sid),
+        subject: claims.sub,
+      } as SessionEvent);
+    }
+  }
+
+  rejected(code: SessionErrorCode, reason: Refusal): void {
+    if (this.#subscribers.size > 0) {
+      this.#emit({ type: 'rejected', at: this.#date(), code, reason });
+    }
+  }
+
+  nameOf(sid: string): string {
+    return createHmac('sha256', this.#nameKey)
+      .update(sid)
+      .digest('base64url')
+      .slice(0, 16);
+  }
+
+  complete(): void {
+    for (const subscriber of this.#subscribers) {
+      subscriber.complete();
+    }
+  }
+
+  #emit(event: SessionEvent): void {
+    Object.freeze(event);
+    for (const subscriber of this.#subscribers) {
+      subscriber.next(event);
+    }
+  }
+
+  #date(): Date {
+    return new Date(this.#now() * 1000);
+  }
+}
+
+/**
+ * An observable whose subscribers cannot harm anybody. rxjs throws what a listener throws again from a
+ * timer, which ends the process: here it ends that listener's subscription only.
+ */
+class GuardedObservable<T> extends Observable<T> {
+  override lift<R>(operator?: Operator<T, R>): Observable<R> {
+    const lifted = new GuardedObservable<R>();
+    lifted.source = this as unknown as Observable<R>;
+    lifted.operator = operator as Operator<any, R> | undefined;
+    return lifted;
+  }
+
+  override subscribe(...args: unknown[]): Subscription {
+    const [first] = args;
+    if (first instanceof Subscriber) {
+      return super.subscribe(first as Subscriber<T>);
+    }
+    const observer =
+      typeof first === 'object' && first !== null
+        ? (first as Record<'next' | 'error' | 'complete', unknown>)
+        : { next: first, error: args[1], complete: args[2] };
+    const subscription: Subscription = super.subscribe({
+      next: (value) => call(observer, 'next', [value], subscription),
+      error: (error) => call(observer, 'error', [error], subscription),
+      complete: () => call(observer, 'complete', [], subscription),
+    });
+    return subscription;
+  }
+}
+
+function call(
+  observer: Partial<Record<string, unknown>>,
+  name: string,
+  args: unknown[],
+  subscription: Subscription | undefined,
+): void {
+  const listener = observer[name];
+  if (typeof listener !== 'function') {
+    return;
+  }
+  try {
+    Reflect.apply(listener, observer, args);
+  } catch {
+    subscription?.unsubscribe();
+  }
+}

@@ -1,0 +1,209 @@
+import type { SessionClock } from '../clock.js';
+import { SessionError } from '../errors/session-error.js';
+import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
+import type { Transport } from '../options/transport.js';
+import type { SessionClaims } from '../tokens/session-claims.js';
+import type { ClockPolicy } from './freshness.js';
+import type {
+  LoadedResult,
+  LoadResult,
+  SessionLoads,
+} from './session-loads.js';
+import type { SessionMemory } from './session-memory.js';
+import type { SessionOutcome } from './session-outcome.js';
+import type { SessionTransports } from './session-transports.js';
+import type { SignedSession, TokenIssuer } from './token-issuer.js';
+import { verifiedSession, type VerifiedSession } from './verified-session.js';
+
+export interface SessionReloadParts {
+  readonly loads: SessionLoads;
+  readonly tokens: TokenIssuer;
+  readonly transports: SessionTransports;
+  readonly memory: SessionMemory;
+  readonly clock: SessionClock;
+  readonly policy: ClockPolicy;
+  readonly options: ResolvedLoaderOptions;
+}
+
+/** Brings sessions up to date: loads their data again and signs the token that says so. */
+export class SessionReload {
+  readonly #parts: SessionReloadParts;
+
+  constructor(parts: SessionReloadParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * A session whose data is due, or whose attributes are older than this process knows, as it is now.
+   *
+   * @param carriers where its new token goes; `undefined` when nothing can be delivered
+   */
+  renew(
+    session: VerifiedSession,
+    carriers: readonly Transport[] | undefined,
+    now: number,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    const { sid } = session.claims;
+    const result = this.#parts.loads.resultOf(sid);
+    const newest = this.#newest(session, result);
+    if (now < newest.dueAt) {
+      return this.#offer(session, newest, result, carriers);
+    }
+    const failure = this.#parts.loads.recentFailureOf(sid, now);
+    return failure
+      ? stale(newest, failure, now)
+      : this.#reload(session, newest, carriers);
+  }
+
+  /**
+   * Loads the data now, whatever its age.
+   *
+   * @throws {SessionError} what the loader failed with, or `SESSION_TOO_LARGE`
+   */
+  async reloadNow(
+    session: VerifiedSession,
+    carriers: readonly Transport[],
+  ): Promise<SignedSession | { readonly refusal: 'ended' | 'params' }> {
+    const { claims } = session;
+    const reloaded = await this.#parts.loads.loadAnew(claims);
+    if (this.#parts.memory.hasEnded(claims.sid)) {
+      return { refusal: 'ended' };
+    }
+    switch (reloaded.kind) {
+      case 'loaded': {
+        const newest = this.#newest(session, reloaded.result);
+        return this.#signed(newest, reloaded.result, carriers);
+      }
+      case 'rejected':
+        return { refusal: reloaded.refusal };
+      case 'failed':
+        throw reloaded.error;
+    }
+  }
+
+  async #reload(
+    session: VerifiedSession,
+    newest: VerifiedSession,
+    carriers: readonly Transport[] | undefined,
+  ): Promise<SessionOutcome> {
+    const reloaded = await this.#patiently(
+      this.#parts.loads.load(session.claims),
+    );
+    if (this.#parts.memory.hasEnded(session.claims.sid)) {
+      return this.#parts.transports.rejected('ended');
+    }
+    switch (reloaded.kind) {
+      case 'loaded': {
+        const loaded = this.#newest(session, reloaded.result);
+        return this.#offer(session, loaded, reloaded.result, carriers);
+      }
+      case 'rejected':
+        return this.#parts.transports.rejected(reloaded.refusal);
+      case 'failed':
+        return stale(newest, reloaded.error, this.#parts.clock.nowSeconds());
+    }
+  }
+
+  /** Waits for a load as long as one request may. */
+  async #patiently(flight: Promise<LoadResult>): Promise<LoadResult> {
+    const { patienceSeconds, timeoutSeconds } = this.#parts.options;
+    if (patienceSeconds >= timeoutSeconds) {
+      return flight;
+    }
+    const impatient: LoadResult = {
+      kind: 'failed',
+      error: new SessionError(
+        'LOADER_UNAVAILABLE',
+        `the data loader takes longer than ${patienceSeconds} s`,
+        { retryAfterSeconds: 1 },
+      ),
+    };
+    if (patienceSeconds === 0) {
+      return impatient;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<LoadResult>((resolve) => {
+      timer = setTimeout(resolve, patienceSeconds * 1000, impatient);
+    });
+    return Promise.race([flight, patience]).finally(() => clearTimeout(timer));
+  }
+
+  /** A session with the newest data and attributes that this process knows. */
+  #newest(
+    session: VerifiedSession,
+    result: LoadedResult | undefined,
+  ): VerifiedSession {
+    const { claims } = session;
+    const newer = result && result.lat >= claims.lat ? result : undefined;
+    const revision = this.#parts.memory.newerThan(claims.sid, claims.rev);
+    if (!newer && !revision) {
+      return session;
+    }
+    const merged: SessionClaims = {
+      ...claims,
+      ...(newer && { lat: newer.lat }),
+      ...(newer && 'data' in claims && { data: newer.data }),
+      ...revision,
+    };
+    return verifiedSession(merged, this.#parts.policy);
+  }
+
+  #offer(
+    session: VerifiedSession,
+    newest: VerifiedSession,
+    result: LoadedResult | undefined,
+    carriers: readonly Transport[] | undefined,
+  ): SessionOutcome {
+    if (!carriers) {
+      return newest;
+    }
+    try {
+      return this.#signed(newest, result, carriers).session;
+    } catch (error) {
+      if (!(error instanceof SessionError)) {
+        throw error;
+      }
+      // The new data does not fit into a token: the old token stays, and the application hears of it.
+      const failure = this.#parts.loads.failed(session.claims, error);
+      return stale(session, failure, this.#parts.clock.nowSeconds());
+    }
+  }
+
+  /** The newest token of a session, signed once for all requests that may share it. */
+  #signed(
+    { claims }: VerifiedSession,
+    result: LoadedResult | undefined,
+    carriers: readonly Transport[],
+  ): SignedSession {
+    const now = this.#parts.clock.nowSeconds();
+    if (result?.lat !== claims.lat) {
+      // Only the attributes are newer; the idle time goes on.
+      return this.#parts.tokens.sign(
+        this.#parts.tokens.reissued(claims, now),
+        carriers,
+        now,
+      );
+    }
+    const variant = `${claims.rev} ${claims.per} ${carriers.map(({ name }) => name).join()}`;
+    const known = result.signed.get(variant);
+    if (known && now < known.session.endsAt) {
+      return this.#parts.tokens.offer(known, carriers, now);
+    }
+    const signed = this.#parts.tokens.sign(
+      this.#parts.tokens.renewed(claims, now),
+      carriers,
+      now,
+    );
+    result.signed.set(variant, signed);
+    return signed;
+  }
+}
+
+/** Old data while it may still be used; after that the session is unavailable, but not over. */
+function stale(
+  session: VerifiedSession,
+  error: SessionError,
+  now: number,
+): SessionOutcome {
+  return now < session.staleUntil ? session : { kind: 'unavailable', error };
+}

@@ -1,0 +1,53 @@
+import type { Refusal } from '../errors/refusal.js';
+import { REFUSALS } from '../errors/refusal.js';
+import type { Transport } from '../options/transport.js';
+import type { RequestFacts } from '../request-facts.js';
+import type { Dispatch, SessionOutcome } from './session-outcome.js';
+
+/** The transports of the module, and what is the same for all of them. */
+export class SessionTransports {
+  /** In the order in which they are asked. */
+  readonly all: readonly Transport[];
+  readonly #clearing: Dispatch;
+
+  constructor(all: readonly Transport[]) {
+    this.all = all;
+    this.#clearing = {
+      deliveries: all.flatMap((transport) => transport.clear()),
+      isCurrent: () => true,
+    };
+  }
+
+  /** What makes the client forget its tokens, whichever transport brought them. */
+  get clearing(): Dispatch {
+    return this.#clearing;
+  }
+
+  /** How a client may authenticate, for the `WWW-Authenticate` of a 401. */
+  get challenges(): readonly string[] {
+    return this.all.flatMap(({ challenge }) => challenge ?? []);
+  }
+
+  /** The transports that brought the tokens of a request; for one without any, the first. */
+  carriersOf(facts: RequestFacts | undefined): readonly Transport[] {
+    const carriers = facts
+      ? this.all.filter(
+          (transport) => typeof transport.read(facts) === 'string',
+        )
+      : [];
+    return carriers.length > 0 ? carriers : this.all.slice(0, 1);
+  }
+
+  named(name: string): Transport | undefined {
+    return this.all.find((transport) => transport.name === name);
+  }
+
+  /** The one place that decides whether a refusal costs the client its tokens. */
+  rejected(refusal: Refusal): Extract<SessionOutcome, { kind: 'rejected' }> {
+    return {
+      kind: 'rejected',
+      refusal,
+      dispatch: REFUSALS[refusal].clears ? this.#clearing : undefined,
+    };
+  }
+}

@@ -1,0 +1,42 @@
+import type { ResolvedCacheOptions } from '../options/resolved-options.js';
+import { BoundedMap } from './bounded-map.js';
+import type { VerifiedSession } from './verified-session.js';
+
+interface Entry {
+  readonly token: string;
+  readonly session: VerifiedSession;
+}
+
+/** What an entry costs besides its token: the claims as objects, the times, two map slots. */
+const BYTES_PER_ENTRY = 512;
+
+/**
+ * Tokens whose signature and claims were found to be good, so that the next request spends no crypto on
+ * them. Found by their signature and used only when the whole token is equal (a match by a part let one
+ * user's claims stand for another's: CVE-2026-35039). Refusals are never remembered, and clocks are asked
+ * at each use.
+ */
+export class VerifiedTokens {
+  readonly #entries: BoundedMap<string, Entry>;
+
+  constructor(bounds: ResolvedCacheOptions) {
+    this.#entries = new BoundedMap(
+      bounds.maxTokens,
+      bounds.maxBytes,
+      ({ token }) => BYTES_PER_ENTRY + 3 * token.length,
+    );
+  }
+
+  get(token: string): VerifiedSession | undefined {
+    const entry = this.#entries.get(signatureOf(token));
+    return entry?.token === token ? entry.session : undefined;
+  }
+
+  set(token: string, session: VerifiedSession): void {
+    this.#entries.set(signatureOf(token), { token, session });
+  }
+}
+
+function signatureOf(token: string): string {
+  return token.slice(token.lastIndexOf('.') + 1);
+}

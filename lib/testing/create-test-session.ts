@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import type { INestApplicationContext } from '@nestjs/common';
+import {
+  SESSION_RUNTIME,
+  type SessionRuntime,
+} from '../nest/session-runtime.js';
+import {
+  createActiveSession,
+  type ActiveSession,
+} from '../session/active-session.js';
+import { endOfTokenIssuedAt } from '../session/freshness.js';
+import {
+  readGenerateOptions,
+  type GenerateOptions,
+} from '../session/generate-options.js';
+import { newSession } from '../session/new-session.js';
+import type { SessionData, SessionParams } from '../session/session-types.js';
+import { dataOf, verifiedSession } from '../session/verified-session.js';
+import type { SessionClaims } from '../tokens/session-claims.js';
+
+export interface TestSessionOverrides extends GenerateOptions {
+  /** The data of the session; the loader is not called. */
+  data?: SessionData;
+  /**
+   * The sign-in.
+   *
+   * @default now
+   */
+  issuedAt?: Date;
+  /**
+   * When the data was loaded; long ago makes the first request reload it.
+   *
+   * @default now
+   */
+  loadedAt?: Date;
+}
+
+export interface TestSession {
+  readonly session: ActiveSession;
+  readonly token: string;
+  /** Value of a `Cookie` request header. */
+  readonly cookie: string;
+  /** Value of an `Authorization` request header. */
+  readonly header: string;
+}
+
+/**
+ * A session for a test, without signing in: `request(server).get('/me').set('Cookie', session.cookie)`, or
+ * `app.inject({ url: '/me', headers: { cookie: session.cookie } })`.
+ *
+ * @throws {SessionError} as `SessionService.generate`
+ */
+export async function createTestSession(
+  app: INestApplicationContext,
+  params: SessionParams,
+  overrides: TestSessionOverrides = {},
+): Promise<TestSession> {
+  const runtime = app.get<SessionRuntime>(SESSION_RUNTIME, { strict: false });
+  const { data, issuedAt, loadedAt, ...options } = overrides;
+  const now = runtime.clock.nowSeconds();
+  const requested = readGenerateOptions(params, options, runtime.policy, now);
+  const oiat = issuedAt ? secondsOf(issuedAt) : now;
+  const begun = {
+    ...newSession(requested, runtime.options, now),
+    jti: randomBytes(16).toString('base64url'),
+    oiat,
+    auth_time: Math.min(requested.auth_time, oiat),
+    lat: loadedAt ? secondsOf(loadedAt) : now,
+  };
+  const claims: SessionClaims = {
+    ...begun,
+    ...('data' in overrides ? { data } : await runtime.issuer.load(begun)),
+    exp: endOfTokenIssuedAt(now, begun, runtime.policy),
+  };
+  const token = runtime.codec.sign(claims);
+  const { cookie, header } = runtime.options;
+  return {
+    session: createActiveSession(
+      verifiedSession(claims, runtime.policy),
+      dataOf(claims),
+    ),
+    token,
+    cookie: `${cookie.name}=${token}`,
+    header: header.scheme ? `${header.scheme} ${token}` : token,
+  };
+}
+
+function secondsOf(instant: Date): number {
+  return Math.floor(instant.getTime() / 1000);
+}

@@ -1,0 +1,41 @@
+import { SessionClock } from '../clock.js';
+import { readDurationSeconds, type Duration } from '../options/durations.js';
+
+/**
+ * A clock that stands still until a test moves it:
+ * `overrideProvider(SessionClock).useValue(clock)`.
+ */
+export class TestSessionClock extends SessionClock {
+  #nowSeconds: number;
+
+  /** @param start a Date, or seconds since the Unix epoch. Default: 2030-01-01T00:00:00Z */
+  constructor(start: Date | number = 1_893_456_000) {
+    super();
+    this.#nowSeconds = secondsOf(start);
+  }
+
+  override nowSeconds(): number {
+    return this.#nowSeconds;
+  }
+
+  /** @param duration seconds, or a string with a unit (`'15m'`); a negative number goes back */
+  advance(duration: Duration): void {
+    const seconds =
+      typeof duration === 'number' ? duration : readDurationSeconds(duration);
+    if (seconds === undefined || !Number.isFinite(seconds)) {
+      throw new TypeError(`not a duration: ${duration}`);
+    }
+    this.#nowSeconds = Math.floor(this.#nowSeconds + seconds);
+  }
+
+  /** @param instant a Date, or seconds since the Unix epoch */
+  set(instant: Date | number): void {
+    this.#nowSeconds = secondsOf(instant);
+  }
+}
+
+function secondsOf(instant: Date | number): number {
+  return Math.floor(
+    typeof instant === 'number' ? instant : instant.getTime() / 1000,
+  );
+}

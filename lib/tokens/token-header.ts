@@ -1,0 +1,28 @@
+import { parseStrictJson } from './strict-json.js';
+
+export const SESSION_TOKEN_TYPE = 'session+jwt';
+
+/** The only members a token header may have; `crit`, `jku`, `jwk`, `zip` and all others are refused. */
+export interface TokenHeader {
+  readonly alg: 'HS256';
+  readonly typ: typeof SESSION_TOKEN_TYPE;
+  readonly kid: string;
+}
+
+const KID = /^[\w.-]{1,128}$/;
+
+/** Reads a header by allowlist, before any key is looked up (RFC 8725, sections 3.1, 3.10 and 3.11). */
+export function parseTokenHeader(segment: string): TokenHeader | undefined {
+  const value = parseStrictJson(segment);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return undefined;
+  }
+  const { alg, typ, kid } = value as Record<string, unknown>;
+  return Object.keys(value).length === 3 &&
+    alg === 'HS256' &&
+    typ === SESSION_TOKEN_TYPE &&
+    typeof kid === 'string' &&
+    KID.test(kid)
+    ? { alg, typ, kid }
+    : undefined;
+}

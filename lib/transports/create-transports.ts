@@ -1,0 +1,20 @@
+import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
+import type { Transport } from '../options/transport.js';
+import { CookieTransport } from './cookie-transport.js';
+import { HeaderTransport } from './header-transport.js';
+
+/** The transports of a module, in the order in which they are asked. */
+export function createTransports(
+  options: ResolvedSessionJwtOptions,
+): readonly Transport[] {
+  return options.transports.map((choice) => {
+    switch (choice) {
+      case 'cookie':
+        return new CookieTransport(options.cookie);
+      case 'header':
+        return new HeaderTransport(options.header);
+      default:
+        return choice;
+    }
+  });
+}

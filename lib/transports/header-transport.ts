@@ -1,0 +1,53 @@
+import type { ResolvedHeaderOptions } from '../options/resolved-options.js';
+import {
+  AMBIGUOUS_TOKEN,
+  type Delivery,
+  type Transport,
+  type TransportTokens,
+} from '../options/transport.js';
+import { countHeader, headerOf, type RequestFacts } from '../request-facts.js';
+
+/** Tokens in `Authorization: Bearer` (RFC 6750, section 2.1); a re-issued one comes back in a header. */
+export class HeaderTransport implements Transport {
+  readonly name = 'header';
+  readonly ambient = false;
+  readonly challenge: string;
+  readonly #options: ResolvedHeaderOptions;
+
+  constructor(options: ResolvedHeaderOptions) {
+    this.#options = options;
+    this.challenge = options.scheme || 'Bearer';
+  }
+
+  read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
+    const { name, scheme } = this.#options;
+    const value = headerOf(request, name);
+    if (value === undefined) {
+      return undefined;
+    }
+    if (countHeader(request, name) > 1) {
+      return AMBIGUOUS_TOKEN;
+    }
+    if (scheme === '') {
+      return value;
+    }
+    return value.charAt(scheme.length) === ' ' &&
+      value.slice(0, scheme.length).toLowerCase() === scheme.toLowerCase()
+      ? value.slice(scheme.length + 1)
+      : undefined;
+  }
+
+  write(tokens: TransportTokens): readonly Delivery[] {
+    return [
+      {
+        kind: 'header',
+        name: this.#options.renewedName,
+        value: tokens.sessionToken,
+      },
+    ];
+  }
+
+  clear(): readonly Delivery[] {
+    return [];
+  }
+}
