@@ -45,6 +45,12 @@ export const REFUSALS = {
     'two transports carry different sessions',
   ),
   ended: rule('SESSION_ENDED', true, 'the session has ended'),
+  // The new session's token is on its way to the same client: clearing could undo that sign-in.
+  replaced: rule(
+    'SESSION_ENDED',
+    false,
+    'the session was replaced by a new sign-in',
+  ),
   'cross-site': rule(
     'CSRF_REFUSED',
     false,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../request-facts.js';
-import type { ActiveSession } from '../session/active-session.js';
+import { originOf, type ActiveSession } from '../session/active-session.js';
 import type { Dispatch, SessionOutcome } from '../session/session-outcome.js';
 import { addVary, putIntoHead } from './response-head.js';
 
@@ -36,32 +36,27 @@ export class Exchange {
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   session: ActiveSession<any, any, any> | undefined;
   readonly facts: RequestFacts;
-  readonly #request: FrameworkRequest;
+  #request: FrameworkRequest;
   #response: FrameworkResponse | undefined;
 
-  private constructor(
-    request: FrameworkRequest,
-    facts: RequestFacts,
-    response: FrameworkResponse | undefined,
-  ) {
+  private constructor(request: FrameworkRequest, facts: RequestFacts) {
     this.#request = request;
     this.facts = facts;
-    this.#response = response;
   }
 
   static of(request: object, response?: object): Exchange {
     const raw = rawRequestOf(request);
-    const known = raw[EXCHANGE];
-    if (known) {
-      known.#response ??= response as FrameworkResponse | undefined;
-      return known;
-    }
-    const exchange = new Exchange(
+    const exchange = (raw[EXCHANGE] ??= new Exchange(
       request as FrameworkRequest,
       raw,
-      response as FrameworkResponse | undefined,
-    );
-    raw[EXCHANGE] = exchange;
+    ));
+    // Middleware on Fastify sees node's own objects first, handlers see the framework's.
+    if (request !== raw) {
+      exchange.#request = request as FrameworkRequest;
+    }
+    if (response && !(exchange.#response && isReply(exchange.#response))) {
+      exchange.#response = response as FrameworkResponse;
+    }
     return exchange;
   }
 
@@ -77,6 +72,16 @@ export class Exchange {
     return isRequest(found) ? Exchange.of(found, response) : undefined;
   }
 
+  /** The exchange that a session came with, or that of another response. */
+  static ofSession(
+    session: ActiveSession<any, any, any>,
+    response: object | undefined,
+  ): Exchange | undefined {
+    return response
+      ? Exchange.ofResponse(response)
+      : (originOf(session) as Exchange | undefined);
+  }
+
   /** Makes a session known to handlers. */
   attach(
     session: ActiveSession<any, any, any>,
@@ -88,8 +93,10 @@ export class Exchange {
     }
   }
 
+  /** Takes the session back; whoever asks again gets a new verdict. */
   detach(property: string | undefined): void {
     this.session = undefined;
+    this.outcome = undefined;
     if (property !== undefined) {
       this.#request[property] = undefined;
     }

@@ -11,6 +11,7 @@ import { expandData } from '../session/expand-data.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { VerifiedSession } from '../session/verified-session.js';
 import { Exchange } from './exchange.js';
+import { judge } from './judge.js';
 import { accessOf, type RouteAccess } from './route-access.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -23,6 +24,7 @@ import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
+  /** @internal */
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
   ) {}
@@ -40,16 +42,7 @@ export class SessionGuard implements CanActivate {
     if (exchange.session) {
       return true;
     }
-    if (exchange.outcome === undefined) {
-      for (const { varyBy } of this.runtime.transports.all) {
-        if (varyBy !== undefined) exchange.varyBy(varyBy);
-      }
-      exchange.outcome = this.runtime.authenticator.authenticate(
-        exchange.facts,
-        true,
-      );
-    }
-    const { outcome } = exchange;
+    const outcome = judge(this.runtime, exchange);
     return outcome instanceof Promise
       ? outcome.then((settled) => this.conclude(settled, exchange, access))
       : this.conclude(outcome, exchange, access);

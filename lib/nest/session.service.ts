@@ -5,31 +5,26 @@ import { SessionError } from '../errors/session-error.js';
 import {
   ActiveSession,
   createActiveSession,
-  originOf,
   verifiedOf,
 } from '../session/active-session.js';
 import { expandData } from '../session/expand-data.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import type { SessionEvent } from '../session/session-events.js';
-import type { SessionOutcome } from '../session/session-outcome.js';
 import type {
   ExpandedSessionData,
   SessionAttributes,
   SessionData,
   SessionParams,
 } from '../session/session-types.js';
-import {
-  Exchange,
-  type SessionRequest,
-  type SessionResponse,
-} from './exchange.js';
+import { Exchange, type SessionRequest } from './exchange.js';
 import { handOver } from './hand-over.js';
 import type {
   AttributeChanges,
   DeliverOptions,
   RevokeRequestOptions,
 } from './session-service-options.js';
+import { judge } from './judge.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
 /** Begins, changes, checks and ends sessions. */
@@ -40,6 +35,7 @@ export class SessionService<
   TAttributes = SessionAttributes,
   TExpanded = ExpandedSessionData,
 > implements OnModuleDestroy {
+  /** @internal */
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
   ) {}
@@ -86,7 +82,7 @@ export class SessionService<
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    const exchange = exchangeOf(session, options.response);
+    const exchange = Exchange.ofSession(session, options.response);
     const carriers = this.runtime.transports.carriersOf(exchange?.facts);
     const reloaded = await this.runtime.issuer.reload(
       verifiedOf(session),
@@ -113,7 +109,7 @@ export class SessionService<
     attributes: AttributeChanges<TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    const exchange = exchangeOf(session, options.response);
+    const exchange = Exchange.ofSession(session, options.response);
     const carriers = this.runtime.transports.carriersOf(exchange?.facts);
     const updated = this.runtime.issuer.update(
       verifiedOf(session),
@@ -152,7 +148,7 @@ export class SessionService<
   ): Promise<boolean> {
     const { issuer, options: configured } = this.runtime;
     if (target instanceof ActiveSession) {
-      const exchange = exchangeOf(target, options.response);
+      const exchange = Exchange.ofSession(target, options.response);
       const clearing = issuer.end(verifiedOf(target).claims, 'revoked');
       exchange?.deliver(clearing);
       exchange?.detach(configured.requestProperty);
@@ -194,7 +190,9 @@ export class SessionService<
     if (exchange.session) {
       return exchange.session;
     }
-    const outcome = await this.outcomeOf(exchange, options.response);
+    const outcome = await (options.response
+      ? judge(this.runtime, exchange)
+      : this.runtime.authenticator.authenticate(exchange.facts, false));
     if (outcome.kind === 'unavailable') {
       throw outcome.error;
     }
@@ -236,25 +234,6 @@ export class SessionService<
   onModuleDestroy(): void {
     this.runtime.events.complete();
   }
-
-  private outcomeOf(
-    exchange: Exchange,
-    response: SessionResponse | undefined,
-  ): SessionOutcome | Promise<SessionOutcome> {
-    const { authenticator } = this.runtime;
-    return response
-      ? (exchange.outcome ??= authenticator.authenticate(exchange.facts, true))
-      : authenticator.authenticate(exchange.facts, false);
-  }
-}
-
-function exchangeOf(
-  session: ActiveSession<any, any, any>,
-  response: SessionResponse | undefined,
-): Exchange | undefined {
-  return response
-    ? Exchange.ofResponse(response)
-    : (originOf(session) as Exchange | undefined);
 }
 
 function storeRequired(what: string): SessionError {

@@ -129,7 +129,7 @@ export class SessionAuthenticator {
     if (freshness === 'expired' || freshness === 'not-yet-valid') {
       return freshness;
     }
-    return this.#memory.hasEnded(session.claims.sid) ? 'ended' : undefined;
+    return this.#memory.endOf(session.claims.sid);
   }
 
   #verify(token: string): VerifiedSession | Refusal {

@@ -97,8 +97,9 @@ export class SessionIssuer {
     const { memory, tokens, clock } = this.#parts;
     const { sid } = session.claims;
     const now = clock.nowSeconds();
-    if (memory.hasEnded(sid)) {
-      throw refusalError('ended');
+    const end = memory.endOf(sid);
+    if (end) {
+      throw refusalError(end);
     }
     if (now >= session.endsAt) {
       throw refusalError('expired');
@@ -121,8 +122,8 @@ export class SessionIssuer {
     reason: SessionEndReason,
   ): Dispatch {
     const { memory, loads, events, transports } = this.#parts;
-    if (!memory.hasEnded(claims.sid)) {
-      memory.end(claims.sid);
+    if (!memory.endOf(claims.sid)) {
+      memory.end(claims.sid, reason === 'replaced' ? 'replaced' : 'ended');
       events.ofSession(claims, { type: 'ended', reason, reach: 'process' });
     }
     loads.forget(claims.sid);

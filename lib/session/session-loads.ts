@@ -88,6 +88,11 @@ export class SessionLoads {
     return this.load(claims);
   }
 
+  /** Drops a result that cannot be used. */
+  discard(sid: string): void {
+    this.#results.delete(sid);
+  }
+
   /** Drops what was loaded for a session that is over. */
   forget(sid: string): void {
     this.#results.delete(sid);
@@ -103,7 +108,6 @@ export class SessionLoads {
       cause: reason.cause,
       retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
     });
-    this.#results.delete(sid);
     this.#failures.set(sid, {
       count,
       retryAt: this.#clock.nowSeconds() + pause,
@@ -133,7 +137,7 @@ export class SessionLoads {
       case 'loaded':
         return this.#loaded(claims, lat, outcome.data);
       case 'ended':
-        if (!this.#memory.hasEnded(sid)) {
+        if (!this.#memory.endOf(sid)) {
           this.#memory.end(sid);
           this.#events.ofSession(claims, {
             type: 'ended',
@@ -155,7 +159,7 @@ export class SessionLoads {
     const bytes = 1024 + 3 * (JSON.stringify(data)?.length ?? 0);
     const result: LoadedResult = { lat, data, bytes, signed: new Map() };
     this.#failures.delete(claims.sid);
-    if (!this.#memory.hasEnded(claims.sid)) {
+    if (!this.#memory.endOf(claims.sid)) {
       this.#results.set(claims.sid, result);
       this.#events.ofSession(claims, { type: 'reloaded' });
     }

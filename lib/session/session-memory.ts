@@ -14,18 +14,21 @@ const UPDATED_SESSIONS = 10_000;
  * other processes know nothing of it.
  */
 export class SessionMemory {
-  readonly #ended = new BoundedMap<string, true>(ENDED_SESSIONS);
+  readonly #ended = new BoundedMap<string, 'ended' | 'replaced'>(
+    ENDED_SESSIONS,
+  );
   readonly #revisions = new BoundedMap<string, AttributeRevision>(
     UPDATED_SESSIONS,
   );
 
-  end(sid: string): void {
-    this.#ended.set(sid, true);
+  end(sid: string, how: 'ended' | 'replaced' = 'ended'): void {
+    this.#ended.set(sid, how);
     this.#revisions.delete(sid);
   }
 
-  hasEnded(sid: string): boolean {
-    return this.#ended.get(sid) === true;
+  /** How a session ended in this process, if it did. */
+  endOf(sid: string): 'ended' | 'replaced' | undefined {
+    return this.#ended.get(sid);
   }
 
   update(sid: string, revision: AttributeRevision): void {
@@ -40,6 +43,8 @@ export class SessionMemory {
 
   /** Whether a token of this session and revision may still go out. */
   isCurrent(sid: string, rev: number): boolean {
-    return !this.hasEnded(sid) && this.newerThan(sid, rev) === undefined;
+    return (
+      this.endOf(sid) === undefined && this.newerThan(sid, rev) === undefined
+    );
   }
 }

@@ -1,4 +1,5 @@
 import type { SessionClock } from '../clock.js';
+import type { Refusal } from '../errors/refusal.js';
 import { SessionError } from '../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
@@ -63,11 +64,12 @@ export class SessionReload {
   async reloadNow(
     session: VerifiedSession,
     carriers: readonly Transport[],
-  ): Promise<SignedSession | { readonly refusal: 'ended' | 'params' }> {
+  ): Promise<SignedSession | { readonly refusal: Refusal }> {
     const { claims } = session;
     const reloaded = await this.#parts.loads.loadAnew(claims);
-    if (this.#parts.memory.hasEnded(claims.sid)) {
-      return { refusal: 'ended' };
+    const end = this.#parts.memory.endOf(claims.sid);
+    if (end) {
+      return { refusal: end };
     }
     switch (reloaded.kind) {
       case 'loaded': {
@@ -89,8 +91,9 @@ export class SessionReload {
     const reloaded = await this.#patiently(
       this.#parts.loads.load(session.claims),
     );
-    if (this.#parts.memory.hasEnded(session.claims.sid)) {
-      return this.#parts.transports.rejected('ended');
+    const end = this.#parts.memory.endOf(session.claims.sid);
+    if (end) {
+      return this.#parts.transports.rejected(end);
     }
     switch (reloaded.kind) {
       case 'loaded': {
@@ -124,6 +127,7 @@ export class SessionReload {
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<LoadResult>((resolve) => {
       timer = setTimeout(resolve, patienceSeconds * 1000, impatient);
+      timer.unref?.();
     });
     return Promise.race([flight, patience]).finally(() => clearTimeout(timer));
   }
@@ -164,6 +168,7 @@ export class SessionReload {
         throw error;
       }
       // The new data does not fit into a token: the old token stays, and the application hears of it.
+      this.#parts.loads.discard(session.claims.sid);
       const failure = this.#parts.loads.failed(session.claims, error);
       return stale(session, failure, this.#parts.clock.nowSeconds());
     }

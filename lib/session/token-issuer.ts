@@ -3,7 +3,7 @@ import { SessionError } from '../errors/session-error.js';
 import type { Transport } from '../options/transport.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
-import { endOfTokenIssuedAt, type ClockPolicy } from './freshness.js';
+import { endOfTokenIssuedAt, timesOf, type ClockPolicy } from './freshness.js';
 import type { SessionMemory } from './session-memory.js';
 import type { Dispatch } from './session-outcome.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
@@ -75,11 +75,12 @@ export class TokenIssuer {
     now: number,
   ): SignedSession {
     const { sid, rev } = claims;
+    const { endsAt } = timesOf(claims, this.#policy);
     const dispatch: Dispatch = {
       deliveries: carriers.flatMap((carrier) =>
         carrier.write({
           sessionToken: token,
-          maxAgeSeconds: claims.exp - now,
+          maxAgeSeconds: endsAt - now,
           persistent: claims.per !== false,
         }),
       ),
