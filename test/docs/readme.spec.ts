@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import ts from 'typescript';
+import {
+  SESSION_ERROR_CODES,
+  SessionError,
+  toHttpException,
+} from '../../lib/index.js';
+
+const readme = readFileSync('README.md', 'utf8');
+
+/** The cells of every table row below a heading, down to the next heading of the same level. */
+function rowsBelow(heading: string): string[][] {
+  const start = readme.indexOf(`\n${heading}\n`);
+  const level = heading.slice(0, heading.indexOf(' ') + 1);
+  const end = readme.indexOf(`\n${level}`, start + heading.length);
+  return readme
+    .slice(start, end === -1 ? undefined : end)
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .slice(2, line.lastIndexOf('|'))
+        .split('|')
+        .map((cell) => cell.trim()),
+    );
+}
+
+const plain = (cell: string): string => cell.replaceAll('`', '');
+
+function interfacesOf(file: string): Map<string, ts.InterfaceDeclaration> {
+  const source = ts.createSourceFile(
+    file,
+    readFileSync(file, 'utf8'),
+    ts.ScriptTarget.ESNext,
+    true,
+  );
+  return new Map(
+    source.statements
+      .filter(ts.isInterfaceDeclaration)
+      .map((each) => [each.name.text, each]),
+  );
+}
+
+/** Every option with the `@default` of its docstring, groups opened. */
+function optionsOf(
+  known: Map<string, ts.InterfaceDeclaration>,
+  name: string,
+  prefix = '',
+): [name: string, byDefault: string][] {
+  return known.get(name)!.members.flatMap((member) => {
+    const path = prefix + member.name!.getText();
+    const group = /\b(\w+Options)\b/.exec(
+      (member as ts.PropertySignature).type!.getText(),
+    )?.[1];
+    if (group && known.has(group)) {
+      return optionsOf(known, group, `${path}.`);
+    }
+    const tag = ts
+      .getJSDocTags(member)
+      .find(({ tagName }) => tagName.text === 'default');
+    return [[path, ts.getTextOfJSDocComment(tag?.comment) ?? '']];
+  });
+}
+
+describe('the README', () => {
+  it('lists every option with the default that its docstring states', () => {
+    const options = optionsOf(
+      interfacesOf('lib/options/session-jwt-module-options.ts'),
+      'SessionJwtModuleOptions',
+    );
+    const extras = optionsOf(
+      interfacesOf('lib/nest/session-jwt.module.ts'),
+      'SessionJwtModuleExtras',
+    );
+    const documented = rowsBelow('## Options').map(([name, byDefault]) => [
+      plain(name!),
+      plain(byDefault!),
+    ]);
+    const stated = [...options, ...extras].map(([name, byDefault]) => [
+      name,
+      plain(byDefault),
+    ]);
+    expect(documented.sort()).toEqual(stated.sort());
+  });
+
+  it('lists every error code with the status that the filter answers', () => {
+    const documented = rowsBelow('## Errors').map(([code, status]) => [
+      plain(code!),
+      Number(status),
+    ]);
+    expect(documented).toEqual(
+      SESSION_ERROR_CODES.map((code) => [
+        code,
+        toHttpException(new SessionError(code, '')).getStatus(),
+      ]),
+    );
+  });
+
+  it('lists every event', () => {
+    const source = readFileSync('lib/session/session-events.ts', 'utf8');
+    const types = [...source.matchAll(/readonly type: '(\w+)'/g)].map(
+      ([, type]) => type,
+    );
+    const documented = rowsBelow('## Events').map(([type]) => plain(type!));
+    expect(documented.sort()).toEqual(types.sort());
+  });
+
+  it('stays under 250 lines, with the two commands on the first screen', () => {
+    const lines = readme.split('\n');
+    expect(lines.length).toBeLessThan(250);
+    const firstScreen = lines.slice(0, 45).join('\n');
+    expect(firstScreen).toContain('npm ci && npm start');
+    expect(firstScreen).toContain('npm ci && npm test');
+  });
+
+  it('links to files that exist', () => {
+    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
+      ([, path]) => path!,
+    );
+    expect(links).toContain('docs/security.md');
+    for (const path of links) {
+      expect({ path, bytes: readFileSync(path).length > 0 }).toEqual({
+        path,
+        bytes: true,
+      });
+    }
+  });
+});
