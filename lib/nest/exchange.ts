@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../request-facts.js';
 import { originOf, type ActiveSession } from '../session/active-session.js';
-import type { Dispatch, SessionOutcome } from '../session/session-outcome.js';
+import type { Dispatch } from '../session/dispatch.js';
+import type { SessionOutcome } from '../session/session-outcome.js';
 import { addVary, putIntoHead } from './response-head.js';
 
 /** A request of Express or Fastify, or node's own; anything that has headers. */

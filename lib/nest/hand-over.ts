@@ -2,7 +2,7 @@ import type { Transport } from '../options/transport.js';
 import { createActiveSession } from '../session/active-session.js';
 import { expandData } from '../session/expand-data.js';
 import { IssuedSession } from '../session/issued-session.js';
-import type { Dispatch } from '../session/session-outcome.js';
+import type { Dispatch } from '../session/dispatch.js';
 import type { SignedSession } from '../session/token-issuer.js';
 import { dataOf } from '../session/verified-session.js';
 import type { Exchange } from './exchange.js';

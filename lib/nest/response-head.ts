@@ -1,6 +1,6 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { Delivery } from '../options/transport.js';
-import type { Dispatch } from '../session/session-outcome.js';
+import type { Dispatch } from '../session/dispatch.js';
 
 interface Pending {
   readonly delivery: Delivery;
@@ -10,6 +10,11 @@ interface Pending {
 type PendingHead = Map<string, Pending>;
 
 const HEAD = Symbol('nestjs-session-jwt:head');
+
+type HeaderEntry = readonly [
+  name: string,
+  value: OutgoingHttpHeader | undefined,
+];
 
 type ResponseWithHead = ServerResponse & { [HEAD]?: PendingHead };
 
@@ -57,11 +62,10 @@ function slotOf(delivery: Delivery): string {
 
 function hookInto(response: ResponseWithHead): PendingHead {
   const head: PendingHead = new Map();
-  const writeHead = response.writeHead as (
-    ...args: unknown[]
-  ) => ServerResponse;
-  response.writeHead = ((status: number, ...rest: unknown[]) => {
-    response.writeHead = writeHead as ServerResponse['writeHead'];
+  const writeHead: (...args: any[]) => ResponseWithHead =
+    response.writeHead.bind(response);
+  response.writeHead = (status: number, ...rest: unknown[]) => {
+    response.writeHead = writeHead;
     const given = rest.find(
       (each) => typeof each === 'object' && each !== null,
     );
@@ -69,9 +73,8 @@ function hookInto(response: ResponseWithHead): PendingHead {
       setGivenHeaders(response, given);
     }
     fill(response, [...head.values()]);
-    const message = rest.filter((each) => typeof each === 'string');
-    return writeHead.call(response, status, ...message);
-  }) as ServerResponse['writeHead'];
+    return writeHead(status, ...rest.filter((each) => each !== given));
+  };
   return head;
 }
 
@@ -92,16 +95,16 @@ function setGivenHeaders(response: ServerResponse, given: object): void {
 }
 
 /** Headers come as an object, as pairs, or as names and values in turn. */
-function entriesOf(given: object): [string, unknown][] {
+function entriesOf(given: object): HeaderEntry[] {
   if (!Array.isArray(given)) {
     return Object.entries(given);
   }
   if (Array.isArray(given[0])) {
-    return given as [string, unknown][];
+    return given as HeaderEntry[];
   }
-  const flat: unknown[] = given;
+  const flat = given as string[];
   return flat.flatMap((name, i) =>
-    i % 2 === 0 ? [[String(name), flat[i + 1]] as [string, unknown]] : [],
+    i % 2 === 0 ? [[name, flat[i + 1]] as const] : [],
   );
 }
 

@@ -74,7 +74,7 @@ export class SessionEvents {
         at: this.#date(),
         session: this.nameOf(claims.sid),
         subject: claims.sub,
-      } as SessionEvent);
+      });
     }
   }
 

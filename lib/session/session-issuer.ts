@@ -19,7 +19,7 @@ import { sessionContext } from './session-context.js';
 import type { SessionEndReason, SessionEvents } from './session-events.js';
 import type { SessionLoads } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
-import type { Dispatch } from './session-outcome.js';
+import type { Dispatch } from './dispatch.js';
 import type { SessionReload } from './session-reload.js';
 import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';

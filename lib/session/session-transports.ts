@@ -2,7 +2,8 @@ import type { Refusal } from '../errors/refusal.js';
 import { REFUSALS } from '../errors/refusal.js';
 import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
-import type { Dispatch, SessionOutcome } from './session-outcome.js';
+import type { Dispatch } from './dispatch.js';
+import type { SessionOutcome } from './session-outcome.js';
 
 /** The transports of the module, and what is the same for all of them. */
 export class SessionTransports {

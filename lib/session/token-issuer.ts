@@ -5,7 +5,7 @@ import type { SessionClaims } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
 import { endOfTokenIssuedAt, timesOf, type ClockPolicy } from './freshness.js';
 import type { SessionMemory } from './session-memory.js';
-import type { Dispatch } from './session-outcome.js';
+import type { Dispatch } from './dispatch.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
 /** What browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
@@ -116,7 +116,7 @@ function largestParts(claims: SessionClaims): string {
       name,
       bytes: Buffer.byteLength(JSON.stringify(value) ?? ''),
     }))
-    .sort((a, b) => b.bytes - a.bytes)
+    .toSorted((a, b) => b.bytes - a.bytes)
     .slice(0, 3)
     .map(({ name, bytes }) => `${name} (${bytes} bytes)`)
     .join(', ');

@@ -1,6 +1,6 @@
 import type { SessionClaims } from '../tokens/session-claims.js';
 import { timesOf, type ClockPolicy, type SessionTimes } from './freshness.js';
-import type { Dispatch } from './session-outcome.js';
+import type { Dispatch } from './dispatch.js';
 
 /** A session of which the token was found to be good. Immutable, and shared by all requests that carry it. */
 export interface VerifiedSession extends SessionTimes {
