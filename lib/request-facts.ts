@@ -10,7 +10,8 @@ export interface RequestFacts {
 }
 
 /**
- * The value of a header that must not be repeated; `undefined` when it is absent.
+ * The value of a header that must not be repeated; `undefined` when it is absent. A repeated one is joined,
+ * so that it is never taken for absent and never equals what is expected.
  *
  * @param name in lower case
  */
@@ -19,7 +20,9 @@ export function headerOf(
   name: string,
 ): string | undefined {
   const value = facts.headers[name];
-  return typeof value === 'string' ? value : undefined;
+  return Array.isArray(value)
+    ? value.join(name === 'cookie' ? '; ' : ', ')
+    : value;
 }
 
 /** How often a header was sent. Node keeps the first `Authorization` and drops the others in silence. */

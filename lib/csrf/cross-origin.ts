@@ -55,11 +55,8 @@ function isOurs(
   if (url.origin !== origin) {
     return false;
   }
-  if (
-    policy.secureOrigins &&
-    url.protocol !== 'https:' &&
-    !isThisMachine(url.hostname)
-  ) {
+  const mayBePlain = !policy.secureOrigins || isThisMachine(url.hostname);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && mayBePlain)) {
     return false;
   }
   const authority = host.toLowerCase();

@@ -38,6 +38,7 @@ export class Exchange {
   session: ActiveSession<any, any, any> | undefined;
   readonly facts: RequestFacts;
   #request: FrameworkRequest;
+  #judge: object | undefined;
   #response: FrameworkResponse | undefined;
 
   private constructor(request: FrameworkRequest, facts: RequestFacts) {
@@ -45,7 +46,10 @@ export class Exchange {
     this.facts = facts;
   }
 
-  static of(request: object, response?: object): Exchange {
+  /**
+   * @param judge whose verdict is asked for: what another session module found on this request is forgotten
+   */
+  static of(request: object, response?: object, judge?: object): Exchange {
     const raw = rawRequestOf(request);
     const exchange = (raw[EXCHANGE] ??= new Exchange(
       request as FrameworkRequest,
@@ -54,6 +58,11 @@ export class Exchange {
     // Middleware on Fastify sees node's own objects first, handlers see the framework's.
     if (request !== raw) {
       exchange.#request = request as FrameworkRequest;
+    }
+    if (judge && judge !== exchange.#judge) {
+      exchange.#judge = judge;
+      exchange.session = undefined;
+      exchange.outcome = undefined;
     }
     if (response && !(exchange.#response && isReply(exchange.#response))) {
       exchange.#response = response as FrameworkResponse;

@@ -39,10 +39,19 @@ export class RareLogger {
 
 /** One line for a log of what may hold anything: quoted, without control characters, and short. */
 export function quoteError(error: unknown): string {
-  const text =
-    error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
+  const text = textOf(error);
   return JSON.stringify(text.slice(0, 300)).replace(
     /[\u007f-\u009f\u2028\u2029]/g,
     '?',
   );
+}
+
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error
+      ? `${error.name}: ${error.message}`
+      : typeof error;
+  } catch {
+    return 'an error that cannot be printed';
+  }
 }

@@ -1,5 +1,6 @@
 import {
   ConfigurableModuleBuilder,
+  Inject,
   Module,
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
@@ -58,6 +59,22 @@ export type SessionJwtModuleAsyncOptions = ConfigurableModuleAsyncOptions<
 > &
   SessionJwtModuleExtras;
 
+/** Names given beside `useFactory` that do not belong there, for the one message that names all faults. */
+const MISPLACED = Symbol('nestjs-session-jwt:misplaced-options');
+const ASYNC_NAMES: ReadonlySet<string> = new Set<
+  keyof SessionJwtModuleAsyncOptions
+>([
+  'imports',
+  'inject',
+  'useFactory',
+  'useClass',
+  'useExisting',
+  'provideInjectionTokensFrom',
+  'dataLoader',
+  'global',
+  'guard',
+]);
+
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
   new ConfigurableModuleBuilder<SessionJwtModuleOptions>({
     moduleName: 'SessionJwt',
@@ -101,7 +118,8 @@ export class SessionJwtModule
   extends ConfigurableModuleClass
   implements OnModuleInit
 {
-  constructor(private readonly moduleRef: ModuleRef) {
+  /** @internal */
+  constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {
     super();
   }
 
@@ -116,7 +134,17 @@ export class SessionJwtModule
   static override forRootAsync(
     options: SessionJwtModuleAsyncOptions,
   ): DynamicModule {
-    return super.forRootAsync(options);
+    const definition = super.forRootAsync(options);
+    const misplaced = Object.keys(options).filter(
+      (name) => !ASYNC_NAMES.has(name),
+    );
+    return {
+      ...definition,
+      providers: [
+        ...(definition.providers ?? []),
+        { provide: MISPLACED, useValue: misplaced },
+      ],
+    };
   }
 
   /** @internal */
@@ -149,6 +177,7 @@ function providersOf({
         MODULE_OPTIONS_TOKEN,
         SessionClock,
         { token: SessionDataLoader, optional: true },
+        { token: MISPLACED, optional: true },
       ],
     },
     SessionService,

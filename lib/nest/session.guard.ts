@@ -38,8 +38,13 @@ export class SessionGuard implements CanActivate {
       throw this.refuseContext(context);
     }
     const http = context.switchToHttp();
-    const exchange = Exchange.of(http.getRequest(), http.getResponse());
+    const exchange = Exchange.of(
+      http.getRequest(),
+      http.getResponse(),
+      this.runtime,
+    );
     if (exchange.session) {
+      exchange.attach(exchange.session, this.runtime.options.requestProperty);
       return true;
     }
     const outcome = judge(this.runtime, exchange);

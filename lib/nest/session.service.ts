@@ -186,7 +186,7 @@ export class SessionService<
     request: SessionRequest,
     options: DeliverOptions = {},
   ): Promise<ActiveSession<TParams, TExpanded, TAttributes> | null> {
-    const exchange = Exchange.of(request, options.response);
+    const exchange = Exchange.of(request, options.response, this.runtime);
     if (exchange.session) {
       return exchange.session;
     }

@@ -19,5 +19,5 @@ export function readDurationSeconds(value: unknown): number | undefined {
   const milliseconds: number | undefined = ms(value as ms.StringValue);
   return milliseconds === undefined || !Number.isFinite(milliseconds)
     ? undefined
-    : milliseconds / 1000;
+    : Math.round(milliseconds) / 1000;
 }

@@ -18,7 +18,13 @@ export const KNOWN_SECRETS: readonly string[] = [
   'complex_password_at_least_32_characters_long',
   // better-auth
   'better-auth-secret-12345678901234567890',
+  // documentation of Supabase and Hasura
+  'super-secret-jwt-token-with-at-least-32-characters-long',
+  '3EK6FD+o0+c7tzBNVfjpMkNDi2yARAAKzQlk8O2IKoxQu4nF7EdAh8s3TwpHwrdWT6R',
   // word lists and tutorials
+  '413F4428472B4B6250645367566B5970337336763979244226452948404D6351',
+  '9a4f2c8d3b7a1e6f45c8a0b3f267d8b1d4e6f3c8a9d2b5f8e3a9c8b5f6v8a3d9',
+  'my-32-character-ultra-secure-and-ultra-long-secret',
   '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
   'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ',
   '404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970',

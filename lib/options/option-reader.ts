@@ -24,7 +24,8 @@ export class OptionReader {
       return {};
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      this.fault(path, 'expected an object', value);
+      // The value itself may be a secret that was returned in place of the options.
+      this.fault(path, `expected an object, got ${kindOf(value)}`);
       return {};
     }
     for (const name of Object.keys(value)) {
@@ -32,7 +33,9 @@ export class OptionReader {
         const full = path === 'options' ? name : `${path}.${name}`;
         this.fault(
           full,
-          hints[name] ?? `unknown option (known here: ${names.join(', ')})`,
+          Object.hasOwn(hints, name)
+            ? hints[name]!
+            : `unknown option (known here: ${names.join(', ')})`,
         );
       }
     }
@@ -153,4 +156,12 @@ function describeValue(value: unknown): string {
       : `an object (${value.constructor?.name ?? 'no prototype'})`;
   }
   return typeof value === 'function' ? 'a function' : String(value);
+}
+
+function kindOf(value: unknown): string {
+  return value === null
+    ? 'null'
+    : Array.isArray(value)
+      ? 'an array'
+      : typeof value;
 }

@@ -5,7 +5,7 @@ import { readTrustedOrigin } from './trusted-origin.js';
 
 /** Headers that another site can make a browser send, so that their presence proves nothing. */
 const NO_PROOF =
-  /^(?:accept|accept-language|content-language|content-type|range|cookie|origin|referer|host|user-agent|connection|content-length|accept-encoding|cache-control|pragma|priority|upgrade-insecure-requests|dnt|te|via|sec-.*|proxy-.*|access-control-.*)$/;
+  /^(?:authorization|accept|accept-language|content-language|content-type|range|cookie|origin|referer|host|user-agent|connection|content-length|accept-encoding|cache-control|pragma|priority|upgrade-insecure-requests|dnt|te|via|sec-.*|proxy-.*|access-control-.*)$/;
 
 export function resolveCsrf(
   reader: OptionReader,

@@ -123,7 +123,12 @@ export function resolveOptions(
   if (faults.length > 0) {
     throw new SessionConfigError(faults);
   }
-  for (const group of Object.values(resolved) as unknown[]) {
+  const groups: unknown[] = Object.values(resolved);
+  for (const group of [
+    ...groups,
+    cookie.formerDomains,
+    resolved.csrf.trustedOrigins,
+  ]) {
     Object.freeze(group);
   }
   return Object.freeze(resolved);

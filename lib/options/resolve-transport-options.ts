@@ -17,8 +17,8 @@ const DOMAIN = {
   expected: 'a host name without a leading dot',
 };
 const PATH = {
-  pattern: /^\/[\x21-\x3a\x3c-\x7e]{0,1023}$/,
-  expected: "a path that starts with '/' and has no ';'",
+  pattern: /^\/[\x21-\x2b\x2d-\x3a\x3d-\x7e]{0,1023}$/,
+  expected: "a path that starts with '/' and has no ';', ',' or '<'",
 };
 const SCHEME = {
   pattern: /^[!#$%&'*+.^_`|~0-9A-Za-z-]{0,64}$/,

@@ -10,7 +10,10 @@ export class BoundedMap<K, V> {
   #old = new Map<K, V>();
   #youngBytes = 0;
 
-  /** @param maxEntries `0` remembers nothing */
+  /**
+   * @param maxEntries `0` remembers nothing
+   * @param maxBytes a value larger than half of it is not remembered
+   */
   constructor(
     maxEntries: number,
     maxBytes = Infinity,
@@ -39,24 +42,21 @@ export class BoundedMap<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.#maxEntries === 0) {
+    this.delete(key);
+    const bytes = this.#sizeOf(value);
+    if (this.#maxEntries === 0 || bytes * 2 > this.#maxBytes) {
       return;
     }
-    const replaced = this.#young.get(key);
-    if (replaced !== undefined) {
-      this.#youngBytes -= this.#sizeOf(replaced);
-    }
-    this.#old.delete(key);
-    this.#young.set(key, value);
-    this.#youngBytes += this.#sizeOf(value);
     if (
-      this.#young.size * 2 >= this.#maxEntries ||
-      this.#youngBytes * 2 >= this.#maxBytes
+      (this.#young.size + 1) * 2 > this.#maxEntries ||
+      (this.#youngBytes + bytes) * 2 > this.#maxBytes
     ) {
-      this.#old = this.#young;
-      this.#young = new Map();
+      this.#old = this.#maxEntries > 1 ? this.#young : new Map<K, V>();
+      this.#young = new Map<K, V>();
       this.#youngBytes = 0;
     }
+    this.#young.set(key, value);
+    this.#youngBytes += bytes;
   }
 
   delete(key: K): void {

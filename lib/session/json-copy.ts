@@ -52,6 +52,11 @@ function copyObject(
   }
   const within = [...ancestors, value];
   if (Array.isArray(value)) {
+    refuseToJson(value, path);
+    const named = Object.keys(value).find((key) => !/^\d+$/.test(key));
+    if (named !== undefined) {
+      refuse(path, `is an array with a member named ${JSON.stringify(named)}`);
+    }
     // Array.from, unlike map, also visits holes.
     return Object.freeze(
       Array.from(value, (item: unknown, i) =>
@@ -63,6 +68,7 @@ function copyObject(
   if (prototype !== Object.prototype && prototype !== null) {
     refuse(path, `is a ${classNameOf(value)}`);
   }
+  refuseToJson(value, path);
   if (Object.getOwnPropertySymbols(value).length > 0) {
     refuse(path, 'has a symbol as a member name');
   }
@@ -74,7 +80,7 @@ function copyObject(
     if (key === '__proto__') {
       refuse(memberPath, 'is not allowed as a member name');
     }
-    const member = read(value as Record<string, unknown>, key, memberPath);
+    const member = read(value, key, memberPath);
     if (member !== undefined) {
       copied[key] = copy(member, memberPath, depth - 1, within);
     }
@@ -82,13 +88,16 @@ function copyObject(
   return Object.freeze(copied);
 }
 
-function read(
-  value: Record<string, unknown>,
-  key: string,
-  path: string,
-): unknown {
+/** `JSON.stringify` asks for it, hidden or inherited, and writes what it returns. */
+function refuseToJson(value: object, path: string): void {
+  if (typeof read(value, 'toJSON', path) === 'function') {
+    refuse(`${path}.toJSON`, 'is a function');
+  }
+}
+
+function read(value: object, key: string, path: string): unknown {
   try {
-    return value[key];
+    return (value as Record<string, unknown>)[key];
   } catch (cause) {
     return refuse(path, 'cannot be read', cause);
   }

@@ -36,6 +36,7 @@ export class LoaderCalls {
   ): Promise<LoadOutcome> {
     const abort = new AbortController();
     const { signal } = abort;
+    const deadline = performance.now() + this.#options.timeoutSeconds * 1000;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         const error = new SessionError(
@@ -47,11 +48,11 @@ export class LoaderCalls {
         abort.abort(error);
       }, this.#options.timeoutSeconds * 1000);
       timer.unref?.();
-      void this.#inPlace(signal, () =>
+      void this.#inPlace(signal, deadline, () =>
         this.#load(params, { ...context, signal }),
       ).then((outcome) => {
-        clearTimeout(timer);
         if (outcome) {
+          clearTimeout(timer);
           resolve(outcome);
         }
       });
@@ -61,10 +62,15 @@ export class LoaderCalls {
   /** Runs work when a place is free. A call that was aborted gives its place back at once. */
   async #inPlace<T>(
     signal: AbortSignal,
+    deadline: number,
     work: () => Promise<T>,
   ): Promise<T | undefined> {
     if (this.#running >= this.#options.concurrency) {
       if (!(await this.#freePlace(signal))) {
+        return undefined;
+      }
+      if (performance.now() >= deadline) {
+        this.#passOnPlace();
         return undefined;
       }
     } else {

@@ -149,9 +149,11 @@ function call(
   if (typeof listener !== 'function') {
     return;
   }
+  const unsubscribe = (): void => subscription?.unsubscribe();
   try {
-    Reflect.apply(listener, observer, args);
+    const result: unknown = Reflect.apply(listener, observer, args);
+    Promise.resolve(result).catch(unsubscribe);
   } catch {
-    subscription?.unsubscribe();
+    unsubscribe();
   }
 }
