@@ -64,6 +64,7 @@ export const REFUSALS = {
   ),
 } as const satisfies Record<string, RefusalRule>;
 
+/** Why a request was refused, as the `rejected` event says it. */
 export type Refusal = keyof typeof REFUSALS;
 
 /** The error of a refusal. */

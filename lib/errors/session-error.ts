@@ -15,8 +15,10 @@ export const SESSION_ERROR_CODES = [
   'SUBJECT_REQUIRED',
 ] as const;
 
+/** The code of a {@link SessionError}. */
 export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 
+/** What a {@link SessionError} is made of besides its code and message. */
 export interface SessionErrorOptions {
   cause?: unknown;
   /** When it is worth trying again, in seconds. Sent as `Retry-After` with a 503. */

@@ -36,6 +36,8 @@ export class Exchange {
   /** The verdict on this request, so that a guard used twice judges once. */
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   session: ActiveSession<any, any, any> | undefined;
+  /** What `expand` made of which data. */
+  expansion: { readonly of: unknown; readonly value: unknown } | undefined;
   readonly facts: RequestFacts;
   #request: FrameworkRequest;
   #judge: object | undefined;
@@ -63,6 +65,7 @@ export class Exchange {
       exchange.#judge = judge;
       exchange.session = undefined;
       exchange.outcome = undefined;
+      exchange.expansion = undefined;
     }
     if (response && !(exchange.#response && isReply(exchange.#response))) {
       exchange.#response = response as FrameworkResponse;

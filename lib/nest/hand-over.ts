@@ -1,26 +1,21 @@
 import type { Transport } from '../options/transport.js';
 import { createActiveSession } from '../session/active-session.js';
-import { expandData } from '../session/expand-data.js';
 import { IssuedSession } from '../session/issued-session.js';
 import type { Dispatch } from '../session/dispatch.js';
 import type { SignedSession } from '../session/token-issuer.js';
 import { dataOf } from '../session/verified-session.js';
 import type { Exchange } from './exchange.js';
+import { expandedData } from './expanded-data.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/**
- * Hands a newly signed session to the client and to the rest of the request, and says what was issued.
- *
- * @param known the expanded data, where it is known already
- */
+/** Hands a newly signed session to the client and to the rest of the request, and says what was issued. */
 export async function handOver(
   runtime: SessionRuntime,
   { session, token }: SignedSession,
   carriers: readonly Transport[],
   exchange: Exchange | undefined,
-  known?: unknown,
 ): Promise<IssuedSession<any, any, any, any>> {
-  const data = known ?? (await expandData(runtime.loader, session));
+  const data = await expandedData(runtime, session, exchange);
   const active = createActiveSession(session, data, exchange);
   if (exchange) {
     warnOfPlainHttp(runtime, exchange, session.dispatch);

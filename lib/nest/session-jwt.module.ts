@@ -53,6 +53,7 @@ export interface SessionJwtOptionsFactory {
     Promise<SessionJwtModuleOptions> | SessionJwtModuleOptions;
 }
 
+/** What `forRootAsync` takes: where the options come from, and the extras. */
 export type SessionJwtModuleAsyncOptions = ConfigurableModuleAsyncOptions<
   SessionJwtModuleOptions,
   'createSessionJwtOptions'
@@ -147,7 +148,7 @@ export class SessionJwtModule
     };
   }
 
-  /** @internal */
+  /** Called by Nest: refuses a request-scoped loader. */
   onModuleInit(): void {
     if (this.moduleRef.introspect(SESSION_RUNTIME).scope !== Scope.DEFAULT) {
       throw new SessionConfigError([

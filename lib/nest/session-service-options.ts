@@ -10,6 +10,7 @@ export interface DeliverOptions {
   response?: SessionResponse;
 }
 
+/** How the sessions of a request are revoked. */
 export interface RevokeRequestOptions {
   /** The response that makes the client forget its tokens. */
   response: SessionResponse;

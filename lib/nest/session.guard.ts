@@ -7,10 +7,10 @@ import {
 import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
 import { createActiveSession } from '../session/active-session.js';
-import { expandData } from '../session/expand-data.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { VerifiedSession } from '../session/verified-session.js';
 import { Exchange } from './exchange.js';
+import { expandedData } from './expanded-data.js';
 import { judge } from './judge.js';
 import { accessOf, type RouteAccess } from './route-access.js';
 import { headersOf, toHttpException } from './session-exception.js';
@@ -80,7 +80,7 @@ export class SessionGuard implements CanActivate {
     session: VerifiedSession,
     exchange: Exchange,
   ): boolean | Promise<boolean> {
-    const data = expandData(this.runtime.loader, session);
+    const data = expandedData(this.runtime, session, exchange);
     if (data instanceof Promise) {
       return data.then((expanded: unknown) =>
         this.attachWith(session, expanded, exchange),

@@ -7,7 +7,6 @@ import {
   createActiveSession,
   verifiedOf,
 } from '../session/active-session.js';
-import { expandData } from '../session/expand-data.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import type { SessionEvent } from '../session/session-events.js';
@@ -18,6 +17,7 @@ import type {
   SessionParams,
 } from '../session/session-types.js';
 import { Exchange, type SessionRequest } from './exchange.js';
+import { expandedData } from './expanded-data.js';
 import { handOver } from './hand-over.js';
 import type {
   AttributeChanges,
@@ -116,7 +116,7 @@ export class SessionService<
       attributes,
       carriers,
     );
-    return handOver(this.runtime, updated, carriers, exchange, session.data);
+    return handOver(this.runtime, updated, carriers, exchange);
   }
 
   /**
@@ -202,7 +202,7 @@ export class SessionService<
     if (outcome.kind !== 'authenticated') {
       return null;
     }
-    const data = await expandData(this.runtime.loader, outcome);
+    const data = await expandedData(this.runtime, outcome, exchange);
     const session = createActiveSession(outcome, data, exchange);
     if (options.response) {
       exchange.attach(session, this.runtime.options.requestProperty);
@@ -219,18 +219,18 @@ export class SessionService<
   async verify(
     token: string,
   ): Promise<ActiveSession<TParams, TExpanded, TAttributes>> {
-    const { authenticator, events, loader } = this.runtime;
+    const { authenticator, events } = this.runtime;
     const verified =
       typeof token === 'string' ? authenticator.verify(token) : 'malformed';
     if (typeof verified === 'string') {
       events.rejected(REFUSALS[verified].code, verified);
       throw refusalError(verified);
     }
-    const data = await expandData(loader, verified);
+    const data = await expandedData(this.runtime, verified, undefined);
     return createActiveSession(verified, data);
   }
 
-  /** @internal */
+  /** Called by Nest: completes {@link events$}. */
   onModuleDestroy(): void {
     this.runtime.events.complete();
   }

@@ -5,8 +5,10 @@ import type { Transport } from './transport.js';
 /** A secret for HS256: a string is used as its UTF-8 bytes, as other JWT libraries do. */
 export type SecretInput = string | Uint8Array | KeyObject;
 
+/** A transport: one of the two built in, or the application's own. */
 export type TransportChoice = 'cookie' | 'header' | Transport;
 
+/** When sessions end. */
 export interface LifetimeOptions {
   /**
    * End of a session that nobody uses: each reload of its data moves it. Must be longer than
@@ -24,6 +26,7 @@ export interface LifetimeOptions {
   absolute?: Duration;
 }
 
+/** How the data loader is called. */
 export interface LoaderOptions {
   /**
    * How long one call of the loader may take, waiting for a free place included. Then its `signal` is
@@ -54,6 +57,7 @@ export interface LoaderOptions {
   concurrency?: number;
 }
 
+/** The cookie that carries the token. It is always `HttpOnly`. */
 export interface CookieOptions {
   /**
    * @default '__Host-session' ('__Secure-session' with a domain or a path, 'session' when not secure)
@@ -93,6 +97,7 @@ export interface CookieOptions {
   formerDomains?: string[];
 }
 
+/** The headers that carry the token. */
 export interface HeaderOptions {
   /**
    * Request header that carries the token.
@@ -114,6 +119,7 @@ export interface HeaderOptions {
   renewedName?: string;
 }
 
+/** Techniques against cross-site request forgery. All that are on must agree. */
 export interface CsrfOptions {
   /**
    * Refuses unsafe requests of other origins by Fetch Metadata and `Origin`. A list of trusted origins
@@ -131,6 +137,7 @@ export interface CsrfOptions {
   header?: string | false;
 }
 
+/** Bounds of what a process remembers. */
 export interface CacheOptions {
   /**
    * How many verified tokens, and how many reloaded results, this process remembers.

@@ -8,6 +8,7 @@ import type { ClockPolicy } from './freshness.js';
 import { toFrozenJson } from './json-copy.js';
 import type { SessionAttributes } from './session-types.js';
 
+/** What a new session is besides its params. An unknown name throws `SessionConfigError`. */
 export interface GenerateOptions<TAttributes = SessionAttributes> {
   /** Values that the application puts on the session; they survive reloads. */
   attributes?: TAttributes;
@@ -107,6 +108,7 @@ export function readGenerateOptions(
     );
   }
   const isPersistent = reader.boolean('persistent', options.persistent, true);
+  reader.boolean('crossSite', options.crossSite, false);
   const authenticatedAt = readInstant(reader, options.authenticatedAt, now);
   if (reader.faults.length > 0) {
     throw new SessionConfigError(

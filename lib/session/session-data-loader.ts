@@ -19,6 +19,7 @@ export interface SessionContext<TAttributes = SessionAttributes> {
   issuedBefore(instant: Date | null | undefined): boolean;
 }
 
+/** What a call of the loader is told. */
 export interface LoadContext<
   TAttributes = SessionAttributes,
 > extends SessionContext<TAttributes> {

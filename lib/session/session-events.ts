@@ -11,6 +11,7 @@ interface OfSession {
   readonly subject: string;
 }
 
+/** Who ended a session. */
 export type SessionEndReason = 'revoked' | 'loader' | 'replaced';
 
 /** What happens to sessions. No event carries a token, a secret, a cookie or a session id. */

@@ -131,7 +131,7 @@ export class SessionIssuer {
   }
 
   /** Ends the sessions that a request carries, expired ones too; a forged token ends nothing. */
-  endOfRequest(facts: RequestFacts, crossSite: boolean | undefined): Dispatch {
+  endOfRequest(facts: RequestFacts, crossSite?: boolean): Dispatch {
     this.#refuseCrossSite(facts, this.#parts.transports.all, crossSite);
     this.#endCarried(facts, 'revoked');
     return this.#parts.transports.clearing;
@@ -154,10 +154,10 @@ export class SessionIssuer {
   #refuseCrossSite(
     facts: RequestFacts | undefined,
     carriers: readonly Transport[],
-    crossSite = false,
+    crossSite: unknown,
   ): void {
     const writesAmbient = carriers.some(({ ambient }) => ambient !== false);
-    if (!facts || crossSite || !writesAmbient || !isUnsafe(facts)) {
+    if (!facts || crossSite === true || !writesAmbient || !isUnsafe(facts)) {
       return;
     }
     const decision = judgeOrigin(facts, this.#parts.options.csrf);

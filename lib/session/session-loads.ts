@@ -71,26 +71,31 @@ export class SessionLoads {
     return failure && now < failure.retryAt ? failure.error : undefined;
   }
 
-  /** The one load of a session that is under way, or a new one. Never rejects. */
-  load(claims: SessionClaims): Promise<LoadResult> {
+  /**
+   * The one load of a session that is under way, or a new one.
+   *
+   * @param sign signs the first token with what was loaded; that it does not fit is a failure of the load
+   */
+  load(
+    claims: SessionClaims,
+    sign: (result: LoadedResult) => void,
+  ): Promise<LoadResult> {
     const { sid } = claims;
     let flight = this.#flights.get(sid);
     if (!flight) {
-      flight = this.#fly(claims).finally(() => this.#flights.delete(sid));
+      flight = this.#fly(claims, sign).finally(() => this.#flights.delete(sid));
       this.#flights.set(sid, flight);
     }
     return flight;
   }
 
   /** A load that began after this call: one under way may have read what was true before. */
-  async loadAnew(claims: SessionClaims): Promise<LoadResult> {
+  async loadAnew(
+    claims: SessionClaims,
+    sign: (result: LoadedResult) => void,
+  ): Promise<LoadResult> {
     await this.#flights.get(claims.sid);
-    return this.load(claims);
-  }
-
-  /** Drops a result that cannot be used. */
-  discard(sid: string): void {
-    this.#results.delete(sid);
+    return this.load(claims, sign);
   }
 
   /** Drops what was loaded for a session that is over. */
@@ -102,17 +107,18 @@ export class SessionLoads {
   /** Remembers a failure, so that a sick data source is not asked at every request. */
   failed(claims: SessionClaims, reason: SessionError): SessionError {
     const { sid } = claims;
-    const count = (this.#failures.get(sid)?.count ?? 0) + 1;
+    const now = this.#clock.nowSeconds();
+    const known = this.#failures.get(sid);
+    if (known && now < known.retryAt) {
+      return known.error;
+    }
+    const count = (known?.count ?? 0) + 1;
     const pause = Math.min(2 ** (count - 1), LONGEST_BACK_OFF_SECONDS);
     const error = new SessionError(reason.code, reason.message, {
       cause: reason.cause,
       retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
     });
-    this.#failures.set(sid, {
-      count,
-      retryAt: this.#clock.nowSeconds() + pause,
-      error,
-    });
+    this.#failures.set(sid, { count, retryAt: now + pause, error });
     this.#events.ofSession(claims, {
       type: 'loaderFailed',
       code: reason.code,
@@ -121,11 +127,15 @@ export class SessionLoads {
     return error;
   }
 
-  async #fly(claims: SessionClaims): Promise<LoadResult> {
+  async #fly(
+    claims: SessionClaims,
+    sign: (result: LoadedResult) => void,
+  ): Promise<LoadResult> {
     const { sid } = claims;
-    const lat = Math.max(this.#clock.nowSeconds(), claims.oiat);
+    // Never before the token's own, which may come from a node whose clock is ahead.
+    const lat = Math.max(this.#clock.nowSeconds(), claims.lat);
     if (!this.#calls) {
-      return this.#loaded(claims, lat, undefined);
+      return this.#loaded(claims, lat, undefined, sign);
     }
     const attrs =
       this.#memory.newerThan(sid, claims.rev)?.attrs ?? claims.attrs;
@@ -135,7 +145,7 @@ export class SessionLoads {
     });
     switch (outcome.kind) {
       case 'loaded':
-        return this.#loaded(claims, lat, outcome.data);
+        return this.#loaded(claims, lat, outcome.data, sign);
       case 'ended':
         if (!this.#memory.endOf(sid)) {
           this.#memory.end(sid);
@@ -155,11 +165,24 @@ export class SessionLoads {
     }
   }
 
-  #loaded(claims: SessionClaims, lat: number, data: unknown): LoadResult {
+  #loaded(
+    claims: SessionClaims,
+    lat: number,
+    data: unknown,
+    sign: (result: LoadedResult) => void,
+  ): LoadResult {
     const bytes = 1024 + 3 * (JSON.stringify(data)?.length ?? 0);
     const result: LoadedResult = { lat, data, bytes, signed: new Map() };
-    this.#failures.delete(claims.sid);
     if (!this.#memory.endOf(claims.sid)) {
+      try {
+        sign(result);
+      } catch (error) {
+        if (error instanceof SessionError) {
+          return { kind: 'failed', error: this.failed(claims, error) };
+        }
+        throw error;
+      }
+      this.#failures.delete(claims.sid);
       this.#results.set(claims.sid, result);
       this.#events.ofSession(claims, { type: 'reloaded' });
     }

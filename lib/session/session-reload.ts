@@ -16,6 +16,9 @@ import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
+/** Tokens kept for one result: revisions of attributes come and go. */
+const MAXIMUM_VARIANTS = 8;
+
 export interface SessionReloadParts {
   readonly loads: SessionLoads;
   readonly tokens: TokenIssuer;
@@ -66,16 +69,16 @@ export class SessionReload {
     carriers: readonly Transport[],
   ): Promise<SignedSession | { readonly refusal: Refusal }> {
     const { claims } = session;
-    const reloaded = await this.#parts.loads.loadAnew(claims);
+    const sign = (result: LoadedResult): SignedSession =>
+      this.#signed(this.#newest(session, result), result, carriers);
+    const reloaded = await this.#parts.loads.loadAnew(claims, sign);
     const end = this.#parts.memory.endOf(claims.sid);
     if (end) {
       return { refusal: end };
     }
     switch (reloaded.kind) {
-      case 'loaded': {
-        const newest = this.#newest(session, reloaded.result);
-        return this.#signed(newest, reloaded.result, carriers);
-      }
+      case 'loaded':
+        return sign(reloaded.result);
       case 'rejected':
         return { refusal: reloaded.refusal };
       case 'failed':
@@ -88,9 +91,12 @@ export class SessionReload {
     newest: VerifiedSession,
     carriers: readonly Transport[] | undefined,
   ): Promise<SessionOutcome> {
-    const reloaded = await this.#patiently(
-      this.#parts.loads.load(session.claims),
-    );
+    const flight = this.#parts.loads.load(session.claims, (result) => {
+      if (carriers) {
+        this.#signed(this.#newest(session, result), result, carriers);
+      }
+    });
+    const reloaded = await this.#patiently(flight);
     const end = this.#parts.memory.endOf(session.claims.sid);
     if (end) {
       return this.#parts.transports.rejected(end);
@@ -168,7 +174,6 @@ export class SessionReload {
         throw error;
       }
       // The new data does not fit into a token: the old token stays, and the application hears of it.
-      this.#parts.loads.discard(session.claims.sid);
       const failure = this.#parts.loads.failed(session.claims, error);
       return stale(session, failure, this.#parts.clock.nowSeconds());
     }
@@ -199,6 +204,9 @@ export class SessionReload {
       carriers,
       now,
     );
+    if (result.signed.size >= MAXIMUM_VARIANTS) {
+      result.signed.clear();
+    }
     result.signed.set(variant, signed);
     return signed;
   }
@@ -207,8 +215,15 @@ export class SessionReload {
 /** Old data while it may still be used; after that the session is unavailable, but not over. */
 function stale(
   session: VerifiedSession,
-  error: SessionError,
+  reason: SessionError,
   now: number,
 ): SessionOutcome {
-  return now < session.staleUntil ? session : { kind: 'unavailable', error };
+  if (now < session.staleUntil) {
+    return session;
+  }
+  const error = new SessionError('LOADER_UNAVAILABLE', reason.message, {
+    cause: reason,
+    retryAfterSeconds: reason.retryAfterSeconds ?? 1,
+  });
+  return { kind: 'unavailable', error };
 }

@@ -18,6 +18,7 @@ import type { SessionData, SessionParams } from '../session/session-types.js';
 import { dataOf, verifiedSession } from '../session/verified-session.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
 
+/** How a test's session differs from one that has just begun. */
 export interface TestSessionOverrides extends GenerateOptions {
   /** The data of the session; the loader is not called. */
   data?: SessionData;
@@ -35,6 +36,7 @@ export interface TestSessionOverrides extends GenerateOptions {
   loadedAt?: Date;
 }
 
+/** A session for a test, in the forms in which requests carry it. */
 export interface TestSession {
   readonly session: ActiveSession;
   readonly token: string;

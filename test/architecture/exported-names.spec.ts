@@ -1,0 +1,161 @@
+import * as library from '../../lib/index.js';
+import * as testing from '../../lib/testing/index.js';
+import { type PublicApi, readPublicApi } from './public-api.js';
+
+/**
+ * The public API, reviewed by hand. A name that is added here is a minor release, one that goes is a major one.
+ */
+const RUNTIME = [
+  'AMBIGUOUS_TOKEN',
+  'ActiveSession',
+  'IssuedSession',
+  'OptionalSession',
+  'Public',
+  'SESSION_ERROR_CODES',
+  'Session',
+  'SessionClock',
+  'SessionConfigError',
+  'SessionDataLoader',
+  'SessionEndedError',
+  'SessionError',
+  'SessionGuard',
+  'SessionJwtModule',
+  'SessionService',
+  'toHttpException',
+];
+const TYPES = [
+  'AttributeChanges',
+  'CacheOptions',
+  'CookieOptions',
+  'CsrfOptions',
+  'DeliverOptions',
+  'Delivery',
+  'Duration',
+  'ExpandedSessionData',
+  'GenerateOptions',
+  'HeaderOptions',
+  'LifetimeOptions',
+  'LoadContext',
+  'LoaderOptions',
+  'Refusal',
+  'RequestFacts',
+  'RevokeRequestOptions',
+  'SecretInput',
+  'SessionAttributes',
+  'SessionContext',
+  'SessionData',
+  'SessionEndReason',
+  'SessionErrorCode',
+  'SessionErrorOptions',
+  'SessionEvent',
+  'SessionJwtModuleAsyncOptions',
+  'SessionJwtModuleExtras',
+  'SessionJwtModuleOptions',
+  'SessionJwtOptionsFactory',
+  'SessionParameter',
+  'SessionParams',
+  'SessionRequest',
+  'SessionResponse',
+  'SessionTypes',
+  'Transport',
+  'TransportChoice',
+  'TransportTokens',
+];
+const TESTING_RUNTIME = ['TestSessionClock', 'createTestSession'];
+const TESTING_TYPES = ['TestSession', 'TestSessionOverrides'];
+
+/** Named by an exported declaration, and yet nothing that a user writes down. */
+const HIDDEN = [
+  // The base that Nest's ConfigurableModuleBuilder makes.
+  'ConfigurableModuleClass in SessionJwtModule',
+  // Each looks one member of SessionTypes up; what users import is the result.
+  'Declared in ExpandedSessionData',
+  'Declared in SessionAttributes',
+  'Declared in SessionData',
+  'Declared in SessionParams',
+  // What the events of a session have in common; every event is written out.
+  'OfSession in SessionEvent',
+  'ParameterType in SessionParameter',
+  'REFUSALS in Refusal',
+];
+
+describe('the public API', () => {
+  let api: PublicApi;
+
+  beforeAll(() => {
+    api = readPublicApi(['index.ts', 'testing/index.ts']);
+  }, 60_000);
+
+  it('has the reviewed names at run time', () => {
+    expect(Object.keys(library).toSorted()).toEqual(RUNTIME.toSorted());
+    expect(Object.keys(testing).toSorted()).toEqual(TESTING_RUNTIME.toSorted());
+  });
+
+  it('has the reviewed types', () => {
+    expect(api.exports['index.ts']).toEqual([...RUNTIME, ...TYPES].toSorted());
+    expect(api.exports['testing/index.ts']).toEqual(
+      [...TESTING_RUNTIME, ...TESTING_TYPES].toSorted(),
+    );
+  });
+
+  it('exports every type that an exported declaration names', () => {
+    expect(api.unreachable).toEqual(HIDDEN);
+  });
+});
+
+describe('the check of the public API', () => {
+  const read = (entry: string, other: string) =>
+    readPublicApi(
+      ['planted.ts'],
+      new Map([
+        ['planted.ts', entry],
+        ['planted-other.ts', other],
+      ]),
+    );
+
+  it('notices types of parameters, results, members, bases and constants that cannot be imported', () => {
+    const { exports, unreachable } = read(
+      `import { A, B, C, D, E, constant } from './planted-other.js';
+       export type { F } from './planted-other.js';
+       export function f<T>(a: A, t: T): Promise<B> { throw a ?? t; }
+       export class Cls extends C { constructor(private readonly e: E) { super(); } inferred = constant; }
+       export interface I { d: D; builtin: Map<string, Buffer> }
+       export { constant } from './planted-other.js';`,
+      `export interface A { a: 1 } export interface B { b: 1 } export class C {} export interface D { d: 1 }
+       export interface E { e: 1 } export interface G { g: 1 } export interface F { g: G }
+       export const constant: Set<A> = new Set();`,
+    );
+    expect(exports['planted.ts']).toEqual(['Cls', 'F', 'I', 'constant', 'f']);
+    expect(unreachable).toEqual([
+      'A in Cls',
+      'A in constant',
+      'A in f',
+      'B in f',
+      'C in Cls',
+      'D in I',
+      'E in Cls',
+      'G in F',
+    ]);
+  }, 60_000);
+
+  it('lets internal members and exported types pass', () => {
+    const { unreachable } = read(
+      `import type { A } from './planted-other.js';
+       export type { A } from './planted-other.js';
+       export class Cls {
+         a?: A; #b?: { c: A }; private d?: A;
+         /** @internal */ e?: import('./planted-other.js').Internal;
+       }`,
+      `export interface A { a: 1 } export interface Internal { i: 1 }`,
+    );
+    expect(unreachable).toEqual([]);
+  }, 60_000);
+
+  it('notices a type that is stripped from the declarations', () => {
+    const { unreachable } = read(
+      `import type { A } from './planted-other.js'; export interface I { a: A }`,
+      `/** @internal */ export interface A { a: 1 }`,
+    );
+    expect(unreachable).toEqual(['A in I']);
+  }, 60_000);
+});

@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from '../support/library-sources.js';
+
+export interface CommandResult {
+  ok: boolean;
+  /** What it printed, both streams. */
+  output: string;
+}
+
+/** Runs a command to its end; a command that fails is a result, not an exception. */
+export function run(
+  file: string,
+  args: readonly string[],
+  options: { cwd?: string; timeout?: number } = {},
+): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    execFile(
+      file,
+      args,
+      { cwd: ROOT, timeout: 240_000, ...options },
+      (error, stdout, stderr) => {
+        resolve({ ok: error === null, output: `${stdout}${stderr}` });
+      },
+    );
+  });
+}
+
+export interface PackedPackage {
+  /** The path of the tarball that `npm publish` would upload. */
+  tarball: string;
+  /** The files in it. */
+  files: string[];
+  remove(): void;
+}
+
+/**
+ * Packs what `npm run build` has built. Packing does not build by itself here: other specs run against the same
+ * dist/ at the same time.
+ */
+export async function packPackage(): Promise<PackedPackage> {
+  assertBuilt();
+  const folder = mkdtempSync(join(tmpdir(), 'packed-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const { ok, output } = await run('npm', [
+    'pack',
+    '--ignore-scripts',
+    '--json',
+    '--loglevel=silent',
+    `--pack-destination=${folder}`,
+  ]);
+  if (!ok) {
+    remove();
+    throw new Error(output);
+  }
+  const [packed] = JSON.parse(output) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  return {
+    tarball: join(folder, packed.filename),
+    files: packed.files.map(({ path }) => path),
+    remove,
+  };
+}
+
+/** A test of an old build would prove nothing about the sources. */
+export function assertBuilt(): void {
+  const entry = join(ROOT, 'dist/index.js');
+  const newestSource = Math.max(
+    ...readdirSync(join(ROOT, 'lib'), {
+      recursive: true,
+      encoding: 'utf8',
+    }).map((name) => statSync(join(ROOT, 'lib', name)).mtimeMs),
+  );
+  if (!existsSync(entry) || statSync(entry).mtimeMs < newestSource) {
+    throw new Error('dist/ is missing or older than lib/: npm run build');
+  }
+}

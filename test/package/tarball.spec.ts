@@ -1,0 +1,63 @@
+import { packPackage, run, type PackedPackage } from './packed.js';
+
+describe('the packed package', () => {
+  let packed: PackedPackage;
+
+  beforeAll(async () => {
+    packed = await packPackage();
+  }, 60_000);
+  afterAll(() => packed?.remove());
+
+  it('holds the build, its documents and nothing else', () => {
+    const other = packed.files.filter(
+      (file) =>
+        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(file) &&
+        !/^dist\/[a-z0-9./-]+\.(js|d\.ts)$/.test(file),
+    );
+    expect(other).toEqual([]);
+    expect(packed.files).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'README.md',
+        'LICENSE',
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/testing/index.js',
+        'dist/testing/index.d.ts',
+      ]),
+    );
+  });
+
+  it('holds no spec, map or build record', () => {
+    const unwanted =
+      /\.(spec|e2e-spec|test)\.|\.map$|\.tsbuildinfo$|(^|\/)test\//;
+    expect(packed.files.filter((file) => unwanted.test(file))).toEqual([]);
+  });
+
+  it('passes publint --strict', async () => {
+    const { ok, output } = await run('node_modules/.bin/publint', [
+      'run',
+      '--strict',
+      packed.tarball,
+    ]);
+    expect({ ok, output }).toEqual({
+      ok: true,
+      output: expect.stringContaining('All good!'),
+    });
+  }, 60_000);
+
+  it('resolves with its types for every ESM consumer (attw --profile esm-only)', async () => {
+    const { ok, output } = await run('node_modules/.bin/attw', [
+      packed.tarball,
+      '--profile',
+      'esm-only',
+      '--no-color',
+      '--no-emoji',
+      '--format=ascii',
+    ]);
+    expect({ ok, output }).toEqual({
+      ok: true,
+      output: expect.stringMatching(/(?:from ESM\): OK \(ESM\)[^]*){2}/),
+    });
+  }, 60_000);
+});

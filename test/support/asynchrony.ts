@@ -1,0 +1,44 @@
+/** A promise that a test settles when it wants to. */
+export interface Gate {
+  readonly promise: Promise<void>;
+  open(): void;
+}
+
+export function createGate(): Gate {
+  let open: () => void = () => undefined;
+  const promise = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
+
+/** Lets everything that is ready happen: microtasks, timers that are over, and I/O. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Waits, without a clock, until something that is under way has happened. */
+export async function until(
+  condition: () => boolean,
+  what: string,
+): Promise<void> {
+  for (let turns = 0; !condition(); turns += 1) {
+    if (turns === 100_000) {
+      throw new Error(`did not happen: ${what}`);
+    }
+    await turn();
+  }
+}
+
+/** Waits until a server has been given this many requests, and has gone as far with them as it can. */
+export async function arrived(
+  server: { on(event: 'request', listener: () => void): unknown },
+  count: number,
+): Promise<void> {
+  let requests = 0;
+  server.on('request', () => (requests += 1));
+  await until(() => requests >= count, `${count} requests`);
+  for (let i = 0; i < 20; i += 1) {
+    await turn();
+  }
+}

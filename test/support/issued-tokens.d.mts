@@ -1,0 +1,5 @@
+export function createTokenSearch(
+  output: string,
+): (
+  token: string,
+) => { part: 'signature' | 'payload'; line: number } | undefined;
