@@ -72,7 +72,7 @@ export class SessionLoads {
   }
 
   /**
-   * The one load of a session that is under way, or a new one.
+   * The one load of a session that is under way, or a new one. Never rejects.
    *
    * @param sign signs the first token with what was loaded; that it does not fit is a failure of the load
    */
@@ -105,8 +105,16 @@ export class SessionLoads {
   }
 
   /** Remembers a failure, so that a sick data source is not asked at every request. */
-  failed(claims: SessionClaims, reason: SessionError): SessionError {
+  failed(claims: SessionClaims, thrown: unknown): SessionError {
     const { sid } = claims;
+    const reason =
+      thrown instanceof SessionError
+        ? thrown
+        : new SessionError(
+            'LOADER_UNAVAILABLE',
+            'the session token could not be issued',
+            { cause: thrown },
+          );
     const now = this.#clock.nowSeconds();
     const known = this.#failures.get(sid);
     if (known && now < known.retryAt) {
@@ -177,10 +185,7 @@ export class SessionLoads {
       try {
         sign(result);
       } catch (error) {
-        if (error instanceof SessionError) {
-          return { kind: 'failed', error: this.failed(claims, error) };
-        }
-        throw error;
+        return { kind: 'failed', error: this.failed(claims, error) };
       }
       this.#failures.delete(claims.sid);
       this.#results.set(claims.sid, result);

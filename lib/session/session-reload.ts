@@ -97,7 +97,10 @@ export class SessionReload {
       }
     });
     const reloaded = await this.#patiently(flight);
-    const end = this.#parts.memory.endOf(session.claims.sid);
+    const now = this.#parts.clock.nowSeconds();
+    const end =
+      this.#parts.memory.endOf(session.claims.sid) ??
+      (now >= session.endsAt ? 'expired' : undefined);
     if (end) {
       return this.#parts.transports.rejected(end);
     }
@@ -109,7 +112,7 @@ export class SessionReload {
       case 'rejected':
         return this.#parts.transports.rejected(reloaded.refusal);
       case 'failed':
-        return stale(newest, reloaded.error, this.#parts.clock.nowSeconds());
+        return stale(newest, reloaded.error, now);
     }
   }
 
@@ -170,9 +173,6 @@ export class SessionReload {
     try {
       return this.#signed(newest, result, carriers).session;
     } catch (error) {
-      if (!(error instanceof SessionError)) {
-        throw error;
-      }
       // The new data does not fit into a token: the old token stays, and the application hears of it.
       const failure = this.#parts.loads.failed(session.claims, error);
       return stale(session, failure, this.#parts.clock.nowSeconds());
