@@ -36,8 +36,10 @@ export class Exchange {
   /** The verdict on this request, so that a guard used twice judges once. */
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   session: ActiveSession<any, any, any> | undefined;
-  /** What `expand` made of which data. */
-  expansion: { readonly of: unknown; readonly value: unknown } | undefined;
+  /** What `expand` made of which data of which session. */
+  expansion:
+    | { readonly sid: string; readonly of: unknown; readonly value: unknown }
+    | undefined;
   readonly facts: RequestFacts;
   #request: FrameworkRequest;
   #judge: object | undefined;

@@ -17,12 +17,12 @@ export function expandedData(
     return data;
   }
   const known = exchange?.expansion;
-  if (known && known.of === data) {
+  if (known && known.of === data && known.sid === session.claims.sid) {
     return known.value;
   }
   const value: unknown = loader.expand(data, sessionContext(session.claims));
   if (exchange) {
-    exchange.expansion = { of: data, value };
+    exchange.expansion = { sid: session.claims.sid, of: data, value };
   }
   return value;
 }

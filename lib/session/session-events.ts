@@ -150,7 +150,13 @@ function call(
   if (typeof listener !== 'function') {
     return;
   }
-  const unsubscribe = (): void => subscription?.unsubscribe();
+  const unsubscribe = (): void => {
+    try {
+      subscription?.unsubscribe();
+    } catch {
+      // Its own clean-up failed too; there is nobody left to tell.
+    }
+  };
   try {
     const result: unknown = Reflect.apply(listener, observer, args);
     Promise.resolve(result).catch(unsubscribe);

@@ -98,6 +98,11 @@ export class SessionLoads {
     return this.load(claims, sign);
   }
 
+  /** Drops a result that cannot be used, so that the data is loaded again. */
+  discard(sid: string): void {
+    this.#results.delete(sid);
+  }
+
   /** Drops what was loaded for a session that is over. */
   forget(sid: string): void {
     this.#results.delete(sid);
@@ -116,11 +121,7 @@ export class SessionLoads {
             { cause: thrown },
           );
     const now = this.#clock.nowSeconds();
-    const known = this.#failures.get(sid);
-    if (known && now < known.retryAt) {
-      return known.error;
-    }
-    const count = (known?.count ?? 0) + 1;
+    const count = (this.#failures.get(sid)?.count ?? 0) + 1;
     const pause = Math.min(2 ** (count - 1), LONGEST_BACK_OFF_SECONDS);
     const error = new SessionError(reason.code, reason.message, {
       cause: reason.cause,

@@ -69,10 +69,14 @@ export class SessionReload {
     carriers: readonly Transport[],
   ): Promise<SignedSession | { readonly refusal: Refusal }> {
     const { claims } = session;
+    const over = this.#refusalOf(session);
+    if (over) {
+      return { refusal: over };
+    }
     const sign = (result: LoadedResult): SignedSession =>
       this.#signed(this.#newest(session, result), result, carriers);
     const reloaded = await this.#parts.loads.loadAnew(claims, sign);
-    const end = this.#parts.memory.endOf(claims.sid);
+    const end = this.#refusalOf(session);
     if (end) {
       return { refusal: end };
     }
@@ -97,10 +101,7 @@ export class SessionReload {
       }
     });
     const reloaded = await this.#patiently(flight);
-    const now = this.#parts.clock.nowSeconds();
-    const end =
-      this.#parts.memory.endOf(session.claims.sid) ??
-      (now >= session.endsAt ? 'expired' : undefined);
+    const end = this.#refusalOf(session);
     if (end) {
       return this.#parts.transports.rejected(end);
     }
@@ -112,8 +113,17 @@ export class SessionReload {
       case 'rejected':
         return this.#parts.transports.rejected(reloaded.refusal);
       case 'failed':
-        return stale(newest, reloaded.error, now);
+        return stale(newest, reloaded.error, this.#parts.clock.nowSeconds());
     }
+  }
+
+  /** Whether a session ended, by whomever or by the clock, while something else was waited for. */
+  #refusalOf(session: VerifiedSession): Refusal | undefined {
+    const { memory, clock } = this.#parts;
+    return (
+      memory.endOf(session.claims.sid) ??
+      (clock.nowSeconds() >= session.endsAt ? 'expired' : undefined)
+    );
   }
 
   /** Waits for a load as long as one request may. */
@@ -174,8 +184,13 @@ export class SessionReload {
       return this.#signed(newest, result, carriers).session;
     } catch (error) {
       // The new data does not fit into a token: the old token stays, and the application hears of it.
-      const failure = this.#parts.loads.failed(session.claims, error);
-      return stale(session, failure, this.#parts.clock.nowSeconds());
+      const { loads, clock } = this.#parts;
+      const now = clock.nowSeconds();
+      loads.discard(session.claims.sid);
+      const failure =
+        loads.recentFailureOf(session.claims.sid, now) ??
+        loads.failed(session.claims, error);
+      return stale(session, failure, now);
     }
   }
 

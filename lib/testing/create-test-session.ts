@@ -13,6 +13,7 @@ import {
   readGenerateOptions,
   type GenerateOptions,
 } from '../session/generate-options.js';
+import { toFrozenJson } from '../session/json-copy.js';
 import { newSession } from '../session/new-session.js';
 import type { SessionData, SessionParams } from '../session/session-types.js';
 import { dataOf, verifiedSession } from '../session/verified-session.js';
@@ -25,7 +26,7 @@ export interface TestSessionOverrides extends GenerateOptions {
   /**
    * The sign-in.
    *
-   * @default now
+   * @default when the data was loaded
    */
   issuedAt?: Date;
   /**
@@ -61,17 +62,20 @@ export async function createTestSession(
   const { data, issuedAt, loadedAt, ...options } = overrides;
   const now = runtime.clock.nowSeconds();
   const requested = readGenerateOptions(params, options, runtime.policy, now);
-  const oiat = issuedAt ? secondsOf(issuedAt) : now;
+  const lat = loadedAt ? secondsOf(loadedAt) : now;
+  const oiat = issuedAt ? secondsOf(issuedAt) : lat;
   const begun = {
     ...newSession(requested, runtime.options, now),
     jti: randomBytes(16).toString('base64url'),
     oiat,
     auth_time: Math.min(requested.auth_time, oiat),
-    lat: loadedAt ? secondsOf(loadedAt) : now,
+    lat,
   };
   const claims: SessionClaims = {
     ...begun,
-    ...('data' in overrides ? { data } : await runtime.issuer.load(begun)),
+    ...('data' in overrides
+      ? { data: toFrozenJson(data, 'data') }
+      : await runtime.issuer.load(begun)),
     exp: endOfTokenIssuedAt(now, begun, runtime.policy),
   };
   const token = runtime.codec.sign(claims);

@@ -35,7 +35,10 @@ export class TestSessionClock extends SessionClock {
 }
 
 function secondsOf(instant: Date | number): number {
-  return Math.floor(
-    typeof instant === 'number' ? instant : instant.getTime() / 1000,
-  );
+  const seconds =
+    typeof instant === 'number' ? instant : instant.getTime() / 1000;
+  if (!Number.isFinite(seconds)) {
+    throw new TypeError(`not an instant: ${String(instant)}`);
+  }
+  return Math.floor(seconds);
 }

@@ -32,11 +32,8 @@ export function parseSessionClaims(
   if (isTime(value['v']) && value['v'] > 1) {
     return 'newer-version';
   }
-  return isSessionClaims(value, expected) &&
-    freezeWithin(value.params, MAXIMUM_DEPTH - 1) &&
-    freezeWithin(value.data, MAXIMUM_DEPTH - 1) &&
-    freezeWithin(value.attrs, MAXIMUM_DEPTH - 1)
-    ? Object.freeze(value)
+  return isSessionClaims(value, expected) && freezeWithin(value, MAXIMUM_DEPTH)
+    ? value
     : 'claims';
 }
 
