@@ -29,7 +29,8 @@ export function probe(
         method,
         path,
         headers: [
-          ...['Host', new URL(ORIGIN).host],
+          'Host',
+          new URL(ORIGIN).host,
           ...length,
           ...pairs.flat(),
         ] as never,

@@ -45,9 +45,7 @@ export type AdapterName = 'express' | 'fastify';
 export const adapters: [AdapterName][] = [['express'], ['fastify']];
 
 export function createAdapter(name: AdapterName): AbstractHttpAdapter {
-  return (name === 'express'
-    ? new ExpressAdapter()
-    : new FastifyAdapter()) as unknown as AbstractHttpAdapter;
+  return name === 'express' ? new ExpressAdapter() : new FastifyAdapter();
 }
 
 export interface User {
@@ -222,9 +220,9 @@ export class TestApp {
     return browser;
   }
 
-  eventsOf<Type extends SessionEvent['type']>(
-    type: Type,
-  ): Extract<SessionEvent, { type: Type }>[] {
+  eventsOf<Kind extends SessionEvent['type']>(
+    type: Kind,
+  ): Extract<SessionEvent, { type: Kind }>[] {
     return this.events.filter((event) => event.type === type) as never;
   }
 

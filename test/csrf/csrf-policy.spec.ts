@@ -1,0 +1,230 @@
+import { evaluateCrossOriginRequest } from '@nestjs/core/security/cross-origin-protection.js';
+import fc from 'fast-check';
+import {
+  isUnsafe,
+  judgeCsrf,
+  judgeOrigin,
+} from '../../lib/csrf/csrf-policy.js';
+import type { ResolvedCsrfOptions } from '../../lib/options/resolved-options.js';
+
+const ORIGIN_ALONE: ResolvedCsrfOptions = {
+  checksOrigin: true,
+  trustedOrigins: new Set(['https://partner.example']),
+  headerName: undefined,
+  secureOrigins: true,
+};
+const HEADER_ALONE: ResolvedCsrfOptions = {
+  ...ORIGIN_ALONE,
+  checksOrigin: false,
+  headerName: 'x-requested-with',
+};
+const BOTH: ResolvedCsrfOptions = { ...HEADER_ALONE, checksOrigin: true };
+const NONE: ResolvedCsrfOptions = { ...ORIGIN_ALONE, checksOrigin: false };
+
+type Headers = Record<string, string | string[]>;
+
+function post(headers: Headers = {}) {
+  return { method: 'POST', headers: { host: 'app.example', ...headers } };
+}
+
+const FOREIGN: Headers = { origin: 'https://evil.example' };
+const CUSTOM: Headers = { 'x-requested-with': 'fetch' };
+
+describe('whether a request can change something', () => {
+  it.each(['GET', 'HEAD', 'OPTIONS'])('%s cannot', (method) => {
+    expect(isUnsafe({ method, headers: {} })).toBe(false);
+  });
+
+  it.each([
+    'POST',
+    'PUT',
+    'PATCH',
+    'DELETE',
+    'TRACE',
+    'CONNECT',
+    'QUERY',
+    'PROPFIND',
+    'MKCOL',
+    'LOCK',
+    'get',
+    'Head',
+    'options',
+    'GET ',
+    '',
+  ])('S-113: %j can', (method) => {
+    expect(isUnsafe({ method, headers: {} })).toBe(true);
+  });
+
+  it('a request without a method can', () => {
+    expect(isUnsafe({ headers: {} })).toBe(true);
+    expect(isUnsafe({ method: undefined, headers: {} })).toBe(true);
+  });
+
+  it.each(['websocket', 'WebSocket', 'h2c', ''])(
+    'A-133: a GET that asks for an upgrade to %j can',
+    (upgrade) => {
+      expect(isUnsafe({ method: 'GET', headers: { upgrade } })).toBe(true);
+    },
+  );
+
+  it('A-127: a header that names another method changes nothing', () => {
+    const headers = {
+      'x-http-method-override': 'DELETE',
+      'x-http-method': 'DELETE',
+      'x-method-override': 'DELETE',
+    };
+    expect(isUnsafe({ method: 'GET', headers })).toBe(false);
+    expect(
+      isUnsafe({
+        method: 'POST',
+        headers: { 'x-http-method-override': 'GET' },
+      }),
+    ).toBe(true);
+  });
+
+  it("takes for safe what Nest's enableCsrfProtection takes for safe", () => {
+    const methods = fc.constantFrom(
+      'GET',
+      'HEAD',
+      'OPTIONS',
+      'POST',
+      'PUT',
+      'PATCH',
+      'DELETE',
+      'TRACE',
+      'CONNECT',
+      'get',
+      'Post',
+      'SEARCH',
+      '',
+    );
+    fc.assert(
+      fc.property(methods, (method) => {
+        const { allowed } = evaluateCrossOriginRequest({
+          method,
+          secFetchSite: 'cross-site',
+          host: 'app.example',
+        });
+        return isUnsafe({ method, headers: {} }) === !allowed;
+      }),
+    );
+  });
+});
+
+describe('the CSRF policy', () => {
+  it.each<
+    [
+      what: string,
+      options: ResolvedCsrfOptions,
+      headers: Headers,
+      reason: 'cross-site' | 'csrf-header' | undefined,
+    ]
+  >([
+    ['origin alone: no browser header', ORIGIN_ALONE, {}, undefined],
+    [
+      'origin alone: our site',
+      ORIGIN_ALONE,
+      { 'sec-fetch-site': 'same-origin' },
+      undefined,
+    ],
+    ['origin alone: another site', ORIGIN_ALONE, FOREIGN, 'cross-site'],
+    [
+      'origin alone: a trusted site',
+      ORIGIN_ALONE,
+      { origin: 'https://partner.example' },
+      undefined,
+    ],
+    [
+      'origin alone: another site with a custom header',
+      ORIGIN_ALONE,
+      { ...FOREIGN, ...CUSTOM },
+      'cross-site',
+    ],
+    ['header alone: missing', HEADER_ALONE, {}, 'csrf-header'],
+    [
+      'header alone: empty',
+      HEADER_ALONE,
+      { 'x-requested-with': '' },
+      'csrf-header',
+    ],
+    ['header alone: present', HEADER_ALONE, CUSTOM, undefined],
+    [
+      'header alone: present, of another site whose preflight was answered',
+      HEADER_ALONE,
+      { ...FOREIGN, ...CUSTOM },
+      undefined,
+    ],
+    ['both: neither holds', BOTH, FOREIGN, 'csrf-header'],
+    [
+      'both: the header alone holds',
+      BOTH,
+      { ...FOREIGN, ...CUSTOM },
+      'cross-site',
+    ],
+    [
+      'both: the origin alone holds',
+      BOTH,
+      { 'sec-fetch-site': 'same-origin' },
+      'csrf-header',
+    ],
+    [
+      'both: both hold',
+      BOTH,
+      { ...CUSTOM, 'sec-fetch-site': 'same-origin' },
+      undefined,
+    ],
+    ['none: another site', NONE, FOREIGN, undefined],
+  ])('S-111: %s', (_what, options, headers, reason) => {
+    expect(judgeCsrf(post(headers), options)).toEqual(
+      reason ? { allowed: false, reason } : { allowed: true },
+    );
+  });
+
+  it('S-158: asks for no custom header where there is no session yet, at sign-in and sign-out', () => {
+    expect(judgeOrigin(post(), BOTH)).toEqual({ allowed: true });
+    expect(judgeOrigin(post(FOREIGN), BOTH)).toEqual({
+      allowed: false,
+      reason: 'cross-site',
+    });
+    expect(judgeOrigin(post(FOREIGN), HEADER_ALONE)).toEqual({ allowed: true });
+  });
+
+  it('takes the target of HTTP/2 from :authority, not from a Host beside it', () => {
+    const headers: Headers = {
+      ':authority': 'app.example',
+      host: 'evil.example',
+      origin: 'https://app.example',
+    };
+    expect(judgeOrigin({ method: 'POST', headers }, ORIGIN_ALONE).allowed).toBe(
+      true,
+    );
+    expect(
+      judgeOrigin(
+        { method: 'POST', headers: { ...headers, ...FOREIGN } },
+        ORIGIN_ALONE,
+      ).allowed,
+    ).toBe(false);
+  });
+
+  it.each(['x-forwarded-host', 'forwarded', 'x-original-host', 'x-host'])(
+    'S-129, V-49: lets no %s stand for the Host',
+    (name) => {
+      const headers = post({ ...FOREIGN, [name]: 'evil.example' });
+      expect(judgeOrigin(headers, ORIGIN_ALONE).allowed).toBe(false);
+    },
+  );
+
+  it.each<[what: string, headers: Headers]>([
+    ['Origin', { origin: ['https://evil.example', 'https://app.example'] }],
+    ['Sec-Fetch-Site', { 'sec-fetch-site': ['cross-site', 'same-origin'] }],
+    [
+      'Referer',
+      { referer: ['https://evil.example/', 'https://evil.example/'] },
+    ],
+  ])(
+    'S-124: never takes a repeated %s that arrives as an array for an absent one',
+    (_what, headers) => {
+      expect(judgeOrigin(post(headers), ORIGIN_ALONE).allowed).toBe(false);
+    },
+  );
+});

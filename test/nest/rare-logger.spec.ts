@@ -1,0 +1,247 @@
+import { Logger } from '@nestjs/common';
+import { Subject } from 'rxjs';
+import { SessionError, type SessionEvent } from '../../lib/index.js';
+import { logSessionEvents } from '../../lib/nest/log-session-events.js';
+import { quoteError, RareLogger } from '../../lib/nest/rare-logger.js';
+import { TestSessionClock } from '../../lib/testing/index.js';
+import { CapturedLogs } from '../support/captured-logs.js';
+import { adapters, startTestApp } from '../support/test-app.js';
+
+/** Everything that can end a line of a log or drive a terminal. */
+// oxlint-disable-next-line no-control-regex -- these are what must not get out
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+let clock: TestSessionClock;
+let logs: CapturedLogs;
+
+beforeEach(() => {
+  clock = new TestSessionClock();
+  logs = new CapturedLogs();
+  Logger.overrideLogger(logs);
+});
+afterEach(() => Logger.overrideLogger(false));
+
+describe('RareLogger', () => {
+  let logger: RareLogger;
+
+  beforeEach(() => {
+    logger = new RareLogger(clock);
+  });
+
+  it('logs a cause at most once a minute, and then says how often it was left out', () => {
+    logger.log('error', 'a', 'it failed');
+    logger.log('error', 'a', 'it failed');
+    clock.advance(59);
+    logger.log('error', 'a', 'it failed');
+    expect(logs.lines).toHaveLength(1);
+
+    clock.advance(1);
+    logger.log('error', 'a', 'it failed');
+    expect(logs.lines.map(({ text }) => text)).toEqual([
+      'it failed SessionJwtModule',
+      'it failed (and 2 more times since the last line) SessionJwtModule',
+    ]);
+  });
+
+  it('counts what was left out anew for each line', () => {
+    logger.log('error', 'a', 'it failed');
+    logger.log('error', 'a', 'it failed');
+    clock.advance(60);
+    logger.log('error', 'a', 'it failed');
+    clock.advance(60);
+    logger.log('error', 'a', 'it failed');
+    expect(logs.lines).toHaveLength(3);
+    expect(logs.lines[2]!.text).toBe('it failed SessionJwtModule');
+  });
+
+  it('keeps causes apart', () => {
+    logger.log('error', 'a', 'a failed');
+    logger.log('warn', 'b', 'b failed');
+    logger.log('error', 'a', 'a failed');
+    expect(logs.lines.map(({ level }) => level)).toEqual(['error', 'warn']);
+  });
+
+  it('logs a cause once in the life of the process where it is told so', () => {
+    logger.once('warn', 'a', 'note this');
+    clock.advance('365d');
+    logger.once('warn', 'a', 'note this');
+    expect(logs.lines).toEqual([
+      { level: 'warn', text: 'note this SessionJwtModule' },
+    ]);
+  });
+
+  it('goes on when the clock is set back', () => {
+    logger.log('error', 'a', 'it failed');
+    clock.advance(-3600);
+    logger.log('error', 'a', 'it failed');
+    expect(logs.lines).toHaveLength(1);
+    clock.advance(3660);
+    logger.log('error', 'a', 'it failed');
+    expect(logs.lines).toHaveLength(2);
+  });
+});
+
+describe('quoteError (S-118)', () => {
+  it.each<[string, unknown, string]>([
+    ['an error', new TypeError('no such table'), '"TypeError: no such table"'],
+    ['a quote', new Error('say "no"'), String.raw`"Error: say \"no\""`],
+    ['a line end', new Error('a\r\nb'), String.raw`"Error: a\r\nb"`],
+    [
+      'a colour',
+      new Error('\u001b[31mred'),
+      String.raw`"Error: \u001b[31mred"`,
+    ],
+    ['C1 controls', new Error('a\u0085b\u009bc\u007f'), '"Error: a?b?c?"'],
+    ['line separators', new Error('a\u2028b\u2029'), '"Error: a?b?"'],
+    ['NUL', new Error('a\u0000b'), String.raw`"Error: a\u0000b"`],
+    ['a lone surrogate', new Error('a\ud800b'), String.raw`"Error: a\ud800b"`],
+    [
+      'a name with a line end',
+      Object.assign(new Error('m'), { name: 'x\n[ERROR] y' }),
+      String.raw`"x\n[ERROR] y: m"`,
+    ],
+    ['a thrown string', 'password=hunter2', '"string"'],
+    ['a thrown object', { token: 'abc' }, '"object"'],
+    ['undefined', undefined, '"undefined"'],
+    ['null', null, '"object"'],
+  ])('quotes %s', (_name, error, expected) => {
+    expect(quoteError(error)).toBe(expected);
+    expect(quoteError(error)).not.toMatch(CONTROL);
+  });
+
+  it('is short however long the message is', () => {
+    const quoted = quoteError(new Error('x'.repeat(1_000_000)));
+    expect(quoted.length).toBeLessThan(400);
+  });
+
+  it.each<[string, unknown]>([
+    [
+      'a message that cannot be read',
+      Object.defineProperty(new Error('m'), 'message', {
+        get: () => {
+          throw new Error('unreadable');
+        },
+      }),
+    ],
+    [
+      'a message that is a symbol',
+      Object.defineProperty(new Error('m'), 'message', { value: Symbol('s') }),
+    ],
+    [
+      'a name without a text form',
+      Object.assign(new Error('m'), { name: Object.create(null) as string }),
+    ],
+  ])('survives an error with %s', (_name, error) => {
+    expect(typeof quoteError(error)).toBe('string');
+  });
+});
+
+describe('what session events leave in the log', () => {
+  const failed = (error: unknown, code = 'LOADER_UNAVAILABLE'): SessionEvent =>
+    ({
+      type: 'loaderFailed',
+      at: new Date(0),
+      session: 'name-of-session',
+      subject: 'ada',
+      code,
+      error,
+    }) as SessionEvent;
+
+  let events: Subject<SessionEvent>;
+
+  beforeEach(() => {
+    events = new Subject();
+    logSessionEvents(events, new RareLogger(clock));
+  });
+
+  it('a loader that fails, at most once a minute', () => {
+    for (let i = 0; i < 100; i += 1) {
+      events.next(failed(new Error('connection refused')));
+    }
+    clock.advance(60);
+    events.next(failed(new Error('connection refused')));
+    expect(logs.lines.map(({ level }) => level)).toEqual(['error', 'error']);
+    expect(logs.lines[0]!.text).toContain('name-of-session');
+    expect(logs.lines[0]!.text).toContain('"Error: connection refused"');
+    expect(logs.lines[1]!.text).toContain('99 more times');
+  });
+
+  it('each code of it by itself', () => {
+    events.next(failed(new Error('connection refused')));
+    events.next(
+      failed(
+        new SessionError('NOT_SERIALIZABLE', 'data.at is a Date'),
+        'NOT_SERIALIZABLE',
+      ),
+    );
+    expect(logs.lines).toHaveLength(2);
+    expect(logs.lines[1]!.text).toContain('data.at is a Date');
+  });
+
+  it('one line each, whatever an error brings (S-118)', () => {
+    events.next(
+      failed(new Error('down\r\n[Nest] ERROR admin signed in \u001b[2K\u0085')),
+    );
+    expect(logs.lines).toHaveLength(1);
+    expect(logs.lines[0]!.text).not.toMatch(CONTROL);
+  });
+
+  it('nothing for ordinary events', () => {
+    const of = { at: new Date(0), session: 's', subject: 'ada' };
+    for (const event of [
+      { ...of, type: 'created' },
+      { ...of, type: 'reloaded' },
+      { ...of, type: 'ended', reason: 'revoked', reach: 'process' },
+      { ...of, type: 'undelivered' },
+      { at: of.at, type: 'rejected', code: 'TOKEN_INVALID', reason: 'claims' },
+    ]) {
+      events.next(event as SessionEvent);
+    }
+    expect(logs.lines).toEqual([]);
+  });
+});
+
+describe.each(adapters)('the log of an application on %s', (adapter) => {
+  it('names a failing data source once a minute, and no request for it', async () => {
+    const app = await startTestApp(adapter, {
+      configure: (nest) => nest.useLogger(logs),
+    });
+    try {
+      const browser = await app.signIn();
+      logs.lines.length = 0;
+      app.users.failure = new Error('connection refused');
+      app.clock.advance('40m');
+      for (let i = 0; i < 5; i += 1) {
+        expect((await browser.get('/me')).status).toBe(503);
+        app.clock.advance(10);
+      }
+      expect(logs.matching('', 'error')).toHaveLength(1);
+      app.clock.advance(60);
+      expect((await browser.get('/me')).status).toBe(503);
+      expect(logs.matching('', 'error')).toHaveLength(2);
+      expect(logs.matching('connection refused', 'error')).toHaveLength(2);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('goes on after an error that cannot be printed, so that no 503 is silent', async () => {
+    const app = await startTestApp(adapter, {
+      configure: (nest) => nest.useLogger(logs),
+    });
+    try {
+      const browser = await app.signIn();
+      app.users.failure = Object.defineProperty(new Error('m'), 'message', {
+        value: Symbol('not a text'),
+      });
+      app.clock.advance('40m');
+      expect((await browser.get('/me')).status).toBe(503);
+      app.users.failure = new Error('connection refused');
+      app.clock.advance('2m');
+      expect((await browser.get('/me')).status).toBe(503);
+      expect(logs.matching('connection refused', 'error')).toHaveLength(1);
+    } finally {
+      await app.close();
+    }
+  });
+});

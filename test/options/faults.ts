@@ -1,0 +1,45 @@
+import { SessionConfigError } from '../../lib/errors/session-config-error.js';
+import { resolveOptions } from '../../lib/options/resolve-options.js';
+import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
+import { SECRET } from '../support/test-app.js';
+
+/** What is wrong with options as users write them; empty when they are good. */
+export function faultsOf(input: unknown): readonly string[] {
+  try {
+    resolveOptions(input);
+    return [];
+  } catch (error) {
+    if (error instanceof SessionConfigError) {
+      return error.faults;
+    }
+    throw error;
+  }
+}
+
+/** The paths of the faulty options, in the order of the message. */
+export function faultyPathsOf(options: object): string[] {
+  return faultsOf({ secret: SECRET, ...options }).map((fault) =>
+    fault.slice(0, fault.indexOf(':')),
+  );
+}
+
+export function resolve(options: object = {}): ResolvedSessionJwtOptions {
+  return resolveOptions({ secret: SECRET, ...options });
+}
+
+/** `{ cookie: { name: value } }` for `cookie.name`. */
+export function at(path: string, value: unknown): Record<string, unknown> {
+  return path
+    .split('.')
+    .reduceRight<unknown>(
+      (inner, name) => ({ [name]: inner }),
+      value,
+    ) as Record<string, unknown>;
+}
+
+/** Every part of six characters, for finding what must not be shown. */
+export function piecesOf(text: string): string[] {
+  return Array.from({ length: Math.max(0, text.length - 5) }, (_, i) =>
+    text.slice(i, i + 6),
+  );
+}

@@ -1,0 +1,876 @@
+import { createSecretKey, KeyObject } from 'node:crypto';
+import { SessionConfigError } from '../../lib/errors/session-config-error.js';
+import { resolveOptions } from '../../lib/options/resolve-options.js';
+import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
+import type { Transport } from '../../lib/options/transport.js';
+import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { rows, titleOf } from '../support/titles.js';
+import { at, faultsOf, faultyPathsOf, piecesOf, resolve } from './faults.js';
+
+const DAY = 86_400;
+
+/** A transport of the application's own. */
+function ownTransport(own: Partial<Transport> = {}): Transport {
+  return {
+    name: 'own',
+    read: () => undefined,
+    write: () => [],
+    clear: () => [],
+    ...own,
+  };
+}
+
+interface OptionRow {
+  readonly path: string;
+  readonly read: (resolved: ResolvedSessionJwtOptions) => unknown;
+  readonly fallback: unknown;
+  readonly valid: readonly (readonly [given: unknown, resolved: unknown])[];
+  readonly invalid: readonly unknown[];
+  /** The option whose fault it is, where that is not the path itself. */
+  readonly faultAt?: string;
+}
+
+const same = (...values: unknown[]) =>
+  values.map((value) => [value, value] as const);
+
+/** Every option. The ranges of times and counts have a spec of their own, and so has the secret. */
+const OPTIONS: readonly OptionRow[] = [
+  {
+    path: 'issuer',
+    read: ({ issuer }) => issuer,
+    fallback: 'nestjs-session-jwt',
+    valid: same('a', 'https://app.example', 'two words', 'x'.repeat(255)),
+    invalid: [
+      '',
+      ' ',
+      ' a',
+      'a ',
+      'a\n',
+      'a\u0000b',
+      'm\u00fcnchen',
+      'x'.repeat(256),
+      5,
+      null,
+      true,
+      ['a'],
+      {},
+      /app/,
+      /app/g,
+      Object('a'),
+    ],
+  },
+  {
+    path: 'audience',
+    read: ({ audience }) => audience,
+    fallback: 'nestjs-session-jwt',
+    valid: same('a', 'https://api.example', 'x'.repeat(255)),
+    invalid: ['', 'a\r\n', 'x'.repeat(256), 5, null, ['a'], {}, /a/, /a/g],
+  },
+  {
+    path: 'dataRefreshInterval',
+    read: (resolved) => resolved.dataRefreshIntervalSeconds,
+    fallback: 900,
+    valid: [
+      [60, 60],
+      ['5m', 300],
+    ],
+    invalid: ['900'],
+  },
+  {
+    path: 'lifetime.idle',
+    read: ({ lifetime }) => lifetime.idleSeconds,
+    fallback: 7 * DAY,
+    valid: [['1d', DAY]],
+    invalid: ['7'],
+  },
+  {
+    path: 'lifetime.absolute',
+    read: ({ lifetime }) => lifetime.absoluteSeconds,
+    fallback: 30 * DAY,
+    valid: [['90d', 90 * DAY]],
+    invalid: ['30'],
+  },
+  {
+    path: 'clockTolerance',
+    read: (resolved) => resolved.clockToleranceSeconds,
+    fallback: 5,
+    valid: [
+      [0, 0],
+      ['1m', 60],
+    ],
+    invalid: ['5'],
+  },
+  {
+    path: 'loader.timeout',
+    read: ({ loader }) => loader.timeoutSeconds,
+    fallback: 2,
+    valid: [['250ms', 0.25]],
+    invalid: ['2'],
+  },
+  {
+    path: 'loader.patience',
+    read: ({ loader }) => loader.patienceSeconds,
+    fallback: 2,
+    valid: [
+      [0, 0],
+      ['50ms', 0.05],
+    ],
+    invalid: ['2'],
+  },
+  {
+    path: 'loader.maxStale',
+    read: ({ loader }) => loader.maxStaleSeconds,
+    fallback: 900,
+    valid: [
+      [0, 0],
+      ['1d', DAY],
+    ],
+    invalid: ['900'],
+  },
+  {
+    path: 'loader.concurrency',
+    read: ({ loader }) => loader.concurrency,
+    fallback: 64,
+    valid: same(1, 10_000),
+    invalid: ['64'],
+  },
+  {
+    path: 'onLoaderError',
+    read: ({ loader }) => loader.errorEndsSession,
+    fallback: false,
+    valid: [
+      ['keep', false],
+      ['end', true],
+    ],
+    invalid: ['END', 'ignore', '', true, null, 5, ['end'], {}],
+  },
+  {
+    path: 'transport',
+    read: ({ transports }) => transports,
+    fallback: ['cookie'],
+    valid: [
+      ['cookie', ['cookie']],
+      ['header', ['header']],
+      [
+        ['header', 'cookie'],
+        ['header', 'cookie'],
+      ],
+    ],
+    invalid: [
+      [],
+      '',
+      'cookies',
+      'Cookie',
+      null,
+      true,
+      5,
+      {},
+      ['cookie', 'cookie'],
+      ['cookie', 'query'],
+      [ownTransport(), ownTransport()],
+      ['header', ownTransport({ name: 'header' })],
+      ownTransport({ name: '' }),
+      ownTransport({ name: 5 as never }),
+      ownTransport({ read: undefined as never }),
+      ownTransport({ write: undefined as never }),
+      ownTransport({ clear: 'clear' as never }),
+      () => 'cookie',
+    ],
+  },
+  {
+    path: 'requestProperty',
+    read: ({ requestProperty }) => requestProperty,
+    fallback: 'session',
+    valid: [...same('user', '$session', '_s1'), [false, undefined]],
+    invalid: [
+      '',
+      '0a',
+      'a-b',
+      'a.b',
+      'a b',
+      '__proto__',
+      'constructor',
+      'headers',
+      'body',
+      'query',
+      'params',
+      'cookies',
+      'raw',
+      'socket',
+      true,
+      null,
+      5,
+      Symbol('session'),
+      ['session'],
+    ],
+  },
+  {
+    path: 'cookie.name',
+    read: ({ cookie }) => cookie.name,
+    fallback: '__Host-session',
+    valid: same('sid', '__Host-sid', '__Secure-sid', 'a.b_c~1', '__proto__'),
+    invalid: ['', 'a b', 'a=b', null, 5, true, ['a'], {}, 'x'.repeat(257)],
+  },
+  {
+    path: 'cookie.domain',
+    read: ({ cookie }) => cookie.domain,
+    fallback: undefined,
+    valid: same(
+      'app.example',
+      'localhost',
+      'a-b.c1.example',
+      'xn--mnchen-3ya.example',
+    ),
+    invalid: [
+      '',
+      '.app.example',
+      'app.example.',
+      'a..b',
+      '-a.example',
+      'a-.example',
+      'https://app.example',
+      'app.example:443',
+      'app.example/x',
+      '*.app.example',
+      `${'a'.repeat(64)}.example`,
+      `${'a.'.repeat(130)}example`,
+      null,
+      5,
+      true,
+      ['app.example'],
+    ],
+  },
+  {
+    path: 'cookie.path',
+    read: ({ cookie }) => cookie.path,
+    fallback: '/',
+    valid: same('/', '/app', '/a/b%20c', `/${'x'.repeat(1023)}`),
+    invalid: [
+      '',
+      'app',
+      './',
+      '/a b',
+      `/${'x'.repeat(1024)}`,
+      null,
+      5,
+      true,
+      ['/'],
+    ],
+  },
+  {
+    path: 'cookie.secure',
+    read: ({ cookie }) => cookie.secure,
+    fallback: true,
+    valid: same(true, false),
+    invalid: ['true', 'auto', 0, 1, null, {}],
+  },
+  {
+    path: 'cookie.sameSite',
+    read: ({ cookie }) => cookie.sameSite,
+    fallback: 'lax',
+    valid: same('lax', 'strict', 'none'),
+    invalid: ['foo', 'Lax', 'STRICT', '', true, false, null, 5, ['lax'], {}],
+  },
+  {
+    path: 'cookie.partitioned',
+    read: ({ cookie }) => cookie.partitioned,
+    fallback: false,
+    valid: same(true, false),
+    invalid: ['true', 0, 1, null, {}],
+  },
+  {
+    path: 'cookie.formerDomains',
+    read: ({ cookie }) => cookie.formerDomains,
+    fallback: [],
+    valid: same([], ['example'], ['app.example', 'other.example']),
+    invalid: ['app.example', null, 5, {}, new Set(['app.example'])],
+  },
+  {
+    path: 'header.name',
+    read: ({ header }) => header.name,
+    fallback: 'authorization',
+    valid: [
+      ['X-Session', 'x-session'],
+      ['authorization', 'authorization'],
+    ],
+    invalid: [
+      '',
+      'a b',
+      'a:b',
+      'a\r\nb',
+      'm\u00fc',
+      'Cookie',
+      'cookie',
+      null,
+      5,
+      ['a'],
+    ],
+  },
+  {
+    path: 'header.scheme',
+    read: ({ header }) => header.scheme,
+    fallback: 'Bearer',
+    valid: same('', 'Token', 'x'.repeat(64)),
+    invalid: [' ', 'a b', 'Bearer ', 'a\n', 'x'.repeat(65), null, false, 5],
+  },
+  {
+    path: 'header.renewedName',
+    read: ({ header }) => header.renewedName,
+    fallback: 'Session-Token',
+    valid: same('X-New-Token'),
+    invalid: ['', 'a b', 'a:b', 'a\r\nb', null, false, 5],
+  },
+  {
+    path: 'csrf.origin',
+    read: ({ csrf }) => csrf.checksOrigin,
+    fallback: true,
+    valid: [
+      ...same(true, false),
+      [{ trustedOrigins: [] }, true],
+      [{ trustedOrigins: ['https://a.example'] }, true],
+    ],
+    invalid: ['false', 'https://a.example', 0, null, []],
+  },
+  {
+    path: 'csrf.header',
+    read: ({ csrf }) => csrf.headerName,
+    fallback: undefined,
+    valid: [
+      ['X-CSRF', 'x-csrf'],
+      [false, undefined],
+    ],
+    invalid: ['', 'a b', 'a:b', 'a\r\nb', true, null, 5, ['x-csrf'], {}],
+  },
+  {
+    path: 'cache',
+    read: ({ cache }) => cache,
+    fallback: { maxTokens: 10_000, maxBytes: 16_777_216 },
+    valid: [
+      [false, { maxTokens: 0, maxBytes: 0 }],
+      [{}, { maxTokens: 10_000, maxBytes: 16_777_216 }],
+    ],
+    invalid: [true, null, 5, '', [], () => false],
+  },
+  {
+    path: 'cache.maxTokens',
+    read: ({ cache }) => cache.maxTokens,
+    fallback: 10_000,
+    valid: same(1, 500),
+    invalid: ['500'],
+  },
+  {
+    path: 'cache.maxBytes',
+    read: ({ cache }) => cache.maxBytes,
+    fallback: 16_777_216,
+    valid: same(65_536),
+    invalid: ['65536'],
+  },
+];
+
+const GROUPS = ['cookie', 'header', 'csrf', 'lifetime', 'loader', 'cache'];
+
+describe.each(OPTIONS.map((option) => [option.path, option] as const))(
+  'the option %s',
+  (path, { read, fallback, valid, invalid }) => {
+    it(`is ${titleOf(fallback)} when it is not given`, () => {
+      expect(read(resolve())).toEqual(fallback);
+    });
+
+    it('is its default when it is explicitly undefined', () => {
+      expect(read(resolve(at(path, undefined)))).toEqual(fallback);
+    });
+
+    it.each(valid.map((row) => [titleOf(row[0]), ...row] as const))(
+      'takes %s',
+      (_title, given, resolved) => {
+        expect(read(resolve(at(path, given)))).toEqual(resolved);
+      },
+    );
+
+    it.each(rows(invalid))('stops the boot when it is %s', (_title, given) => {
+      expect(faultyPathsOf(at(path, given))).toEqual([path]);
+    });
+  },
+);
+
+describe('the options as a whole', () => {
+  it('list every option here, so that none goes untested', () => {
+    const known = new Set<string>();
+    const collect = (path: string, fault: string | undefined) => {
+      const [, names = ''] = /known here: (.*)\)$/.exec(fault ?? '') ?? [];
+      for (const name of names.split(', ')) {
+        known.add(path + name);
+      }
+    };
+    collect('', faultsOf({ secret: SECRET, nope: 1 })[0]);
+    for (const group of GROUPS) {
+      collect(
+        `${group}.`,
+        faultsOf({ secret: SECRET, ...at(`${group}.nope`, 1) })[0],
+      );
+      if (group !== 'cache') {
+        known.delete(group);
+      }
+    }
+    known.delete('secret');
+    expect([...known].toSorted()).toEqual(
+      OPTIONS.map(({ path }) => path).toSorted(),
+    );
+  });
+
+  it('are complete with a secret alone', () => {
+    const { secrets, csrf, ...others } = resolve();
+    expect(secrets.map((key) => key.export().toString())).toEqual([SECRET]);
+    expect({ ...csrf, trustedOrigins: [...csrf.trustedOrigins] }).toEqual({
+      checksOrigin: true,
+      trustedOrigins: [],
+      headerName: undefined,
+      secureOrigins: true,
+    });
+    expect(others).toEqual({
+      issuer: 'nestjs-session-jwt',
+      audience: 'nestjs-session-jwt',
+      dataRefreshIntervalSeconds: 900,
+      lifetime: { idleSeconds: 7 * DAY, absoluteSeconds: 30 * DAY },
+      clockToleranceSeconds: 5,
+      loader: {
+        timeoutSeconds: 2,
+        patienceSeconds: 2,
+        maxStaleSeconds: 900,
+        concurrency: 64,
+        errorEndsSession: false,
+      },
+      transports: ['cookie'],
+      requestProperty: 'session',
+      cookie: {
+        name: '__Host-session',
+        domain: undefined,
+        path: '/',
+        secure: true,
+        sameSite: 'lax',
+        partitioned: false,
+        formerDomains: [],
+      },
+      header: {
+        name: 'authorization',
+        scheme: 'Bearer',
+        renewedName: 'Session-Token',
+      },
+      cache: { maxTokens: 10_000, maxBytes: 16_777_216 },
+    });
+  });
+
+  it('are the defaults when every one of them, and every group, is explicitly undefined', () => {
+    const undefinedOptions = Object.fromEntries(
+      OPTIONS.filter(({ path }) => !path.includes('.')).map(({ path }) => [
+        path,
+        undefined,
+      ]),
+    );
+    const undefinedMembers = Object.fromEntries(
+      GROUPS.map((group) => [
+        group,
+        Object.fromEntries(
+          OPTIONS.filter(({ path }) => path.startsWith(`${group}.`)).map(
+            ({ path }) => [path.slice(group.length + 1), undefined],
+          ),
+        ),
+      ]),
+    );
+    const undefinedGroups = Object.fromEntries(
+      GROUPS.map((group) => [group, undefined]),
+    );
+    const { secrets: _secrets, ...defaults } = resolve();
+    for (const given of [
+      { ...undefinedOptions, ...undefinedMembers },
+      { ...undefinedOptions, ...undefinedGroups },
+    ]) {
+      const { secrets: _, ...resolved } = resolve(given);
+      expect(resolved).toEqual(defaults);
+    }
+  });
+
+  it('let the audience follow the issuer', () => {
+    expect(resolve({ issuer: 'shop' }).audience).toBe('shop');
+    expect(resolve({ issuer: 'shop', audience: 'api' })).toMatchObject({
+      issuer: 'shop',
+      audience: 'api',
+    });
+  });
+
+  it.each(
+    rows([
+      undefined,
+      null,
+      'secret',
+      5,
+      true,
+      [],
+      [{ secret: SECRET }],
+      () => 5,
+    ]),
+  )('stop the boot when they are %s', (_title, input) => {
+    const faults = faultsOf(input);
+    expect(faults[0]).toMatch(/^options: expected an object/);
+    expect(faults.some((fault) => fault.startsWith('secret:'))).toBe(true);
+  });
+
+  it('never show a secret that was returned in place of the options (A-163)', () => {
+    const message = faultsOf(SECRET).join('\n');
+    expect(message).toContain('options: expected an object');
+    expect(piecesOf(SECRET).filter((piece) => message.includes(piece))).toEqual(
+      [],
+    );
+  });
+
+  it('may be an instance of a class, with members that it inherits', () => {
+    class Base {
+      get secret() {
+        return SECRET;
+      }
+    }
+    class Configured extends Base {
+      issuer = 'shop';
+    }
+    expect(resolveOptions(new Configured()).issuer).toBe('shop');
+  });
+});
+
+describe('an option name that is not known', () => {
+  it.each(['', ...GROUPS.map((group) => `${group}.`), 'csrf.origin.'])(
+    'stops the boot in %p and is told which names are known',
+    (prefix) => {
+      const faults = faultsOf({
+        secret: SECRET,
+        ...at(`${prefix}nope`, 'value-of-it'),
+      });
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toMatch(
+        new RegExp(
+          `^${prefix.replaceAll('.', String.raw`\.`)}nope: unknown option \\(known here: \\w+`,
+        ),
+      );
+      expect(faults[0]).not.toContain('value-of-it');
+    },
+  );
+
+  it.each([
+    ['Secret', 'another case'],
+    ['expiresIn', 'an option of JwtModule'],
+    ['resave', 'an option of express-session'],
+    ['cookies', 'a plural'],
+    ['', 'the empty name'],
+    ['constructor', 'a name that every object has'],
+    ['toString', 'another such name'],
+  ])('stops the boot when it is %p: %s', (name) => {
+    const faults = faultsOf({ secret: SECRET, [name]: undefined });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(
+      new RegExp(`^${name}: unknown option \\(known here: secret, `),
+    );
+  });
+
+  it('stops the boot when it is an own member named __proto__ (S-123)', () => {
+    const options = JSON.parse('{"__proto__": {"issuer": "evil"}}') as object;
+    expect(faultsOf(Object.assign(options, { secret: SECRET }))[0]).toMatch(
+      /^__proto__: unknown option/,
+    );
+    expect(({} as { issuer?: string }).issuer).toBeUndefined();
+  });
+
+  it.each(['dataLoader', 'global', 'guard', 'imports'])(
+    'is %s in what the factory returned: it is told to stand beside the factory',
+    (name) => {
+      const faults = faultsOf({ secret: SECRET, [name]: false });
+      expect(faults).toEqual([
+        `${name}: must be known before the factory runs: give it beside useFactory`,
+      ]);
+    },
+  );
+
+  it.each(['routes', 'jwks'])(
+    'is %s in what the factory returned: it stops the boot',
+    (name) => {
+      expect(faultyPathsOf({ [name]: true })).toEqual([name]);
+    },
+  );
+});
+
+describe('a group of options that is no object', () => {
+  it.each(
+    GROUPS.flatMap((group) =>
+      rows(['x', 5, null, true, [], () => ({})]).map(
+        ([title, value]) => [group, title, value] as const,
+      ),
+    ),
+  )('stops the boot: %s is %s', (group, _title, value) => {
+    const faults = faultsOf({ secret: SECRET, [group]: value });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(
+      new RegExp(`^${group}: expected an object, got `),
+    );
+  });
+});
+
+describe('the error of faulty options', () => {
+  const everyOptionFaulty = {
+    secret: 'short',
+    issuer: /a/g,
+    audience: 5,
+    dataRefreshInterval: '900',
+    lifetime: { idle: NaN, absolute: -1, hard: 1 },
+    clockTolerance: Infinity,
+    loader: {
+      timeout: 'PT1S',
+      patience: null,
+      maxStale: 1.5,
+      concurrency: 0,
+      retries: 3,
+    },
+    onLoaderError: 'maybe',
+    transport: 'smoke',
+    requestProperty: '__proto__',
+    cookie: {
+      name: 'a b',
+      domain: '.app.example',
+      path: 'app',
+      secure: 'auto',
+      sameSite: 'foo',
+      partitioned: 'yes',
+      formerDomains: ['ok.example', 'a;b'],
+      maxAge: 5,
+    },
+    header: { name: 'a:b', scheme: 'a b', renewedName: '', prefix: 'x' },
+    csrf: { origin: { trustedOrigins: ['*'], all: true }, header: true, x: 1 },
+    cache: { maxTokens: '1', maxBytes: 1, ttl: 5 },
+    typo: true,
+  };
+
+  it('names every fault at once, each exactly once', () => {
+    const further = 'dataLoader: none found';
+    let error: unknown;
+    try {
+      resolveOptions(everyOptionFaulty, [further]);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(SessionConfigError);
+    const { faults, message, name } = error as SessionConfigError;
+    expect(name).toBe('SessionConfigError');
+    expect(
+      faults.map((fault) => fault.slice(0, fault.indexOf(':'))).toSorted(),
+    ).toEqual(
+      [
+        'secret',
+        'issuer',
+        'audience',
+        'dataRefreshInterval',
+        'lifetime.idle',
+        'lifetime.absolute',
+        'lifetime.hard',
+        'clockTolerance',
+        'loader.timeout',
+        'loader.patience',
+        'loader.maxStale',
+        'loader.concurrency',
+        'loader.retries',
+        'onLoaderError',
+        'transport',
+        'requestProperty',
+        'cookie.name',
+        'cookie.domain',
+        'cookie.path',
+        'cookie.secure',
+        'cookie.sameSite',
+        'cookie.partitioned',
+        'cookie.formerDomains[1]',
+        'cookie.maxAge',
+        'header.name',
+        'header.scheme',
+        'header.renewedName',
+        'header.prefix',
+        'csrf.origin.trustedOrigins[0]',
+        'csrf.origin.all',
+        'csrf.header',
+        'csrf.x',
+        'cache.maxTokens',
+        'cache.maxBytes',
+        'cache.ttl',
+        'typo',
+        'dataLoader',
+      ].toSorted(),
+    );
+    for (const fault of faults) {
+      expect(message).toContain(`\n  - ${fault}`);
+    }
+  });
+
+  it('stands alone when something else than the options is missing', () => {
+    expect(() =>
+      resolveOptions({ secret: SECRET }, ['dataLoader: none found']),
+    ).toThrow(new SessionConfigError(['dataLoader: none found']));
+  });
+
+  it('cuts long values short', () => {
+    const [fault = ''] = faultsOf({
+      secret: SECRET,
+      issuer: 'x'.repeat(100_000),
+    });
+    expect(fault.length).toBeLessThan(200);
+  });
+
+  it.each(
+    rows([
+      Object.create(null),
+      Object.create({ constructor: undefined }),
+      { constructor: 5 },
+      new Proxy(() => {}, {}),
+      Symbol('x'),
+      10n,
+      {
+        toString() {
+          throw new Error('a trap');
+        },
+      },
+    ]),
+  )('can describe any value: %s', (_title, value) => {
+    expect(faultyPathsOf({ issuer: value, cookie: { name: value } })).toEqual(
+      expect.arrayContaining(['issuer', 'cookie.name']),
+    );
+  });
+});
+
+describe('what the user wrote', () => {
+  const transport = ownTransport({ ambient: false });
+  const given = {
+    secret: [SECRET, OTHER_SECRET],
+    issuer: 'shop',
+    audience: 'api',
+    dataRefreshInterval: '5m',
+    lifetime: { idle: '1d', absolute: '2d' },
+    clockTolerance: 1,
+    loader: { timeout: 1, patience: 1, maxStale: 1, concurrency: 1 },
+    onLoaderError: 'end',
+    transport: ['cookie', 'header', transport],
+    requestProperty: 'user',
+    cookie: {
+      name: '__Secure-sid',
+      domain: 'app.example',
+      formerDomains: ['example'],
+    },
+    header: { name: 'X-Session', scheme: '', renewedName: 'X-New' },
+    csrf: {
+      origin: { trustedOrigins: ['https://a.example'] },
+      header: 'X-CSRF',
+    },
+    cache: { maxTokens: 5, maxBytes: 65_536 },
+  };
+
+  it('is never changed, not even frozen', () => {
+    const before = JSON.stringify(given);
+    resolveOptions(given);
+    expect(JSON.stringify(given)).toBe(before);
+    for (const value of everyObjectOf(given)) {
+      expect(Object.isFrozen(value)).toBe(false);
+    }
+  });
+
+  it('may be deeply frozen by its owner', () => {
+    const frozen = structuredClone({ ...given, transport: ['cookie'] });
+    everyObjectOf(frozen).forEach((value) => Object.freeze(value));
+    expect(resolveOptions(frozen).issuer).toBe('shop');
+  });
+
+  it('is not what the library holds: later changes have no effect', () => {
+    const mine = structuredClone({ ...given, transport: ['cookie', 'header'] });
+    const resolved = resolveOptions(mine);
+    const before = JSON.stringify({
+      ...resolved,
+      csrf: [...resolved.csrf.trustedOrigins],
+    });
+    mine.secret.length = 0;
+    mine.transport.reverse();
+    mine.cookie.name = 'other';
+    mine.cookie.formerDomains.push('evil.example');
+    mine.csrf.origin.trustedOrigins.push('https://evil.example');
+    mine.lifetime.idle = '1y';
+    mine.loader.concurrency = 0;
+    mine.header.name = 'x-evil';
+    mine.cache.maxTokens = 1;
+    expect(
+      JSON.stringify({ ...resolved, csrf: [...resolved.csrf.trustedOrigins] }),
+    ).toBe(before);
+    expect(resolved.secrets).toHaveLength(2);
+  });
+
+  it('keeps its own Transport, which stays as it is', () => {
+    expect(resolveOptions(given).transports[2]).toBe(transport);
+    expect(Object.isFrozen(transport)).toBe(false);
+  });
+
+  it('becomes a result in which nothing can be changed', () => {
+    const resolved = resolveOptions(given);
+    const { transports, secrets, csrf, ...others } = resolved;
+    for (const value of [
+      resolved,
+      transports,
+      secrets,
+      csrf,
+      ...Object.values(others).flatMap(everyObjectOf),
+    ]) {
+      expect(Object.isFrozen(value)).toBe(true);
+    }
+  });
+});
+
+describe('the secret', () => {
+  const [first, second] = [SECRET, OTHER_SECRET].map((secret) =>
+    createSecretKey(Buffer.from(secret)),
+  ) as [KeyObject, KeyObject];
+
+  it.each([
+    ['a string', SECRET],
+    ['a Buffer', Buffer.from(SECRET)],
+    ['a Uint8Array', new Uint8Array(Buffer.from(SECRET))],
+    ['a KeyObject', first],
+    ['an array of one', [SECRET]],
+  ])('is the same key as %s', (_title, secret) => {
+    const { secrets } = resolveOptions({ secret });
+    expect(secrets).toHaveLength(1);
+    expect(secrets[0]!.equals(first)).toBe(true);
+    expect(secrets[0]!.type).toBe('secret');
+  });
+
+  it('is used as its UTF-8 bytes, not decoded, so that other JWT libraries agree', () => {
+    const hex = Buffer.from(SECRET).toString('hex');
+    expect(resolveOptions({ secret: hex }).secrets[0]!.export()).toEqual(
+      Buffer.from(hex, 'utf8'),
+    );
+  });
+
+  it('is a list in the given order when there are several', () => {
+    const { secrets } = resolveOptions({ secret: [OTHER_SECRET, first] });
+    expect(secrets.map((key) => key.equals(second))).toEqual([true, false]);
+    expect(secrets).toHaveLength(2);
+  });
+
+  it('is not tied to the Buffer that it came in', () => {
+    const bytes = Buffer.from(SECRET);
+    const { secrets } = resolveOptions({ secret: bytes });
+    bytes.fill(0);
+    expect(secrets[0]!.equals(first)).toBe(true);
+  });
+});
+
+/** Objects and arrays within, the value itself included; keys and transports are somebody else's. */
+function everyObjectOf(value: unknown): object[] {
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    value instanceof KeyObject ||
+    'read' in value
+  ) {
+    return [];
+  }
+  return [value, ...Object.values(value).flatMap(everyObjectOf)];
+}

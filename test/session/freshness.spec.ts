@@ -1,0 +1,228 @@
+import {
+  absoluteEndOf,
+  assessFreshness,
+  endOfTokenIssuedAt,
+  timesOf,
+  type ClockPolicy,
+} from '../../lib/session/freshness.js';
+import {
+  claimsOf,
+  DAY,
+  HOUR,
+  MINUTE,
+  newSessionId,
+  NOW,
+  POLICY,
+} from '../support/session-claims.js';
+
+describe('assessFreshness', () => {
+  const times = { validFrom: 100, dueAt: 200, staleUntil: 300, endsAt: 400 };
+
+  it.each([
+    [0, 'not-yet-valid'],
+    [99, 'not-yet-valid'],
+    [100, 'fresh'],
+    [101, 'fresh'],
+    [199, 'fresh'],
+    [200, 'due'],
+    [201, 'due'],
+    [299, 'due'],
+    [300, 'due'],
+    [301, 'due'],
+    [399, 'due'],
+    [400, 'expired'],
+    [401, 'expired'],
+  ] as const)('at second %i says %s', (now, expected) => {
+    expect(assessFreshness(times, now)).toBe(expected);
+  });
+
+  it.each([
+    [199, 'fresh'],
+    [200, 'due'],
+  ] as const)(
+    'judges whole seconds against a point of reload between two of them: at %i %s',
+    (now, expected) => {
+      expect(assessFreshness({ ...times, dueAt: 199.4 }, now)).toBe(expected);
+    },
+  );
+
+  it('calls a token expired that has ended before it became valid', () => {
+    expect(assessFreshness({ ...times, validFrom: 500 }, 450)).toBe('expired');
+  });
+
+  it('lets a session end that ends before its data is due', () => {
+    expect(assessFreshness({ ...times, dueAt: 900 }, 400)).toBe('expired');
+  });
+});
+
+describe('timesOf', () => {
+  const timesWith = (
+    claims: Parameters<typeof claimsOf>[0],
+    policy: Partial<ClockPolicy> = {},
+  ) => timesOf(claimsOf(claims), { ...POLICY, ...policy });
+
+  it.each([
+    ['its iat', {}, {}, NOW - 5],
+    ['a later nbf', { nbf: NOW + 60 }, {}, NOW + 55],
+    ['its iat when nbf is earlier', { nbf: NOW - 60 }, {}, NOW - 5],
+    ['a tolerance of none', {}, { toleranceSeconds: 0 }, NOW],
+    ['a tolerance of a minute', {}, { toleranceSeconds: 60 }, NOW - 60],
+  ])('makes a token valid from %s on', (_name, claims, policy, expected) => {
+    expect(timesWith(claims, policy).validFrom).toBe(expected);
+  });
+
+  it.each([
+    ['its exp', {}, {}, NOW + 7 * DAY],
+    [
+      'its absolute end when exp is later',
+      { oiat: NOW - 29 * DAY },
+      {},
+      NOW + DAY,
+    ],
+    [
+      'an absolute lifetime shortened after it was issued',
+      { oiat: NOW - HOUR },
+      { absoluteSeconds: 2 * HOUR },
+      NOW + HOUR,
+    ],
+    [
+      'its exp when the absolute lifetime was lengthened',
+      { exp: NOW + HOUR },
+      { absoluteSeconds: 400 * DAY },
+      NOW + HOUR,
+    ],
+    ['its own shorter absolute lifetime', { abs: HOUR }, {}, NOW + HOUR],
+    [
+      'the configured absolute lifetime when its own is longer',
+      { abs: 90 * DAY, exp: NOW + 90 * DAY },
+      {},
+      NOW + 30 * DAY,
+    ],
+    [
+      'its exp, whatever its own idle time',
+      { idl: HOUR, exp: NOW + DAY },
+      {},
+      NOW + DAY,
+    ],
+  ])('ends a session at %s', (_name, claims, policy, expected) => {
+    expect(timesWith(claims, policy).endsAt).toBe(expected);
+  });
+
+  it.each([
+    ['a configured one', {}, {}, NOW + 30 * MINUTE],
+    ['one of 0', {}, { maxStaleSeconds: 0 }, NOW + 15 * MINUTE],
+    ['a shorter interval of the session', { int: 60 }, {}, NOW + 16 * MINUTE],
+    ['a longer interval of the session', { int: DAY }, {}, NOW + 30 * MINUTE],
+    [
+      'an interval shortened after it was issued',
+      {},
+      { intervalSeconds: 60 },
+      NOW + 16 * MINUTE,
+    ],
+  ])(
+    'counts maxStale from the unshortened interval: %s',
+    (_name, claims, policy, expected) => {
+      expect(timesWith(claims, policy).staleUntil).toBe(expected);
+    },
+  );
+
+  it.each([
+    [900, {}],
+    [60, { int: 60 }],
+    [900, { int: 1_000 }],
+  ])(
+    'makes every session due between 90 and 100 %% of an interval of %i s',
+    (interval, claims) => {
+      for (let i = 0; i < 2_000; i += 1) {
+        const age = timesWith(claims).dueAt - NOW;
+        expect(age).toBeGreaterThanOrEqual(0.9 * interval);
+        expect(age).toBeLessThanOrEqual(interval);
+      }
+    },
+  );
+
+  it('takes the same part off for the same session, whatever is loaded and wherever', () => {
+    for (let i = 0; i < 500; i += 1) {
+      const sid = newSessionId();
+      const first = timesWith({ sid }).dueAt - NOW;
+      const later = timesWith({ sid, sub: 'bob', lat: NOW + 5_000 });
+      expect(later.dueAt - NOW - 5_000).toBeCloseTo(first, 5);
+      const half = timesWith({ sid }, { intervalSeconds: 450 }).dueAt - NOW;
+      expect(half).toBeCloseTo(first / 2, 5);
+    }
+  });
+
+  it('F-21: spreads 10,000 sessions of one second so that no second has more than 3 times the mean', () => {
+    const loads = new Map<number, number>();
+    for (let i = 0; i < 10_000; i += 1) {
+      const second = Math.ceil(timesWith({}).dueAt);
+      loads.set(second, (loads.get(second) ?? 0) + 1);
+    }
+    const peak = Math.max(...loads.values());
+    const mean = 10_000 / (0.1 * POLICY.intervalSeconds);
+    process.stdout.write(
+      `F-21: 10,000 sessions of one second reload in ${loads.size} seconds, peak ${peak}/s, mean ${mean.toFixed(0)}/s\n`,
+    );
+    expect(loads.size).toBeGreaterThan(80);
+    expect(peak).toBeLessThanOrEqual(3 * mean);
+  });
+});
+
+describe('endOfTokenIssuedAt', () => {
+  it.each([
+    ['idle time from now', NOW + HOUR, {}, NOW + HOUR + 7 * DAY],
+    ['its own shorter idle time from now', NOW, { idl: HOUR }, NOW + HOUR],
+    [
+      'the configured idle time when its own is longer',
+      NOW,
+      { idl: 20 * DAY },
+      NOW + 7 * DAY,
+    ],
+    ['the last idle time that fits', NOW + 23 * DAY, {}, NOW + 30 * DAY],
+    [
+      'the absolute end, one second after that',
+      NOW + 23 * DAY + 1,
+      {},
+      NOW + 30 * DAY,
+    ],
+    [
+      'the absolute end of the session itself',
+      NOW + HOUR,
+      { abs: DAY },
+      NOW + DAY,
+    ],
+    [
+      'the configured absolute end when its own is later',
+      NOW + 29 * DAY,
+      { abs: 90 * DAY },
+      NOW + 30 * DAY,
+    ],
+  ])('is %s', (_name, now, claims, expected) => {
+    expect(endOfTokenIssuedAt(now, { oiat: NOW, ...claims }, POLICY)).toBe(
+      expected,
+    );
+  });
+
+  it('moves with the present and never past the absolute end', () => {
+    let previous = 0;
+    for (let now = NOW; now < NOW + 30 * DAY; now += 7 * HOUR) {
+      const end = endOfTokenIssuedAt(now, { oiat: NOW }, POLICY);
+      expect(end).toBeGreaterThanOrEqual(previous);
+      expect(end).toBeLessThanOrEqual(absoluteEndOf({ oiat: NOW }, POLICY));
+      previous = end;
+    }
+    expect(previous).toBe(NOW + 30 * DAY);
+  });
+});
+
+describe('absoluteEndOf', () => {
+  it.each([
+    ['as configured', {}, 30 * DAY],
+    ['as the session has it, when that is shorter', { abs: DAY }, DAY],
+    ['as configured, when that is shorter', { abs: 31 * DAY }, 30 * DAY],
+  ])('counts from the sign-in, %s', (_name, claims, lifetime) => {
+    expect(absoluteEndOf({ oiat: NOW, ...claims }, POLICY)).toBe(
+      NOW + lifetime,
+    );
+  });
+});

@@ -1,0 +1,302 @@
+import { randomBytes } from 'node:crypto';
+import { SessionConfigError } from '../../lib/errors/session-config-error.js';
+import { resolveOptions } from '../../lib/options/resolve-options.js';
+import type { CookieOptions } from '../../lib/options/session-jwt-module-options.js';
+import { AMBIGUOUS_TOKEN, type Delivery } from '../../lib/options/transport.js';
+import { CookieTransport } from '../../lib/transports/cookie-transport.js';
+
+const SECRET = randomBytes(32);
+const TOKEN = 'aGVhZGVy.cGF5bG9hZA.c2lnbmF0dXJl';
+
+function transportWith(cookie: CookieOptions = {}): CookieTransport {
+  return new CookieTransport(resolveOptions({ secret: SECRET, cookie }).cookie);
+}
+
+function linesOf(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map((delivery) =>
+    delivery.kind === 'cookie' ? delivery.line : 'not a cookie',
+  );
+}
+
+function write(
+  cookie: CookieOptions = {},
+  tokens: { maxAgeSeconds?: number; persistent?: boolean } = {},
+): string[] {
+  const { maxAgeSeconds = 604_800, persistent = true } = tokens;
+  return linesOf(
+    transportWith(cookie).write({
+      sessionToken: TOKEN,
+      maxAgeSeconds,
+      persistent,
+    }),
+  );
+}
+
+function clear(cookie: CookieOptions = {}): string[] {
+  return linesOf(transportWith(cookie).clear());
+}
+
+describe('the cookie transport', () => {
+  describe('writes', () => {
+    it.each<[what: string, cookie: CookieOptions, line: string]>([
+      [
+        'S-070, S-080: a host cookie with everything explicit by default',
+        {},
+        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      ],
+      [
+        'S-070: a secure cookie where it has a domain',
+        { domain: 'example.com' },
+        `__Secure-session=${TOKEN}; Max-Age=604800; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      ],
+      [
+        'S-070: a secure cookie where it has a path',
+        { path: '/app' },
+        `__Secure-session=${TOKEN}; Max-Age=604800; Path=/app; HttpOnly; Secure; SameSite=Lax`,
+      ],
+      [
+        'S-070: a cookie without a prefix where it is not secure',
+        { secure: false },
+        `session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax`,
+      ],
+      [
+        'S-163: the name that was configured',
+        { name: 'id' },
+        `id=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      ],
+      [
+        'S-080: SameSite=Strict',
+        { sameSite: 'strict' },
+        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Strict`,
+      ],
+      [
+        'S-080: SameSite=None with Secure',
+        { sameSite: 'none' },
+        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=None`,
+      ],
+      [
+        'Partitioned',
+        { partitioned: true },
+        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; Partitioned; SameSite=Lax`,
+      ],
+    ])('%s', (_what, cookie, line) => {
+      expect(write(cookie)).toEqual([line]);
+    });
+
+    it('no Max-Age for a session that ends with the browser', () => {
+      expect(write({}, { persistent: false })).toEqual([
+        `__Host-session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      ]);
+    });
+
+    it('S-079: the seconds to the end of the session as Max-Age', () => {
+      expect(write({}, { maxAgeSeconds: 1 })[0]).toBe(
+        `__Host-session=${TOKEN}; Max-Age=1; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      );
+    });
+
+    it('S-081: the token, and the end of each cookie that it once set for another domain', () => {
+      expect(
+        write({ formerDomains: ['example.com', 'old.example.com'] }),
+      ).toEqual([
+        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        '__Secure-session=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+        '__Secure-session=; Max-Age=0; Domain=old.example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+      ]);
+    });
+
+    it('S-081: the end of a former cookie under a name that the application chose', () => {
+      expect(write({ name: 'id', formerDomains: ['example.com'] })).toEqual([
+        `id=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        'id=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+      ]);
+    });
+
+    it('S-076: a token as it is, without quotes or percent-encoding', () => {
+      const [line = ''] = write();
+      const value = line.slice('__Host-session='.length, line.indexOf(';'));
+      expect(value).toBe(TOKEN);
+      expect(value).toMatch(/^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/);
+    });
+  });
+
+  describe('S-081: clears', () => {
+    it.each<[what: string, cookie: CookieOptions, lines: string[]]>([
+      [
+        'a host cookie',
+        {},
+        ['__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax'],
+      ],
+      [
+        'a cookie with a domain, a path and a partition',
+        {
+          domain: 'example.com',
+          path: '/app',
+          sameSite: 'none',
+          partitioned: true,
+        },
+        [
+          '__Secure-session=; Max-Age=0; Domain=example.com; Path=/app; HttpOnly; Secure; Partitioned; SameSite=None',
+        ],
+      ],
+      [
+        'a cookie that is not secure',
+        { secure: false, sameSite: 'strict' },
+        ['session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict'],
+      ],
+      [
+        'the cookies of former domains too',
+        { domain: 'app.example.com', formerDomains: ['example.com'] },
+        [
+          '__Secure-session=; Max-Age=0; Domain=app.example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+          '__Secure-session=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+        ],
+      ],
+    ])('%s', (_what, cookie, lines) => {
+      expect(clear(cookie)).toEqual(lines);
+    });
+  });
+
+  describe('for every combination of options', () => {
+    const combinations = [undefined, 'example.com'].flatMap((domain) =>
+      ['/', '/app'].flatMap((path) =>
+        [true, false].flatMap((secure) =>
+          (['lax', 'strict', 'none'] as const).flatMap((sameSite) =>
+            [true, false].flatMap((partitioned) =>
+              [true, false].map((persistent) => ({
+                domain,
+                path,
+                secure,
+                sameSite,
+                partitioned,
+                persistent,
+              })),
+            ),
+          ),
+        ),
+      ),
+    );
+    const usable = combinations.filter(
+      ({ secure, sameSite, partitioned }) =>
+        secure || (sameSite !== 'none' && !partitioned),
+    );
+    const title = (options: object) =>
+      Object.entries(options)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(', ');
+
+    it.each(usable.map((options) => [title(options), options] as const))(
+      'S-074, S-080, S-081: writes the exact line, and repeats it when it clears: %s',
+      (_title, { persistent, domain, ...others }) => {
+        const cookie = { ...others, ...(domain && { domain }) };
+        const name = !cookie.secure
+          ? 'session'
+          : domain || cookie.path !== '/'
+            ? '__Secure-session'
+            : '__Host-session';
+        const sameSite = { lax: 'Lax', strict: 'Strict', none: 'None' };
+        const attributes = [
+          ...(domain ? [`Domain=${domain}`] : []),
+          `Path=${cookie.path}`,
+          'HttpOnly',
+          ...(cookie.secure ? ['Secure'] : []),
+          ...(cookie.partitioned ? ['Partitioned'] : []),
+          `SameSite=${sameSite[cookie.sameSite]}`,
+        ];
+        const maxAge = persistent ? ['Max-Age=60'] : [];
+        expect(write(cookie, { maxAgeSeconds: 60, persistent })).toEqual([
+          [`${name}=${TOKEN}`, ...maxAge, ...attributes].join('; '),
+        ]);
+        expect(clear(cookie)).toEqual([
+          [`${name}=`, 'Max-Age=0', ...attributes].join('; '),
+        ]);
+      },
+    );
+
+    it('covers each of them', () => {
+      expect(usable).toHaveLength(64);
+    });
+
+    it.each(
+      combinations
+        .filter((options) => options.persistent && !usable.includes(options))
+        .map((options) => [title(options), options] as const),
+    )(
+      'A-111: stops the boot where browsers would drop the cookie: %s',
+      (_title, { domain, path, secure, sameSite, partitioned }) => {
+        const cookie = { path, secure, sameSite, partitioned };
+        expect(() =>
+          transportWith({ ...cookie, ...(domain && { domain }) }),
+        ).toThrow(SessionConfigError);
+      },
+    );
+  });
+
+  it('S-073: knows no attribute value of more than 1,024 bytes', () => {
+    const path = `/${'p'.repeat(1_023)}`;
+    expect(write({ path })[0]).toContain(`; Path=${path};`);
+    expect(() => transportWith({ path: `${path}p` })).toThrow(
+      SessionConfigError,
+    );
+    expect(() =>
+      transportWith({ domain: `${'d'.repeat(63)}.`.repeat(17) }),
+    ).toThrow(SessionConfigError);
+  });
+
+  it('names each cookie and its domain, so that the head can tell them apart', () => {
+    const transport = transportWith({ formerDomains: ['example.com'] });
+    expect(
+      transport.clear().map(({ kind, name, ...rest }) => ({
+        kind,
+        name,
+        domain: 'domain' in rest ? rest.domain : undefined,
+      })),
+    ).toEqual([
+      { kind: 'cookie', name: '__Host-session', domain: undefined },
+      { kind: 'cookie', name: '__Secure-session', domain: 'example.com' },
+    ]);
+  });
+
+  describe('reads', () => {
+    const transport = transportWith();
+    const read = (cookie: string | string[] | undefined) =>
+      transport.read({ headers: { cookie } });
+
+    it.each<[what: string, cookie: string | undefined, token: unknown]>([
+      ['nothing without a Cookie header', undefined, undefined],
+      ['its own cookie', `a=1; __Host-session=${TOKEN}`, TOKEN],
+      [
+        'S-071: no cookie of its name in another case',
+        `__host-session=${TOKEN}`,
+        undefined,
+      ],
+      [
+        'S-162: no cookie of another name',
+        `session=${TOKEN}; __Secure-session=${TOKEN}`,
+        undefined,
+      ],
+      [
+        'A-102: an ambiguity where there are two',
+        `__Host-session=${TOKEN}; __Host-session=${TOKEN}`,
+        AMBIGUOUS_TOKEN,
+      ],
+    ])('%s', (_what, cookie, token) => {
+      expect(read(cookie)).toBe(token);
+    });
+
+    it('S-162: no Authorization header', () => {
+      expect(
+        transport.read({ headers: { authorization: `Bearer ${TOKEN}` } }),
+      ).toBeUndefined();
+    });
+  });
+
+  it('is sent by browsers on its own, and caches must key by it', () => {
+    const { name, ambient, varyBy } = transportWith();
+    expect({ name, ambient, varyBy }).toEqual({
+      name: 'cookie',
+      ambient: true,
+      varyBy: 'Cookie',
+    });
+  });
+});
