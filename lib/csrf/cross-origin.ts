@@ -1,3 +1,5 @@
+import { parseUrl } from '../options/parse-url.js';
+
 /** What the browser says of where a request comes from. */
 export interface RequestOrigin {
   readonly secFetchSite: string | undefined;
@@ -35,7 +37,7 @@ export function isSameOrigin(
     return isOurs(origin, request.host, policy);
   }
   if (referer) {
-    const from = URL.canParse(referer) ? new URL(referer).origin : 'null';
+    const from = parseUrl(referer)?.origin ?? 'null';
     return (
       policy.trustedOrigins.has(from) || isOurs(from, request.host, policy)
     );
@@ -48,11 +50,8 @@ function isOurs(
   host: string | undefined,
   policy: CrossOriginPolicy,
 ): boolean {
-  if (host === undefined || !URL.canParse(origin)) {
-    return false;
-  }
-  const url = new URL(origin);
-  if (url.origin !== origin) {
+  const url = parseUrl(origin);
+  if (host === undefined || url?.origin !== origin) {
     return false;
   }
   const mayBePlain = !policy.secureOrigins || isThisMachine(url.hostname);

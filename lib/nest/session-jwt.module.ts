@@ -5,19 +5,22 @@ import {
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
   type ModuleMetadata,
-  type OnModuleInit,
   type Provider,
   Scope,
+  type ScopeOptions,
   type Type,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, ModuleRef } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { SessionClock, SystemSessionClock } from '../clock.js';
-import { SessionConfigError } from '../errors/session-config-error.js';
 import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
 import { SessionDataLoader } from '../session/session-data-loader.js';
 import { logSessionEvents } from './log-session-events.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
-import { createSessionRuntime, SESSION_RUNTIME } from './session-runtime.js';
+import {
+  createSessionRuntime,
+  SESSION_RUNTIME,
+  type SessionRuntime,
+} from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
 
@@ -60,8 +63,13 @@ export type SessionJwtModuleAsyncOptions = ConfigurableModuleAsyncOptions<
 > &
   SessionJwtModuleExtras;
 
-/** Names given beside `useFactory` that do not belong there, for the one message that names all faults. */
-const MISPLACED = Symbol('nestjs-session-jwt:misplaced-options');
+/** Faults of what is given beside the options, for the one message that names all. */
+const ASYNC_FAULTS = Symbol('nestjs-session-jwt:async-faults');
+const LOADER_FAULTS = Symbol('nestjs-session-jwt:loader-faults');
+/** Where Nest keeps what `@Injectable({ scope })` says; it exports no name for it. */
+const SCOPE_METADATA = 'scope:options';
+const REQUEST_SCOPED =
+  'dataLoader: must not be request-scoped: one reload serves many requests';
 const ASYNC_NAMES: ReadonlySet<string> = new Set<
   keyof SessionJwtModuleAsyncOptions
 >([
@@ -115,13 +123,11 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
  * The application does not start with options that cannot be used: `SessionConfigError` names every fault.
  */
 @Module({})
-export class SessionJwtModule
-  extends ConfigurableModuleClass
-  implements OnModuleInit
-{
+export class SessionJwtModule extends ConfigurableModuleClass {
   /** @internal */
-  constructor(@Inject(ModuleRef) private readonly moduleRef: ModuleRef) {
+  constructor(@Inject(SESSION_RUNTIME) { events, logger }: SessionRuntime) {
     super();
+    logSessionEvents(events.stream, logger);
   }
 
   /** Options known when the code is loaded. */
@@ -136,27 +142,19 @@ export class SessionJwtModule
     options: SessionJwtModuleAsyncOptions,
   ): DynamicModule {
     const definition = super.forRootAsync(options);
-    const misplaced = Object.keys(options).filter(
-      (name) => !ASYNC_NAMES.has(name),
-    );
+    const faults = Object.keys(options)
+      .filter((name) => !ASYNC_NAMES.has(name))
+      .map(
+        (name) =>
+          `${name}: unknown beside useFactory; options are what the factory returns`,
+      );
     return {
       ...definition,
       providers: [
         ...(definition.providers ?? []),
-        { provide: MISPLACED, useValue: misplaced },
+        { provide: ASYNC_FAULTS, useValue: faults },
       ],
     };
-  }
-
-  /** Called by Nest: refuses a request-scoped loader. */
-  onModuleInit(): void {
-    if (this.moduleRef.introspect(SESSION_RUNTIME).scope !== Scope.DEFAULT) {
-      throw new SessionConfigError([
-        'dataLoader: must not be request-scoped (nor depend on anything that is): it is called outside of requests too',
-      ]);
-    }
-    const { events, logger } = this.moduleRef.get(SESSION_RUNTIME);
-    logSessionEvents(events.stream, logger);
   }
 }
 
@@ -166,11 +164,7 @@ function providersOf({
 }: SessionJwtModuleExtras): Provider[] {
   return [
     { provide: SessionClock, useClass: SystemSessionClock },
-    ...(dataLoader === false
-      ? [{ provide: SessionDataLoader, useValue: false }]
-      : dataLoader
-        ? [{ provide: SessionDataLoader, useClass: dataLoader }]
-        : []),
+    ...loaderProvidersOf(dataLoader),
     {
       provide: SESSION_RUNTIME,
       useFactory: createSessionRuntime,
@@ -178,7 +172,8 @@ function providersOf({
         MODULE_OPTIONS_TOKEN,
         SessionClock,
         { token: SessionDataLoader, optional: true },
-        { token: MISPLACED, optional: true },
+        { token: LOADER_FAULTS, optional: true },
+        { token: ASYNC_FAULTS, optional: true },
       ],
     },
     SessionService,
@@ -188,4 +183,25 @@ function providersOf({
       : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
   ];
+}
+
+function loaderProvidersOf(
+  dataLoader: SessionJwtModuleExtras['dataLoader'],
+): Provider[] {
+  if (dataLoader === undefined) {
+    return [];
+  }
+  if (dataLoader === false) {
+    return [{ provide: SessionDataLoader, useValue: false }];
+  }
+  const options: ScopeOptions | undefined = Reflect.getMetadata(
+    SCOPE_METADATA,
+    dataLoader,
+  );
+  return options?.scope === Scope.REQUEST
+    ? [
+        { provide: SessionDataLoader, useValue: false },
+        { provide: LOADER_FAULTS, useValue: [REQUEST_SCOPED] },
+      ]
+    : [{ provide: SessionDataLoader, useClass: dataLoader }];
 }

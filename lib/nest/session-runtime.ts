@@ -39,14 +39,11 @@ export interface SessionRuntime {
 const NO_LOADER =
   'dataLoader: none found; give `dataLoader: YourLoader`, or provide it as `SessionDataLoader` in a module that is in `imports` or global (a provider of the root module cannot be seen from here), or say `dataLoader: false` if the params are the data';
 
-const MISPLACED =
-  'unknown beside useFactory; options are what the factory returns';
-
 /**
  * Builds the library from what the application wrote.
  *
- * @param misplaced names that stand where they have no effect
  * @param loader `false` where the params are the data, `undefined` where none was found
+ * @param faults what is wrong beside the options
  * @throws {SessionConfigError} with every fault
  * @internal
  */
@@ -54,11 +51,11 @@ export function createSessionRuntime(
   input: unknown,
   clock: SessionClock,
   loader: SessionDataLoader<unknown, unknown> | false | undefined,
-  misplaced: readonly string[] = [],
+  ...faults: (readonly string[] | undefined)[]
 ): SessionRuntime {
   const options = resolveOptions(input, [
     ...(loader === undefined ? [NO_LOADER] : []),
-    ...misplaced.map((name) => `${name}: ${MISPLACED}`),
+    ...faults.flatMap((some) => some ?? []),
   ]);
   const policy: ClockPolicy = {
     intervalSeconds: options.dataRefreshIntervalSeconds,

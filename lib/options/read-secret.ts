@@ -55,7 +55,11 @@ function weaknessOf(bytes: Buffer, text: string): string | undefined {
   if (entropy.length < MINIMUM_BYTES) {
     return `has ${entropy.length} bytes${entropy === bytes ? '' : ' when decoded'}, expected at least ${MINIMUM_BYTES}`;
   }
-  if (new Set(entropy).size < MINIMUM_DISTINCT_BYTES || repeats(entropy)) {
+  if (
+    new Set(entropy).size < MINIMUM_DISTINCT_BYTES ||
+    repeats(entropy) ||
+    repeats(bytes)
+  ) {
     return 'is a repetition, not random bytes';
   }
   return undefined;
@@ -82,9 +86,9 @@ function decoded(text: string): Buffer | undefined {
     : undefined;
 }
 
-/** Whether the bytes are one pattern of at most 16 bytes over and over. */
+/** Whether the bytes are one pattern over and over. */
 function repeats(bytes: Buffer): boolean {
-  for (let period = 1; period <= 16; period += 1) {
+  for (let period = 1; period <= bytes.length / 2; period += 1) {
     if (bytes.subarray(period).equals(bytes.subarray(0, -period))) {
       return true;
     }

@@ -1,3 +1,5 @@
+import { parseUrl } from './parse-url.js';
+
 /**
  * A trusted origin in the form in which browsers send `Origin` (lower-case scheme and host, no default
  * port), or `undefined` when it is none. The rules of Nest's own `enableCsrfProtection`: a path (even `/`),
@@ -6,13 +8,12 @@
 export function readTrustedOrigin(value: unknown): string | undefined {
   if (
     typeof value !== 'string' ||
-    !/^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]+$/i.test(value) ||
-    !URL.canParse(value)
+    !/^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]+$/i.test(value)
   ) {
     return undefined;
   }
-  const url = new URL(value);
-  return url.host && !url.username && !url.password && !url.host.includes('*')
+  const url = parseUrl(value);
+  return url?.host && !url.username && !url.password && !url.host.includes('*')
     ? `${url.protocol}//${url.host}`
     : undefined;
 }

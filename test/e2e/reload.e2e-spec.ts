@@ -465,6 +465,21 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       }
     });
 
+    it('two updates of what was the same session to both of them both survive', async () => {
+      await start();
+      const { token } = await createTestSession(app.app, 'ada', {
+        attributes: { theme: 'dark', lang: 'en' },
+      });
+      const [first, second] = [
+        await app.sessions.verify(token),
+        await app.sessions.verify(token),
+      ];
+      await app.sessions.update(first, { a: 1, lang: null });
+      const last = await app.sessions.update(second, { b: 2 });
+      expect(claimsIn(last.token)).toMatchObject({ rev: 2 });
+      expect(last.session.attributes).toEqual({ theme: 'dark', a: 1, b: 2 });
+    });
+
     it('an update during a reload is not undone by it', async () => {
       await start();
       const browser = await app.signIn();

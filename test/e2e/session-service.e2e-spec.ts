@@ -291,6 +291,26 @@ describe('a session object that has outlived its session, in an open WebSocket s
   });
 });
 
+describe('a session whose first load takes a while', () => {
+  it('is as old as its data, and idle from when it was signed', async () => {
+    await start();
+    const begun = app.clock.nowSeconds();
+    const gate = createGate();
+    app.users.gate = gate.promise;
+    const generated = app.sessions.generate('ada');
+    await until(() => app.users.loads.length === 1, 'a load');
+    app.clock.advance(3);
+    gate.open();
+    expect(claimsIn((await generated).token)).toMatchObject({
+      oiat: begun,
+      auth_time: begun,
+      lat: begun,
+      iat: begun + 3,
+      exp: begun + 3 + 7 * DAY,
+    });
+  });
+});
+
 describe('a token that expires while its data is loaded', () => {
   it('is refused, as the session is over', async () => {
     await start();

@@ -559,3 +559,12 @@ describe('a good secret', () => {
     }
   });
 });
+
+it.each(['hunter2', 'password1', 'secretsecret1', 'a-long-word-of-23-chars'])(
+  'is not "%s" over and over (A-168)',
+  (word) => {
+    expect(readSecret(word.repeat(8))).toEqual({
+      fault: 'is a repetition, not random bytes',
+    });
+  },
+);

@@ -854,6 +854,16 @@ describe('the secret', () => {
     expect(secrets).toHaveLength(2);
   });
 
+  it('is kept byte for byte when it is binary, which is no text', () => {
+    const bytes = Buffer.from(
+      Array.from({ length: 48 }, (_, i) => (i * 89 + 128) % 256),
+    );
+    expect(Buffer.from(bytes.toString('utf8'))).not.toEqual(bytes);
+    for (const secret of [bytes, createSecretKey(bytes)]) {
+      expect(resolveOptions({ secret }).secrets[0]!.export()).toEqual(bytes);
+    }
+  });
+
   it('is not tied to the Buffer that it came in', () => {
     const bytes = Buffer.from(SECRET);
     const { secrets } = resolveOptions({ secret: bytes });
