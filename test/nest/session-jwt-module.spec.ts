@@ -485,7 +485,7 @@ describe('the loader of SessionJwtModule', () => {
   }
 
   describe.each([[true], [false]])('with `guard: %p`', (guard) => {
-    it.each<[string, Type<SessionDataLoader>]>([
+    it.each<[string, Type<SessionDataLoader>, Type<Error>]>([
       ['is request-scoped', RequestLoader, SessionConfigError],
       ['is durable', DurableLoader, SessionConfigError],
       ['injects the request', LoaderOfTheRequest, Error],
