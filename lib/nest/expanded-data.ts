@@ -4,8 +4,8 @@ import type { Exchange } from './exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
- * What handlers see as the data of a session: the loader's, or what its `expand` makes of it, once for each
- * request.
+ * What handlers see as the data of a session: the loader's, or what its `expand` makes of it (a native
+ * promise when that takes time), once for each request.
  */
 export function expandedData(
   { loader }: SessionRuntime,
@@ -20,9 +20,15 @@ export function expandedData(
   if (known && known.of === data && known.sid === session.claims.sid) {
     return known.value;
   }
-  const value: unknown = loader.expand(data, sessionContext(session.claims));
+  const made: unknown = loader.expand(data, sessionContext(session.claims));
+  const value = isThenable(made) ? Promise.resolve(made) : made;
   if (exchange) {
     exchange.expansion = { sid: session.claims.sid, of: data, value };
   }
   return value;
+}
+
+/** A query builder, say, is awaited like a promise without being one. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null)?.then === 'function';
 }

@@ -739,24 +739,30 @@ describe.each(adapters)('A-134: the header transport on %s', (adapter) => {
     expect((await post(headers)).status).toBe(200);
   });
 
-  it('needs no proof beside the cookie transport, unless the cookie came too', async () => {
-    app = await start(adapter, { transport: ['header', 'cookie'] });
-    const { header, cookie } = await createTestSession(app.app, 'ada');
-    const other = await createTestSession(app.app, 'bob');
-    expect((await post({ ...foreign, Authorization: header })).status).toBe(
-      200,
-    );
-    await expectForgery(app, () =>
-      post({ ...foreign, Authorization: header, Cookie: cookie }),
-    );
-    await expectForgery(app, () => post({ ...foreign, Cookie: cookie }));
-    const conflict = await post({
-      ...foreign,
-      Authorization: header,
-      Cookie: other.cookie,
-    });
-    expect(conflict.status).toBe(401);
-  });
+  it.each<[first: 'header' | 'cookie', second: 'header' | 'cookie']>([
+    ['header', 'cookie'],
+    ['cookie', 'header'],
+  ])(
+    'needs no proof beside the cookie transport, unless the cookie came too (%s before %s)',
+    async (...transport) => {
+      app = await start(adapter, { transport });
+      const { header, cookie } = await createTestSession(app.app, 'ada');
+      const other = await createTestSession(app.app, 'bob');
+      expect((await post({ ...foreign, Authorization: header })).status).toBe(
+        200,
+      );
+      await expectForgery(app, () =>
+        post({ ...foreign, Authorization: header, Cookie: cookie }),
+      );
+      await expectForgery(app, () => post({ ...foreign, Cookie: cookie }));
+      const conflict = await post({
+        ...foreign,
+        Authorization: header,
+        Cookie: other.cookie,
+      });
+      expect(conflict.status).toBe(401);
+    },
+  );
 });
 
 describe.each(adapters)('A-133: a WebSocket handshake on %s', (adapter) => {

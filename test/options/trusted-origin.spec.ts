@@ -39,6 +39,8 @@ describe('a trusted origin', () => {
       ['https://user@app.example', undefined],
       ['https://user:password@app.example', undefined],
       ['https://@app.example', 'https://app.example'],
+      ['https://:password@app.example', undefined],
+      ['file://localhost', undefined],
       ['https://*.app.example', undefined],
       ['https://%2a.app.example', undefined],
       ['https://*', undefined],

@@ -253,6 +253,14 @@ class CommonAnswers {
     return { answer: 1 };
   }
 
+  @Get('appended-vary')
+  async appendedVary(@Req() req: any, @Res({ passthrough: true }) res: any) {
+    await this.acts.on(req, res);
+    const known: unknown = res.getHeader('Vary');
+    res.header('Vary', [known, 'Accept-Encoding'].filter(Boolean).join(', '));
+    return { answer: 1 };
+  }
+
   @Get('removed-headers')
   async removed(@Req() req: any, @Res({ passthrough: true }) res: any) {
     await this.acts.on(req, res);
@@ -327,6 +335,18 @@ class ExpressAnswers {
   async headPairs(@Req() req: any, @Res() res: any) {
     await this.acts.on(req, res);
     res.writeHead(200, PAIRED_HEADERS).end('answer');
+  }
+
+  @Get('bad-head')
+  async badHead(@Req() req: any, @Res() res: any) {
+    await this.acts.on(req, res);
+    res.writeHead(200, { 'X-Bad': 'line\r\nbreak' }).end('answer');
+  }
+
+  @Get('bad-status')
+  async badStatus(@Req() req: any, @Res() res: any) {
+    await this.acts.on(req, res);
+    res.writeHead(99).end('answer');
   }
 
   @Get('pipe')
@@ -428,6 +448,18 @@ class FastifyAnswers {
   async headPairs(@Req() req: any, @Res() reply: any) {
     await this.acts.on(req, reply);
     reply.raw.writeHead(200, PAIRED_HEADERS).end('answer');
+  }
+
+  @Get('bad-head')
+  async badHead(@Req() req: any, @Res() reply: any) {
+    await this.acts.on(req, reply);
+    reply.raw.writeHead(200, { 'X-Bad': 'line\r\nbreak' }).end('answer');
+  }
+
+  @Get('bad-status')
+  async badStatus(@Req() req: any, @Res() reply: any) {
+    await this.acts.on(req, reply);
+    reply.raw.writeHead(99).end('answer');
   }
 
   @Get('pipe')
@@ -598,6 +630,7 @@ export const ANSWERS: AnswerKind[] = [
     status: 200,
   },
   { path: 'own-vary', what: 'sets Vary', status: 200 },
+  { path: 'appended-vary', what: 'adds to Vary what it finds', status: 200 },
   { path: 'removed-headers', what: 'removes headers', status: 200 },
   { path: 'raw-end', what: "ends node's response", status: 200 },
   {
@@ -629,6 +662,16 @@ export const ANSWERS: AnswerKind[] = [
     what: 'calls writeHead with pairs',
     status: 200,
     cookies: BOTH_COOKIES,
+  },
+  {
+    path: 'bad-head',
+    what: 'calls writeHead with a header that node refuses',
+    status: 500,
+  },
+  {
+    path: 'bad-status',
+    what: 'calls writeHead with a status that node refuses',
+    status: 500,
   },
   {
     path: 'flushed',
