@@ -1,8 +1,15 @@
 import { CookieJar } from 'tough-cookie';
-import { SessionConfigError, SessionError } from '../../lib/index.js';
+import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import {
+  type ActiveSession,
+  Session,
+  SessionConfigError,
+  SessionError,
+  SessionService,
+} from '../../lib/index.js';
 import type { CookieOptions } from '../../lib/index.js';
 import { Acts, ActsModule, answersOf } from '../support/answers.js';
-import { createGate } from '../support/asynchrony.js';
+import { createGate, until } from '../support/asynchrony.js';
 import {
   type Browser,
   send,
@@ -40,6 +47,25 @@ class Arrivals {
   count(): void {
     this.#left -= 1;
     if (this.#left === 0) this.#all.open();
+  }
+}
+
+/** Updates the session when its guard has let all of them in. */
+@Controller()
+class SlowUpdates {
+  reached = 0;
+  gate = createGate();
+
+  constructor(
+    @Inject(SessionService) private readonly sessions: SessionService,
+  ) {}
+
+  @Post('slow-attributes')
+  @HttpCode(200)
+  async update(@Session() session: ActiveSession, @Body() changes: object) {
+    this.reached += 1;
+    await this.gate.promise;
+    return this.sessions.update(session, changes);
   }
 }
 
@@ -193,7 +219,7 @@ describe.each(adapters)(
     beforeAll(async () => {
       app = await startTestApp(adapter, {
         session: { loader: PATIENT },
-        controllers: answersOf[adapter],
+        controllers: [...answersOf[adapter], SlowUpdates],
         imports: [ActsModule],
       });
       acts = app.app.get(Acts);
@@ -374,6 +400,37 @@ describe.each(adapters)(
         },
       );
     });
+
+    it.each([
+      ['first', true],
+      ['last', false],
+    ])(
+      'of two updates that began with the same revision keep both changes, the second arriving %s',
+      async (_order, secondArrivesFirst) => {
+        const slow = app.app.get(SlowUpdates);
+        slow.reached = 0;
+        slow.gate = createGate();
+        const browser = await app.signIn();
+        const updates = [{ theme: 'dark' }, { size: 'large' }].map((body) =>
+          browser.sendOnly({ method: 'POST', path: '/slow-attributes', body }),
+        );
+        await until(() => slow.reached === 2, 'both are past the guard');
+        slow.gate.open();
+        const responses = await Promise.all(updates);
+        expect(responses.map(({ status }) => status)).toEqual([200, 200]);
+
+        await take(
+          browser,
+          secondArrivesFirst ? responses.toReversed() : responses,
+        );
+        const next = await browser.get('/me');
+        expect(next.json.attributes).toEqual({ theme: 'dark', size: 'large' });
+        const session = await app.sessions.verify(
+          (await browser.cookie()) ?? '',
+        );
+        expect(session.attributes).toEqual({ theme: 'dark', size: 'large' });
+      },
+    );
 
     it('F-22: of a sign-in and a slower request of the old session leave the new one in both orders', async () => {
       for (const oldArrivesFirst of [true, false]) {

@@ -7,15 +7,11 @@ const session = {
 } as unknown as VerifiedSession;
 
 const expandedBy = (expand: (data: unknown) => unknown): unknown =>
-  expandedData(
-    { loader: { expand } } as never as SessionRuntime,
-    session,
-    undefined,
-  );
+  expandedData({ loader: { expand } } as never, session, undefined);
 
 describe('expandedData', () => {
   it('is the data itself where the loader has no expand', () => {
-    const runtime = { loader: {} } as never as SessionRuntime;
+    const runtime: SessionRuntime = { loader: {} } as never;
     expect(expandedData(runtime, session, undefined)).toBe(session.claims.data);
   });
 
