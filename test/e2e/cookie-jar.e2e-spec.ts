@@ -1,13 +1,13 @@
-import { CookieJar } from 'tough-cookie';
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
+import { CookieJar } from 'tough-cookie';
 import {
   type ActiveSession,
+  type CookieOptions,
   Session,
   SessionConfigError,
   SessionError,
   SessionService,
 } from '../../lib/index.js';
-import type { CookieOptions } from '../../lib/index.js';
 import { Acts, ActsModule, answersOf } from '../support/answers.js';
 import { createGate, until } from '../support/asynchrony.js';
 import {

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import {
   connect,
   createServer,
@@ -17,7 +16,6 @@ import {
   type NestFastifyApplication,
 } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import * as cookiePackage from 'cookie';
 import cookieParser from 'cookie-parser';
 import {
   SessionJwtModule,
@@ -36,6 +34,7 @@ import {
   type AnswerKind,
 } from '../support/answers.js';
 import type { Browser, TestResponse } from '../support/browser.js';
+import '../support/real-inject.js';
 import {
   CLEARED,
   COOKIE,
@@ -63,16 +62,16 @@ function withCookies(adapter: AdapterName) {
   };
 }
 
-function startWithAnswers(
+function withAnswers(
   adapter: AdapterName,
   options: TestAppOptions = {},
-): Promise<TestApp> {
-  return startTestApp(adapter, {
+): TestAppOptions {
+  return {
     controllers: answersOf[adapter],
     imports: [ActsModule],
     configure: withCookies(adapter),
     ...options,
-  });
+  };
 }
 
 function kindsOf(adapter: AdapterName): [what: string, kind: AnswerKind][] {
@@ -99,7 +98,7 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
   let acts: Acts;
 
   beforeAll(async () => {
-    app = await startWithAnswers(adapter);
+    app = await startTestApp(adapter, withAnswers(adapter));
     acts = app.app.get(Acts);
   });
   afterAll(() => app.close());
@@ -348,7 +347,10 @@ describe.each(adapters)(
   'the delivery without any cookie middleware on %s',
   (adapter) => {
     it('brings a re-issued token beside the cookies of the handler', async () => {
-      const app = await startWithAnswers(adapter, { configure: () => {} });
+      const app = await openTestApp(
+        adapter,
+        withAnswers(adapter, { configure: () => {} }),
+      );
       const browser = await app.signIn();
       app.clock.advance('15m');
       const response = await browser.get('/answers/own-cookies');
@@ -361,7 +363,7 @@ describe.each(adapters)(
 
 describe.each(adapters)('the delivery beside CORS on %s', (adapter) => {
   it('S-159, V-45: keys caches by origin and by cookie', async () => {
-    const app = await startWithAnswers(adapter, {
+    const app = await OPEN(adapter, {
       configure: (nest) =>
         nest.enableCors({ origin: ['https://spa.example'], credentials: true }),
     });
@@ -426,7 +428,7 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
   });
 
   it('adds to the exposed headers of the application', async () => {
-    const cors = await startTestApp(adapter, {
+    const cors = await openTestApp(adapter, {
       session: { transport: 'header' },
       configure: (nest) =>
         nest.enableCors({ origin: true, exposedHeaders: ['X-Total'] }),
@@ -443,7 +445,6 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
     expect(
       fieldsOf(response.headers['access-control-expose-headers'] as string),
     ).toEqual(['x-total', 'session-token']);
-    await cors.close();
   });
 
   it('sends no token and no cookie where the session is fresh', async () => {
@@ -501,7 +502,7 @@ describe.each(adapters)(
     it.each(['object', 'own-cookies', 'raw-end', 'head-object', 'error'])(
       'A-113, S-074: keeps its cookie, and ours comes once (%s)',
       async (path) => {
-        const app = await startWithAnswers(adapter, {
+        const app = await OPEN(adapter, {
           configure: (nest) => {
             withCookies(adapter)(nest);
             nest.use(addCookieAtHead);
@@ -632,7 +633,7 @@ describe.each(adapters)(
 
 describe('a conditional request on express', () => {
   it('brings a re-issued token with its 304', async () => {
-    const app = await startWithAnswers('express');
+    const app = await openTestApp('express', withAnswers('express'));
     const browser = await app.signIn();
     const first = await browser.get('/answers/text');
     const etag = first.headers['etag'];
@@ -652,7 +653,7 @@ describe('a connection that is kept alive', () => {
   it.each(adapters)(
     'starts each response with a head of its own on %s',
     async (adapter) => {
-      const app = await startWithAnswers(adapter);
+      const app = await openTestApp(adapter, withAnswers(adapter));
       const session = await createTestSession(app.app, 'ada', {
         issuedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
         loadedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
@@ -681,18 +682,12 @@ describe('a connection that is kept alive', () => {
   );
 });
 
-// Fastify's inject requires an ES module, which Jest on Node 20 cannot: the same package as CommonJS will do.
-const { resolve } = createRequire(
-  createRequire(import.meta.url).resolve('light-my-request'),
-);
-import.meta.jest.mock(resolve('cookie'), () => cookiePackage);
-
 describe('a request that Fastify injects', () => {
   let app: TestApp;
   let nest: NestFastifyApplication;
 
   beforeAll(async () => {
-    app = await startWithAnswers('fastify');
+    app = await startTestApp('fastify', withAnswers('fastify'));
     nest = app.app as NestFastifyApplication;
   });
   afterAll(() => app.close());

@@ -451,7 +451,7 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       });
     });
 
-    it('two updates of different attributes at once both survive, in either order of arrival', async () => {
+    it('S-122: two updates of different attributes at once both survive, in either order of arrival', async () => {
       await start();
       const browser = await app.signIn();
       const post = (body: object) =>
