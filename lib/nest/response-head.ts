@@ -65,7 +65,6 @@ function hookInto(response: ResponseWithHead): PendingHead {
   const writeHead: (...args: any[]) => ResponseWithHead =
     response.writeHead.bind(response);
   response.writeHead = (status: number, ...rest: unknown[]) => {
-    response.writeHead = writeHead;
     const given = rest.find(
       (each) => typeof each === 'object' && each !== null,
     );
@@ -73,7 +72,11 @@ function hookInto(response: ResponseWithHead): PendingHead {
       setGivenHeaders(response, given);
     }
     fill(response, [...head.values()]);
-    return writeHead(status, ...rest.filter((each) => each !== given));
+    const others = rest.filter((each) => each !== given);
+    const written = writeHead(status, ...others);
+    // Only now: where the handler's own headers throw, the error page brings our line.
+    response.writeHead = writeHead;
+    return written;
   };
   return head;
 }

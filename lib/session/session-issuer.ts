@@ -156,8 +156,16 @@ export class SessionIssuer {
     carriers: readonly Transport[],
     crossSite: unknown,
   ): void {
-    const writesAmbient = carriers.some(({ ambient }) => ambient !== false);
-    if (!facts || crossSite === true || !writesAmbient || !isUnsafe(facts)) {
+    if (!facts || crossSite === true || !isUnsafe(facts)) {
+      return;
+    }
+    const carrying = this.#parts.transports.all.filter(
+      (transport) => transport.read(facts) !== undefined,
+    );
+    const carriesAmbient = carrying.some(isAmbient);
+    // Another site cannot make a browser send a token that is not ambient.
+    const isProven = carrying.length > 0 && !carriesAmbient;
+    if (isProven || !(carriesAmbient || carriers.some(isAmbient))) {
       return;
     }
     const decision = judgeOrigin(facts, this.#parts.options.csrf);
@@ -211,6 +219,10 @@ export class SessionIssuer {
       }
     }
   }
+}
+
+function isAmbient({ ambient }: Transport): boolean {
+  return ambient !== false;
 }
 
 /** `null` removes an attribute. */

@@ -31,6 +31,7 @@ import {
   type TestResponse,
 } from '../support/browser.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
+import { openTestApp } from '../support/opened-apps.js';
 import { probe } from '../support/probe.js';
 import { CLEARED, COOKIE } from '../support/set-cookie.js';
 import {
@@ -176,12 +177,14 @@ function withAnyContentType(adapter: AdapterName) {
   };
 }
 
+/** @param startApp `openTestApp` for an application that one test has for itself */
 function start(
   adapter: AdapterName,
   session: TestAppOptions['session'] = {},
+  startApp = startTestApp,
   more: TestAppOptions = {},
 ): Promise<TestApp> {
-  return startTestApp(adapter, {
+  return startApp(adapter, {
     session,
     controllers: [MoreRoutes],
     configure: withAnyContentType(adapter),
@@ -361,9 +364,11 @@ describe.each(adapters)('a forged request on %s', (adapter) => {
   });
 
   it('is none with a trusted origin, whatever Sec-Fetch-Site says', async () => {
-    const trusting = await start(adapter, {
-      csrf: { origin: { trustedOrigins: ['https://Partner.example:443'] } },
-    });
+    const trusting = await start(
+      adapter,
+      { csrf: { origin: { trustedOrigins: ['https://Partner.example:443'] } } },
+      openTestApp,
+    );
     const own = await cookieOf(await trusting.signIn());
     for (const headers of [
       { Origin: 'https://partner.example' },
@@ -385,7 +390,6 @@ describe.each(adapters)('a forged request on %s', (adapter) => {
         headers: { ...own, Origin: 'https://x.partner.example' },
       }),
     );
-    await trusting.close();
   });
 });
 
@@ -596,9 +600,11 @@ describe.each(adapters)('the custom header on %s', (adapter) => {
   });
 
   it('alone is enough where the origin is not asked for', async () => {
-    const alone = await start(adapter, {
-      csrf: { origin: false, header: 'x-csrf' },
-    });
+    const alone = await start(
+      adapter,
+      { csrf: { origin: false, header: 'x-csrf' } },
+      openTestApp,
+    );
     const own = await cookieOf(await alone.signIn());
     const foreign = (headers: Headers) =>
       send(alone.port, {
@@ -609,7 +615,6 @@ describe.each(adapters)('the custom header on %s', (adapter) => {
       });
     expect((await foreign({ 'x-csrf': '1' })).status).toBe(200);
     await expectForgery(alone, () => foreign({}), 'csrf-header');
-    await alone.close();
   });
 });
 
@@ -674,7 +679,7 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
   });
 
   it('may come from another site where no origin is asked for', async () => {
-    const open = await start(adapter, { csrf: { origin: false } });
+    const open = await start(adapter, { csrf: { origin: false } }, openTestApp);
     const response = await send(open.port, {
       method: 'POST',
       path: '/login',
@@ -682,7 +687,6 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
       body: { user: 'ada' },
     });
     expect(response.status).toBe(200);
-    await open.close();
   });
 
   it('V-28, A-085: a forged sign-out token ends nothing, not even from our own pages', async () => {
@@ -713,13 +717,12 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
 describe.each(adapters)('A-134: the header transport on %s', (adapter) => {
   const [, foreign] = FOREIGN[0]!;
   let app: TestApp;
-  afterEach(() => app.close());
 
   const post = (headers: Headers, path = '/change', body: object = {}) =>
     send(app.port, { method: 'POST', path, headers, body });
 
   it('needs no proof of origin: no browser sends a token in a header on its own', async () => {
-    app = await start(adapter, { transport: 'header' });
+    app = await start(adapter, { transport: 'header' }, openTestApp);
     const { header } = await createTestSession(app.app, 'ada');
     expect((await post({ ...foreign, Authorization: header })).status).toBe(
       200,
@@ -733,7 +736,7 @@ describe.each(adapters)('A-134: the header transport on %s', (adapter) => {
   });
 
   it('does not look at a cookie that lies about', async () => {
-    app = await start(adapter, { transport: 'header' });
+    app = await start(adapter, { transport: 'header' }, openTestApp);
     const { header, cookie } = await createTestSession(app.app, 'ada');
     const headers = { ...foreign, Authorization: header, Cookie: cookie };
     expect((await post(headers)).status).toBe(200);
@@ -745,7 +748,7 @@ describe.each(adapters)('A-134: the header transport on %s', (adapter) => {
   ])(
     'needs no proof beside the cookie transport, unless the cookie came too (%s before %s)',
     async (...transport) => {
-      app = await start(adapter, { transport });
+      app = await start(adapter, { transport }, openTestApp);
       const { header, cookie } = await createTestSession(app.app, 'ada');
       const other = await createTestSession(app.app, 'bob');
       expect((await post({ ...foreign, Authorization: header })).status).toBe(
@@ -865,11 +868,11 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
         transport: ['cookie', 'header'],
         csrf: { header: 'x-requested-with' },
       },
+      openTestApp,
       { extras: { dataLoader: ChoosyLoader } },
     );
     browser = await app.signIn();
   });
-  afterEach(() => app.close());
 
   const withCookie = (token: string) =>
     send(app.port, { path: '/me', headers: { Cookie: `${COOKIE}=${token}` } });

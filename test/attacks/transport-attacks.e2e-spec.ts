@@ -334,7 +334,7 @@ describe.each(adapters)('attacks on the cookie transport on %s', (adapter) => {
       });
     });
 
-    it('out of the reason for which the loader ended a session', async () => {
+    it('out of what the loader failed with', async () => {
       const browser = await app.signIn(EVIL);
       app.users.failure = new SyntaxError(EVIL);
       app.clock.advance('15m');

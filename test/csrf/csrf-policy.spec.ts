@@ -227,4 +227,9 @@ describe('the CSRF policy', () => {
       expect(judgeOrigin(post(headers), ORIGIN_ALONE).allowed).toBe(false);
     },
   );
+
+  it('takes a header that arrives as an array of one for what it holds', () => {
+    const headers = { origin: ['https://app.example'], host: ['app.example'] };
+    expect(judgeOrigin(post(headers), ORIGIN_ALONE).allowed).toBe(true);
+  });
 });

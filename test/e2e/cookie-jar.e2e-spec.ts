@@ -16,6 +16,7 @@ import {
   type TestRequest,
   type TestResponse,
 } from '../support/browser.js';
+import { openTestApp } from '../support/opened-apps.js';
 import { shuffled, type Random, seededRandom } from '../support/random.js';
 import {
   CLEARED,
@@ -150,7 +151,7 @@ describe.each(adapters)('parallel requests of one browser on %s', (adapter) => {
   }, 60_000);
 
   it('S-082: leave a working jar without any memory in the server too', async () => {
-    const forgetful = await startTestApp(adapter, {
+    const forgetful = await openTestApp(adapter, {
       session: { cache: false },
     });
     const browser = await forgetful.signIn();
@@ -172,7 +173,6 @@ describe.each(adapters)('parallel requests of one browser on %s', (adapter) => {
       }
       await take(browser, shuffled(responses, random));
     }
-    await forgetful.close();
   });
 
   it('S-082: are offered the same token when they come with the old one later', async () => {
@@ -225,7 +225,7 @@ describe.each(adapters)(
       acts = app.app.get(Acts);
     });
     afterAll(() => app.close());
-    beforeEach(() => acts.reset());
+    afterEach(() => acts.reset());
 
     const slowRequest = {
       path: '/answers/object',
@@ -475,11 +475,10 @@ describe.each(adapters)(
 );
 
 describe.each(adapters)('a real cookie jar on %s', (adapter) => {
-  let app: TestApp | undefined;
-  afterEach(() => app?.close());
+  let app: TestApp;
 
   const start = async (cookie: CookieOptions = {}, prefix = '') =>
-    (app = await startTestApp(adapter, {
+    (app = await openTestApp(adapter, {
       session: { cookie },
       configure: (nest) => {
         if (prefix) nest.setGlobalPrefix(prefix);
@@ -494,7 +493,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
   ): Promise<TestResponse> {
     const { host, pathname, origin } = new URL(url);
     const cookie = await jar.getCookieString(url);
-    const response = await send(app!.port, {
+    const response = await send(app.port, {
       ...given,
       path: pathname,
       headers: {
@@ -538,7 +537,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
       ['that is not secure', { secure: false }, 'session app.example /'],
     ])('%s', async (_what, cookie, stored) => {
       await start(cookie, 'app');
-      const browser = app!.browser();
+      const browser = app.browser();
       const signedIn = await browser.post('/app/login', { user: 'ada' });
       expect(signedIn.status).toBe(200);
       expect(await cookiesIn(browser)).toEqual([stored]);
@@ -561,7 +560,6 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
         body: { user: 'ada' },
       });
       expect((await visit(jar, `${SITE}/me`)).status).toBe(200);
-      await app!.close();
       return jar;
     }
 
@@ -613,7 +611,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
 
       const refused = await visit(jar, `${SITE}/me`);
       expect(refused.status).toBe(401);
-      expect(app!.eventsOf('rejected')).toMatchObject([
+      expect(app.eventsOf('rejected')).toMatchObject([
         { code: 'TOKEN_CONFLICT', reason: 'ambiguous' },
       ]);
       expect(await stored(jar)).toEqual([]);
@@ -636,7 +634,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
 
     it('is never stored under our name, because of its prefix', async () => {
       await start();
-      const browser = await app!.signIn();
+      const browser = await app.signIn();
       const own = await browser.cookie();
       await browser.jar.setCookie(
         `${COOKIE}=tossed; ${TOSSED}`,
@@ -651,9 +649,9 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
 
     it('is refused where the cookie is shared with subdomains, although it is sent first', async () => {
       await start({ domain: 'app.example' });
-      const attacker = await app!.signIn('bob');
+      const attacker = await app.signIn('bob');
       const tossed = await attacker.cookie('__Secure-session');
-      const browser = await app!.signIn();
+      const browser = await app.signIn();
       await browser.jar.setCookie(
         `__Secure-session=${tossed}; ${TOSSED}`,
         'https://evil.app.example/me',
@@ -666,7 +664,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
       expect(refused.setCookie).toEqual([
         '__Secure-session=; Max-Age=0; Domain=app.example; Path=/; HttpOnly; Secure; SameSite=Lax',
       ]);
-      expect(app!.account.handled).toBe(0);
+      expect(app.account.handled).toBe(0);
     });
   });
 });
@@ -843,12 +841,11 @@ describe.each(adapters)('the session cookie on %s', (adapter) => {
 
 describe.each(adapters)('the size of the session cookie on %s', (adapter) => {
   let app: TestApp;
-  afterEach(() => app.close());
 
   const LIMIT = 4_096;
 
   async function startWith(name = COOKIE): Promise<TestApp> {
-    app = await startTestApp(adapter, { session: { cookie: { name } } });
+    app = await openTestApp(adapter, { session: { cookie: { name } } });
     return app;
   }
 
@@ -881,7 +878,6 @@ describe.each(adapters)('the size of the session cookie on %s', (adapter) => {
     const { role, line } = await largest();
     expect(line).toBeLessThanOrEqual(LIMIT);
     expect(line).toBeGreaterThan(LIMIT - 3);
-    await app.close();
 
     await startWith(COOKIE + 'n'.repeat(LIMIT - line));
     grow(role);
@@ -891,7 +887,6 @@ describe.each(adapters)('the size of the session cookie on %s', (adapter) => {
     const browser = app.browser();
     await browser.take(fits);
     expect((await browser.get('/me')).status).toBe(200);
-    await app.close();
 
     await startWith(COOKIE + 'n'.repeat(LIMIT - line + 1));
     grow(role);

@@ -6,6 +6,7 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
 } from 'node:http2';
 import { Agent, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -24,7 +25,10 @@ import {
   type Transport,
   type TransportTokens,
 } from '../../lib/index.js';
-import { createTestSession } from '../../lib/testing/index.js';
+import {
+  createTestSession,
+  type TestSession,
+} from '../../lib/testing/index.js';
 import {
   Acts,
   ActsModule,
@@ -35,6 +39,7 @@ import {
 } from '../support/answers.js';
 import type { Browser, TestResponse } from '../support/browser.js';
 import '../support/real-inject.js';
+import { openTestApp } from '../support/opened-apps.js';
 import {
   CLEARED,
   COOKIE,
@@ -62,16 +67,34 @@ function withCookies(adapter: AdapterName) {
   };
 }
 
-function withAnswers(
+/** @param start `openTestApp` for an application that one test has for itself */
+function startWithAnswers(
   adapter: AdapterName,
   options: TestAppOptions = {},
-): TestAppOptions {
-  return {
+  start = startTestApp,
+): Promise<TestApp> {
+  return start(adapter, {
     controllers: answersOf[adapter],
     imports: [ActsModule],
     configure: withCookies(adapter),
     ...options,
-  };
+  });
+}
+
+function openWithAnswers(
+  adapter: AdapterName,
+  options: TestAppOptions = {},
+): Promise<TestApp> {
+  return startWithAnswers(adapter, options, openTestApp);
+}
+
+/** A session whose data is to be loaded again. */
+function createDueSession({ app, clock }: TestApp): Promise<TestSession> {
+  const instant = new Date((clock.nowSeconds() - 900) * 1000);
+  return createTestSession(app, 'ada', {
+    issuedAt: instant,
+    loadedAt: instant,
+  });
 }
 
 function kindsOf(adapter: AdapterName): [what: string, kind: AnswerKind][] {
@@ -98,11 +121,11 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
   let acts: Acts;
 
   beforeAll(async () => {
-    app = await startTestApp(adapter, withAnswers(adapter));
+    app = await startWithAnswers(adapter);
     acts = app.app.get(Acts);
   });
   afterAll(() => app.close());
-  beforeEach(() => acts.reset());
+  afterEach(() => acts.reset());
 
   function ask(
     browser: Browser,
@@ -347,23 +370,19 @@ describe.each(adapters)(
   'the delivery without any cookie middleware on %s',
   (adapter) => {
     it('brings a re-issued token beside the cookies of the handler', async () => {
-      const app = await openTestApp(
-        adapter,
-        withAnswers(adapter, { configure: () => {} }),
-      );
+      const app = await openWithAnswers(adapter, { configure: () => {} });
       const browser = await app.signIn();
       app.clock.advance('15m');
       const response = await browser.get('/answers/own-cookies');
       expect(linesOf(response)).toHaveLength(1);
       expect(otherLinesOf(response)).toHaveLength(2);
-      await app.close();
     });
   },
 );
 
 describe.each(adapters)('the delivery beside CORS on %s', (adapter) => {
   it('S-159, V-45: keys caches by origin and by cookie', async () => {
-    const app = await OPEN(adapter, {
+    const app = await openWithAnswers(adapter, {
       configure: (nest) =>
         nest.enableCors({ origin: ['https://spa.example'], credentials: true }),
     });
@@ -383,7 +402,6 @@ describe.each(adapters)('the delivery beside CORS on %s', (adapter) => {
       ]);
       expect(linesOf(response)).toHaveLength(seconds === 0 ? 0 : 1);
     }
-    await app.close();
   });
 });
 
@@ -397,19 +415,13 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
   });
   afterAll(() => app.close());
 
-  async function bearer(loadedAgo = 0): Promise<string> {
-    const now = app.clock.nowSeconds();
-    const { header } = await createTestSession(app.app, 'ada', {
-      issuedAt: new Date((now - loadedAgo) * 1000),
-      loadedAt: new Date((now - loadedAgo) * 1000),
-    });
-    return header;
-  }
+  const fresh = async () => (await createTestSession(app.app, 'ada')).header;
+  const due = async () => (await createDueSession(app)).header;
 
   describe('returns a re-issued token in Session-Token, exposed to scripts, where the handler', () => {
     it.each(kindsOf(adapter))('%s', async (_what, kind) => {
       const response = await app.browser().get(`/answers/${kind.path}`, {
-        Authorization: await bearer(900),
+        Authorization: await due(),
       });
       expect(response.status).toBe(kind.status);
       const token = response.headers['session-token'];
@@ -433,10 +445,7 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
       configure: (nest) =>
         nest.enableCors({ origin: true, exposedHeaders: ['X-Total'] }),
     });
-    const { header } = await createTestSession(cors.app, 'ada', {
-      issuedAt: new Date((cors.clock.nowSeconds() - 900) * 1000),
-      loadedAt: new Date((cors.clock.nowSeconds() - 900) * 1000),
-    });
+    const { header } = await createDueSession(cors);
     const response = await cors.browser().get('/me', {
       Authorization: header,
       Origin: 'https://spa.example',
@@ -450,7 +459,7 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
   it('sends no token and no cookie where the session is fresh', async () => {
     const response = await app
       .browser()
-      .get('/me', { Authorization: await bearer() });
+      .get('/me', { Authorization: await fresh() });
     expect(response.status).toBe(200);
     expect(response.headers['session-token']).toBeUndefined();
     expect(response.headers['access-control-expose-headers']).toBeUndefined();
@@ -460,7 +469,7 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
   it('sends nothing for a session that was ended in this process before the head', async () => {
     const acts = app.app.get(Acts);
     acts.reset();
-    const Authorization = await bearer(900);
+    const Authorization = await due();
     const slow = app
       .browser()
       .get('/answers/object', { Authorization, 'X-Act': 'wait' });
@@ -479,7 +488,7 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
     expect(refused.headers['www-authenticate']).toBe('Bearer');
     const fine = await app
       .browser()
-      .get('/me', { Authorization: await bearer() });
+      .get('/me', { Authorization: await fresh() });
     expect(fine.headers['www-authenticate']).toBeUndefined();
   });
 
@@ -502,7 +511,7 @@ describe.each(adapters)(
     it.each(['object', 'own-cookies', 'raw-end', 'head-object', 'error'])(
       'A-113, S-074: keeps its cookie, and ours comes once (%s)',
       async (path) => {
-        const app = await OPEN(adapter, {
+        const app = await openWithAnswers(adapter, {
           configure: (nest) => {
             withCookies(adapter)(nest);
             nest.use(addCookieAtHead);
@@ -518,7 +527,6 @@ describe.each(adapters)(
           ['middleware=1', ...(kind.cookies ?? [])].toSorted(),
         );
         expectNotStored(response);
-        await app.close();
       },
     );
   },
@@ -633,7 +641,7 @@ describe.each(adapters)(
 
 describe('a conditional request on express', () => {
   it('brings a re-issued token with its 304', async () => {
-    const app = await openTestApp('express', withAnswers('express'));
+    const app = await openWithAnswers('express');
     const browser = await app.signIn();
     const first = await browser.get('/answers/text');
     const etag = first.headers['etag'];
@@ -645,7 +653,6 @@ describe('a conditional request on express', () => {
     expect(second.status).toBe(304);
     expect(linesOf(second)).toHaveLength(1);
     expectNotStored(second);
-    await app.close();
   });
 });
 
@@ -653,11 +660,9 @@ describe('a connection that is kept alive', () => {
   it.each(adapters)(
     'starts each response with a head of its own on %s',
     async (adapter) => {
-      const app = await openTestApp(adapter, withAnswers(adapter));
-      const session = await createTestSession(app.app, 'ada', {
-        issuedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
-        loadedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
-      });
+      const app = await openWithAnswers(adapter);
+      const session = await createDueSession(app);
+      // The application ends the connection when it is closed.
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       const ask = (headers: Record<string, string>) =>
         new Promise<string[]>((resolve, reject) => {
@@ -676,8 +681,6 @@ describe('a connection that is kept alive', () => {
       expect(await ask({ cookie: session.cookie })).toHaveLength(1);
       expect(await ask({})).toEqual([]);
       expect(await ask({ cookie: session.cookie })).toHaveLength(1);
-      agent.destroy();
-      await app.close();
     },
   );
 });
@@ -687,7 +690,7 @@ describe('a request that Fastify injects', () => {
   let nest: NestFastifyApplication;
 
   beforeAll(async () => {
-    app = await startTestApp('fastify', withAnswers('fastify'));
+    app = await startWithAnswers('fastify');
     nest = app.app as NestFastifyApplication;
   });
   afterAll(() => app.close());
@@ -695,10 +698,7 @@ describe('a request that Fastify injects', () => {
   it.each(kindsOf('fastify').filter(([, kind]) => kind.path !== 'sse'))(
     'gets a re-issued token once where the handler %s',
     async (_what, kind) => {
-      const { cookie } = await createTestSession(app.app, 'ada', {
-        issuedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
-        loadedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
-      });
+      const { cookie } = await createDueSession(app);
       const response = await nest.inject({
         url: `/answers/${kind.path}`,
         headers: { cookie },
@@ -724,17 +724,22 @@ interface Http2Answer {
 
 async function askHttp2(
   port: number,
-  headers: Record<string, string>,
+  headers: OutgoingHttpHeaders,
 ): Promise<Http2Answer> {
   const client = connect(`http://127.0.0.1:${port}`);
-  const stream = client.request({ ':path': '/', ...headers });
-  stream.end();
-  const [answer] = (await once(stream, 'response')) as [Http2Answer['headers']];
-  let body = '';
-  stream.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-  await once(stream, 'end');
-  client.close();
-  return { headers: answer, body };
+  try {
+    const stream = client.request({ ':path': '/', ...headers });
+    stream.end();
+    const [answer] = (await once(stream, 'response')) as [
+      Http2Answer['headers'],
+    ];
+    let body = '';
+    stream.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+    await once(stream, 'end');
+    return { headers: answer, body };
+  } finally {
+    client.close();
+  }
 }
 
 describe('HTTP/2 in the clear', () => {
@@ -761,7 +766,7 @@ describe('HTTP/2 in the clear', () => {
       acts = nest.get(Acts);
     });
     afterAll(() => nest.close());
-    beforeEach(() => acts.reset());
+    afterEach(() => acts.reset());
 
     const http2Kinds = kindsOf('fastify').filter(
       // HTTP/2 has no status message and no line breaks; pairs are HTTP/1's.
@@ -793,18 +798,10 @@ describe('HTTP/2 in the clear', () => {
 
     it('S-077: reads a Cookie header that the client split', async () => {
       const { cookie } = await createTestSession(nest, 'ada');
-      const client = connect(`http://127.0.0.1:${port}`);
-      const stream = client.request({
+      const { headers } = await askHttp2(port, {
         ':path': '/answers/object',
-        cookie: ['a=1', cookie, 'b=2'] as never,
+        cookie: ['a=1', cookie, 'b=2'],
       });
-      stream.end();
-      const [headers] = (await once(stream, 'response')) as [
-        Http2Answer['headers'],
-      ];
-      stream.resume();
-      await once(stream, 'end');
-      client.close();
       expect(headers[':status']).toBe(200);
     });
   });
@@ -845,10 +842,7 @@ describe('HTTP/2 in the clear', () => {
     it.each(['/', '/empty', '/flushed', '/head'])(
       'brings a re-issued token once to %s',
       async (path) => {
-        const { cookie } = await createTestSession(app.app, 'ada', {
-          issuedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
-          loadedAt: new Date((app.clock.nowSeconds() - 900) * 1000),
-        });
+        const { cookie } = await createDueSession(app);
         const { headers } = await askHttp2(port, { ':path': path, cookie });
         expect(headers[':status']).toBe(200);
         const lines = headers['set-cookie'] ?? [];

@@ -66,7 +66,9 @@ export class Acts {
     }
   }
 
+  /** Lets go whoever still waits. */
   reset(): void {
+    this.gate.open();
     this.issued = undefined;
     this.reached = createGate();
     this.gate = createGate();
