@@ -40,7 +40,7 @@ describe.each(adapters)(
         transport: 'header',
       });
       const Authorization = `Bearer ${token}`;
-      const signOut = { method: 'POST', path: '/logout' };
+      const signOut = { method: 'POST', path: '/logout', body: {} };
       const headers = { ...ELSEWHERE, Authorization };
       expect((await send(app.port, { ...signOut, headers })).status).toBe(204);
       const me = await send(app.port, {
