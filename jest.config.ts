@@ -4,6 +4,8 @@ const config: Config = {
   rootDir: '.',
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testEnvironment: 'node',
+  // Workers are ended with the run, so an application left open by a failed test cannot hold it up.
+  maxWorkers: 2,
   setupFilesAfterEnv: ['<rootDir>/test/support/record-issued-tokens.ts'],
   moduleFileExtensions: ['js', 'json', 'ts'],
   extensionsToTreatAsEsm: ['.ts'],
