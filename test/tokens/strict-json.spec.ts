@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { parseStrictJson } from '../../lib/tokens/strict-json.js';
+import { titleOf } from '../support/titles.js';
 
 function parse(content: string | Uint8Array): unknown {
   return parseStrictJson(
@@ -26,33 +27,40 @@ function spell(text: string, escapes: readonly boolean[]): string {
 }
 
 describe('strict JSON', () => {
-  it.each([
-    ['{}', {}],
-    ['[]', []],
-    ['null', null],
-    ['true', true],
-    ['0', 0],
-    ['-1.5e3', -1500],
-    ['""', ''],
-    [' \t\r\n{ "a" : [ 1 , { "b" : null } ] } \n', { a: [1, { b: null }] }],
-    ['{"a":{"a":1},"b":{"a":2}}', { a: { a: 1 }, b: { a: 2 } }],
-    ['[{"a":1},{"a":2}]', [{ a: 1 }, { a: 2 }]],
-    ['{"a":[{"a":1},"a","a"],"b":"a"}', { a: [{ a: 1 }, 'a', 'a'], b: 'a' }],
-    ['{"a":["x","y","x"],"x":1,"y":2}', { a: ['x', 'y', 'x'], x: 1, y: 2 }],
-    ['{"a":{},"b":[],"c":1}', { a: {}, b: [], c: 1 }],
-    [
-      '{ "a":"}", "b":"{\\"a\\":1,\\"a\\":2}" }',
-      { a: '}', b: '{"a":1,"a":2}' },
-    ],
-    ['{ "a\\\\":1, "a":2 }', { 'a\\': 1, a: 2 }],
-    ['{ "a\\"":1, "a":2 }', { 'a"': 1, a: 2 }],
-    ['{ "":1, " ":2 }', { '': 1, ' ': 2 }],
-    ['{ "a":1, "A":2, "\\u00e4":3 }', { a: 1, A: 2, '\u00e4': 3 }],
-    ['{"1":1,"0":2}', { 0: 2, 1: 1 }],
-    ['{"v":"__proto__"}', { v: '__proto__' }],
-    ['{"constructor":1,"toString":2}', { constructor: 1, toString: 2 }],
-    ['"\\u0041\\ud83d\\ude00"', 'A\u{1f600}'],
-  ])('reads %s', (text, value) => {
+  it.each(
+    (
+      [
+        ['{}', {}],
+        ['[]', []],
+        ['null', null],
+        ['true', true],
+        ['0', 0],
+        ['-1.5e3', -1500],
+        ['""', ''],
+        [' \t\r\n{ "a" : [ 1 , { "b" : null } ] } \n', { a: [1, { b: null }] }],
+        ['{"a":{"a":1},"b":{"a":2}}', { a: { a: 1 }, b: { a: 2 } }],
+        ['[{"a":1},{"a":2}]', [{ a: 1 }, { a: 2 }]],
+        [
+          '{"a":[{"a":1},"a","a"],"b":"a"}',
+          { a: [{ a: 1 }, 'a', 'a'], b: 'a' },
+        ],
+        ['{"a":["x","y","x"],"x":1,"y":2}', { a: ['x', 'y', 'x'], x: 1, y: 2 }],
+        ['{"a":{},"b":[],"c":1}', { a: {}, b: [], c: 1 }],
+        [
+          '{ "a":"}", "b":"{\\"a\\":1,\\"a\\":2}" }',
+          { a: '}', b: '{"a":1,"a":2}' },
+        ],
+        ['{ "a\\\\":1, "a":2 }', { 'a\\': 1, a: 2 }],
+        ['{ "a\\"":1, "a":2 }', { 'a"': 1, a: 2 }],
+        ['{ "":1, " ":2 }', { '': 1, ' ': 2 }],
+        ['{ "a":1, "A":2, "\\u00e4":3 }', { a: 1, A: 2, '\u00e4': 3 }],
+        ['{"1":1,"0":2}', { 0: 2, 1: 1 }],
+        ['{"v":"__proto__"}', { v: '__proto__' }],
+        ['{"constructor":1,"toString":2}', { constructor: 1, toString: 2 }],
+        ['"\\u0041\\ud83d\\ude00"', 'A\u{1f600}'],
+      ] as [string, unknown][]
+    ).map((row) => [titleOf(row[0]), ...row] as const),
+  )('reads %s', (_title, text, value) => {
     expect(parse(text)).toStrictEqual(value);
   });
 

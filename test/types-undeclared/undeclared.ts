@@ -19,7 +19,7 @@ import {
   type SessionService,
 } from 'nestjs-session-jwt';
 import { createTestSession } from 'nestjs-session-jwt/testing';
-import { expectTrue, type Equals, type IsAny } from './expect-type.js';
+import { expectTrue, type Equals, type IsAny } from '../types/expect-type.js';
 
 expectTrue<IsAny<SessionParams>>();
 expectTrue<IsAny<SessionData>>();
