@@ -52,7 +52,7 @@ const NAME = {
 };
 const PROPERTY = {
   pattern:
-    /^(?!(?:raw|headers|rawHeaders|method|url|socket|body|query|params|cookies|req|res|log|constructor|__proto__)$)[A-Za-z_$][\w$]*$/,
+    /^(?!(?:raw|headers|rawHeaders|method|url|socket|body|query|params|cookies|req|res|log|app|route|routeOptions|server|id|ip|ips|path|host|hostname|port|protocol|secure|subdomains|xhr|fresh|stale|baseUrl|originalUrl|signedCookies|get|header|is|accepts|range|on|once|off|emit|pipe|read|destroy|connection|httpVersion|complete|trailers|constructor|__proto__)$)[A-Za-z_$][\w$]*$/,
   expected: 'a property name that the request does not use itself, or false',
 };
 

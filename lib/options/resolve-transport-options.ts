@@ -129,15 +129,27 @@ export function resolveHeader(
       "is sent by browsers, use the 'cookie' transport",
     );
   }
+  const renewedName = reader.text(
+    'header.renewedName',
+    header['renewedName'],
+    'Session-Token',
+    HEADER_NAME,
+  );
+  if (
+    /^(?:set-cookie|content-|transfer-encoding$|connection$|vary$|cache-control$|location$)/i.test(
+      renewedName,
+    )
+  ) {
+    reader.fault(
+      'header.renewedName',
+      'has a meaning of its own in HTTP, expected a custom header',
+      renewedName,
+    );
+  }
   return {
     name,
     scheme: reader.text('header.scheme', header['scheme'], 'Bearer', SCHEME),
-    renewedName: reader.text(
-      'header.renewedName',
-      header['renewedName'],
-      'Session-Token',
-      HEADER_NAME,
-    ),
+    renewedName,
   };
 }
 

@@ -11,6 +11,7 @@ import {
   readToken,
   type SegmentContent,
 } from '../support/forged-token.js';
+import { openTestApp } from '../support/opened-apps.js';
 import {
   adapters,
   OTHER_SECRET,
@@ -1143,7 +1144,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
     });
 
     it('is not remembered: one that is not valid yet is let in when its time has come (V-13)', async () => {
-      const clocked = await startTestApp(adapter, {
+      const clocked = await openTestApp(adapter, {
         session: { transport: ['cookie', 'header'] },
       });
       const token = withClaims((c) => ({ nbf: c.now + HOUR }))(context);
@@ -1162,7 +1163,6 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
       );
       clocked.clock.advance(1);
       expect((await present(clocked, slot, token)).status).toBe(200);
-      await clocked.close();
     });
 
     it('keeps subjects apart that differ in their Unicode normalisation only (A-070)', async () => {
@@ -1187,7 +1187,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
     });
 
     it('ends at the absolute end that is configured, however far its exp is (A-064)', async () => {
-      const lifetimes = await startTestApp(adapter, {
+      const lifetimes = await openTestApp(adapter, {
         session: {
           transport: ['cookie', 'header'],
           dataRefreshInterval: '6d',
@@ -1207,7 +1207,6 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
         () => present(lifetimes, slot, token),
         'expired',
       );
-      await lifetimes.close();
     });
 
     it.each(
@@ -1496,7 +1495,7 @@ describe.each(adapters)('data nested too deeply on %s', (adapter) => {
   const nest = (levels: number) => nested(levels, 'lists');
 
   it('is refused at sign-in from the 33rd level on, and ends no process (V-47)', async () => {
-    const app = await startTestApp(adapter);
+    const app = await openTestApp(adapter);
     const ada = app.users.all.get('ada')!;
     // The payload, its data and 30 lists: 32 levels.
     ada.role = nest(30) as string;
@@ -1515,7 +1514,6 @@ describe.each(adapters)('data nested too deeply on %s', (adapter) => {
     expect(me.status).toBe(200);
     expect(me.json.data.role).toEqual(nest(30));
     expect(me.setCookie).toEqual([]);
-    await app.close();
   });
 });
 
@@ -1535,7 +1533,7 @@ describe.each(adapters)('params of another time on %s', (adapter) => {
   ])(
     'are refused before the loader sees them, when a reload is due: %s (A-074)',
     async (_case, params) => {
-      const app = await startTestApp(adapter, {
+      const app = await openTestApp(adapter, {
         extras: { dataLoader: TypedLoader },
         session: { transport: ['cookie', 'header'] },
       });
@@ -1553,14 +1551,13 @@ describe.each(adapters)('params of another time on %s', (adapter) => {
       const loads = app.users.loads.length;
       expect((await present(app, 'cookie', token)).status).toBe(200);
       expect(app.users.loads).toHaveLength(loads + 1);
-      await app.close();
     },
   );
 });
 
 describe.each(adapters)('a hostile token on %s without cookies', (adapter) => {
   it('is refused with a challenge and without a cookie', async () => {
-    const app = await startTestApp(adapter, {
+    const app = await openTestApp(adapter, {
       session: { transport: 'header' },
     });
     const response = await present(app, 'header', 'x');
@@ -1568,7 +1565,6 @@ describe.each(adapters)('a hostile token on %s without cookies', (adapter) => {
     expect(response.json).toEqual(BODY);
     expect(response.headers['www-authenticate']).toBe('Bearer');
     expect(response.setCookie).toEqual([]);
-    await app.close();
   });
 });
 

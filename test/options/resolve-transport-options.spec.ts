@@ -236,3 +236,19 @@ describe('the header option', () => {
     },
   );
 });
+
+it.each(['Set-Cookie', 'content-length', 'Vary', 'Transfer-Encoding'])(
+  'a re-issued token never goes into the response header %s',
+  (renewedName) => {
+    expect(faultyPathsOf({ header: { renewedName } })).toEqual([
+      'header.renewedName',
+    ]);
+  },
+);
+
+it.each(['path', 'ip', 'hostname', 'on', 'id', 'headers', '__proto__'])(
+  'the session never takes the place of request.%s',
+  (requestProperty) => {
+    expect(faultyPathsOf({ requestProperty })).toEqual(['requestProperty']);
+  },
+);
