@@ -33,6 +33,21 @@ export function judgeCsrf(
   return judgeOrigin(facts, options);
 }
 
+/**
+ * Whether a sign-in or sign-out must come from our own site: where it would end a session that the browser
+ * sent along, or write what the browser will send. A token that is not ambient is proof enough, since no
+ * other site can make a browser send one.
+ */
+export function mustProveOrigin(change: {
+  readonly writesAmbient: boolean;
+  readonly carriesAmbient: boolean;
+  readonly carriesToken: boolean;
+}): boolean {
+  return (
+    change.carriesAmbient || (change.writesAmbient && !change.carriesToken)
+  );
+}
+
 /** The origin technique alone, for requests that carry no session yet: sign-in and sign-out. */
 export function judgeOrigin(
   facts: RequestFacts,

@@ -28,6 +28,7 @@ export interface SessionRuntime {
   readonly loader: SessionDataLoader<unknown, unknown> | undefined;
   readonly authenticator: SessionAuthenticator;
   readonly issuer: SessionIssuer;
+  readonly reload: SessionReload;
   readonly transports: SessionTransports;
   readonly events: SessionEvents;
   readonly logger: RareLogger;
@@ -93,6 +94,7 @@ export function createSessionRuntime(
   return {
     options,
     loader: loader || undefined,
+    reload,
     clock,
     codec,
     policy,
@@ -116,7 +118,6 @@ export function createSessionRuntime(
       codec,
       calls,
       loads,
-      reload,
       tokens,
       transports,
       memory,

@@ -84,7 +84,7 @@ export class SessionService<
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
     const exchange = Exchange.ofSession(session, options.response);
     const carriers = this.runtime.transports.carriersOf(exchange?.facts);
-    const reloaded = await this.runtime.issuer.reload(
+    const reloaded = await this.runtime.reload.reloadNow(
       verifiedOf(session),
       carriers,
     );

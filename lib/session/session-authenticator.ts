@@ -5,11 +5,12 @@ import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
-import { assessFreshness, type ClockPolicy } from './freshness.js';
+import type { ClockPolicy } from './freshness.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
 import type { SessionOutcome } from './session-outcome.js';
 import type { SessionReload } from './session-reload.js';
+import { refusalOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 import { VerifiedTokens } from './verified-tokens.js';
@@ -94,7 +95,9 @@ export class SessionAuthenticator {
     if (typeof session === 'string') {
       return session;
     }
-    return this.#refusalOf(session, this.#clock.nowSeconds()) ?? session;
+    return (
+      refusalOf(session, this.#memory, this.#clock.nowSeconds()) ?? session
+    );
   }
 
   #admit(
@@ -104,7 +107,7 @@ export class SessionAuthenticator {
     canDeliver: boolean,
     now: number,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const refusal = this.#refusalOf(session, now);
+    const refusal = refusalOf(session, this.#memory, now);
     if (refusal) {
       return this.#refuse(refusal);
     }
@@ -122,14 +125,6 @@ export class SessionAuthenticator {
       ? this.#transports.carriersOf(facts)
       : undefined;
     return this.#reported(this.#reload.renew(session, carriers, now));
-  }
-
-  #refusalOf(session: VerifiedSession, now: number): Refusal | undefined {
-    const freshness = assessFreshness(session, now);
-    if (freshness === 'expired' || freshness === 'not-yet-valid') {
-      return freshness;
-    }
-    return this.#memory.endOf(session.claims.sid);
   }
 
   #verify(token: string): VerifiedSession | Refusal {

@@ -1,5 +1,5 @@
 import type { SessionClock } from '../clock.js';
-import { isUnsafe, judgeOrigin } from '../csrf/csrf-policy.js';
+import { isUnsafe, judgeOrigin, mustProveOrigin } from '../csrf/csrf-policy.js';
 import { REFUSALS, refusalError } from '../errors/refusal.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
@@ -20,7 +20,7 @@ import type { SessionEndReason, SessionEvents } from './session-events.js';
 import type { SessionLoads } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
 import type { Dispatch } from './dispatch.js';
-import type { SessionReload } from './session-reload.js';
+import { refusalOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
 import type { VerifiedSession } from './verified-session.js';
@@ -32,7 +32,6 @@ export interface SessionIssuerParts {
   readonly codec: TokenCodec;
   readonly calls: LoaderCalls | undefined;
   readonly loads: SessionLoads;
-  readonly reload: SessionReload;
   readonly tokens: TokenIssuer;
   readonly transports: SessionTransports;
   readonly memory: SessionMemory;
@@ -75,14 +74,6 @@ export class SessionIssuer {
     return { ...signed, carriers };
   }
 
-  /** Loads the data of a session now and signs it again. */
-  reload(
-    session: VerifiedSession,
-    carriers: readonly Transport[],
-  ): ReturnType<SessionReload['reloadNow']> {
-    return this.#parts.reload.reloadNow(session, carriers);
-  }
-
   /**
    * Merges attributes into a session and signs it again. The merge starts from the newest attributes that
    * this process knows, so that two updates at once both survive.
@@ -97,12 +88,9 @@ export class SessionIssuer {
     const { memory, tokens, clock } = this.#parts;
     const { sid } = session.claims;
     const now = clock.nowSeconds();
-    const end = memory.endOf(sid);
-    if (end) {
-      throw refusalError(end);
-    }
-    if (now >= session.endsAt) {
-      throw refusalError('expired');
+    const refusal = refusalOf(session, memory, now);
+    if (refusal) {
+      throw refusalError(refusal);
     }
     const known = memory.newerThan(sid, session.claims.rev) ?? session.claims;
     const attrs = mergeAttributes(known.attrs, toFrozenAttributes(changes));
@@ -162,10 +150,12 @@ export class SessionIssuer {
     const carrying = this.#parts.transports.all.filter(
       (transport) => transport.read(facts) !== undefined,
     );
-    const carriesAmbient = carrying.some(isAmbient);
-    // Another site cannot make a browser send a token that is not ambient.
-    const isProven = carrying.length > 0 && !carriesAmbient;
-    if (isProven || !(carriesAmbient || carriers.some(isAmbient))) {
+    const mustProve = mustProveOrigin({
+      writesAmbient: carriers.some(isAmbient),
+      carriesAmbient: carrying.some(isAmbient),
+      carriesToken: carrying.length > 0,
+    });
+    if (!mustProve) {
       return;
     }
     const decision = judgeOrigin(facts, this.#parts.options.csrf);

@@ -12,6 +12,7 @@ import type {
 } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
 import type { SessionOutcome } from './session-outcome.js';
+import { refusalOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
@@ -117,13 +118,9 @@ export class SessionReload {
     }
   }
 
-  /** Whether a session ended, by whomever or by the clock, while something else was waited for. */
   #refusalOf(session: VerifiedSession): Refusal | undefined {
     const { memory, clock } = this.#parts;
-    return (
-      memory.endOf(session.claims.sid) ??
-      (clock.nowSeconds() >= session.endsAt ? 'expired' : undefined)
-    );
+    return refusalOf(session, memory, clock.nowSeconds());
   }
 
   /** Waits for a load as long as one request may. */

@@ -4,6 +4,7 @@ import {
   isUnsafe,
   judgeCsrf,
   judgeOrigin,
+  mustProveOrigin,
 } from '../../lib/csrf/csrf-policy.js';
 import type { ResolvedCsrfOptions } from '../../lib/options/resolved-options.js';
 
@@ -232,4 +233,22 @@ describe('the CSRF policy', () => {
     const headers = { origin: ['https://app.example'], host: ['app.example'] };
     expect(judgeOrigin(post(headers), ORIGIN_ALONE).allowed).toBe(true);
   });
+});
+
+describe('a sign-in or sign-out', () => {
+  it.each([
+    // writes ambient, carries ambient, carries a token: must prove its origin
+    [true, false, false, true, 'writes a cookie'],
+    [true, true, true, true, 'writes a cookie over another'],
+    [true, false, true, false, 'carries a header alone'],
+    [false, false, false, false, 'answers a token in the body'],
+    [false, true, true, true, 'would end a cookie session'],
+    [false, false, true, false, 'knows headers only'],
+  ])(
+    'A-131, A-134: (%p, %p, %p) must prove its origin: %p, because it %s',
+    (writesAmbient, carriesAmbient, carriesToken, expected) => {
+      const change = { writesAmbient, carriesAmbient, carriesToken };
+      expect(mustProveOrigin(change)).toBe(expected);
+    },
+  );
 });
