@@ -72,11 +72,7 @@ function hookInto(response: ResponseWithHead): PendingHead {
       setGivenHeaders(response, given);
     }
     fill(response, [...head.values()]);
-    const others = rest.filter((each) => each !== given);
-    const written = writeHead(status, ...others);
-    // Only now: where the handler's own headers throw, the error page brings our line.
-    response.writeHead = writeHead;
-    return written;
+    return writeHead(status, ...rest.filter((each) => each !== given));
   };
   return head;
 }
