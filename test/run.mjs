@@ -10,7 +10,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createCommands } from './support/commands.mjs';
@@ -19,15 +19,11 @@ import { createTokenSearch } from './support/issued-tokens.mjs';
 const scratch = mkdtempSync(join(tmpdir(), 'session-jwt-'));
 const issuedTokensFile = join(scratch, 'issued-tokens');
 const jestReport = join(scratch, 'jest.json');
-const chromium = process.env.CHROMIUM_PATH || '/usr/bin/chromium';
 
+const env = { ...process.env, ISSUED_TOKENS_FILE: issuedTokensFile };
 const commands = createCommands({
   cwd: fileURLToPath(new URL('..', import.meta.url)),
-  env: {
-    ...process.env,
-    CHROMIUM_PATH: chromium,
-    ISSUED_TOKENS_FILE: issuedTokensFile,
-  },
+  env,
 });
 const script = (seconds, name, ...args) =>
   commands.run(seconds, 'npm', 'run', '--silent', name, ...args);
@@ -41,9 +37,15 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 const count = { passed: 0, failed: 0, skipped: 0 };
-if (await step('browser', findBrowser)) {
+if (
+  (await step('browser', provideBrowser)) &&
+  (await step('redis', provideRedis))
+) {
   const built = await step('build', () => script(120, 'build'));
-  await step('build the sample', built && (() => script(120, 'build:sample')));
+  await step(
+    'build the samples',
+    built && (() => script(240, 'build:samples')),
+  );
   await step('lint', () => script(120, 'lint'));
   await step('format', () => script(120, 'format:check'));
   await step('typecheck', () => script(300, 'typecheck'));
@@ -77,10 +79,16 @@ async function step(name, run) {
   return tests.failed === 0;
 }
 
-async function findBrowser() {
+/**
+ * Whether there is a program that the tests need, whose path they find in this variable. Debian's package of it
+ * is installed where it is missing and that is allowed.
+ */
+async function provide(variable, candidates, debianPackage, need) {
+  const chosen = process.env[variable];
+  const find = () => (chosen ? [chosen] : candidates).find(existsSync);
   if (
-    !existsSync(chromium) &&
-    !process.env.CHROMIUM_PATH &&
+    !find() &&
+    !chosen &&
     process.getuid?.() === 0 &&
     existsSync('/usr/bin/apt-get')
   ) {
@@ -89,22 +97,45 @@ async function findBrowser() {
         seconds,
         'env',
         'DEBIAN_FRONTEND=noninteractive',
+        // Only the program is wanted: with these, Debian does not start it as a service.
+        'RUNLEVEL=1',
+        'SYSTEMD_OFFLINE=1',
         'apt-get',
         ...args,
       );
     const install = () =>
-      apt(300, 'install', '-y', '--no-install-recommends', 'chromium');
+      apt(300, 'install', '-y', '--no-install-recommends', debianPackage);
     // A fresh image has no package lists, an old one has lists that the mirror has left behind.
     if (!(await install()) && (await apt(120, 'update'))) {
       await install();
     }
   }
-  if (!existsSync(chromium)) {
-    console.log(
-      `The browser tests need Chromium: install it as ${chromium}, or name another in CHROMIUM_PATH.`,
-    );
-  }
-  return existsSync(chromium);
+  const path = find();
+  console.log(path ?? `${need}, or name another in ${variable}.`);
+  env[variable] = path;
+  return path !== undefined;
+}
+
+function provideBrowser() {
+  const path = '/usr/bin/chromium';
+  return provide(
+    'CHROMIUM_PATH',
+    [path],
+    'chromium',
+    `The browser tests need Chromium: install it as ${path}`,
+  );
+}
+
+function provideRedis() {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return provide(
+    'REDIS_SERVER_PATH',
+    ['redis-server', 'valkey-server'].flatMap((name) =>
+      folders.map((folder) => join(folder, name)),
+    ),
+    'redis-server',
+    'The tests of the Redis store need Redis 7 or Valkey: install redis-server or valkey-server in the PATH',
+  );
 }
 
 async function runJest() {
