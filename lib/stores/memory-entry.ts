@@ -1,0 +1,63 @@
+import type {
+  NewSessionRecord,
+  SessionLifetime,
+  SessionRecord,
+} from '../options/session-store.js';
+
+/** A record as the memory store holds it; times in milliseconds since the Unix epoch. */
+export type MemoryEntry = Omit<
+  SessionRecord,
+  'createdAt' | 'lastSeenAt' | 'expiresAt' | 'asOf'
+> & {
+  createdAt: number;
+  lastSeenAt: number;
+  expiresAt: number;
+  generation: number;
+  hash: string | undefined;
+  previousHash: string | undefined;
+  rotatedAt: number;
+};
+
+/** The entry of a session that begins now. */
+export function newEntry(record: NewSessionRecord, now: number): MemoryEntry {
+  const { lifetime, refreshHash, ...kept } = record;
+  return {
+    ...kept,
+    revision: 0,
+    createdAt: now,
+    lastSeenAt: now,
+    expiresAt: endOf(now, now, lifetime),
+    generation: 0,
+    hash: refreshHash,
+    previousHash: undefined,
+    rotatedAt: now,
+  };
+}
+
+/** When a session ends that is used now. */
+export function endOf(
+  now: number,
+  createdAt: number,
+  lifetime: SessionLifetime,
+): number {
+  const { idleSeconds, absoluteSeconds } = lifetime;
+  return Math.min(now + idleSeconds * 1000, createdAt + absoluteSeconds * 1000);
+}
+
+/** What callers see of an entry. */
+export function recordOf(entry: MemoryEntry, now: number): SessionRecord {
+  const { id, subject, params, attributes, revision, metadata, data } = entry;
+  return {
+    id,
+    subject,
+    params,
+    attributes,
+    revision,
+    metadata,
+    ...(data && { data }),
+    createdAt: new Date(entry.createdAt),
+    lastSeenAt: new Date(entry.lastSeenAt),
+    expiresAt: new Date(entry.expiresAt),
+    asOf: new Date(now),
+  };
+}

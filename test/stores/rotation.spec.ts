@@ -1,0 +1,171 @@
+import fc from 'fast-check';
+import {
+  judgeRotation,
+  type RotationState,
+} from '../../lib/stores/rotation.js';
+import type { PresentedRefresh } from '../../lib/options/session-store.js';
+import {
+  rotationTable,
+  type RotationRow,
+} from '../../lib/testing/store-contract/rotation-table.js';
+
+const BEGUN = Date.UTC(2030, 0, 1);
+
+describe('judgeRotation', () => {
+  it.each(rotationTable.map((row) => [row.verdict, row.title, row] as const))(
+    'says %s of %s',
+    (verdict, _title, row) => {
+      const { state, presented, now } = caseOf(row);
+      expect(judgeRotation(state, presented, now)).toBe(verdict);
+    },
+  );
+
+  it('is held to a table that has every verdict', () => {
+    expect(new Set(rotationTable.map(({ verdict }) => verdict))).toEqual(
+      new Set(['rotated', 'repeated', 'rolled-forward', 'reused', 'expired']),
+    );
+    const titles = rotationTable.map(({ verdict, title }) => verdict + title);
+    expect(new Set(titles).size).toBe(titles.length);
+  });
+
+  it.each([
+    [29_999, 'repeated'],
+    [30_000, 'reused'],
+  ])(
+    'A-083: judges the grace time to the millisecond: %i',
+    (after, verdict) => {
+      const { state, presented } = caseOf({ rotations: 1, generation: 0 });
+      expect(judgeRotation(state, presented, BEGUN + after)).toBe(verdict);
+    },
+  );
+
+  it.each([
+    [999_999, 'rotated'],
+    [1_000_000, 'expired'],
+  ])('S-054: judges the end to the millisecond: %i', (after, verdict) => {
+    const { state, presented } = caseOf({ rotations: 1, generation: 1 });
+    expect(judgeRotation(state, presented, BEGUN + after)).toBe(verdict);
+  });
+
+  it('lets the first token of a record without refresh tokens not pass', () => {
+    const { state, presented, now } = caseOf({ rotations: 0, generation: 0 });
+    const without = { ...state, hash: undefined };
+    expect(judgeRotation(without, presented, now)).toBe('reused');
+    const ofNothing = { ...presented, secretHash: 'undefined' };
+    expect(judgeRotation(without, ofNothing, now)).toBe('reused');
+  });
+
+  it('S-054: says expired exactly when the record or the absolute lifetime of now is over', () => {
+    fc.assert(
+      fc.property(anyCase, ({ state, presented, now }) => {
+        const absoluteEnd =
+          state.createdAt + presented.lifetime.absoluteSeconds * 1000;
+        const isOver = now >= Math.min(state.expiresAt, absoluteEnd);
+        return (judgeRotation(state, presented, now) === 'expired') === isOver;
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('lets nothing pass but the current token and its parent', () => {
+    fc.assert(
+      fc.property(anyCase, ({ state, presented, now }) => {
+        const verdict = judgeRotation(state, presented, now);
+        const { generation, secretHash } = presented;
+        if (verdict === 'rotated') {
+          expect([generation, secretHash]).toEqual([
+            state.generation,
+            state.hash,
+          ]);
+        }
+        if (verdict === 'repeated') {
+          expect([generation, secretHash]).toEqual([
+            state.generation - 1,
+            state.previousHash,
+          ]);
+          expect(now - state.rotatedAt).toBeLessThan(
+            presented.graceSeconds * 1000,
+          );
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('F-09: rolls forward for every token ahead, and for no other, unless the session has expired', () => {
+    fc.assert(
+      fc.property(anyCase, ({ state, presented, now }) => {
+        const verdict = judgeRotation(state, presented, now);
+        const isAhead = presented.generation > state.generation;
+        return (
+          (verdict === 'rolled-forward') === (isAhead && verdict !== 'expired')
+        );
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('A-083: once the parent is reused it stays so: time never gives it back', () => {
+    fc.assert(
+      fc.property(
+        anyCase,
+        fc.nat(100_000),
+        ({ state, presented, now }, later) => {
+          const verdict = judgeRotation(state, presented, now);
+          const next = judgeRotation(state, presented, now + later);
+          const isReplay = presented.generation < state.generation;
+          fc.pre(isReplay && verdict === 'reused');
+          expect(['reused', 'expired']).toContain(next);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
+/** State and presentation of a row; hashes name the generation they stand for. */
+function caseOf(row: Omit<RotationRow, 'title' | 'verdict'>): {
+  state: RotationState;
+  presented: PresentedRefresh;
+  now: number;
+} {
+  const { rotations, generation, secretOf = generation } = row;
+  const absolute = row.absolute ?? 5_000;
+  const idle = row.idle ?? 1_000;
+  const rotatedAt = BEGUN + (row.rotatedAfter ?? 0) * 1000;
+  return {
+    state: {
+      generation: rotations,
+      hash: `hash ${rotations}`,
+      previousHash: rotations > 0 ? `hash ${rotations - 1}` : undefined,
+      rotatedAt,
+      createdAt: BEGUN,
+      expiresAt: Math.min(rotatedAt + idle * 1000, BEGUN + absolute * 1000),
+    },
+    presented: {
+      generation,
+      secretHash: `hash ${secretOf}`,
+      nextHash: `hash ${generation + 1}`,
+      graceSeconds: row.grace ?? 30,
+      lifetime: {
+        idleSeconds: idle,
+        absoluteSeconds: row.absoluteThen ?? absolute,
+      },
+    },
+    now: rotatedAt + (row.presentedAfter ?? 0) * 1000,
+  };
+}
+
+const anyCase = fc
+  .record({
+    rotations: fc.nat(4),
+    generation: fc.nat(6),
+    secretOf: fc.oneof(fc.nat(6), fc.constant('foreign' as const)),
+    rotatedAfter: fc.nat(200),
+    presentedAfter: fc.nat(200),
+    grace: fc.nat(200),
+    idle: fc.integer({ min: 1, max: 200 }),
+    absolute: fc.integer({ min: 1, max: 400 }),
+    absoluteThen: fc.integer({ min: 1, max: 400 }),
+  })
+  .map(caseOf);
