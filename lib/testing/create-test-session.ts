@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { INestApplicationContext } from '@nestjs/common';
 import {
   SESSION_RUNTIME,
@@ -8,7 +7,6 @@ import {
   createActiveSession,
   type ActiveSession,
 } from '../session/active-session.js';
-import { endOfTokenIssuedAt } from '../session/freshness.js';
 import {
   readGenerateOptions,
   type GenerateOptions,
@@ -16,8 +14,7 @@ import {
 import { toFrozenJson } from '../session/json-copy.js';
 import { newSession } from '../session/new-session.js';
 import type { SessionData, SessionParams } from '../session/session-types.js';
-import { dataOf, verifiedSession } from '../session/verified-session.js';
-import type { SessionClaims } from '../tokens/session-claims.js';
+import { dataOf } from '../session/verified-session.js';
 
 /** How a test's session differs from one that has just begun. */
 export interface TestSessionOverrides extends GenerateOptions {
@@ -41,7 +38,9 @@ export interface TestSessionOverrides extends GenerateOptions {
 export interface TestSession {
   readonly session: ActiveSession;
   readonly token: string;
-  /** Value of a `Cookie` request header. */
+  /** The refresh token, where the module issues them. */
+  readonly refreshToken: string | undefined;
+  /** Value of a `Cookie` request header, with the refresh token's cookie too. */
   readonly cookie: string;
   /** Value of an `Authorization` request header. */
   readonly header: string;
@@ -66,27 +65,30 @@ export async function createTestSession(
   const oiat = issuedAt ? secondsOf(issuedAt) : lat;
   const begun = {
     ...newSession(requested, runtime.options, now),
-    jti: randomBytes(16).toString('base64url'),
     oiat,
     auth_time: Math.min(requested.auth_time, oiat),
     lat,
   };
-  const claims: SessionClaims = {
-    ...begun,
-    ...('data' in overrides
-      ? { data: toFrozenJson(data, 'data') }
-      : await runtime.issuer.load(begun)),
-    exp: endOfTokenIssuedAt(now, begun, runtime.policy),
-  };
-  const token = runtime.codec.sign(claims);
-  const { cookie, header } = runtime.options;
+  const { session, token, refreshToken } = await runtime.issuer.begin(
+    {
+      ...begun,
+      ...('data' in overrides
+        ? { data: toFrozenJson(data, 'data') }
+        : await runtime.issuer.load(begun)),
+    },
+    options,
+    runtime.transports.all.slice(0, 1),
+    undefined,
+  );
+  const { cookie, header, refresh } = runtime.options;
   return {
-    session: createActiveSession(
-      verifiedSession(claims, runtime.policy),
-      dataOf(claims),
-    ),
+    session: createActiveSession(session, dataOf(session.claims)),
     token,
-    cookie: `${cookie.name}=${token}`,
+    refreshToken,
+    cookie: [
+      `${cookie.name}=${token}`,
+      ...(refresh ? [`${refresh.cookie.name}=${refreshToken}`] : []),
+    ].join('; '),
     header: header.scheme ? `${header.scheme} ${token}` : token,
   };
 }

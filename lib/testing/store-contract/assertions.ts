@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import type { SessionRecord } from '../../options/session-store.js';
+import { idsOf, type StoreBench } from './scenario.js';
+
+/** Fails unless the session has ended, whichever way one asks. */
+export async function assertEnded(
+  { store, another }: StoreBench,
+  { id, subject }: { id: string; subject: string },
+): Promise<void> {
+  for (const each of [store, another]) {
+    assert.equal(await each.read(id, subject), undefined);
+    assert.ok(!(await idsOf(each, subject)).includes(id));
+    assert.equal(await each.update(id, subject, {}), undefined);
+    assert.equal(await each.end(id, subject), false);
+  }
+}
+
+/** Equal as JSON values: a store may give objects of any prototype. */
+export function assertSameJson(actual: unknown, expected: unknown): void {
+  assert.deepStrictEqual(asJson(actual), asJson(expected));
+}
+
+/** Equal but for when the store told of it. */
+export function assertSameRecord(
+  actual: SessionRecord | undefined,
+  expected: SessionRecord | undefined,
+): void {
+  assert.ok(actual && expected, 'the session has ended');
+  const { asOf } = expected;
+  assert.deepStrictEqual({ ...actual, asOf }, { ...expected, asOf });
+}
+
+/** Equal to the second, since a store may count in whole ones. */
+export function assertSecondsLater(
+  later: Date,
+  earlier: Date,
+  seconds: number,
+): void {
+  const actual = (later.getTime() - earlier.getTime()) / 1000;
+  assert.ok(
+    Math.abs(actual - seconds) < 1.001,
+    `expected ${seconds} s between ${earlier.toISOString()} and ${later.toISOString()}`,
+  );
+}
+
+function asJson(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}

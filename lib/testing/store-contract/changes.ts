@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import {
+  assertEnded,
+  assertSameJson,
+  assertSameRecord,
+  assertSecondsLater,
+} from './assertions.js';
+import { begin, newRecord, readAlive, type AddStoreTest } from './scenario.js';
+
+/** Changes are merged in one step and never bring a session back. */
+export function changeTests(test: AddStoreTest): void {
+  test('data that was loaded later stays, whichever comes last', async ({
+    store,
+    another,
+  }) => {
+    const begun = await begin(store, { data: { value: 'a', loadedAt: 10 } });
+    const { id, subject } = begun;
+    const rows: [value: unknown, loadedAt: number, kept: unknown][] = [
+      ['earlier', 9, 'a'],
+      ['at the same time', 10, 'at the same time'],
+      [null, 11, null],
+      ['earlier than null', 10, null],
+      [{}, 100, {}],
+      ['earlier, though text says later', 11, {}],
+    ];
+    for (const [value, loadedAt, kept] of rows) {
+      const updated = await store.update(id, subject, {
+        data: { value, loadedAt },
+      });
+      assertSameJson(updated?.data?.value, kept);
+      assert.equal(updated?.revision, 0);
+      assertSameRecord(await another.read(id, subject), updated);
+    }
+    assert.equal((await readAlive(store, begun)).data?.loadedAt, 100);
+  });
+
+  test('S-122: of 50 loads at once the latest stays', async ({
+    store,
+    another,
+  }) => {
+    const begun = await begin(store);
+    await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        (i % 2 ? store : another).update(begun.id, begun.subject, {
+          data: { value: i, loadedAt: 1 + ((i * 7) % 50) },
+        }),
+      ),
+    );
+    const { data } = await readAlive(store, begun);
+    assertSameJson(data, { value: 7, loadedAt: 50 });
+  });
+
+  test('the rest of a change counts although its data comes late', async ({
+    store,
+    advance,
+  }) => {
+    const lifetime = { idleSeconds: 100, absoluteSeconds: 1_000 };
+    const { id, subject } = await begin(store, {
+      data: { value: 'later', loadedAt: 10 },
+      lifetime,
+    });
+    await advance(50);
+    const updated = await store.update(id, subject, {
+      data: { value: 'earlier', loadedAt: 9 },
+      attributes: { a: 1 },
+      extend: lifetime,
+    });
+    assert.ok(updated);
+    assertSameJson(updated.data, { value: 'later', loadedAt: 10 });
+    assertSameJson(updated.attributes, { a: 1 });
+    assertSecondsLater(updated.expiresAt, updated.createdAt, 150);
+  });
+
+  test('a change of nothing only notes that the session is in use', async ({
+    store,
+    advance,
+  }) => {
+    const begun = await begin(store, {
+      attributes: { a: 1 },
+      data: { value: 1, loadedAt: 1 },
+    });
+    const before = await readAlive(store, begun);
+    await advance(10);
+    const after = await store.update(begun.id, begun.subject, {});
+    assert.ok(after);
+    assertSecondsLater(after.lastSeenAt, before.lastSeenAt, 10);
+    assertSameRecord(after, { ...before, lastSeenAt: after.lastSeenAt });
+  });
+
+  test('V-31: a change of an ended or unknown session brings nothing back', async (bench) => {
+    const { store, dump } = bench;
+    const unknown = newRecord();
+    const ended = await begin(store);
+    await store.end(ended.id, ended.subject);
+    for (const { id, subject, lifetime } of [unknown, ended]) {
+      const changed = await store.update(id, subject, {
+        attributes: { a: 1 },
+        data: { value: 1, loadedAt: 1 },
+        extend: lifetime,
+      });
+      assert.equal(changed, undefined);
+      await assertEnded(bench, { id, subject });
+      assert.ok(!(await dump()).includes(id));
+    }
+  });
+
+  test('V-26: a change that races the end of its session brings nothing back, 200 times', async (bench) => {
+    const { store, another } = bench;
+    for (let i = 0; i < 200; i += 1) {
+      const begun = await begin(store);
+      const { id, subject, lifetime } = begun;
+      const update = () =>
+        store.update(id, subject, { attributes: { i }, extend: lifetime });
+      const end = () => another.end(id, subject);
+      const [ended] = await (i % 2
+        ? Promise.all([end(), update()])
+        : Promise.all([update(), end()]).then(([, first]) => [first]));
+      assert.equal(ended, true);
+      assert.equal(await store.read(id, subject), undefined);
+      assert.deepStrictEqual(await another.list(subject), []);
+    }
+  });
+}

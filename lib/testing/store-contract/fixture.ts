@@ -1,0 +1,18 @@
+import type { SessionStore } from '../../options/session-store.js';
+
+/** A store under test, with the means to move its time and to look into it. */
+export interface SessionStoreFixture {
+  readonly store: SessionStore;
+  /**
+   * Another instance on the same records, as a second process would have.
+   *
+   * @default the store itself
+   */
+  readonly another?: SessionStore;
+  /** Moves the store's clock ahead, without waiting; a negative number moves it back. */
+  advance(seconds: number): Promise<void> | void;
+  /** Everything that the store holds, as text; ids as they are. */
+  dump(): Promise<string> | string;
+  /** Called after the test. */
+  close?(): Promise<void> | void;
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import type { SessionLimit } from '../../options/session-store.js';
+import { assertEnded } from './assertions.js';
+import {
+  begin,
+  beginInTurn,
+  idsOf,
+  LIFETIME,
+  newId,
+  newRecord,
+  newSubject,
+  readAlive,
+  type AddStoreTest,
+  type StoreBench,
+} from './scenario.js';
+
+const REFUSE_3: SessionLimit = { max: 3, policy: 'refuse' };
+const END_OLDEST_3: SessionLimit = { max: 3, policy: 'end-oldest' };
+
+/** A limit holds however many sign in at once. */
+export function limitTests(test: AddStoreTest): void {
+  test('S-122: of 50 that begin at once exactly as many as may, the others are refused', async (bench) => {
+    const { verdicts, records } = await beginAtOnce(bench, REFUSE_3);
+    const created = records.filter((_, i) => verdicts[i]!.kind === 'created');
+    const { subject } = records[0]!;
+    assert.equal(created.length, 3);
+    assert.deepStrictEqual(
+      await idsOf(bench.store, subject),
+      created.map(({ id }) => id).toSorted(),
+    );
+    for (const record of records.filter((each) => !created.includes(each))) {
+      await assertEnded(bench, record);
+    }
+  });
+
+  test('S-122: of 50 that begin at once exactly as many stay as may, the others are named as ended', async (bench) => {
+    const { verdicts, records } = await beginAtOnce(bench, END_OLDEST_3);
+    const ended = verdicts.flatMap((verdict) => {
+      assert.equal(verdict.kind, 'created');
+      return verdict.ended;
+    });
+    const alive = await idsOf(bench.store, records[0]!.subject);
+    assert.equal(alive.length, 3);
+    assert.deepStrictEqual(
+      [...ended, ...alive].toSorted(),
+      records.map(({ id }) => id).toSorted(),
+    );
+  });
+
+  test('a refused sign-in ends nothing and leaves nothing', async (bench) => {
+    const { store, dump } = bench;
+    const subject = newSubject();
+    const ids = await beginInTurn(bench, subject, 4);
+    const refused = newRecord({ subject });
+    assert.deepStrictEqual(
+      await store.create(refused, { limit: REFUSE_3, replaces: ids[0]! }),
+      { kind: 'refused' },
+    );
+    assert.deepStrictEqual(await idsOf(store, subject), ids.toSorted());
+    await assertEnded(bench, refused);
+    assert.ok(!(await dump()).includes(refused.id));
+  });
+
+  test('the session that was begun first makes room, whichever was used last', async (bench) => {
+    const { store, advance } = bench;
+    const subject = newSubject();
+    const [first, second, third] = await beginInTurn(bench, subject, 3);
+    await advance(90);
+    await store.update(first!, subject, {
+      attributes: { a: 1 },
+      extend: LIFETIME,
+    });
+    await store.read(second!, subject, 'seen');
+    const newest = newRecord({ subject });
+    assert.deepStrictEqual(
+      await store.create(newest, { limit: END_OLDEST_3 }),
+      { kind: 'created', ended: [first] },
+    );
+    await assertEnded(bench, { id: first!, subject });
+    assert.deepStrictEqual(
+      await idsOf(store, subject),
+      [second!, third!, newest.id].toSorted(),
+    );
+  });
+
+  test('as many make room as a limit that was lowered asks', async (bench) => {
+    const { store } = bench;
+    const subject = newSubject();
+    const ids = await beginInTurn(bench, subject, 5);
+    const newest = newRecord({ subject });
+    const verdict = await store.create(newest, {
+      limit: { max: 1, policy: 'end-oldest' },
+    });
+    assert.equal(verdict.kind, 'created');
+    assert.deepStrictEqual(verdict.ended.toSorted(), ids.toSorted());
+    assert.deepStrictEqual(await idsOf(store, subject), [newest.id]);
+  });
+
+  for (const policy of ['refuse', 'end-oldest'] as const) {
+    const limit = { max: 2, policy };
+
+    test(`a session that is replaced ends and does not count (${policy})`, async (bench) => {
+      const { store, another } = bench;
+      const subject = newSubject();
+      const [kept, replaced] = await beginInTurn(bench, subject, 2);
+      const next = newRecord({ subject });
+      assert.deepStrictEqual(
+        await another.create(next, { limit, replaces: replaced! }),
+        { kind: 'created', ended: [] },
+      );
+      await assertEnded(bench, { id: replaced!, subject });
+      assert.deepStrictEqual(
+        await idsOf(store, subject),
+        [kept!, next.id].toSorted(),
+      );
+    });
+
+    test(`sessions that have ended or expired do not count (${policy})`, async ({
+      store,
+      advance,
+    }) => {
+      const subject = newSubject();
+      const expiring = await Promise.all(
+        Array.from({ length: 60 }, () => begin(store, { subject })),
+      );
+      await advance(LIFETIME.idleSeconds);
+      const ended = await begin(store, { subject });
+      await store.end(ended.id, subject);
+      const kept = await begin(store, { subject });
+      const next = newRecord({ subject });
+      assert.deepStrictEqual(await store.create(next, { limit }), {
+        kind: 'created',
+        ended: [],
+      });
+      assert.deepStrictEqual(
+        await idsOf(store, subject),
+        [kept.id, next.id].toSorted(),
+      );
+      assert.equal(await store.read(expiring[59]!.id, subject), undefined);
+    });
+
+    test(`the sessions of others do not count (${policy})`, async ({
+      store,
+    }) => {
+      const others = await Promise.all([begin(store), begin(store)]);
+      await begin(store, {}, { limit: { max: 1, policy } });
+      for (const other of others) {
+        await readAlive(store, other);
+      }
+    });
+  }
+
+  test('without a limit a replaced session ends and nothing else', async (bench) => {
+    const { store } = bench;
+    const subject = newSubject();
+    const [kept, replaced] = await beginInTurn(bench, subject, 2);
+    const next = await begin(store, { subject }, { replaces: replaced! });
+    const last = await begin(store, { subject }, { replaces: newId() });
+    await assertEnded(bench, { id: replaced!, subject });
+    assert.deepStrictEqual(
+      await idsOf(store, subject),
+      [kept!, next.id, last.id].toSorted(),
+    );
+  });
+}
+
+async function beginAtOnce(
+  { store, another }: StoreBench,
+  limit: SessionLimit,
+) {
+  const subject = newSubject();
+  const records = Array.from({ length: 50 }, () => newRecord({ subject }));
+  const verdicts = await Promise.all(
+    records.map((record, i) =>
+      (i % 2 ? store : another).create(record, { limit }),
+    ),
+  );
+  return { records, verdicts };
+}

@@ -1,0 +1,238 @@
+import type { RotationVerdict } from '../../options/session-store.js';
+
+/** A refresh token that is presented to the record of its session, and the verdict. Times in seconds. */
+export interface RotationRow {
+  readonly title: string;
+  /** How often the record was rotated: the generation of its current token. */
+  readonly rotations: number;
+  /** From the beginning of the session to its rotations, which are all in one moment. Default: 0. */
+  readonly rotatedAfter?: number;
+  /** From then to the presentation. Default: 0. */
+  readonly presentedAfter?: number;
+  readonly generation: number;
+  /** The generation whose secret is presented; `'foreign'` is that of another chain. Default: `generation`. */
+  readonly secretOf?: number | 'foreign';
+  /** Default: 30. */
+  readonly grace?: number;
+  /** Default: 1,000, from the last rotation. */
+  readonly idle?: number;
+  /** Default: 5,000. */
+  readonly absolute?: number;
+  /** The absolute lifetime as configured when the token is presented. Default: `absolute`. */
+  readonly absoluteThen?: number;
+  readonly verdict: Exclude<RotationVerdict, 'unknown' | 'lost'>;
+}
+
+/** What `judgeRotation` and every store must say. */
+export const rotationTable: readonly RotationRow[] = [
+  { title: 'the first token', rotations: 0, generation: 0, verdict: 'rotated' },
+  {
+    title: 'the current token',
+    rotations: 3,
+    generation: 3,
+    verdict: 'rotated',
+  },
+  {
+    title: 'the current token long after the grace time',
+    rotations: 3,
+    presentedAfter: 900,
+    generation: 3,
+    verdict: 'rotated',
+  },
+  {
+    title: 'S-054: the current token a second before the idle end',
+    rotations: 1,
+    presentedAfter: 999,
+    generation: 1,
+    verdict: 'rotated',
+  },
+  {
+    title: 'V-34: the current token a second before the absolute end',
+    rotations: 1,
+    rotatedAfter: 900,
+    presentedAfter: 499,
+    generation: 1,
+    absolute: 1_400,
+    verdict: 'rotated',
+  },
+  {
+    title: 'the parent at once',
+    rotations: 1,
+    generation: 0,
+    verdict: 'repeated',
+  },
+  {
+    title: 'A-083: the parent a second before the grace time is over',
+    rotations: 3,
+    rotatedAfter: 100,
+    presentedAfter: 29,
+    generation: 2,
+    verdict: 'repeated',
+  },
+  {
+    title: 'A-083: the parent when the grace time is over',
+    rotations: 3,
+    rotatedAfter: 100,
+    presentedAfter: 30,
+    generation: 2,
+    verdict: 'reused',
+  },
+  {
+    title: 'the parent within a longer grace time',
+    rotations: 1,
+    presentedAfter: 299,
+    generation: 0,
+    grace: 300,
+    verdict: 'repeated',
+  },
+  {
+    title: 'the parent at once, without a grace time',
+    rotations: 1,
+    generation: 0,
+    grace: 0,
+    verdict: 'reused',
+  },
+  {
+    title: 'A-082: the grandparent at once',
+    rotations: 2,
+    generation: 0,
+    verdict: 'reused',
+  },
+  {
+    title: 'A-082: the first token of a chain of ten',
+    rotations: 10,
+    generation: 0,
+    verdict: 'reused',
+  },
+  {
+    title: 'the current generation of another chain',
+    rotations: 2,
+    generation: 2,
+    secretOf: 'foreign',
+    verdict: 'reused',
+  },
+  {
+    title: 'the first generation of another chain',
+    rotations: 0,
+    generation: 0,
+    secretOf: 'foreign',
+    verdict: 'reused',
+  },
+  {
+    title: 'the current generation with the secret of its parent',
+    rotations: 2,
+    generation: 2,
+    secretOf: 1,
+    verdict: 'reused',
+  },
+  {
+    title: 'the generation before of another chain',
+    rotations: 2,
+    generation: 1,
+    secretOf: 'foreign',
+    verdict: 'reused',
+  },
+  {
+    title: 'the generation before with the current secret',
+    rotations: 2,
+    generation: 1,
+    secretOf: 2,
+    verdict: 'reused',
+  },
+  {
+    title: 'an older generation with the secret of the parent',
+    rotations: 3,
+    generation: 1,
+    secretOf: 2,
+    verdict: 'reused',
+  },
+  {
+    title: 'F-09: a token one ahead',
+    rotations: 2,
+    generation: 3,
+    verdict: 'rolled-forward',
+  },
+  {
+    title: 'F-09: a token far ahead',
+    rotations: 0,
+    generation: 11,
+    verdict: 'rolled-forward',
+  },
+  {
+    title: 'F-09: a token ahead, whatever its secret',
+    rotations: 1,
+    generation: 2,
+    secretOf: 'foreign',
+    verdict: 'rolled-forward',
+  },
+  {
+    title: 'S-054: the current token at the idle end',
+    rotations: 1,
+    presentedAfter: 1_000,
+    generation: 1,
+    verdict: 'expired',
+  },
+  {
+    title: 'V-34: the current token at the absolute end',
+    rotations: 1,
+    rotatedAfter: 900,
+    presentedAfter: 500,
+    generation: 1,
+    absolute: 1_400,
+    verdict: 'expired',
+  },
+  {
+    title:
+      'V-34: the current token at an absolute end that was shortened meanwhile',
+    rotations: 1,
+    rotatedAfter: 400,
+    presentedAfter: 100,
+    generation: 1,
+    absoluteThen: 500,
+    verdict: 'expired',
+  },
+  {
+    title:
+      'V-34: the current token a second before an absolute end that was shortened meanwhile',
+    rotations: 1,
+    rotatedAfter: 400,
+    presentedAfter: 99,
+    generation: 1,
+    absoluteThen: 500,
+    verdict: 'rotated',
+  },
+  {
+    title:
+      'V-34: the current token at the absolute end of the record, though it was lengthened meanwhile',
+    rotations: 1,
+    rotatedAfter: 900,
+    presentedAfter: 500,
+    generation: 1,
+    absolute: 1_400,
+    absoluteThen: 9_000,
+    verdict: 'expired',
+  },
+  {
+    title: 'the parent at the idle end, within the grace time',
+    rotations: 1,
+    presentedAfter: 100,
+    generation: 0,
+    grace: 300,
+    idle: 100,
+    verdict: 'expired',
+  },
+  {
+    title: 'an older token after the end, which is no theft any more',
+    rotations: 2,
+    presentedAfter: 1_000,
+    generation: 0,
+    verdict: 'expired',
+  },
+  {
+    title: 'F-09: a token ahead after the end',
+    rotations: 2,
+    presentedAfter: 1_000,
+    generation: 5,
+    verdict: 'expired',
+  },
+];

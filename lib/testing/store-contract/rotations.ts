@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { childOf, firstLink } from '../../session/refresh-chain.js';
+import { rotationTable, type RotationRow } from './rotation-table.js';
+import {
+  assertEnded,
+  assertSameRecord,
+  assertSecondsLater,
+} from './assertions.js';
+import {
+  begin,
+  beginChain,
+  GRACE_SECONDS,
+  linkAt,
+  nearBoundary,
+  newId,
+  newSubject,
+  present,
+  presented,
+  readAlive,
+  type AddStoreTest,
+  type StoreBench,
+} from './scenario.js';
+
+/** Every store judges refresh tokens as `judgeRotation` does, in one step. */
+export function rotationTests(test: AddStoreTest): void {
+  for (const row of rotationTable) {
+    test(
+      `${row.verdict}: ${row.title}`,
+      nearBoundary((bench) => checkRow(bench, row)),
+    );
+  }
+
+  test('unknown: no record under that id, or another subject', async (bench) => {
+    const { store } = bench;
+    const chain = await beginChain(store);
+    const unknown = { ...chain, id: newId() };
+    assert.equal(await present(store, unknown, 0), 'unknown');
+    assert.equal(await present(store, unknown, 1), 'unknown');
+    const stranger = { ...chain, subject: newSubject() };
+    assert.equal(await present(store, stranger, 0), 'unknown');
+    await assertEnded(bench, unknown);
+    assert.equal(await present(store, chain, 0), 'rotated');
+  });
+
+  test('reused: a first token of a session that began without', async (bench) => {
+    const begun = await begin(bench.store);
+    const verdict = await bench.store.rotate(
+      begun.id,
+      begun.subject,
+      presented(firstLink(), begun.id),
+    );
+    assert.equal(verdict, 'reused');
+    await assertEnded(bench, begun);
+  });
+
+  test('A-083: a replay does not extend the grace time', async (bench) => {
+    const { store, another, advance } = bench;
+    const chain = await beginChain(store, 1);
+    for (const instance of [store, another]) {
+      await advance(GRACE_SECONDS / 3);
+      assert.equal(await present(instance, chain, 0), 'repeated');
+    }
+    await advance(GRACE_SECONDS / 3);
+    assert.equal(await present(store, chain, 0), 'reused');
+    await assertEnded(bench, chain);
+  });
+
+  test('F-02: a replay moves neither the end nor the time of the last use', async ({
+    store,
+    advance,
+  }) => {
+    const chain = await beginChain(store, 1);
+    const before = await readAlive(store, chain);
+    await advance(GRACE_SECONDS - 10);
+    assert.equal(await present(store, chain, 0), 'repeated');
+    assertSameRecord(await readAlive(store, chain), before);
+  });
+
+  test('A-082: the first token of a chain of ten ends the session, the current one too is dead', async (bench) => {
+    const { store, another } = bench;
+    const chain = await beginChain(store, 10);
+    assert.equal(await present(another, chain, 0), 'reused');
+    assert.equal(await present(store, chain, 10), 'unknown');
+    await assertEnded(bench, chain);
+  });
+
+  test('F-03: a thief and the owner on one chain collide at their first uses after the grace time', async (bench) => {
+    const { store, another, advance } = bench;
+    const chain = await beginChain(store, 4);
+    assert.equal(await present(another, chain, 3), 'repeated');
+    await advance(GRACE_SECONDS);
+    assert.equal(await present(store, chain, 4), 'rotated');
+    await advance(GRACE_SECONDS);
+    assert.equal(await present(another, chain, 4), 'reused');
+    assert.equal(await present(store, chain, 5), 'unknown');
+    await assertEnded(bench, chain);
+  });
+
+  test('F-01, V-25, S-122: 200 presentations of one token at once make one child', async ({
+    store,
+    another,
+  }) => {
+    const chain = await beginChain(store, 1);
+    const verdicts = await Promise.all(
+      Array.from({ length: 200 }, (_, i) =>
+        present(i % 2 ? store : another, chain, 1),
+      ),
+    );
+    const count = (verdict: string) =>
+      verdicts.filter((each) => each === verdict).length;
+    assert.equal(count('rotated'), 1);
+    assert.equal(count('repeated'), 199);
+    assert.equal(await present(another, chain, 2), 'rotated');
+  });
+
+  test('V-25: of two chains that are presented at once neither forks', async (bench) => {
+    const { store, another } = bench;
+    const chain = await beginChain(store);
+    const forged = { ...chain, first: firstLink() };
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        present(i % 2 ? store : another, i % 3 ? chain : forged, 0),
+      ),
+    );
+    await assertEnded(bench, chain);
+  });
+
+  test('V-26, A-084: after an end that raced a rotation nothing is usable, 200 times', async (bench) => {
+    const { store, another } = bench;
+    for (let i = 0; i < 200; i += 1) {
+      const chain = await beginChain(store, 1);
+      const { id, subject } = chain;
+      const endsAll = i % 4 > 1;
+      const rotate = () => present(store, chain, 1);
+      const end = () =>
+        endsAll ? another.endAll(subject) : another.end(id, subject);
+      const racing = i % 2 ? [rotate(), end()] : [end(), rotate()];
+      const answers = await Promise.all(racing);
+      const [verdict, ended] = i % 2 ? answers : answers.toReversed();
+      assert.ok(verdict === 'rotated' || verdict === 'unknown');
+      assert.equal(ended, endsAll ? 1 : true);
+      for (const generation of [0, 1, 2]) {
+        assert.equal(await present(store, chain, generation), 'unknown');
+      }
+      assert.equal(await another.read(id, subject), undefined);
+    }
+  });
+
+  test('V-26: after a reuse that raced the current token nothing is usable, 50 times', async (bench) => {
+    const { store, another } = bench;
+    for (let i = 0; i < 50; i += 1) {
+      const chain = await beginChain(store, 2);
+      const generations = i % 2 ? [0, 2] : [2, 0];
+      const verdicts = await Promise.all([
+        present(store, chain, generations[0]!),
+        present(another, chain, generations[1]!),
+      ]);
+      assert.ok(verdicts.includes('reused'));
+      assert.equal(await present(store, chain, 3), 'unknown');
+      assert.equal(await another.read(chain.id, chain.subject), undefined);
+    }
+  });
+
+  test('S-053: a record holds no token that could be used', async ({
+    store,
+    dump,
+  }) => {
+    const chain = await beginChain(store, 2);
+    await present(store, chain, 1);
+    const held = await dump();
+    assert.ok(held.includes(chain.id));
+    for (const generation of [0, 1, 2, 3]) {
+      const { jti } = linkAt(chain, generation);
+      const secret = Buffer.from(jti, 'base64url');
+      for (const encoding of ['base64url', 'base64', 'hex'] as const) {
+        assert.ok(!held.includes(secret.toString(encoding)));
+      }
+    }
+  });
+}
+
+async function checkRow(bench: StoreBench, row: RotationRow): Promise<void> {
+  const { store, another, advance } = bench;
+  const lifetime = {
+    idleSeconds: row.idle ?? 1_000,
+    absoluteSeconds: row.absolute ?? 5_000,
+  };
+  const chain = await beginChain(store, 0, { lifetime });
+  const { id, subject } = chain;
+  const presentIt = (generation: number) =>
+    present(store, chain, generation, { lifetime });
+  await advance(row.rotatedAfter ?? 0);
+  for (let generation = 0; generation < row.rotations; generation += 1) {
+    assert.equal(await presentIt(generation), 'rotated');
+  }
+  const before = await readAlive(store, chain);
+  await advance(row.presentedAfter ?? 0);
+
+  const { secretOf = row.generation } = row;
+  const { jti } =
+    secretOf === 'foreign' ? firstLink() : linkAt(chain, secretOf);
+  const link = { gen: row.generation, jti };
+  const absoluteSeconds = row.absoluteThen ?? lifetime.absoluteSeconds;
+  const verdict = await another.rotate(
+    id,
+    subject,
+    presented(link, id, {
+      graceSeconds: row.grace ?? GRACE_SECONDS,
+      lifetime: { ...lifetime, absoluteSeconds },
+    }),
+  );
+  assert.equal(verdict, row.verdict);
+
+  if (verdict === 'reused' || verdict === 'expired') {
+    assert.equal(await presentIt(row.rotations), 'unknown');
+    await assertEnded(bench, chain);
+    return;
+  }
+  const after = await readAlive(store, chain);
+  if (verdict === 'repeated') {
+    assertSameRecord(after, before);
+    assert.equal(await presentIt(row.rotations), 'rotated');
+    return;
+  }
+  assertSecondsLater(
+    after.lastSeenAt,
+    before.lastSeenAt,
+    row.presentedAfter ?? 0,
+  );
+  assertSecondsLater(
+    after.expiresAt,
+    after.createdAt,
+    Math.min(
+      (row.rotatedAfter ?? 0) +
+        (row.presentedAfter ?? 0) +
+        lifetime.idleSeconds,
+      absoluteSeconds,
+    ),
+  );
+  const { lastSeenAt, expiresAt } = after;
+  assertSameRecord(after, { ...before, lastSeenAt, expiresAt });
+  const child = childOf(link, id);
+  const next = presented(child, id, { lifetime });
+  assert.equal(await store.rotate(id, subject, next), 'rotated');
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type {
+  CreateOptions,
+  NewSessionRecord,
+  PresentedRefresh,
+  RotationVerdict,
+  SessionLifetime,
+  SessionRecord,
+  SessionStore,
+} from '../../options/session-store.js';
+import {
+  childOf,
+  firstLink,
+  hashOf,
+  type RefreshLink,
+} from '../../session/refresh-chain.js';
+import type { SessionStoreFixture } from './fixture.js';
+
+/** What a test of a store works with: a fixture with its defaults. */
+export interface StoreBench {
+  readonly store: SessionStore;
+  readonly another: SessionStore;
+  readonly advance: (seconds: number) => Promise<void>;
+  readonly dump: () => Promise<string>;
+}
+
+/** One test of a store. */
+export type StoreTestBody = (bench: StoreBench) => Promise<void>;
+
+/** Adds one test of a store to the suite. */
+export type AddStoreTest = (title: string, body: StoreTestBody) => void;
+
+/** The lifetime of sessions in these tests, unless one says otherwise. */
+export const LIFETIME: SessionLifetime = {
+  idleSeconds: 1_000,
+  absoluteSeconds: 5_000,
+};
+
+/** The grace time in these tests, unless one says otherwise. */
+export const GRACE_SECONDS = 30;
+
+/** What one test works with. */
+export function benchOf(fixture: SessionStoreFixture): StoreBench {
+  return {
+    store: fixture.store,
+    another: fixture.another ?? fixture.store,
+    advance: async (seconds) => fixture.advance(seconds),
+    dump: async () => fixture.dump(),
+  };
+}
+
+/** An id as the library makes them. */
+export function newId(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** A subject that no other test uses. */
+export function newSubject(): string {
+  return `user-${randomBytes(12).toString('base64url')}`;
+}
+
+/** A session that has not begun yet. */
+export function newRecord(
+  changes: Partial<NewSessionRecord> = {},
+): NewSessionRecord {
+  return {
+    id: newId(),
+    subject: newSubject(),
+    params: 'params',
+    attributes: {},
+    metadata: {},
+    lifetime: LIFETIME,
+    ...changes,
+  };
+}
+
+/** Begins a session; fails where the store refuses it. */
+export async function begin(
+  store: SessionStore,
+  changes: Partial<NewSessionRecord> = {},
+  options?: CreateOptions,
+): Promise<NewSessionRecord> {
+  const record = newRecord(changes);
+  const { kind } = await store.create(record, options);
+  assert.equal(kind, 'created');
+  return record;
+}
+
+/** Begins sessions of one subject, each a second after the one before. */
+export async function beginInTurn(
+  { store, advance }: StoreBench,
+  subject: string,
+  count: number,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (let i = 0; i < count; i += 1) {
+    ids.push((await begin(store, { subject })).id);
+    await advance(1);
+  }
+  return ids;
+}
+
+/** A session with refresh tokens, each of which follows from the one before. */
+export interface ChainedSession {
+  readonly id: string;
+  readonly subject: string;
+  readonly first: RefreshLink;
+}
+
+/** Begins a session with a refresh token and rotates it so often. */
+export async function beginChain(
+  store: SessionStore,
+  rotations = 0,
+  changes: Partial<NewSessionRecord> = {},
+): Promise<ChainedSession> {
+  const first = firstLink();
+  const refreshHash = hashOf(first);
+  const { id, subject } = await begin(store, { refreshHash, ...changes });
+  const chain = { id, subject, first };
+  for (let generation = 0; generation < rotations; generation += 1) {
+    assert.equal(await present(store, chain, generation), 'rotated');
+  }
+  return chain;
+}
+
+/** The refresh token of a generation. */
+export function linkAt(
+  { id, first }: ChainedSession,
+  generation: number,
+): RefreshLink {
+  let link = first;
+  while (link.gen < generation) {
+    link = childOf(link, id);
+  }
+  return link;
+}
+
+/** A refresh token as the library shows it to a store. */
+export function presented(
+  link: RefreshLink,
+  id: string,
+  changes: Partial<PresentedRefresh> = {},
+): PresentedRefresh {
+  return {
+    generation: link.gen,
+    secretHash: hashOf(link),
+    nextHash: hashOf(childOf(link, id)),
+    graceSeconds: GRACE_SECONDS,
+    lifetime: LIFETIME,
+    ...changes,
+  };
+}
+
+/** Presents the refresh token of a generation to the store. */
+export function present(
+  store: SessionStore,
+  chain: ChainedSession,
+  generation: number,
+  changes: Partial<PresentedRefresh> = {},
+): Promise<RotationVerdict> {
+  const { id, subject } = chain;
+  const link = linkAt(chain, generation);
+  return store.rotate(id, subject, presented(link, id, changes));
+}
+
+/** The record of a session; fails where it has ended. */
+export async function readAlive(
+  store: SessionStore,
+  { id, subject }: { id: string; subject: string },
+): Promise<SessionRecord> {
+  const record = await store.read(id, subject);
+  assert.ok(record, 'the session has ended');
+  return record;
+}
+
+/** Ids of the sessions of a subject, sorted. */
+export async function idsOf(
+  store: SessionStore,
+  subject: string,
+): Promise<string[]> {
+  return (await store.list(subject)).map(({ id }) => id).toSorted();
+}
+
+/**
+ * A test that stops a second short of a boundary. It may try three times, because the clock of a store may run
+ * by itself and pass the boundary where the machine is slow; a fault fails every time.
+ */
+export function nearBoundary(body: StoreTestBody): StoreTestBody {
+  return async (bench) => {
+    for (let triesLeft = 2; ; triesLeft -= 1) {
+      try {
+        return await body(bench);
+      } catch (error) {
+        if (triesLeft === 0) {
+          throw error;
+        }
+      }
+    }
+  };
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { assertSameRecord, assertSecondsLater } from './assertions.js';
+import { begin, LIFETIME, readAlive, type AddStoreTest } from './scenario.js';
+
+/** Reading tells when a session was used, and is no use that keeps it alive. */
+export function useTests(test: AddStoreTest): void {
+  test('F-15: each answer says when it was given, by the clock of the store', async ({
+    store,
+    another,
+    advance,
+  }) => {
+    const { id, subject } = await begin(store);
+    await advance(300);
+    const answers = [
+      await another.read(id, subject),
+      (await store.list(subject))[0],
+      await store.read(id, subject, 'seen'),
+      await another.update(id, subject, {}),
+    ];
+    for (const answer of answers) {
+      assert.ok(answer);
+      assertSecondsLater(answer.asOf, answer.createdAt, 300);
+    }
+  });
+
+  test('reading notes that a session is in use at most once a minute, and only as seen', async ({
+    store,
+    another,
+    advance,
+  }) => {
+    const begun = await begin(store);
+    const { id, subject } = begun;
+    const atFirst = await readAlive(store, begun);
+    await advance(50);
+    assertSameRecord(await store.read(id, subject, 'seen'), atFirst);
+    await advance(11);
+    assertSameRecord(await store.read(id, subject), atFirst);
+    const seen = await store.read(id, subject, 'seen');
+    assert.ok(seen);
+    assertSecondsLater(seen.lastSeenAt, atFirst.createdAt, 61);
+    await advance(50);
+    assertSameRecord(await another.read(id, subject, 'seen'), seen);
+    assertSameRecord((await another.list(subject))[0], seen);
+  });
+
+  test('S-054: reading never moves the end', async ({ store, advance }) => {
+    const { id, subject } = await begin(store);
+    for (let i = 1; i <= 9; i += 1) {
+      await advance(100);
+      const record = await store.read(id, subject, 'seen');
+      assert.ok(record);
+      assertSecondsLater(
+        record.expiresAt,
+        record.createdAt,
+        LIFETIME.idleSeconds,
+      );
+    }
+    await advance(100);
+    assert.equal(await store.read(id, subject, 'seen'), undefined);
+  });
+}
