@@ -1,0 +1,8 @@
+export type {
+  IoredisClient,
+  NodeRedisCall,
+  NodeRedisClient,
+  RedisClient,
+} from './redis-client.js';
+export type { RedisSessionStoreOptions } from './redis-options.js';
+export { RedisSessionStore } from './redis-session-store.js';

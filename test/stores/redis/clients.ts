@@ -1,0 +1,78 @@
+import { Cluster, Redis } from 'ioredis';
+import { createClient, createClientPool, createCluster } from 'redis';
+import type { RedisClient } from '../../../lib/stores/redis/index.js';
+
+/** A connected client of one of the libraries. */
+export interface ConnectedClient {
+  readonly client: RedisClient;
+  close(): Promise<void>;
+}
+
+type Connect = (ports: number[]) => Promise<ConnectedClient>;
+
+/** Clients of one server, by the names that test titles give them. */
+export const CLIENTS: Readonly<Record<string, Connect>> = {
+  ioredis: async ([port]) => connectIoredis(port!),
+  'node-redis with RESP2': ([port]) => connectNodeRedis(port!, 2),
+  'node-redis with RESP3': ([port]) => connectNodeRedis(port!, 3),
+  'a node-redis pool': async ([port]) => {
+    const client = createClientPool({ url: urlOf(port!) });
+    client.on('error', () => undefined);
+    await client.connect();
+    return { client, close: () => client.close() };
+  },
+};
+
+/** Clients of a cluster. */
+export const CLUSTER_CLIENTS: Readonly<Record<string, Connect>> = {
+  'a Cluster of ioredis': async (ports) => {
+    const client = new Cluster(
+      ports.map((port) => ({ host: '127.0.0.1', port })),
+    );
+    client.on('error', () => undefined);
+    return {
+      client,
+      async close() {
+        client.disconnect();
+      },
+    };
+  },
+  'a cluster of node-redis': async (ports) => {
+    const client = createCluster({
+      rootNodes: ports.map((port) => ({ url: urlOf(port) })),
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    return { client, close: () => client.close() };
+  },
+};
+
+export interface ConnectedIoredis extends ConnectedClient {
+  readonly client: Redis;
+}
+
+export function connectIoredis(port: number): ConnectedIoredis {
+  const client = new Redis(port, '127.0.0.1');
+  // Without a listener, ioredis writes lost connections to the console.
+  client.on('error', () => undefined);
+  return {
+    client,
+    async close() {
+      client.disconnect();
+    },
+  };
+}
+
+async function connectNodeRedis(
+  port: number,
+  RESP: 2 | 3,
+): Promise<ConnectedClient> {
+  const client = createClient({ url: urlOf(port), RESP });
+  client.on('error', () => undefined);
+  await client.connect();
+  return { client, close: () => client.close() };
+}
+
+function urlOf(port: number): string {
+  return `redis://127.0.0.1:${port}`;
+}

@@ -1,0 +1,22 @@
+import { describeSessionStore } from '../../../lib/testing/describe-session-store.js';
+import {
+  startRedisCluster,
+  type RedisCluster,
+} from '../../support/redis-server.js';
+import { CLUSTER_CLIENTS } from './clients.js';
+import { openFixture } from './fixtures.js';
+
+let cluster: RedisCluster;
+
+beforeAll(async () => {
+  cluster = await startRedisCluster(3);
+}, 30_000);
+
+afterAll(() => cluster.stop());
+
+for (const [name, connect] of Object.entries(CLUSTER_CLIENTS)) {
+  describeSessionStore(`RedisSessionStore through ${name}`, async () => {
+    const ports = cluster.primaries.map(({ port }) => port);
+    return openFixture(await connect(ports), ports);
+  });
+}

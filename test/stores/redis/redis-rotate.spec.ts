@@ -1,0 +1,228 @@
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import type { PresentedRefresh } from '../../../lib/options/session-store.js';
+import {
+  RedisSessionStore,
+  type IoredisClient,
+} from '../../../lib/stores/redis/index.js';
+import {
+  judgeRotation,
+  type RotationState,
+} from '../../../lib/stores/rotation.js';
+import { startRedis, type RedisServer } from '../../support/redis-server.js';
+import { connectIoredis } from './clients.js';
+
+const NOW = 1_900_000_000_000;
+const INDEX = 'session:{YWRh}';
+const RECORD = `${INDEX}:id`;
+
+let server: RedisServer;
+let redis: Redis;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = connectIoredis(server.port).client;
+});
+
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+/** The scripts as they are, but for the one call that asks for the time: so the last millisecond can be tested. */
+function clientAt(milliseconds: number): IoredisClient {
+  return {
+    evalsha: () => Promise.reject(new Error('NOSCRIPT')),
+    eval(source, ...rest) {
+      const frozen = source.replace(
+        `redis.call('TIME')`,
+        `{ '${Math.floor(milliseconds / 1000)}', '${(milliseconds % 1000) * 1000}' }`,
+      );
+      return redis.eval(frozen, ...rest);
+    },
+    pipeline: (commands) => redis.pipeline(commands),
+  };
+}
+
+const seconds = fc.integer({ min: 1, max: 100 });
+const hash = fc.constantFrom('hash-a', 'hash-b', 'hash-c');
+/** Around the moment itself, where a comparison may be off by one. */
+const moment = fc.oneof(
+  fc.constantFrom(NOW - 1, NOW, NOW + 1),
+  fc.integer({ min: NOW - 100_000, max: NOW + 100_000 }),
+);
+
+const stateArbitrary: fc.Arbitrary<RotationState> = fc.record({
+  generation: fc.integer({ min: 0, max: 3 }),
+  hash: fc.option(hash, { nil: undefined }),
+  previousHash: fc.option(hash, { nil: undefined }),
+  rotatedAt: fc.oneof(
+    moment,
+    seconds.map((grace) => NOW - grace * 1000),
+  ),
+  createdAt: fc.oneof(
+    moment,
+    seconds.map((absolute) => NOW - absolute * 1000),
+  ),
+  expiresAt: moment,
+});
+
+const presentedArbitrary: fc.Arbitrary<PresentedRefresh> = fc.record({
+  generation: fc.integer({ min: 0, max: 4 }),
+  secretHash: hash,
+  nextHash: fc.constant('hash-next'),
+  graceSeconds: seconds,
+  lifetime: fc.record({
+    idleSeconds: seconds,
+    absoluteSeconds: fc.integer({ min: 1, max: 200 }),
+  }),
+});
+
+type Case = [state: RotationState, presented: PresentedRefresh];
+
+function alive(state: RotationState): RotationState {
+  return { ...state, createdAt: NOW - 1000, expiresAt: NOW + 1000 };
+}
+
+function living(presented: PresentedRefresh): PresentedRefresh {
+  const { idleSeconds } = presented.lifetime;
+  return { ...presented, lifetime: { idleSeconds, absoluteSeconds: 150 } };
+}
+
+/** The parent of the current token, so many milliseconds before the end of its grace time. */
+function parent(
+  state: RotationState,
+  presented: PresentedRefresh,
+  early: number,
+): Case {
+  return [
+    {
+      ...alive(state),
+      generation: presented.generation + 1,
+      previousHash: presented.secretHash,
+      rotatedAt: NOW - presented.graceSeconds * 1000 + early,
+    },
+    living(presented),
+  ];
+}
+
+/** Random states, and those that chance would hardly ever bring to the boundaries of the decision. */
+const caseArbitrary = fc
+  .tuple(
+    stateArbitrary,
+    presentedArbitrary,
+    fc.constantFrom<((...given: Case) => Case)[]>(
+      (state, presented) => [state, presented],
+      (state, presented) => [alive(state), living(presented)],
+      (state, presented) => [
+        {
+          ...alive(state),
+          generation: presented.generation,
+          hash: presented.secretHash,
+        },
+        living(presented),
+      ],
+      (state, presented) => [
+        {
+          ...state,
+          expiresAt: NOW + 1000,
+          createdAt: NOW - presented.lifetime.absoluteSeconds * 1000,
+        },
+        presented,
+      ],
+      (state, presented) => parent(state, presented, 0),
+      (state, presented) => parent(state, presented, 1),
+    ),
+  )
+  .map(([state, presented, align]) => align(state, presented));
+
+async function place(state: RotationState): Promise<void> {
+  const fields = Object.entries({
+    params: '"ada"',
+    metadata: '{}',
+    revision: 0,
+    lastSeenAt: state.createdAt,
+    createdAt: state.createdAt,
+    generation: state.generation,
+    hash: state.hash,
+    previousHash: state.previousHash,
+    rotatedAt: state.rotatedAt,
+  }).filter(([, value]) => value !== undefined);
+  await redis
+    .multi()
+    .del(INDEX, RECORD)
+    .hset(RECORD, Object.fromEntries(fields) as Record<string, string>)
+    .zadd(INDEX, state.expiresAt, 'id')
+    .exec();
+}
+
+/** What the record holds of its chain; `undefined` when it is gone, from the index too. */
+async function stateNow(): Promise<RotationState | undefined> {
+  const fields = await redis.hgetall(RECORD);
+  const expiresAt = await redis.zscore(INDEX, 'id');
+  if (expiresAt === null && Object.keys(fields).length === 0) {
+    return undefined;
+  }
+  return {
+    generation: Number(fields['generation']),
+    hash: fields['hash'],
+    previousHash: fields['previousHash'],
+    rotatedAt: Number(fields['rotatedAt']),
+    createdAt: Number(fields['createdAt']),
+    expiresAt: Number(expiresAt),
+  };
+}
+
+function expectedState(
+  state: RotationState,
+  presented: PresentedRefresh,
+  verdict: ReturnType<typeof judgeRotation>,
+): RotationState | undefined {
+  const { idleSeconds, absoluteSeconds } = presented.lifetime;
+  switch (verdict) {
+    case 'rotated':
+    case 'rolled-forward':
+      return {
+        ...state,
+        generation: presented.generation + 1,
+        hash: presented.nextHash,
+        previousHash: presented.secretHash,
+        rotatedAt: NOW,
+        expiresAt: Math.min(
+          NOW + idleSeconds * 1000,
+          state.createdAt + absoluteSeconds * 1000,
+        ),
+      };
+    case 'repeated':
+      return state;
+    case 'reused':
+    case 'expired':
+      return undefined;
+  }
+}
+
+describe('rotate of RedisSessionStore', () => {
+  it('gives the verdict of judgeRotation and its consequence, in any state and to the millisecond (F-01, F-02, F-09)', async () => {
+    const store = new RedisSessionStore({ client: clientAt(NOW) });
+    const met = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(caseArbitrary, async ([state, presented]) => {
+        await place(state);
+        const verdict = judgeRotation(state, presented, NOW);
+        met.set(verdict, (met.get(verdict) ?? 0) + 1);
+        expect(await store.rotate('id', 'ada', presented)).toBe(verdict);
+        expect(await stateNow()).toEqual(
+          expectedState(state, presented, verdict),
+        );
+      }),
+      { numRuns: 3_000 },
+    );
+    process.stdout.write(
+      `verdicts met: ${JSON.stringify(Object.fromEntries(met))}\n`,
+    );
+    expect([...met.keys()].toSorted()).toEqual(
+      ['expired', 'repeated', 'reused', 'rolled-forward', 'rotated'].toSorted(),
+    );
+    expect(Math.min(...met.values())).toBeGreaterThan(100);
+  }, 30_000);
+});
