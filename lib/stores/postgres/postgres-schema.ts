@@ -1,0 +1,100 @@
+import { SessionConfigError } from '../../errors/session-config-error.js';
+import { OptionReader } from '../../options/option-reader.js';
+
+/** Where the records are. */
+export interface PostgresTable {
+  /**
+   * Name of the table.
+   *
+   * @default 'user_sessions'
+   */
+  table?: string;
+  /**
+   * Name of a schema that exists.
+   *
+   * @default the first of the connection's `search_path`
+   */
+  schema?: string;
+}
+
+/** Names that have been checked. */
+export interface TableNames {
+  readonly table: string;
+  /** The table as statements name it. */
+  readonly qualified: string;
+}
+
+/** Postgres cuts longer names off, and takes what is left for the name of another thing. */
+const LONGEST_NAME = 63;
+/** Names become part of statements, so they are made of nothing that could be read as anything else. */
+const NAME = {
+  pattern: /^[a-z_][a-z0-9_]{0,62}$/,
+  expected: `a name of 1 to ${LONGEST_NAME} lower-case letters, digits and _, not beginning with a digit`,
+};
+const INDEX_SUFFIX = '_expiry_hour_idx';
+
+/** Reads the names; every fault goes to the reader. */
+export function readTable(
+  reader: OptionReader,
+  options: Readonly<Record<string, unknown>>,
+): TableNames {
+  const table = reader.text('table', options['table'], 'user_sessions', NAME);
+  const schema = reader.text('schema', options['schema'], '', NAME);
+  return {
+    table,
+    qualified: schema ? `"${schema}"."${table}"` : `"${table}"`,
+  };
+}
+
+/**
+ * The SQL that makes the table and its index where they are missing, for a migration; PostgreSQL 12 or
+ * newer. Run by two at once it may fail, unlike `PostgresSessionStore.ensureSchema()`.
+ *
+ * @throws {SessionConfigError} a name that cannot be used
+ */
+export function postgresSessionSchema(options: PostgresTable = {}): string {
+  const reader = new OptionReader();
+  const names = readTable(
+    reader,
+    reader.group('options', options, ['table', 'schema']),
+  );
+  if (reader.faults.length > 0) {
+    throw new SessionConfigError(
+      reader.faults.map((fault) => `postgresSessionSchema: ${fault}`),
+    );
+  }
+  return schemaOf(names);
+}
+
+/** As {@link postgresSessionSchema}, of checked names. */
+export function schemaOf({ table, qualified }: TableNames): string {
+  const index =
+    table.slice(0, LONGEST_NAME - INDEX_SUFFIX.length) + INDEX_SUFFIX;
+  return `CREATE TABLE IF NOT EXISTS ${qualified} (
+  -- As within a JSON string. "C" compares bytes, whatever the language of the database.
+  subject text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  -- JSON, but not jsonb, which refuses some strings and changes some numbers.
+  params text NOT NULL,
+  metadata text NOT NULL,
+  -- The names and the values are strings of JSON.
+  attributes jsonb NOT NULL,
+  revision integer NOT NULL DEFAULT 0,
+  data text,
+  data_loaded_at double precision,
+  created_at timestamptz NOT NULL,
+  last_seen_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  -- Indexed in place of expires_at: a session that is used changes no index until the hour changes, so
+  -- that most updates stay within their page, which keeps some room for them.
+  expiry_hour timestamp NOT NULL
+    GENERATED ALWAYS AS (date_trunc('hour', expires_at AT TIME ZONE 'UTC')) STORED,
+  generation bigint NOT NULL DEFAULT 0,
+  hash text,
+  previous_hash text,
+  rotated_at timestamptz NOT NULL,
+  PRIMARY KEY (subject, id)
+) WITH (fillfactor = 80);
+CREATE INDEX IF NOT EXISTS "${index}" ON ${qualified} (expiry_hour);
+`;
+}

@@ -1,0 +1,29 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const RETRIES = 2;
+/** Milliseconds. Two pauses and three attempts stay well within the session layer's deadline. */
+const LONGEST_PAUSE = 30;
+
+/**
+ * Tries again, twice, what the database gave up because of other transactions: such an attempt has left
+ * nothing behind. Every other error is passed on.
+ */
+export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let retried = 0; ; retried += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (retried === RETRIES || !isConflict(error)) {
+        throw error;
+      }
+    }
+    await pause(randomInt(1, LONGEST_PAUSE + 1));
+  }
+}
+
+/** A serialisation failure or a deadlock, by its SQLSTATE. */
+function isConflict(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return code === '40001' || code === '40P01';
+}

@@ -1,0 +1,245 @@
+import type {
+  CreateVerdict,
+  RotationVerdict,
+  SessionLimit,
+} from '../../../lib/options/session-store.js';
+import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
+import {
+  startPostgres,
+  type PostgresServer,
+} from '../../support/postgres-server.js';
+import {
+  hashOf,
+  judgingOnly,
+  newRecord,
+  newStore,
+  presented,
+} from './postgres-fixtures.js';
+
+let server: PostgresServer;
+
+beforeAll(async () => {
+  server = await startPostgres();
+}, 30_000);
+
+afterEach(() => server.endPools());
+
+afterAll(() => server.stop());
+
+/** Stores of several processes on one table, and a pool to look into it. */
+async function severalStores(how: 'as it is' | 'by judgement alone') {
+  const { schema, pool, store } = await newStore(server);
+  const stores = [1, 2, 3, 4].map(() => {
+    const own = server.pool(schema, { max: 10 });
+    return new PostgresSessionStore({
+      pool: how === 'as it is' ? own : judgingOnly(own),
+    });
+  });
+  const parallel = <T>(
+    count: number,
+    work: (store: PostgresSessionStore, i: number) => Promise<T>,
+  ) =>
+    Promise.all(
+      Array.from({ length: count }, (_, i) => work(stores[i % 4]!, i)),
+    );
+  return { pool, store, parallel };
+}
+
+function tally(verdicts: readonly RotationVerdict[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const verdict of verdicts) {
+    counts[verdict] = (counts[verdict] ?? 0) + 1;
+  }
+  return counts;
+}
+
+describe.each([
+  ['as it is', 10_000],
+  ['by judgement alone', 3_000],
+] as const)('rotation %s', (how, refreshes) => {
+  it(`F-01 V-25 gives ${refreshes} parallel refreshes of one token over four pools one child`, async () => {
+    const { pool, store, parallel } = await severalStores(how);
+    const { id, subject, ...record } = newRecord();
+    await store.create({ id, subject, ...record });
+    const begin = performance.now();
+    const verdicts = await parallel(refreshes, (each) =>
+      each.rotate(id, subject, presented(0)),
+    );
+    console.log(
+      `F-01 Postgres, ${how}: ${refreshes} refreshes in ${Math.round(performance.now() - begin)} ms`,
+      tally(verdicts),
+    );
+    expect(tally(verdicts)).toEqual({ rotated: 1, repeated: refreshes - 1 });
+    const { rows } = await pool.query('SELECT * FROM user_sessions');
+    expect(rows).toMatchObject([
+      { generation: '1', hash: hashOf(1), previous_hash: hashOf(0) },
+    ]);
+  }, 60_000);
+
+  it('F-01 keeps one chain over 100 generations, each presented 20 times at once', async () => {
+    const { store, parallel } = await severalStores(how);
+    const record = newRecord();
+    await store.create(record);
+    for (let generation = 0; generation < 100; generation += 1) {
+      const verdicts = await parallel(20, (each) =>
+        each.rotate(record.id, record.subject, presented(generation)),
+      );
+      expect(tally(verdicts)).toEqual({ rotated: 1, repeated: 19 });
+    }
+  }, 30_000);
+
+  it('rolls forward once when the record has lost writes', async () => {
+    const { store, parallel } = await severalStores(how);
+    const record = newRecord();
+    await store.create(record);
+    const verdicts = await parallel(100, (each) =>
+      each.rotate(record.id, record.subject, presented(7)),
+    );
+    expect(tally(verdicts)).toEqual({ 'rolled-forward': 1, repeated: 99 });
+    expect(await store.rotate(record.id, record.subject, presented(8))).toBe(
+      'rotated',
+    );
+  });
+
+  it('V-25 tells of a reuse once, and nothing brings the session back', async () => {
+    const { pool, store, parallel } = await severalStores(how);
+    for (let round = 0; round < 20; round += 1) {
+      const record = newRecord();
+      await store.create(record);
+      const verdicts = await parallel(40, (each, i) =>
+        i % 2
+          ? each.rotate(record.id, record.subject, presented(0))
+          : each.rotate(record.id, record.subject, {
+              ...presented(0),
+              secretHash: 'of another chain',
+            }),
+      );
+      const { reused, rotated = 0 } = tally(verdicts);
+      expect({ reused, most: rotated <= 1 }).toEqual({
+        reused: 1,
+        most: true,
+      });
+      expect((await pool.query('SELECT FROM user_sessions')).rows).toEqual([]);
+    }
+  });
+
+  it('an end at the same time as refreshes and updates wins', async () => {
+    const { pool, store, parallel } = await severalStores(how);
+    for (let round = 0; round < 50; round += 1) {
+      const { id, subject, ...record } = newRecord();
+      await store.create({ id, subject, ...record });
+      const ended = await parallel(12, async (each, i) => {
+        switch (i % 4) {
+          case 0:
+            return (await each.rotate(id, subject, presented(0))) === 'reused';
+          case 1:
+            await each.update(id, subject, { attributes: { i } });
+            return false;
+          case 2:
+            return i === 6 && each.end(id, subject);
+          default:
+            await each.read(id, subject, 'seen');
+            return false;
+        }
+      });
+      expect(ended.filter(Boolean)).toHaveLength(1);
+      expect((await pool.query('SELECT FROM user_sessions')).rows).toEqual([]);
+    }
+  });
+});
+
+describe('changes at the same time', () => {
+  it('of different attributes all survive, with refreshes among them', async () => {
+    const { store, parallel } = await severalStores('as it is');
+    const { id, subject, ...record } = newRecord();
+    await store.create({ id, subject, ...record });
+    await parallel(200, async (each, i) => {
+      await each.update(id, subject, { attributes: { [`a${i}`]: i } });
+      if (i % 10 === 0) {
+        await each.rotate(id, subject, presented(0));
+      }
+    });
+    const read = await store.read(id, subject);
+    expect(read?.revision).toBe(200);
+    expect(read?.attributes).toEqual(
+      Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`a${i}`, i])),
+    );
+  });
+
+  it('of data keep what was loaded last', async () => {
+    const { store, parallel } = await severalStores('as it is');
+    const { id, subject, ...record } = newRecord();
+    await store.create({ id, subject, ...record });
+    await parallel(100, (each, i) => {
+      const loadedAt = 1_000 + ((i * 37) % 100);
+      return each.update(id, subject, { data: { value: loadedAt, loadedAt } });
+    });
+    expect((await store.read(id, subject))?.data).toEqual({
+      value: 1_099,
+      loadedAt: 1_099,
+    });
+  });
+});
+
+describe('sign-ins at the same time', () => {
+  it.each<[SessionLimit['policy'], (verdicts: CreateVerdict[]) => void]>([
+    [
+      'refuse',
+      (verdicts) => {
+        const created = verdicts.filter(({ kind }) => kind === 'created');
+        expect(created).toHaveLength(3);
+      },
+    ],
+    [
+      'end-oldest',
+      (verdicts) => {
+        const ended = verdicts.flatMap((verdict) =>
+          verdict.kind === 'created' ? verdict.ended : ['refused'],
+        );
+        expect(ended).toHaveLength(47);
+        expect(new Set(ended).size).toBe(47);
+        expect(ended).not.toContain('refused');
+      },
+    ],
+  ])(
+    '50 of one subject leave 3 where 3 are allowed (%s)',
+    async (policy, judge) => {
+      for (let round = 0; round < 3; round += 1) {
+        const { store, parallel } = await severalStores('as it is');
+        const { subject } = newRecord();
+        const verdicts = await parallel(50, (each) =>
+          each.create(newRecord({ subject }), { limit: { max: 3, policy } }),
+        );
+        judge(verdicts);
+        expect(await store.list(subject)).toHaveLength(3);
+        await server.endPools();
+      }
+    },
+    20_000,
+  );
+
+  it('of many subjects do not wait for one another', async () => {
+    const { pool, store } = await severalStores('as it is');
+    const holder = await pool.connect();
+    await holder.query('BEGIN');
+    await holder.query(
+      `SELECT pg_advisory_xact_lock(hashtextextended('held' || '"user_sessions"', 0))`,
+    );
+    const limit = { max: 3, policy: 'refuse' } as const;
+    let isHeld = true;
+    const held = store
+      .create(newRecord({ subject: 'held' }), { limit })
+      .then((verdict) => {
+        expect(isHeld).toBe(false);
+        return verdict;
+      });
+    const others = await Promise.all(
+      Array.from({ length: 20 }, () => store.create(newRecord(), { limit })),
+    );
+    expect(others.every(({ kind }) => kind === 'created')).toBe(true);
+    isHeld = false;
+    await holder.query('COMMIT');
+    holder.release();
+    expect(await held).toEqual({ kind: 'created', ended: [] });
+  });
+});

@@ -1,0 +1,281 @@
+import type { Pool } from 'pg';
+import {
+  PostgresSessionStore,
+  type PostgresQuery,
+} from '../../../lib/stores/postgres/index.js';
+import {
+  startPostgres,
+  type PostgresServer,
+} from '../../support/postgres-server.js';
+import {
+  intercepting,
+  newRecord,
+  newStore,
+  presented,
+} from './postgres-fixtures.js';
+
+const HOUR = 3_600_000;
+
+let server: PostgresServer;
+
+beforeAll(async () => {
+  server = await startPostgres();
+}, 30_000);
+
+afterEach(() => server.endPools());
+
+afterAll(() => server.stop());
+
+/** Copies of the only record, spread over so many subjects. */
+async function multiply(pool: Pool, count: number, subjects: number) {
+  await pool.query(
+    `INSERT INTO user_sessions (subject, id, params, metadata, attributes, created_at, last_seen_at,
+       expires_at, hash, rotated_at)
+     SELECT 'subject-' || i % $2::int, 'copy-of-a-session-id-' || lpad(i::text, 22, '0'), params, metadata,
+       attributes, created_at, last_seen_at, expires_at, hash, rotated_at
+     FROM user_sessions, generate_series(1, $1::int) AS i`,
+    [count, subjects],
+  );
+  await pool.query('VACUUM ANALYZE user_sessions');
+}
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Index Cond'?: string;
+  Plans?: PlanNode[];
+}
+
+function nodesOf(plan: PlanNode): PlanNode[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+describe('every statement', () => {
+  /** What each method asks for, and which columns of which index find it. */
+  const METHODS: [
+    name: string,
+    ask: (store: PostgresSessionStore) => Promise<unknown>,
+    statements: number,
+    index: string,
+    condition: RegExp,
+  ][] = [
+    [
+      'create',
+      (s) => s.create(newRecord({ subject: 'subject-7' })),
+      1,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
+      'create with a limit',
+      (s) =>
+        s.create(newRecord({ subject: 'subject-7' }), {
+          limit: { max: 3, policy: 'end-oldest' },
+        }),
+      5,
+      'user_sessions_pkey',
+      /subject/,
+    ],
+    [
+      'read',
+      (s) => s.read('id', 'subject-7'),
+      1,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
+      'read as seen',
+      (s) => s.read('id', 'subject-7', 'seen'),
+      1,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
+      'rotate',
+      (s) => s.rotate('id', 'subject-7', presented(0)),
+      2,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
+      'update',
+      (s) => s.update('id', 'subject-7', { attributes: { a: 1 } }),
+      1,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
+      'end',
+      (s) => s.end('id', 'subject-7'),
+      1,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
+      'endAll',
+      (s) => s.endAll('subject-7', 'id'),
+      1,
+      'user_sessions_pkey',
+      /subject/,
+    ],
+    ['list', (s) => s.list('subject-7'), 1, 'user_sessions_pkey', /subject/],
+    [
+      'sweep',
+      (s) => s.sweep(),
+      1,
+      'user_sessions_expiry_hour_idx',
+      /expiry_hour/,
+    ],
+  ];
+
+  it.each(METHODS)(
+    'of %s finds its records among 40,000 by an index',
+    async (_name, ask, statements, index, condition) => {
+      const { pool, store } = await newStore(server, { max: 2 });
+      const begun = newRecord();
+      await store.create(begun);
+      await multiply(pool, 40_000, 10_000);
+
+      const asked: PostgresQuery[] = [];
+      const watched = new PostgresSessionStore({
+        pool: intercepting(pool, (query) => {
+          // The sweep after a sign-in is asked for by its own name.
+          asked.push(query);
+          return undefined;
+        }),
+      });
+      await ask(watched);
+      const own = asked.slice(0, statements);
+      expect(asked.length - own.length).toBeLessThanOrEqual(1);
+
+      const scans: PlanNode[] = [];
+      for (const { text, values } of own) {
+        if (!/user_sessions/.test(text)) {
+          continue;
+        }
+        const { rows } = await pool.query(
+          `EXPLAIN (FORMAT JSON) ${text}`,
+          values,
+        );
+        const [{ Plan: plan }] = rows[0]['QUERY PLAN'];
+        scans.push(
+          ...nodesOf(plan).filter((node) =>
+            node['Node Type'].endsWith(' Scan'),
+          ),
+        );
+      }
+      const types = new Set(scans.map((node) => node['Node Type']));
+      for (const harmless of [
+        'CTE Scan',
+        'Bitmap Heap Scan',
+        'Tid Scan',
+        'Index Scan',
+        'Bitmap Index Scan',
+      ]) {
+        types.delete(harmless);
+      }
+      expect([...types]).toEqual([]);
+      const indexed = scans.filter((node) => node['Index Name'] !== undefined);
+      expect(indexed.length).toBeGreaterThan(0);
+      for (const node of indexed) {
+        expect(node['Index Name']).toBe(index);
+        expect(node['Index Cond']).toMatch(condition);
+      }
+    },
+    30_000,
+  );
+
+  it('is one round trip, but for a refresh that is not of the current token and for a limit', async () => {
+    const { pool } = await newStore(server);
+    let asked = 0;
+    const store = new PostgresSessionStore({
+      pool: intercepting(pool, ({ text }) => {
+        asked += Number(!text.includes('SKIP LOCKED'));
+        return undefined;
+      }),
+    });
+    const trips = async (work: () => Promise<unknown>) => {
+      const before = asked;
+      await work();
+      return asked - before;
+    };
+    const record = newRecord();
+    const { id, subject } = record;
+    expect({
+      create: await trips(() => store.create(record, { replaces: 'another' })),
+      read: await trips(() => store.read(id, subject)),
+      seen: await trips(() => store.read(id, subject, 'seen')),
+      update: await trips(() =>
+        store.update(id, subject, { attributes: { a: 1 } }),
+      ),
+      rotate: await trips(() => store.rotate(id, subject, presented(0))),
+      repeated: await trips(() => store.rotate(id, subject, presented(0))),
+      list: await trips(() => store.list(subject)),
+      endAll: await trips(() => store.endAll(subject, id)),
+      end: await trips(() => store.end(id, subject)),
+    }).toEqual({
+      create: 1,
+      read: 1,
+      seen: 1,
+      update: 1,
+      rotate: 1,
+      repeated: 2,
+      list: 1,
+      endAll: 1,
+      end: 1,
+    });
+  });
+});
+
+describe('a subject with 10,000 sessions', () => {
+  it('F-31 has them all ended in one statement', async () => {
+    const times: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const { pool, store } = await newStore(server);
+      const kept = newRecord({ subject: 'subject-0' });
+      await store.create(kept);
+      await multiply(pool, 10_000, 1);
+      const begin = performance.now();
+      expect(await store.endAll('subject-0', kept.id)).toBe(10_000);
+      times.push(performance.now() - begin);
+      expect(await store.list('subject-0')).toHaveLength(1);
+      const copy = `copy-of-a-session-id-${'1'.padStart(22, '0')}`;
+      expect(await store.rotate(copy, 'subject-0', presented(0))).toBe(
+        'unknown',
+      );
+      await server.endPools();
+    }
+    const median = times.toSorted((a, b) => a - b)[2]!;
+    console.log(
+      `F-31 Postgres: 10,000 sessions ended in ${median.toFixed(1)} ms (median of 5)`,
+    );
+    // The goal is 20 ms; a machine that does other things meanwhile gets more.
+    expect(median).toBeLessThan(200);
+  }, 30_000);
+});
+
+describe('refreshes', () => {
+  it('touch no index while the hour of the end stays the same', async () => {
+    // In the middle of an hour, so that none passes meanwhile.
+    const clockOffset = () => 1.5 * HOUR - (Date.now() % HOUR);
+    const { pool, store } = await newStore(server, { max: 1, clockOffset });
+    const records = Array.from({ length: 300 }, () => newRecord());
+    for (const record of records) {
+      await store.create(record);
+    }
+    for (let generation = 0; generation < 4; generation += 1) {
+      for (const { id, subject } of records) {
+        await store.rotate(id, subject, presented(generation));
+      }
+    }
+    await pool.query('SELECT pg_stat_force_next_flush()');
+    const { rows } = await pool.query(
+      `SELECT n_tup_upd::int AS updates, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables
+       WHERE relid = 'user_sessions'::regclass`,
+    );
+    console.log('refreshes that touched no index:', rows[0]);
+    expect(rows[0].updates).toBe(1_200);
+    expect(rows[0].hot).toBeGreaterThan(1_000);
+  }, 30_000);
+});

