@@ -1,6 +1,6 @@
 import type { OptionReader } from './option-reader.js';
 import type { ResolvedCsrfOptions } from './resolved-options.js';
-import { HEADER_NAME } from './resolve-transport-options.js';
+import { HEADER_NAME } from './resolve-cookie-options.js';
 import { readTrustedOrigin } from './trusted-origin.js';
 
 /** Headers that another site can make a browser send, so that their presence proves nothing. */

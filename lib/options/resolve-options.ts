@@ -1,9 +1,10 @@
-import type { KeyObject } from 'node:crypto';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import { OptionReader } from './option-reader.js';
-import { HOW_TO_MAKE_A_SECRET, readSecret } from './read-secret.js';
 import type { ResolvedSessionJwtOptions } from './resolved-options.js';
+import { resolveCookie } from './resolve-cookie-options.js';
 import { resolveCsrf } from './resolve-csrf-options.js';
+import { resolveSecrets } from './resolve-secrets.js';
+import { resolveRefresh, resolveStore } from './resolve-store-options.js';
 import {
   MAXIMUM_LIFETIME,
   resolveCache,
@@ -11,7 +12,6 @@ import {
   resolveLoader,
 } from './resolve-time-options.js';
 import {
-  resolveCookie,
   resolveHeader,
   resolveTransports,
 } from './resolve-transport-options.js';
@@ -33,6 +33,14 @@ const OPTION_NAMES = [
   'cookie',
   'header',
   'csrf',
+  'accessLifetime',
+  'refreshToken',
+  'store',
+  'storeTimeout',
+  'keepDataIn',
+  'revocationCheck',
+  'rotation',
+  'maxSessions',
   'cache',
 ] as const satisfies readonly (keyof SessionJwtModuleOptions)[];
 
@@ -90,12 +98,21 @@ export function resolveOptions(
   );
   const cookie = resolveCookie(reader, options['cookie']);
   const transports = resolveTransports(reader, options['transport']);
+  const secrets = resolveSecrets(reader, 'secret', options['secret']);
+  const lifetime = resolveLifetime(reader, options['lifetime'], interval);
+  const surroundings = {
+    secrets,
+    cookie,
+    transports,
+    intervalSeconds: interval,
+    idleSeconds: lifetime.idleSeconds,
+  };
   const resolved: ResolvedSessionJwtOptions = {
-    secrets: resolveSecrets(reader, options['secret']),
+    secrets,
     issuer,
     audience: reader.text('audience', options['audience'], issuer, NAME),
     dataRefreshIntervalSeconds: interval,
-    lifetime: resolveLifetime(reader, options['lifetime'], interval),
+    lifetime,
     clockToleranceSeconds: reader.seconds(
       'clockTolerance',
       options['clockTolerance'],
@@ -116,6 +133,8 @@ export function resolveOptions(
     cookie,
     header: resolveHeader(reader, options['header']),
     csrf: resolveCsrf(reader, options['csrf'], cookie.secure),
+    refresh: resolveRefresh(reader, options, surroundings),
+    store: resolveStore(reader, options, surroundings),
     cache: resolveCache(reader, options['cache']),
   };
   refuseUnprotected(reader, resolved);
@@ -123,10 +142,14 @@ export function resolveOptions(
   if (faults.length > 0) {
     throw new SessionConfigError(faults);
   }
-  const groups: unknown[] = Object.values(resolved);
+  const { refresh, store } = resolved;
   for (const group of [
-    ...groups,
+    ...Object.values(resolved as unknown as Record<string, unknown>),
     cookie.formerDomains,
+    refresh?.secrets,
+    refresh?.cookie,
+    refresh?.cookie.formerDomains,
+    store?.limit,
     resolved.csrf.trustedOrigins,
   ]) {
     Object.freeze(group);
@@ -134,35 +157,18 @@ export function resolveOptions(
   return Object.freeze(resolved);
 }
 
-function resolveSecrets(reader: OptionReader, value: unknown): KeyObject[] {
-  const inputs: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (inputs.length === 0) {
-    reader.fault('secret', `is not set; ${HOW_TO_MAKE_A_SECRET}`);
-  }
-  const keys: KeyObject[] = [];
-  for (const [i, input] of inputs.entries()) {
-    const path = Array.isArray(value) ? `secret[${i}]` : 'secret';
-    const read = readSecret(input);
-    if ('fault' in read) {
-      reader.fault(path, `${read.fault}; ${HOW_TO_MAKE_A_SECRET}`);
-    } else if (keys.some((key) => key.equals(read.key))) {
-      reader.fault(path, 'is given twice');
-    } else {
-      keys.push(read.key);
-    }
-  }
-  return keys;
-}
-
 /** A token that browsers send everywhere on their own, and nothing that tells our requests from theirs. */
 function refuseUnprotected(
   reader: OptionReader,
-  { transports, cookie, csrf }: ResolvedSessionJwtOptions,
+  { transports, cookie, refresh, csrf }: ResolvedSessionJwtOptions,
 ): void {
   if (csrf.checksOrigin || csrf.headerName !== undefined) {
     return;
   }
-  if (transports.includes('cookie') && cookie.sameSite === 'none') {
+  const isSentAnywhere = [cookie, refresh?.cookie].some(
+    (each) => each?.sameSite === 'none',
+  );
+  if (transports.includes('cookie') && isSentAnywhere) {
     reader.fault(
       'csrf',
       "every technique is off and cookie.sameSite is 'none': any site could act for your users",

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { SessionLimit, SessionStore } from './session-store.js';
 import type { Transport } from './transport.js';
 
 /** What users wrote, with every default in place, checked, frozen, and in seconds. All code reads this. */
@@ -19,7 +20,28 @@ export interface ResolvedSessionJwtOptions {
   readonly cookie: ResolvedCookieOptions;
   readonly header: ResolvedHeaderOptions;
   readonly csrf: ResolvedCsrfOptions;
+  /** `undefined` where there are no refresh tokens. */
+  readonly refresh: ResolvedRefreshOptions | undefined;
+  /** `undefined` where sessions are not recorded. */
+  readonly store: ResolvedStoreOptions | undefined;
   readonly cache: ResolvedCacheOptions;
+}
+
+export interface ResolvedRefreshOptions {
+  /** None where the keys are derived from the secrets of the session tokens. */
+  readonly secrets: readonly KeyObject[];
+  readonly cookie: ResolvedCookieOptions;
+  readonly field: string;
+  readonly accessSeconds: number;
+}
+
+export interface ResolvedStoreOptions {
+  readonly store: SessionStore;
+  readonly timeoutSeconds: number;
+  readonly keepsData: boolean;
+  readonly isAlwaysAsked: boolean;
+  readonly graceSeconds: number;
+  readonly limit: SessionLimit | undefined;
 }
 
 export interface ResolvedLoaderOptions {
@@ -44,6 +66,7 @@ export interface ResolvedHeaderOptions {
   readonly name: string;
   readonly scheme: string;
   readonly renewedName: string;
+  readonly renewedRefreshName: string;
 }
 
 export interface ResolvedCsrfOptions {

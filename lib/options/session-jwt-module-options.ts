@@ -1,157 +1,18 @@
-import type { KeyObject } from 'node:crypto';
 import type { Duration } from './durations.js';
-import type { Transport } from './transport.js';
-
-/** A secret for HS256: a string is used as its UTF-8 bytes, as other JWT libraries do. */
-export type SecretInput = string | Uint8Array | KeyObject;
-
-/** A transport: one of the two built in, or the application's own. */
-export type TransportChoice = 'cookie' | 'header' | Transport;
-
-/** When sessions end. */
-export interface LifetimeOptions {
-  /**
-   * End of a session that nobody uses: each reload of its data moves it. Must be longer than
-   * `dataRefreshInterval`.
-   *
-   * @default '7d'
-   */
-  idle?: Duration;
-  /**
-   * End of every session, counted from its sign-in. Nothing moves it, and a shorter value also shortens
-   * the sessions that are already out.
-   *
-   * @default '30d'
-   */
-  absolute?: Duration;
-}
-
-/** How the data loader is called. */
-export interface LoaderOptions {
-  /**
-   * How long one call of the loader may take, waiting for a free place included. Then its `signal` is
-   * aborted and the call counts as failed. Real time; fractions of a second are allowed.
-   *
-   * @default '2s'
-   */
-  timeout?: Duration;
-  /**
-   * How long one request waits for a load. After that it is answered with the old data, and the load goes
-   * on for the next request. `0` never waits. Real time.
-   *
-   * @default the timeout
-   */
-  patience?: Duration;
-  /**
-   * How long old data may still be used after a reload was due and failed. After that: 503. `0` never uses
-   * old data.
-   *
-   * @default the `dataRefreshInterval`
-   */
-  maxStale?: Duration;
-  /**
-   * How many loads run at once in this process; the others wait.
-   *
-   * @default 64
-   */
-  concurrency?: number;
-}
-
-/** The cookie that carries the token. It is always `HttpOnly`. */
-export interface CookieOptions {
-  /**
-   * @default '__Host-session' ('__Secure-session' with a domain or a path, 'session' when not secure)
-   */
-  name?: string;
-  /**
-   * Shares the cookie with all subdomains, which may then also overwrite it.
-   *
-   * @default none: the cookie belongs to exactly this host
-   */
-  domain?: string;
-  /** @default '/' */
-  path?: string;
-  /**
-   * Browsers keep a Secure cookie only over HTTPS and on localhost.
-   *
-   * @default true
-   */
-  secure?: boolean;
-  /**
-   * `'none'` sends the cookie with every cross-site request; it needs `secure` and a CSRF technique.
-   *
-   * @default 'lax'
-   */
-  sameSite?: 'lax' | 'strict' | 'none';
-  /**
-   * One cookie jar for each embedding site (CHIPS), for applications in an iframe. Needs `secure`.
-   *
-   * @default false
-   */
-  partitioned?: boolean;
-  /**
-   * Domains that the cookie was once set for: their cookies are cleared together with the present one.
-   *
-   * @default none
-   */
-  formerDomains?: string[];
-}
-
-/** The headers that carry the token. */
-export interface HeaderOptions {
-  /**
-   * Request header that carries the token.
-   *
-   * @default 'Authorization'
-   */
-  name?: string;
-  /**
-   * Word before the token, compared without regard to case; `''` for a header that holds nothing else.
-   *
-   * @default 'Bearer'
-   */
-  scheme?: string;
-  /**
-   * Response header in which a re-issued token comes back. It is exposed for CORS.
-   *
-   * @default 'Session-Token'
-   */
-  renewedName?: string;
-}
-
-/** Techniques against cross-site request forgery. All that are on must agree. */
-export interface CsrfOptions {
-  /**
-   * Refuses unsafe requests of other origins by Fetch Metadata and `Origin`. A list of trusted origins
-   * (`scheme://host[:port]`) may be given.
-   *
-   * @default true
-   */
-  origin?: boolean | { trustedOrigins: string[] };
-  /**
-   * Name of a custom header that unsafe requests must carry, with any value. Scripts of other origins
-   * cannot add it without your CORS policy, forms never can.
-   *
-   * @default false
-   */
-  header?: string | false;
-}
-
-/** Bounds of what a process remembers. */
-export interface CacheOptions {
-  /**
-   * How many verified tokens, and how many reloaded results, this process remembers.
-   *
-   * @default 10_000
-   */
-  maxTokens?: number;
-  /**
-   * The same bound in bytes, for each of the two.
-   *
-   * @default 16_777_216 (16 MiB)
-   */
-  maxBytes?: number;
-}
+import type {
+  CacheOptions,
+  CookieOptions,
+  CsrfOptions,
+  HeaderOptions,
+  LifetimeOptions,
+  LoaderOptions,
+  MaxSessionsOptions,
+  RefreshTokenOptions,
+  RotationOptions,
+  SecretInput,
+  TransportChoice,
+} from './option-groups.js';
+import type { SessionStore } from './session-store.js';
 
 /**
  * Options of `SessionJwtModule`. Every fault stops the boot with one `SessionConfigError` that names all
@@ -184,6 +45,13 @@ export interface SessionJwtModuleOptions {
   dataRefreshInterval?: Duration;
   /** When sessions end. */
   lifetime?: LifetimeOptions;
+  /**
+   * How long a session token lives where there are refresh tokens, which then carry the lifetimes; each
+   * session's is up to 10 % shorter. Only with `refreshToken`.
+   *
+   * @default the `dataRefreshInterval`
+   */
+  accessLifetime?: Duration;
   /**
    * How far ahead of this machine's clock a token's times may be; at most 60 s. The end of a token is
    * exact.
@@ -220,6 +88,41 @@ export interface SessionJwtModuleOptions {
   header?: HeaderOptions;
   /** Protection of cookie-authenticated requests against other sites. Techniques combine. */
   csrf?: CsrfOptions;
+  /**
+   * Turns refresh tokens on: `{}`. With the cookie transport the guard renews sessions by itself, with the
+   * header transport clients call a route of yours that calls `SessionService.refresh`. Without a `store` a
+   * copied refresh token is good until its end, and nobody notices.
+   */
+  refreshToken?: RefreshTokenOptions;
+  /**
+   * Server-side record of sessions: they can be listed, limited, ended from anywhere, and the theft of a
+   * refresh token is noticed.
+   */
+  store?: SessionStore;
+  /**
+   * How long one call of the store may take; then the request gets 503 and keeps its tokens. Real time.
+   *
+   * @default '250ms'
+   */
+  storeTimeout?: Duration;
+  /**
+   * `'store'`: the token is only a reference; params, data and attributes are in the store, which is read
+   * on each request.
+   *
+   * @default 'token'
+   */
+  keepDataIn?: 'token' | 'store';
+  /**
+   * When the store is asked whether a session was ended: at each reload and refresh of it, or on each
+   * request. `@CheckRevocation()` asks on single routes.
+   *
+   * @default 'reload'
+   */
+  revocationCheck?: 'reload' | 'always';
+  /** How refresh tokens follow each other. */
+  rotation?: RotationOptions;
+  /** How many sessions one subject may have at once; any number by default. */
+  maxSessions?: MaxSessionsOptions;
   /**
    * Memory of verified tokens and of reloaded results; `false` verifies every token on every request, and
    * loads again for a client that does not take its new token.

@@ -8,10 +8,12 @@ export const AMBIGUOUS_TOKEN: unique symbol = Symbol.for(
 /** The tokens of one session, on their way to the client. */
 export interface TransportTokens {
   readonly sessionToken: string;
-  /** Seconds until the session ends; the natural `Max-Age` of a cookie. */
+  /** Seconds until the session token ends; the natural `Max-Age` of a cookie. */
   readonly maxAgeSeconds: number;
   /** `false` for a session that ends with the browser ("don't remember me"). */
   readonly persistent: boolean;
+  /** The refresh token, where the module issues them, and the seconds until it ends. */
+  readonly refresh?: { readonly token: string; readonly maxAgeSeconds: number };
 }
 
 /** Something that is put into the head of a response. */
@@ -45,6 +47,10 @@ export interface Transport {
   readonly challenge?: string;
   /** The token of this request, byte for byte: `undefined` when there is none. */
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined;
+  /** The refresh token of this request, where it travels this way. */
+  readRefresh?(
+    request: RequestFacts,
+  ): string | typeof AMBIGUOUS_TOKEN | undefined;
   write(tokens: TransportTokens): readonly Delivery[];
   /** What makes the client forget its tokens. */
   clear(): readonly Delivery[];

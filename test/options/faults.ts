@@ -3,6 +3,9 @@ import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
 import { SECRET } from '../support/test-app.js';
 
+/** Random, and the same in every run. */
+export const THIRD_SECRET = 'Rw7nYb2KcVx9sQ0mTf4LzEj8HpUa6GdIo3XqZt1vNyB';
+
 /** What is wrong with options as users write them; empty when they are good. */
 export function faultsOf(input: unknown): readonly string[] {
   try {
@@ -35,6 +38,21 @@ export function at(path: string, value: unknown): Record<string, unknown> {
       (inner, name) => ({ [name]: inner }),
       value,
     ) as Record<string, unknown>;
+}
+
+/** Options with one more among them, in the group where it belongs. */
+export function within(
+  options: object,
+  path: string,
+  value: unknown,
+): Record<string, unknown> {
+  const [name = '', ...inner] = path.split('.');
+  const known = (options as Record<string, unknown>)[name];
+  const group = typeof known === 'object' && known !== null ? known : {};
+  return {
+    ...options,
+    [name]: inner.length === 0 ? value : within(group, inner.join('.'), value),
+  };
 }
 
 /** Every part of six characters, for finding what must not be shown. */

@@ -30,6 +30,18 @@ describe('an application without any protection against other sites', () => {
         csrf: OFF,
       },
     ],
+    [
+      'SameSite=None on the cookie of the refresh token alone',
+      { refreshToken: { cookie: { sameSite: 'none' } }, csrf: OFF },
+    ],
+    [
+      'SameSite=None that the cookie of the refresh token does not take over',
+      {
+        cookie: { sameSite: 'none' },
+        refreshToken: { cookie: { sameSite: 'strict' } },
+        csrf: OFF,
+      },
+    ],
     ['an ambient transport', { transport: ownTransport(true), csrf: OFF }],
     [
       'a transport that does not say whether it is ambient',
@@ -74,6 +86,25 @@ describe('an application without any protection against other sites', () => {
     [
       'SameSite=None and origins',
       { cookie: { sameSite: 'none' }, csrf: { origin: true } },
+    ],
+    [
+      'SameSite=None on the cookie of the refresh token and a custom header',
+      {
+        refreshToken: { cookie: { sameSite: 'none' } },
+        csrf: { origin: false, header: 'X-CSRF' },
+      },
+    ],
+    [
+      'SameSite=Lax on both cookies',
+      { refreshToken: { cookie: { sameSite: 'lax' } }, csrf: OFF },
+    ],
+    [
+      'SameSite=None on the cookie of the refresh token, which the header transport never sets',
+      {
+        transport: 'header',
+        refreshToken: { cookie: { sameSite: 'none' } },
+        csrf: OFF,
+      },
     ],
     [
       'the header transport alone',

@@ -3,11 +3,23 @@ import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
 import type { Transport } from '../../lib/options/transport.js';
+import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { OTHER_SECRET, SECRET } from '../support/test-app.js';
 import { rows, titleOf } from '../support/titles.js';
-import { at, faultsOf, faultyPathsOf, piecesOf, resolve } from './faults.js';
+import {
+  faultsOf,
+  faultyPathsOf,
+  piecesOf,
+  resolve,
+  THIRD_SECRET,
+  within,
+} from './faults.js';
 
 const DAY = 86_400;
+const STORE = new MemorySessionStore();
+/** What options that are only of use with others need beside them. */
+const WITH_REFRESH = { refreshToken: {} };
+const WITH_STORE = { store: STORE };
 
 /** A transport of the application's own. */
 function ownTransport(own: Partial<Transport> = {}): Transport {
@@ -23,17 +35,119 @@ function ownTransport(own: Partial<Transport> = {}): Transport {
 interface OptionRow {
   readonly path: string;
   readonly read: (resolved: ResolvedSessionJwtOptions) => unknown;
-  readonly fallback: unknown;
+  /** What it is when it is not given; without this it must be given. */
+  readonly fallback?: unknown;
   readonly valid: readonly (readonly [given: unknown, resolved: unknown])[];
   readonly invalid: readonly unknown[];
-  /** The option whose fault it is, where that is not the path itself. */
-  readonly faultAt?: string;
+  /** Other options that it needs. */
+  readonly beside?: object;
 }
 
 const same = (...values: unknown[]) =>
   values.map((value) => [value, value] as const);
 
-/** Every option. The ranges of times and counts have a spec of their own, and so has the secret. */
+/** The options of a cookie. */
+const COOKIE_OPTIONS: readonly OptionRow[] = [
+  {
+    path: 'cookie.name',
+    read: ({ cookie }) => cookie.name,
+    fallback: '__Host-session',
+    valid: same('sid', '__Host-sid', '__Secure-sid', 'a.b_c~1', '__proto__'),
+    invalid: ['', 'a b', 'a=b', null, 5, true, ['a'], {}, 'x'.repeat(257)],
+  },
+  {
+    path: 'cookie.domain',
+    read: ({ cookie }) => cookie.domain,
+    fallback: undefined,
+    valid: same(
+      'app.example',
+      'localhost',
+      'a-b.c1.example',
+      'xn--mnchen-3ya.example',
+    ),
+    invalid: [
+      '',
+      '.app.example',
+      'app.example.',
+      'a..b',
+      '-a.example',
+      'a-.example',
+      'https://app.example',
+      'app.example:443',
+      'app.example/x',
+      '*.app.example',
+      `${'a'.repeat(64)}.example`,
+      `${'a.'.repeat(130)}example`,
+      null,
+      5,
+      true,
+      ['app.example'],
+    ],
+  },
+  {
+    path: 'cookie.path',
+    read: ({ cookie }) => cookie.path,
+    fallback: '/',
+    valid: same('/', '/app', '/a/b%20c', `/${'x'.repeat(1023)}`),
+    invalid: [
+      '',
+      'app',
+      './',
+      '/a b',
+      `/${'x'.repeat(1024)}`,
+      null,
+      5,
+      true,
+      ['/'],
+    ],
+  },
+  {
+    path: 'cookie.secure',
+    read: ({ cookie }) => cookie.secure,
+    fallback: true,
+    valid: same(true, false),
+    invalid: ['true', 'auto', 0, 1, null, {}],
+  },
+  {
+    path: 'cookie.sameSite',
+    read: ({ cookie }) => cookie.sameSite,
+    fallback: 'lax',
+    valid: same('lax', 'strict', 'none'),
+    invalid: ['foo', 'Lax', 'STRICT', '', true, false, null, 5, ['lax'], {}],
+  },
+  {
+    path: 'cookie.partitioned',
+    read: ({ cookie }) => cookie.partitioned,
+    fallback: false,
+    valid: same(true, false),
+    invalid: ['true', 0, 1, null, {}],
+  },
+  {
+    path: 'cookie.formerDomains',
+    read: ({ cookie }) => cookie.formerDomains,
+    fallback: [],
+    valid: same([], ['example'], ['app.example', 'other.example']),
+    invalid: ['app.example', null, 5, {}, new Set(['app.example'])],
+  },
+];
+
+/** The same option of the cookie that carries refresh tokens. */
+function ofRefreshCookie({
+  path,
+  fallback,
+  read,
+  ...row
+}: OptionRow): OptionRow {
+  return {
+    ...row,
+    path: `refreshToken.${path}`,
+    beside: WITH_REFRESH,
+    fallback: path === 'cookie.name' ? '__Host-session-refresh' : fallback,
+    read: (resolved) => read({ ...resolved, cookie: resolved.refresh!.cookie }),
+  };
+}
+
+/** Every option. The ranges of times and counts have a spec of their own, and so have the secrets. */
 const OPTIONS: readonly OptionRow[] = [
   {
     path: 'issuer',
@@ -204,87 +318,8 @@ const OPTIONS: readonly OptionRow[] = [
       ['session'],
     ],
   },
-  {
-    path: 'cookie.name',
-    read: ({ cookie }) => cookie.name,
-    fallback: '__Host-session',
-    valid: same('sid', '__Host-sid', '__Secure-sid', 'a.b_c~1', '__proto__'),
-    invalid: ['', 'a b', 'a=b', null, 5, true, ['a'], {}, 'x'.repeat(257)],
-  },
-  {
-    path: 'cookie.domain',
-    read: ({ cookie }) => cookie.domain,
-    fallback: undefined,
-    valid: same(
-      'app.example',
-      'localhost',
-      'a-b.c1.example',
-      'xn--mnchen-3ya.example',
-    ),
-    invalid: [
-      '',
-      '.app.example',
-      'app.example.',
-      'a..b',
-      '-a.example',
-      'a-.example',
-      'https://app.example',
-      'app.example:443',
-      'app.example/x',
-      '*.app.example',
-      `${'a'.repeat(64)}.example`,
-      `${'a.'.repeat(130)}example`,
-      null,
-      5,
-      true,
-      ['app.example'],
-    ],
-  },
-  {
-    path: 'cookie.path',
-    read: ({ cookie }) => cookie.path,
-    fallback: '/',
-    valid: same('/', '/app', '/a/b%20c', `/${'x'.repeat(1023)}`),
-    invalid: [
-      '',
-      'app',
-      './',
-      '/a b',
-      `/${'x'.repeat(1024)}`,
-      null,
-      5,
-      true,
-      ['/'],
-    ],
-  },
-  {
-    path: 'cookie.secure',
-    read: ({ cookie }) => cookie.secure,
-    fallback: true,
-    valid: same(true, false),
-    invalid: ['true', 'auto', 0, 1, null, {}],
-  },
-  {
-    path: 'cookie.sameSite',
-    read: ({ cookie }) => cookie.sameSite,
-    fallback: 'lax',
-    valid: same('lax', 'strict', 'none'),
-    invalid: ['foo', 'Lax', 'STRICT', '', true, false, null, 5, ['lax'], {}],
-  },
-  {
-    path: 'cookie.partitioned',
-    read: ({ cookie }) => cookie.partitioned,
-    fallback: false,
-    valid: same(true, false),
-    invalid: ['true', 0, 1, null, {}],
-  },
-  {
-    path: 'cookie.formerDomains',
-    read: ({ cookie }) => cookie.formerDomains,
-    fallback: [],
-    valid: same([], ['example'], ['app.example', 'other.example']),
-    invalid: ['app.example', null, 5, {}, new Set(['app.example'])],
-  },
+  ...COOKIE_OPTIONS,
+  ...COOKIE_OPTIONS.map(ofRefreshCookie),
   {
     path: 'header.name',
     read: ({ header }) => header.name,
@@ -319,6 +354,118 @@ const OPTIONS: readonly OptionRow[] = [
     fallback: 'Session-Token',
     valid: same('X-New-Token'),
     invalid: ['', 'a b', 'a:b', 'a\r\nb', null, false, 5],
+  },
+  {
+    path: 'header.renewedRefreshName',
+    read: ({ header }) => header.renewedRefreshName,
+    fallback: 'Session-Refresh-Token',
+    valid: same('X-New-Refresh-Token'),
+    invalid: ['', 'a b', 'a:b', 'a\r\nb', null, false, 5],
+  },
+  {
+    path: 'accessLifetime',
+    beside: WITH_REFRESH,
+    read: ({ refresh }) => refresh?.accessSeconds,
+    fallback: 900,
+    valid: [
+      [60, 60],
+      ['1h', 3_600],
+    ],
+    invalid: ['900'],
+  },
+  {
+    path: 'refreshToken',
+    read: ({ refresh }) => refresh !== undefined,
+    fallback: false,
+    valid: [[{}, true]],
+    invalid: [true, false, null, 5, '', 'cookie', [], () => ({})],
+  },
+  {
+    path: 'refreshToken.field',
+    beside: WITH_REFRESH,
+    read: ({ refresh }) => refresh?.field,
+    fallback: 'refreshToken',
+    valid: same('token', 'refresh_token', 'a.b-c', '0', 'x'.repeat(64)),
+    invalid: [
+      '',
+      ' ',
+      'a b',
+      'a[b]',
+      'a\n',
+      'm\u00fc',
+      '__proto__',
+      'x'.repeat(65),
+      null,
+      5,
+      true,
+      ['token'],
+      {},
+    ],
+  },
+  {
+    path: 'store',
+    read: ({ store }) => store?.store,
+    fallback: undefined,
+    valid: [[STORE, STORE]],
+    invalid: [null, true, 5, '', 'redis', {}, [], new Map(), () => STORE],
+  },
+  {
+    path: 'storeTimeout',
+    beside: WITH_STORE,
+    read: ({ store }) => store?.timeoutSeconds,
+    fallback: 0.25,
+    valid: [
+      ['50ms', 0.05],
+      [1.5, 1.5],
+    ],
+    invalid: ['250'],
+  },
+  {
+    path: 'keepDataIn',
+    beside: WITH_STORE,
+    read: ({ store }) => store?.keepsData,
+    fallback: false,
+    valid: [
+      ['token', false],
+      ['store', true],
+    ],
+    invalid: ['STORE', 'cookie', '', true, null, 5, ['store'], {}],
+  },
+  {
+    path: 'revocationCheck',
+    beside: WITH_STORE,
+    read: ({ store }) => store?.isAlwaysAsked,
+    fallback: false,
+    valid: [
+      ['reload', false],
+      ['always', true],
+    ],
+    invalid: ['ALWAYS', 'never', '', true, null, 5, ['always'], {}],
+  },
+  {
+    path: 'rotation.grace',
+    beside: { ...WITH_STORE, ...WITH_REFRESH },
+    read: ({ store }) => store?.graceSeconds,
+    fallback: 60,
+    valid: [
+      [1, 1],
+      ['5m', 300],
+    ],
+    invalid: ['30'],
+  },
+  {
+    path: 'maxSessions.max',
+    beside: { ...WITH_STORE, maxSessions: { policy: 'refuse' } },
+    read: ({ store }) => store?.limit?.max,
+    valid: same(1, 5, 10_000),
+    invalid: ['5'],
+  },
+  {
+    path: 'maxSessions.policy',
+    beside: { ...WITH_STORE, maxSessions: { max: 5 } },
+    read: ({ store }) => store?.limit?.policy,
+    valid: same('refuse', 'end-oldest'),
+    invalid: ['REFUSE', 'endOldest', '', true, null, 5, ['refuse'], {}],
   },
   {
     path: 'csrf.origin',
@@ -367,28 +514,61 @@ const OPTIONS: readonly OptionRow[] = [
   },
 ];
 
-const GROUPS = ['cookie', 'header', 'csrf', 'lifetime', 'loader', 'cache'];
+/** Groups of options, with the others that they need. */
+const GROUPS: Readonly<Record<string, object>> = {
+  cookie: {},
+  header: {},
+  csrf: {},
+  lifetime: {},
+  loader: {},
+  cache: {},
+  refreshToken: {},
+  'refreshToken.cookie': WITH_REFRESH,
+  rotation: { ...WITH_STORE, ...WITH_REFRESH },
+  maxSessions: WITH_STORE,
+};
+/** Groups that may be given alone, empty, and then change nothing. */
+const INERT_GROUPS = [
+  'cookie',
+  'header',
+  'csrf',
+  'lifetime',
+  'loader',
+  'cache',
+];
 
 describe.each(OPTIONS.map((option) => [option.path, option] as const))(
   'the option %s',
-  (path, { read, fallback, valid, invalid }) => {
-    it(`is ${titleOf(fallback)} when it is not given`, () => {
-      expect(read(resolve())).toEqual(fallback);
-    });
+  (path, { read, valid, invalid, beside = {}, ...row }) => {
+    if ('fallback' in row) {
+      it(`is ${titleOf(row.fallback)} when it is not given`, () => {
+        expect(read(resolve(beside))).toEqual(row.fallback);
+      });
 
-    it('is its default when it is explicitly undefined', () => {
-      expect(read(resolve(at(path, undefined)))).toEqual(fallback);
-    });
+      it('is its default when it is explicitly undefined', () => {
+        expect(read(resolve(within(beside, path, undefined)))).toEqual(
+          row.fallback,
+        );
+      });
+    } else {
+      it('must be given', () => {
+        for (const given of [beside, within(beside, path, undefined)]) {
+          expect(faultsOf({ secret: SECRET, ...given })).toEqual([
+            `${path}: is not set`,
+          ]);
+        }
+      });
+    }
 
-    it.each(valid.map((row) => [titleOf(row[0]), ...row] as const))(
+    it.each(valid.map((given) => [titleOf(given[0]), ...given] as const))(
       'takes %s',
       (_title, given, resolved) => {
-        expect(read(resolve(at(path, given)))).toEqual(resolved);
+        expect(read(resolve(within(beside, path, given)))).toEqual(resolved);
       },
     );
 
     it.each(rows(invalid))('stops the boot when it is %s', (_title, given) => {
-      expect(faultyPathsOf(at(path, given))).toEqual([path]);
+      expect(faultyPathsOf(within(beside, path, given))).toEqual([path]);
     });
   },
 );
@@ -403,16 +583,15 @@ describe('the options as a whole', () => {
       }
     };
     collect('', faultsOf({ secret: SECRET, nope: 1 })[0]);
-    for (const group of GROUPS) {
-      collect(
-        `${group}.`,
-        faultsOf({ secret: SECRET, ...at(`${group}.nope`, 1) })[0],
-      );
-      if (group !== 'cache') {
+    for (const [group, beside] of Object.entries(GROUPS)) {
+      const given = within(beside, `${group}.nope`, 1);
+      collect(`${group}.`, faultsOf({ secret: SECRET, ...given })[0]);
+      if (group !== 'cache' && group !== 'refreshToken') {
         known.delete(group);
       }
     }
     known.delete('secret');
+    known.delete('refreshToken.secret');
     expect([...known].toSorted()).toEqual(
       OPTIONS.map(({ path }) => path).toSorted(),
     );
@@ -455,9 +634,22 @@ describe('the options as a whole', () => {
         name: 'authorization',
         scheme: 'Bearer',
         renewedName: 'Session-Token',
+        renewedRefreshName: 'Session-Refresh-Token',
       },
+      refresh: undefined,
+      store: undefined,
       cache: { maxTokens: 10_000, maxBytes: 16_777_216 },
     });
+  });
+
+  it('are the same for refresh tokens whether their members are undefined or not there', () => {
+    const members = { secret: undefined, cookie: undefined, field: undefined };
+    expect(resolve({ refreshToken: members }).refresh).toEqual(
+      resolve(WITH_REFRESH).refresh,
+    );
+    expect(
+      resolve({ refreshToken: undefined, store: undefined }),
+    ).toMatchObject({ refresh: undefined, store: undefined });
   });
 
   it('are the defaults when every one of them, and every group, is explicitly undefined', () => {
@@ -468,7 +660,7 @@ describe('the options as a whole', () => {
       ]),
     );
     const undefinedMembers = Object.fromEntries(
-      GROUPS.map((group) => [
+      INERT_GROUPS.map((group) => [
         group,
         Object.fromEntries(
           OPTIONS.filter(({ path }) => path.startsWith(`${group}.`)).map(
@@ -478,7 +670,9 @@ describe('the options as a whole', () => {
       ]),
     );
     const undefinedGroups = Object.fromEntries(
-      GROUPS.map((group) => [group, undefined]),
+      Object.keys(GROUPS)
+        .filter((group) => !group.includes('.'))
+        .map((group) => [group, undefined]),
     );
     const { secrets: _secrets, ...defaults } = resolve();
     for (const given of [
@@ -537,12 +731,19 @@ describe('the options as a whole', () => {
 });
 
 describe('an option name that is not known', () => {
-  it.each(['', ...GROUPS.map((group) => `${group}.`), 'csrf.origin.'])(
+  it.each<[prefix: string, beside: object]>([
+    ['', {}],
+    ...Object.entries({
+      ...GROUPS,
+      maxSessions: { ...WITH_STORE, maxSessions: { max: 1, policy: 'refuse' } },
+    }).map(([group, beside]): [string, object] => [`${group}.`, beside]),
+    ['csrf.origin.', {}],
+  ])(
     'stops the boot in %p and is told which names are known',
-    (prefix) => {
+    (prefix, beside) => {
       const faults = faultsOf({
         secret: SECRET,
-        ...at(`${prefix}nope`, 'value-of-it'),
+        ...within(beside, `${prefix}nope`, 'value-of-it'),
       });
       expect(faults).toHaveLength(1);
       expect(faults[0]).toMatch(
@@ -598,16 +799,24 @@ describe('an option name that is not known', () => {
 
 describe('a group of options that is no object', () => {
   it.each(
-    GROUPS.flatMap((group) =>
+    Object.entries(GROUPS).flatMap(([group, beside]) =>
       rows(['x', 5, null, true, [], () => ({})]).map(
-        ([title, value]) => [group, title, value] as const,
+        ([title, value]) => [group, title, value, beside] as const,
       ),
     ),
-  )('stops the boot: %s is %s', (group, _title, value) => {
-    const faults = faultsOf({ secret: SECRET, [group]: value });
-    expect(faults).toHaveLength(1);
+  )('stops the boot: %s is %s', (group, _title, value, beside) => {
+    const faults = faultsOf({
+      secret: SECRET,
+      ...within(beside, group, value),
+    });
     expect(faults[0]).toMatch(
       new RegExp(`^${group}: expected an object, got `),
+    );
+    // What it lacks is said too, where it must have something.
+    expect(faults.slice(1)).toEqual(
+      group === 'maxSessions'
+        ? ['maxSessions.max: is not set', 'maxSessions.policy: is not set']
+        : [],
     );
   });
 });
@@ -640,7 +849,35 @@ describe('the error of faulty options', () => {
       formerDomains: ['ok.example', 'a;b'],
       maxAge: 5,
     },
-    header: { name: 'a:b', scheme: 'a b', renewedName: '', prefix: 'x' },
+    header: {
+      name: 'a:b',
+      scheme: 'a b',
+      renewedName: '',
+      renewedRefreshName: 'a b',
+      prefix: 'x',
+    },
+    accessLifetime: '900',
+    refreshToken: {
+      secret: ['short', ''],
+      cookie: {
+        name: 'a b',
+        domain: '.app.example',
+        path: 'app',
+        secure: 'auto',
+        sameSite: 'foo',
+        partitioned: 'yes',
+        formerDomains: ['a;b'],
+        maxAge: 5,
+      },
+      field: 'a b',
+      lifetime: '7d',
+    },
+    store: {},
+    storeTimeout: '250',
+    keepDataIn: 'database',
+    revocationCheck: 'never',
+    rotation: { grace: 0, window: 1 },
+    maxSessions: { max: 0, policy: 'any', per: 'subject' },
     csrf: { origin: { trustedOrigins: ['*'], all: true }, header: true, x: 1 },
     cache: { maxTokens: '1', maxBytes: 1, ttl: 5 },
     typo: true,
@@ -688,7 +925,30 @@ describe('the error of faulty options', () => {
         'header.name',
         'header.scheme',
         'header.renewedName',
+        'header.renewedRefreshName',
         'header.prefix',
+        'accessLifetime',
+        'refreshToken.secret[0]',
+        'refreshToken.secret[1]',
+        'refreshToken.cookie.name',
+        'refreshToken.cookie.domain',
+        'refreshToken.cookie.path',
+        'refreshToken.cookie.secure',
+        'refreshToken.cookie.sameSite',
+        'refreshToken.cookie.partitioned',
+        'refreshToken.cookie.formerDomains[0]',
+        'refreshToken.cookie.maxAge',
+        'refreshToken.field',
+        'refreshToken.lifetime',
+        'store',
+        'storeTimeout',
+        'keepDataIn',
+        'revocationCheck',
+        'rotation.grace',
+        'rotation.window',
+        'maxSessions.max',
+        'maxSessions.policy',
+        'maxSessions.per',
         'csrf.origin.trustedOrigins[0]',
         'csrf.origin.all',
         'csrf.header',
@@ -759,12 +1019,28 @@ describe('what the user wrote', () => {
       formerDomains: ['example'],
     },
     header: { name: 'X-Session', scheme: '', renewedName: 'X-New' },
+    accessLifetime: '4m',
+    refreshToken: {
+      secret: [THIRD_SECRET],
+      cookie: { path: '/auth', formerDomains: ['old.example'] },
+      field: 'token',
+    },
+    store: STORE,
+    storeTimeout: '1s',
+    revocationCheck: 'always',
+    rotation: { grace: 10 },
+    maxSessions: { max: 5, policy: 'refuse' },
     csrf: {
       origin: { trustedOrigins: ['https://a.example'] },
       header: 'X-CSRF',
     },
     cache: { maxTokens: 5, maxBytes: 65_536 },
   };
+  /** A copy that its owner may change: transports and stores have methods, which cannot be copied. */
+  const copyOfGiven = (transports: string[]) => ({
+    ...structuredClone({ ...given, transport: transports, store: undefined }),
+    store: STORE,
+  });
 
   it('is never changed, not even frozen', () => {
     const before = JSON.stringify(given);
@@ -776,13 +1052,13 @@ describe('what the user wrote', () => {
   });
 
   it('may be deeply frozen by its owner', () => {
-    const frozen = structuredClone({ ...given, transport: ['cookie'] });
+    const frozen = copyOfGiven(['cookie']);
     everyObjectOf(frozen).forEach((value) => Object.freeze(value));
     expect(resolveOptions(frozen).issuer).toBe('shop');
   });
 
   it('is not what the library holds: later changes have no effect', () => {
-    const mine = structuredClone({ ...given, transport: ['cookie', 'header'] });
+    const mine = copyOfGiven(['cookie', 'header']);
     const resolved = resolveOptions(mine);
     const before = JSON.stringify({
       ...resolved,
@@ -797,29 +1073,41 @@ describe('what the user wrote', () => {
     mine.loader.concurrency = 0;
     mine.header.name = 'x-evil';
     mine.cache.maxTokens = 1;
+    mine.refreshToken.secret.length = 0;
+    mine.refreshToken.cookie.path = '/evil';
+    mine.refreshToken.cookie.formerDomains.push('evil.example');
+    mine.refreshToken.field = 'evil';
+    mine.rotation.grace = 300;
+    mine.maxSessions.max = 10_000;
     expect(
       JSON.stringify({ ...resolved, csrf: [...resolved.csrf.trustedOrigins] }),
     ).toBe(before);
     expect(resolved.secrets).toHaveLength(2);
   });
 
-  it('keeps its own Transport, which stays as it is', () => {
-    expect(resolveOptions(given).transports[2]).toBe(transport);
+  it('keeps its own Transport and store, which stay as they are', () => {
+    const resolved = resolveOptions(given);
+    expect(resolved.transports[2]).toBe(transport);
     expect(Object.isFrozen(transport)).toBe(false);
+    expect(resolved.store?.store).toBe(STORE);
+    expect(Object.isFrozen(STORE)).toBe(false);
   });
 
   it('becomes a result in which nothing can be changed', () => {
     const resolved = resolveOptions(given);
-    const { transports, secrets, csrf, ...others } = resolved;
-    for (const value of [
-      resolved,
-      transports,
-      secrets,
-      csrf,
-      ...Object.values(others).flatMap(everyObjectOf),
-    ]) {
-      expect(Object.isFrozen(value)).toBe(true);
-    }
+    const parts = everyPartOf(resolved, 'options');
+    expect(parts.map(([path]) => path)).toEqual(
+      expect.arrayContaining([
+        'options.csrf.trustedOrigins',
+        'options.refresh.cookie.formerDomains',
+        'options.refresh.secrets',
+        'options.store.limit',
+        'options.transports',
+      ]),
+    );
+    expect(
+      parts.filter(([, part]) => !Object.isFrozen(part)).map(([path]) => path),
+    ).toEqual([]);
   });
 });
 
@@ -872,8 +1160,8 @@ describe('the secret', () => {
   });
 });
 
-/** Objects and arrays within, the value itself included; keys and transports are somebody else's. */
-function everyObjectOf(value: unknown): object[] {
+/** Objects and arrays within, the value itself included; keys, transports and stores are somebody else's. */
+function everyPartOf(value: unknown, path: string): [string, object][] {
   if (
     typeof value !== 'object' ||
     value === null ||
@@ -882,5 +1170,14 @@ function everyObjectOf(value: unknown): object[] {
   ) {
     return [];
   }
-  return [value, ...Object.values(value).flatMap(everyObjectOf)];
+  return [
+    [path, value],
+    ...Object.entries(value).flatMap(([name, member]) =>
+      everyPartOf(member, `${path}.${name}`),
+    ),
+  ];
+}
+
+function everyObjectOf(value: unknown): object[] {
+  return everyPartOf(value, '').map(([, part]) => part);
 }

@@ -1,8 +1,17 @@
-import { at, faultsOf, faultyPathsOf, resolve } from './faults.js';
+import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
+import { faultsOf, faultyPathsOf, resolve, within } from './faults.js';
 import { SECRET } from '../support/test-app.js';
 import { rows } from '../support/titles.js';
 
 const DAY = 86_400;
+
+/** Refresh tokens and a store, for the options that need them. */
+const BESIDE = {
+  refreshToken: {},
+  store: new MemorySessionStore(),
+  maxSessions: { max: 1, policy: 'refuse' },
+};
+const at = (path: string, value: unknown) => within(BESIDE, path, value);
 
 /** Every option that is a time, and whether it counts in whole seconds. */
 const TIMES: [path: string, whole: boolean][] = [
@@ -13,8 +22,16 @@ const TIMES: [path: string, whole: boolean][] = [
   ['loader.timeout', false],
   ['loader.patience', false],
   ['loader.maxStale', true],
+  ['accessLifetime', true],
+  ['storeTimeout', false],
+  ['rotation.grace', true],
 ];
-const COUNTS = ['loader.concurrency', 'cache.maxTokens', 'cache.maxBytes'];
+const COUNTS = [
+  'loader.concurrency',
+  'cache.maxTokens',
+  'cache.maxBytes',
+  'maxSessions.max',
+];
 
 const UNREADABLE = [
   '1h 30m',
@@ -95,6 +112,15 @@ describe('the ranges of times and counts', () => {
     ['loader.maxStale', 400 * DAY, 400 * DAY + 1],
     ['loader.concurrency', 1, 0],
     ['loader.concurrency', 10_000, 10_001],
+    ['accessLifetime', 1, 0],
+    ['accessLifetime', 7 * DAY - 1, 7 * DAY],
+    ['storeTimeout', 0.001, 0],
+    ['storeTimeout', 0.001, 0.0009],
+    ['storeTimeout', 60, 61],
+    ['rotation.grace', 1, 0],
+    ['rotation.grace', 300, 301],
+    ['maxSessions.max', 1, 0],
+    ['maxSessions.max', 10_000, 10_001],
     ['cache.maxTokens', 1, 0],
     ['cache.maxTokens', 10_000_000, 10_000_001],
     ['cache.maxBytes', 65_536, 65_535],

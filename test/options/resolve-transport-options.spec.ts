@@ -203,7 +203,7 @@ describe('the header option', () => {
     String.fromCharCode(code),
   ).filter((c) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(c));
 
-  it.each(['name', 'renewedName'])(
+  it.each(['name', 'renewedName', 'renewedRefreshName'])(
     '%s takes exactly the characters of a header name (RFC 9110, section 5.1)',
     (option) => {
       const accepted = Array.from({ length: 0x100 }, (_, code) =>
@@ -237,14 +237,45 @@ describe('the header option', () => {
   );
 });
 
-it.each(['Set-Cookie', 'content-length', 'Vary', 'Transfer-Encoding'])(
-  'a re-issued token never goes into the response header %s',
-  (renewedName) => {
-    expect(faultyPathsOf({ header: { renewedName } })).toEqual([
-      'header.renewedName',
+it.each(
+  ['renewedName', 'renewedRefreshName'].flatMap((option) =>
+    [
+      'Set-Cookie',
+      'content-length',
+      'Content-Type',
+      'Vary',
+      'Transfer-Encoding',
+      'Connection',
+      'cache-control',
+      'LOCATION',
+    ].map((name) => [option, name] as const),
+  ),
+)(
+  'a re-issued token never goes by %s into the response header %s',
+  (option, name) => {
+    expect(faultyPathsOf({ header: { [option]: name } })).toEqual([
+      `header.${option}`,
     ]);
   },
 );
+
+describe('the two headers of re-issued tokens', () => {
+  it.each([
+    [{ renewedRefreshName: 'Session-Token' }],
+    [{ renewedRefreshName: 'session-TOKEN' }],
+    [{ renewedName: 'Session-Refresh-Token' }],
+    [{ renewedName: 'X-New', renewedRefreshName: 'x-new' }],
+  ])('stop the boot when they are one: %p', (header) => {
+    expect(faultsOf({ secret: SECRET, header })).toEqual([
+      'header.renewedRefreshName: is header.renewedName too',
+    ]);
+  });
+
+  it('keep their spelling, and may be alike in part', () => {
+    const header = { renewedName: 'X-New', renewedRefreshName: 'X-New-' };
+    expect(resolve({ header }).header).toMatchObject(header);
+  });
+});
 
 it.each(['path', 'ip', 'hostname', 'on', 'id', 'headers', '__proto__'])(
   'the session never takes the place of request.%s',

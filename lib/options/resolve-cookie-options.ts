@@ -1,0 +1,170 @@
+import type { OptionReader } from './option-reader.js';
+import type { ResolvedCookieOptions } from './resolved-options.js';
+
+export const HEADER_NAME = {
+  pattern: /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/,
+  expected: 'a header name',
+};
+/** RFC 6265, section 4.1.1: a cookie name is a token. */
+const COOKIE_NAME = { ...HEADER_NAME, expected: 'a cookie name' };
+const DOMAIN = {
+  pattern:
+    /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?!$)|$))+$/i,
+  expected: 'a host name without a leading dot',
+};
+const PATH = {
+  pattern: /^\/[\x21-\x2b\x2d-\x3a\x3d-\x7e]{0,1023}$/,
+  expected: "a path that starts with '/' and has no ';', ',' or '<'",
+};
+
+const COOKIE_DEFAULTS: ResolvedCookieOptions = {
+  name: '',
+  domain: undefined,
+  path: '/',
+  secure: true,
+  sameSite: 'lax',
+  partitioned: false,
+  formerDomains: [],
+};
+
+export function resolveCookie(
+  reader: OptionReader,
+  value: unknown,
+): ResolvedCookieOptions {
+  return resolveCookieAt(reader, 'cookie', value, COOKIE_DEFAULTS, 'session');
+}
+
+/** The cookie of the refresh token: what is not given is as in the cookie of the session token. */
+export function resolveRefreshCookie(
+  reader: OptionReader,
+  value: unknown,
+  session: ResolvedCookieOptions,
+): ResolvedCookieOptions {
+  const path = 'refreshToken.cookie';
+  const bareName = session.name.replace(/^__(?:Host|Secure)-/, '');
+  const cookie = resolveCookieAt(
+    reader,
+    path,
+    value,
+    session,
+    `${bareName}-refresh`,
+  );
+  if (cookie.name === session.name) {
+    reader.fault(`${path}.name`, 'is the name of the session cookie');
+  }
+  return cookie;
+}
+
+function resolveCookieAt(
+  reader: OptionReader,
+  at: string,
+  value: unknown,
+  defaults: ResolvedCookieOptions,
+  bareName: string,
+): ResolvedCookieOptions {
+  const cookie = reader.group(at, value, [
+    'name',
+    'domain',
+    'path',
+    'secure',
+    'sameSite',
+    'partitioned',
+    'formerDomains',
+  ]);
+  const domain =
+    reader.text(
+      `${at}.domain`,
+      cookie['domain'],
+      defaults.domain ?? '',
+      DOMAIN,
+    ) || undefined;
+  const path = reader.text(`${at}.path`, cookie['path'], defaults.path, PATH);
+  const secure = reader.boolean(
+    `${at}.secure`,
+    cookie['secure'],
+    defaults.secure,
+  );
+  const sameSite = reader.oneOf(
+    `${at}.sameSite`,
+    cookie['sameSite'],
+    defaults.sameSite,
+    ['lax', 'strict', 'none'],
+  );
+  const partitioned = reader.boolean(
+    `${at}.partitioned`,
+    cookie['partitioned'],
+    defaults.partitioned,
+  );
+  const prefix = !secure
+    ? ''
+    : domain || path !== '/'
+      ? '__Secure-'
+      : '__Host-';
+  const name = reader.text(
+    `${at}.name`,
+    cookie['name'],
+    `${prefix}${bareName}`,
+    COOKIE_NAME,
+  );
+  if (!secure && sameSite === 'none') {
+    reader.fault(`${at}.sameSite`, `'none' needs ${at}.secure`);
+  }
+  if (!secure && partitioned) {
+    reader.fault(`${at}.partitioned`, `needs ${at}.secure`);
+  }
+  checkPrefix(reader, at, name, prefix);
+  return {
+    name,
+    domain,
+    path,
+    secure,
+    sameSite,
+    partitioned,
+    formerDomains: resolveFormerDomains(
+      reader,
+      `${at}.formerDomains`,
+      cookie['formerDomains'] === undefined
+        ? defaults.formerDomains
+        : cookie['formerDomains'],
+    ),
+  };
+}
+
+function resolveFormerDomains(
+  reader: OptionReader,
+  at: string,
+  value: unknown,
+): readonly string[] {
+  return reader
+    .list(at, value)
+    .filter((former, i) => {
+      reader.text(`${at}[${i}]`, former, '', DOMAIN);
+      return typeof former === 'string';
+    })
+    .map(String);
+}
+
+/** The prefixes promise attributes that browsers check (RFC 6265bis, section 4.1.3), in any case. */
+function checkPrefix(
+  reader: OptionReader,
+  at: string,
+  name: string,
+  allowed: '' | '__Secure-' | '__Host-',
+): void {
+  for (const prefix of ['__Host-', '__Secure-', '__Http-', '__Host-Http-']) {
+    if (!name.toLowerCase().startsWith(prefix.toLowerCase())) {
+      continue;
+    }
+    if (!name.startsWith(prefix)) {
+      reader.fault(`${at}.name`, `the prefix is written '${prefix}'`, name);
+    } else if (prefix === '__Host-' && allowed !== '__Host-') {
+      reader.fault(
+        `${at}.name`,
+        `'__Host-' needs ${at}.secure, path '/' and no domain`,
+        name,
+      );
+    } else if (allowed === '') {
+      reader.fault(`${at}.name`, `'${prefix}' needs ${at}.secure`, name);
+    }
+  }
+}

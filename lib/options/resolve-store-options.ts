@@ -1,0 +1,187 @@
+import type { KeyObject } from 'node:crypto';
+import type { OptionReader } from './option-reader.js';
+import { resolveRefreshCookie } from './resolve-cookie-options.js';
+import { resolveSecrets } from './resolve-secrets.js';
+import { MAXIMUM_LIFETIME } from './resolve-time-options.js';
+import type {
+  ResolvedCookieOptions,
+  ResolvedRefreshOptions,
+  ResolvedStoreOptions,
+} from './resolved-options.js';
+import type { SessionLimit, SessionStore } from './session-store.js';
+import type { Transport } from './transport.js';
+
+const FIELD = {
+  pattern: /^(?!__proto__$)[\w.-]{1,64}$/,
+  expected: 'the name of a body field',
+};
+
+/** What the other options must be known of. */
+interface Surroundings {
+  readonly secrets: readonly KeyObject[];
+  readonly cookie: ResolvedCookieOptions;
+  readonly intervalSeconds: number;
+  readonly idleSeconds: number;
+  readonly transports: readonly ('cookie' | 'header' | Transport)[];
+}
+
+export function resolveRefresh(
+  reader: OptionReader,
+  options: Record<string, unknown>,
+  { secrets, cookie, intervalSeconds, idleSeconds }: Surroundings,
+): ResolvedRefreshOptions | undefined {
+  const accessSeconds = reader.seconds(
+    'accessLifetime',
+    options['accessLifetime'],
+    intervalSeconds,
+    { min: 1, max: MAXIMUM_LIFETIME, whole: true },
+  );
+  if (options['refreshToken'] === undefined) {
+    if (options['accessLifetime'] !== undefined) {
+      reader.fault('accessLifetime', 'needs refreshToken; see lifetime.idle');
+    }
+    return undefined;
+  }
+  const refresh = reader.group('refreshToken', options['refreshToken'], [
+    'secret',
+    'cookie',
+    'field',
+  ]);
+  // An idle time that is not longer than the interval is told of by itself.
+  if (idleSeconds > intervalSeconds && idleSeconds <= accessSeconds) {
+    reader.fault(
+      'accessLifetime',
+      `must be shorter than lifetime.idle (${idleSeconds} s), else no refresh token outlives its session token`,
+      accessSeconds,
+    );
+  }
+  const own =
+    refresh['secret'] === undefined
+      ? []
+      : resolveSecrets(reader, 'refreshToken.secret', refresh['secret']);
+  if (own.some((key) => secrets.some((other) => other.equals(key)))) {
+    reader.fault(
+      'refreshToken.secret',
+      'is the secret of the session tokens; leave it out to have one derived',
+    );
+  }
+  return {
+    secrets: own,
+    cookie: resolveRefreshCookie(reader, refresh['cookie'], cookie),
+    field: reader.text(
+      'refreshToken.field',
+      refresh['field'],
+      'refreshToken',
+      FIELD,
+    ),
+    accessSeconds,
+  };
+}
+
+export function resolveStore(
+  reader: OptionReader,
+  options: Record<string, unknown>,
+  { transports }: Surroundings,
+): ResolvedStoreOptions | undefined {
+  const timeoutSeconds = reader.seconds(
+    'storeTimeout',
+    options['storeTimeout'],
+    0.25,
+    { min: 0.001, max: 60, whole: false },
+  );
+  const keepsData =
+    reader.oneOf('keepDataIn', options['keepDataIn'], 'token', [
+      'token',
+      'store',
+    ]) === 'store';
+  const revocationCheck = reader.oneOf(
+    'revocationCheck',
+    options['revocationCheck'],
+    'reload',
+    ['reload', 'always'],
+  );
+  const rotation = reader.group('rotation', options['rotation'], ['grace']);
+  const graceSeconds = reader.seconds(
+    'rotation.grace',
+    rotation['grace'],
+    transports.every((each) => each === 'header') ? 30 : 60,
+    { min: 1, max: 300, whole: true },
+  );
+  const limit = resolveLimit(reader, options['maxSessions']);
+  const { store } = options;
+  if (store === undefined) {
+    for (const name of [
+      'storeTimeout',
+      'keepDataIn',
+      'revocationCheck',
+      'rotation',
+      'maxSessions',
+    ]) {
+      const isDefault = options[name] === 'token' || options[name] === 'reload';
+      if (options[name] !== undefined && !isDefault) {
+        reader.fault(name, 'needs a store');
+      }
+    }
+    return undefined;
+  }
+  if (keepsData && options['refreshToken'] !== undefined) {
+    reader.fault(
+      'keepDataIn',
+      "'store' asks the store on each request, so there is nothing for a refresh token to do: leave refreshToken out",
+    );
+  }
+  if (options['rotation'] !== undefined && !options['refreshToken']) {
+    reader.fault('rotation', 'needs refreshToken');
+  }
+  if (!isStore(store)) {
+    // A text is likely an address with a password in it.
+    const got = typeof store === 'string' ? undefined : store;
+    reader.fault('store', 'expected a SessionStore', got);
+    return undefined;
+  }
+  return {
+    store,
+    timeoutSeconds,
+    keepsData,
+    isAlwaysAsked: keepsData || revocationCheck === 'always',
+    graceSeconds,
+    limit,
+  };
+}
+
+function resolveLimit(
+  reader: OptionReader,
+  value: unknown,
+): SessionLimit | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  const limit = reader.group('maxSessions', value, ['max', 'policy']);
+  for (const name of ['max', 'policy']) {
+    if (limit[name] === undefined) {
+      reader.fault(`maxSessions.${name}`, 'is not set');
+    }
+  }
+  return {
+    max: reader.integer('maxSessions.max', limit['max'], 1, {
+      min: 1,
+      max: 10_000,
+    }),
+    policy: reader.oneOf('maxSessions.policy', limit['policy'], 'refuse', [
+      'refuse',
+      'end-oldest',
+    ]),
+  };
+}
+
+/** By its methods: the class may come from another copy of this package. */
+function isStore(value: unknown): value is SessionStore {
+  const store = value as Partial<Record<keyof SessionStore, unknown>> | null;
+  return (
+    typeof store === 'object' &&
+    store !== null &&
+    (
+      ['create', 'read', 'rotate', 'update', 'end', 'endAll', 'list'] as const
+    ).every((method) => typeof store[method] === 'function')
+  );
+}
