@@ -1,4 +1,4 @@
-import { hkdfSync, type KeyObject } from 'node:crypto';
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 
 /** A key and the one algorithm it may be used with. */
 export interface SessionKey {
@@ -6,6 +6,8 @@ export interface SessionKey {
   readonly algorithm: 'HS256';
   readonly key: KeyObject;
 }
+
+const DERIVED_KEY_BYTES = 32;
 
 /** Which key signs, and which keys verify. */
 export class KeySet {
@@ -25,6 +27,15 @@ export class KeySet {
       throw new TypeError('a key set needs at least one secret');
     }
     return new KeySet([first, ...others]);
+  }
+
+  /** Keys of another purpose, one for each secret: a token signed for one is refused for the other. */
+  static derivedFrom(secrets: readonly KeyObject[], purpose: string): KeySet {
+    return KeySet.fromSecrets(
+      secrets.map((secret) =>
+        createSecretKey(deriveBytes(secret, purpose, DERIVED_KEY_BYTES)),
+      ),
+    );
   }
 
   find(kid: string): SessionKey | undefined {

@@ -1,5 +1,10 @@
 import type { Refusal } from '../errors/refusal.js';
-import type { SessionClaims } from './session-claims.js';
+import type {
+  RefreshClaims,
+  SessionClaims,
+  SessionContent,
+  TokenClaims,
+} from './session-claims.js';
 
 /** What this application expects of a token besides its form. */
 export interface ClaimsExpectation {
@@ -7,6 +12,10 @@ export interface ClaimsExpectation {
   readonly audience: string;
   /** Whether the params are the data (`dataLoader: false`), so that a token holds no `data`. */
   readonly paramsAreData: boolean;
+  /** Whether the store keeps what sessions are about, so that a session token is only a reference. */
+  readonly isReference: boolean;
+  /** Whether a store keeps the chains of refresh tokens. */
+  readonly isRecorded: boolean;
 }
 
 /** The deepest nesting of a payload; the payload itself counts as one. */
@@ -15,63 +24,115 @@ export const MAXIMUM_DEPTH = 32;
 const YEAR_9999 = 2 ** 33;
 const MAXIMUM_LIFETIME_SECONDS = 400 * 86_400;
 /** 32 bytes in canonical base64url. */
-const SESSION_ID = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+const SECRET = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 const TOKEN_ID = /^[\w-]{16,128}$/;
 
+const NO_CONTENT = Object.freeze({
+  params: null,
+  attrs: Object.freeze({}),
+  rev: 0,
+});
+
 /**
- * Reads the claims of a token whose signature is good. Every claim has its exact type and range; nothing is
- * converted (RFC 8725, sections 3.8, 3.9 and 3.12). Claims that the profile does not name are ignored.
+ * Reads the claims of a session token whose signature is good. Every claim has its exact type and range;
+ * nothing is converted (RFC 8725, sections 3.8, 3.9 and 3.12). Claims that the profile does not name are
+ * ignored. A token that is only a reference gets empty content, which the record replaces.
  */
 export function parseSessionClaims(
   value: unknown,
   expected: ClaimsExpectation,
 ): SessionClaims | Refusal {
+  const claims = parseClaims(value, expected, (each) =>
+    expected.isReference
+      ? !('params' in each || 'data' in each || 'attrs' in each)
+      : isContent(each, expected),
+  );
+  return expected.isReference && typeof claims === 'object'
+    ? Object.freeze({ ...claims, lat: claims.iat, ...NO_CONTENT })
+    : (claims as SessionClaims | Refusal);
+}
+
+/** Reads the claims of a refresh token whose signature is good, as {@link parseSessionClaims} does. */
+export function parseRefreshClaims(
+  value: unknown,
+  expected: ClaimsExpectation,
+): RefreshClaims | Refusal {
+  return parseClaims(value, expected, (claims) =>
+    expected.isRecorded
+      ? isCount(claims['gen']) && SECRET.test(claims.jti)
+      : !('gen' in claims) && 'params' in claims && isAttributed(claims),
+  ) as RefreshClaims | Refusal;
+}
+
+function parseClaims(
+  value: unknown,
+  expected: ClaimsExpectation,
+  isOfItsKind: (claims: TokenClaims & Record<string, unknown>) => boolean,
+): TokenClaims | Refusal {
   if (!isObject(value)) {
     return 'claims';
   }
   if (isTime(value['v']) && value['v'] > 1) {
     return 'newer-version';
   }
-  return isSessionClaims(value, expected) && freezeWithin(value, MAXIMUM_DEPTH)
+  return isTokenClaims(value, expected) &&
+    isOfItsKind(value) &&
+    freezeWithin(value, MAXIMUM_DEPTH)
     ? value
     : 'claims';
 }
 
-function isSessionClaims(
+function isTokenClaims(
   claims: object,
   expected: ClaimsExpectation,
-): claims is SessionClaims {
-  const c = claims as Readonly<Record<keyof SessionClaims, unknown>>;
+): claims is TokenClaims & Record<string, unknown> {
+  const c = claims as Readonly<Record<keyof TokenClaims, unknown>>;
   return (
     c.v === 1 &&
     c.iss === expected.issuer &&
     c.aud === expected.audience &&
     isSubject(c.sub) &&
     typeof c.sid === 'string' &&
-    SESSION_ID.test(c.sid) &&
+    SECRET.test(c.sid) &&
     typeof c.jti === 'string' &&
     TOKEN_ID.test(c.jti) &&
     isTime(c.iat) &&
     isTime(c.exp) &&
     isTime(c.oiat) &&
     isTime(c.auth_time) &&
-    isTime(c.lat) &&
-    c.oiat <= c.lat &&
-    c.lat <= c.iat &&
+    c.oiat <= c.iat &&
     c.auth_time <= c.iat &&
     c.iat < c.exp &&
     c.exp <= c.iat + MAXIMUM_LIFETIME_SECONDS &&
-    'params' in c &&
-    'data' in c !== expected.paramsAreData &&
-    isObject(c.attrs) &&
-    Number.isSafeInteger(c.rev) &&
-    (c.rev as number) >= 0 &&
     (c.per === undefined || c.per === false) &&
     isOptionalTime(c.nbf) &&
     isOptionalTime(c.idl) &&
     isOptionalTime(c.abs) &&
     isOptionalTime(c.int)
   );
+}
+
+function isContent(
+  claims: TokenClaims & Record<string, unknown>,
+  expected: ClaimsExpectation,
+): boolean {
+  const { lat } = claims as Partial<Record<keyof SessionContent, unknown>>;
+  return (
+    isTime(lat) &&
+    claims.oiat <= lat &&
+    lat <= claims.iat &&
+    'params' in claims &&
+    'data' in claims !== expected.paramsAreData &&
+    isAttributed(claims)
+  );
+}
+
+function isAttributed({ attrs, rev }: Record<string, unknown>): boolean {
+  return isObject(attrs) && isCount(rev);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** A subject: a string of 1 to 255 characters that UTF-8 can express. */
@@ -101,7 +162,7 @@ function isOptionalTime(value: unknown): boolean {
 }
 
 /** Freezes a JSON value, so that no request can change what another one sees; `false` when it is too deep. */
-function freezeWithin(value: unknown, depth: number): boolean {
+export function freezeWithin(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) {
     return true;
   }

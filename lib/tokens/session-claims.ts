@@ -1,5 +1,5 @@
-/** The claims of a session token. All times are whole seconds since the Unix epoch. */
-export interface SessionClaims {
+/** What both kinds of tokens say of their session. All times are whole seconds since the Unix epoch. */
+export interface TokenClaims {
   /** Version of this format. */
   readonly v: 1;
   readonly iss: string;
@@ -7,6 +7,7 @@ export interface SessionClaims {
   readonly sub: string;
   /** Session id: 32 random bytes, the same in every token of one session. */
   readonly sid: string;
+  /** In a refresh token its secret part. */
   readonly jti: string;
   readonly iat: number;
   readonly exp: number;
@@ -14,6 +15,16 @@ export interface SessionClaims {
   /** Original issue time: the sign-in. */
   readonly oiat: number;
   readonly auth_time: number;
+  /** `false`: the session ends with the browser. */
+  readonly per?: false;
+  /** What `generate` was given to shorten, in seconds: idle end, absolute end, reload interval. */
+  readonly idl?: number;
+  readonly abs?: number;
+  readonly int?: number;
+}
+
+/** What a session is about: in the token, or in the record that the token refers to. */
+export interface SessionContent {
   /** When the data was loaded. */
   readonly lat: number;
   readonly params: unknown;
@@ -22,10 +33,31 @@ export interface SessionClaims {
   readonly attrs: Readonly<Record<string, unknown>>;
   /** Revision of the attributes. */
   readonly rev: number;
-  /** `false`: the session ends with the browser. */
-  readonly per?: false;
-  /** What `generate` was given to shorten, in seconds: idle end, absolute end, reload interval. */
-  readonly idl?: number;
-  readonly abs?: number;
-  readonly int?: number;
+}
+
+/** The claims of a session token. */
+export interface SessionClaims extends TokenClaims, SessionContent {}
+
+/** The claims of a refresh token: those of a stateless one, or with a store its place in the chain. */
+export type RefreshClaims =
+  StatelessRefreshClaims | (TokenClaims & { readonly gen: number });
+
+/** The claims of a refresh token that no store knows: all that a new session token needs. */
+export type StatelessRefreshClaims = TokenClaims &
+  Pick<SessionContent, 'params' | 'attrs' | 'rev'>;
+
+const NOT_SHARED: ReadonlySet<string> = new Set<keyof SessionContent | 'gen'>([
+  'lat',
+  'params',
+  'data',
+  'attrs',
+  'rev',
+  'gen',
+]);
+
+/** What all tokens of a session say. */
+export function tokenClaimsOf(claims: TokenClaims): TokenClaims {
+  return Object.fromEntries(
+    Object.entries(claims).filter(([name]) => !NOT_SHARED.has(name)),
+  ) as unknown as TokenClaims;
 }

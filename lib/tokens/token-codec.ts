@@ -2,51 +2,89 @@ import { SessionError } from '../errors/session-error.js';
 import type { Refusal } from '../errors/refusal.js';
 import type { KeySet } from '../keys/key-set.js';
 import {
+  parseRefreshClaims,
   parseSessionClaims,
   type ClaimsExpectation,
 } from './claims-profile.js';
 import { MAXIMUM_TOKEN_LENGTH, openCompact } from './front-gate.js';
-import type { SessionClaims } from './session-claims.js';
+import {
+  tokenClaimsOf,
+  type RefreshClaims,
+  type SessionClaims,
+} from './session-claims.js';
 import { parseStrictJson } from './strict-json.js';
-import { parseTokenHeader, SESSION_TOKEN_TYPE } from './token-header.js';
+import { parseTokenHeader, type TokenType } from './token-header.js';
 import type { TokenSigner } from './token-signer.js';
 
-/** Session tokens, to and from text. Clocks are not its business: it says what a token is, not how old. */
-export class TokenCodec {
+/** One kind of token: what it is called in its header, what is written and what may be read. */
+export interface TokenKind<Claims> {
+  readonly type: TokenType;
+  /** What a message calls it. */
+  readonly name: string;
+  readonly write: (claims: Claims) => object;
+  readonly parse: (value: unknown) => Claims | Refusal;
+}
+
+/** Session tokens. */
+export function sessionTokens(
+  expected: ClaimsExpectation,
+): TokenKind<SessionClaims> {
+  return {
+    type: 'session+jwt',
+    name: 'session token',
+    write: expected.isReference ? tokenClaimsOf : (claims) => claims,
+    parse: (value) => parseSessionClaims(value, expected),
+  };
+}
+
+/** Refresh tokens. */
+export function refreshTokens(
+  expected: ClaimsExpectation,
+): TokenKind<RefreshClaims> {
+  return {
+    type: 'session-refresh+jwt',
+    name: 'refresh token',
+    write: (claims) => claims,
+    parse: (value) => parseRefreshClaims(value, expected),
+  };
+}
+
+/** Tokens of one kind, to and from text. Clocks are not its business: it says what a token is, not how old. */
+export class TokenCodec<Claims extends object = SessionClaims> {
   readonly #keys: KeySet;
   readonly #signer: TokenSigner;
-  readonly #expected: ClaimsExpectation;
+  readonly #kind: TokenKind<Claims>;
 
-  constructor(keys: KeySet, signer: TokenSigner, expected: ClaimsExpectation) {
+  constructor(keys: KeySet, signer: TokenSigner, kind: TokenKind<Claims>) {
     this.#keys = keys;
     this.#signer = signer;
-    this.#expected = expected;
+    this.#kind = kind;
   }
 
   /** @throws {SessionError} `SESSION_TOO_LARGE` beyond 8,192 characters */
-  sign(claims: SessionClaims): string {
+  sign(claims: Claims): string {
     const { kid, algorithm } = this.#keys.signing;
     const token = this.#signer.sign(
-      claims,
-      { alg: algorithm, typ: SESSION_TOKEN_TYPE, kid },
+      this.#kind.write(claims),
+      { alg: algorithm, typ: this.#kind.type, kid },
       this.#keys.signing,
     );
     if (token.length > MAXIMUM_TOKEN_LENGTH) {
       throw new SessionError(
         'SESSION_TOO_LARGE',
-        `the session token has ${token.length} bytes, at most ${MAXIMUM_TOKEN_LENGTH} are allowed`,
+        `the ${this.#kind.name} has ${token.length} bytes, at most ${MAXIMUM_TOKEN_LENGTH} are allowed`,
       );
     }
     return token;
   }
 
   /** The frozen claims of a token that this application issued, or why it is refused. Never throws. */
-  verify(token: string): SessionClaims | Refusal {
+  verify(token: string): Claims | Refusal {
     const segments = openCompact(token);
     if (!segments) {
       return 'malformed';
     }
-    const header = parseTokenHeader(segments.header);
+    const header = parseTokenHeader(segments.header, this.#kind.type);
     if (!header) {
       return 'header';
     }
@@ -60,10 +98,7 @@ export class TokenCodec {
     if (!this.#isSignedBy(token, key)) {
       return 'signature';
     }
-    return parseSessionClaims(
-      parseStrictJson(segments.payload),
-      this.#expected,
-    );
+    return this.#kind.parse(parseStrictJson(segments.payload));
   }
 
   #isSignedBy(

@@ -1,18 +1,22 @@
 import { parseStrictJson } from './strict-json.js';
 
-export const SESSION_TOKEN_TYPE = 'session+jwt';
+/** The kinds of tokens; each is refused in the place of another (RFC 8725, section 3.12). */
+export type TokenType = 'session+jwt' | 'session-refresh+jwt';
 
 /** The only members a token header may have; `crit`, `jku`, `jwk`, `zip` and all others are refused. */
 export interface TokenHeader {
   readonly alg: 'HS256';
-  readonly typ: typeof SESSION_TOKEN_TYPE;
+  readonly typ: TokenType;
   readonly kid: string;
 }
 
 const KID = /^[\w.-]{1,128}$/;
 
 /** Reads a header by allowlist, before any key is looked up (RFC 8725, sections 3.1, 3.10 and 3.11). */
-export function parseTokenHeader(segment: string): TokenHeader | undefined {
+export function parseTokenHeader(
+  segment: string,
+  type: TokenType,
+): TokenHeader | undefined {
   const value = parseStrictJson(segment);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return undefined;
@@ -20,9 +24,9 @@ export function parseTokenHeader(segment: string): TokenHeader | undefined {
   const { alg, typ, kid } = value as Record<string, unknown>;
   return Object.keys(value).length === 3 &&
     alg === 'HS256' &&
-    typ === SESSION_TOKEN_TYPE &&
+    typ === type &&
     typeof kid === 'string' &&
     KID.test(kid)
-    ? { alg, typ, kid }
+    ? { alg, typ: type, kid }
     : undefined;
 }

@@ -189,3 +189,60 @@ describe('derived bytes', () => {
     expect(new Set(derived).size).toBe(200);
   });
 });
+
+describe('a key set that is derived for another purpose', () => {
+  const secrets = [keyOf(SECRET), keyOf(OTHER_SECRET)];
+  const refresh = KeySet.derivedFrom(secrets, 'refresh');
+  const session = KeySet.fromSecrets(secrets);
+
+  it('has one key for each secret, the first of which signs', () => {
+    const first = KeySet.derivedFrom([secrets[0]!], 'refresh');
+    const second = KeySet.derivedFrom([secrets[1]!], 'refresh');
+    expect(refresh.signing.key.equals(first.signing.key)).toBe(true);
+    expect(refresh.find(first.signing.kid)?.key.equals(first.signing.key)).toBe(
+      true,
+    );
+    expect(
+      refresh.find(second.signing.kid)?.key.equals(second.signing.key),
+    ).toBe(true);
+    expect(refresh.signing.algorithm).toBe('HS256');
+  });
+
+  it('S-020, V-23: shares no key and no kid with the secrets that it comes from', () => {
+    for (const secret of secrets) {
+      const [own] = [KeySet.fromSecrets([secret]).signing];
+      const [derived] = [KeySet.derivedFrom([secret], 'refresh').signing];
+      expect(derived.kid).not.toBe(own.kid);
+      expect(derived.key.equals(own.key)).toBe(false);
+      expect(refresh.find(own.kid)).toBeUndefined();
+      expect(session.find(derived.kid)).toBeUndefined();
+      expect(derived.key.export()).not.toEqual(secret.export());
+    }
+  });
+
+  it('is HKDF of the secret with the purpose as label (RFC 5869), 32 bytes', () => {
+    // By hand: extract with an empty salt, expand one block.
+    const extracted = createHmac('sha256', Buffer.alloc(32))
+      .update(SECRET)
+      .digest();
+    const expanded = createHmac('sha256', extracted)
+      .update('nestjs-session-jwt:refresh:v1')
+      .update(Buffer.from([1]))
+      .digest();
+    expect(refresh.signing.key.export()).toEqual(expanded);
+    // Changing this value refuses every refresh token that is out.
+    expect(refresh.signing.kid).toBe('zEb2wkDNfKzDGs68');
+  });
+
+  it('differs by purpose', () => {
+    const purposes = ['refresh', 'csrf', 'session-name', 'kid', ''];
+    const kids = purposes.map(
+      (purpose) => KeySet.derivedFrom(secrets, purpose).signing.kid,
+    );
+    expect(new Set([...kids, session.signing.kid]).size).toBe(6);
+  });
+
+  it('needs a secret', () => {
+    expect(() => KeySet.derivedFrom([], 'refresh')).toThrow(TypeError);
+  });
+});

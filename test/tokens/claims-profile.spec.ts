@@ -12,6 +12,8 @@ const EXPECTED: ClaimsExpectation = {
   issuer: 'https://app.example',
   audience: 'https://api.example',
   paramsAreData: false,
+  isReference: false,
+  isRecorded: false,
 };
 const NOW = 1_893_456_000;
 const DAY = 86_400;

@@ -4,7 +4,7 @@ import { SessionError } from '../../lib/errors/session-error.js';
 import { KeySet, type SessionKey } from '../../lib/keys/key-set.js';
 import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
-import { TokenCodec } from '../../lib/tokens/token-codec.js';
+import { sessionTokens, TokenCodec } from '../../lib/tokens/token-codec.js';
 import type { TokenHeader } from '../../lib/tokens/token-header.js';
 import type { TokenSigner } from '../../lib/tokens/token-signer.js';
 import {
@@ -16,7 +16,13 @@ import {
 import { OTHER_SECRET, SECRET } from '../support/test-app.js';
 
 const NOW = 1_893_456_000;
-const EXPECTED = { issuer: 'app', audience: 'app', paramsAreData: false };
+const EXPECTED = sessionTokens({
+  issuer: 'app',
+  audience: 'app',
+  paramsAreData: false,
+  isReference: false,
+  isRecorded: false,
+});
 const KEYS = KeySet.fromSecrets(
   [SECRET, OTHER_SECRET].map((secret) => createSecretKey(Buffer.from(secret))),
 );
@@ -64,14 +70,14 @@ function watched(): { codec: TokenCodec; calls: string[] } {
       return SIGNER.verify(token, key);
     },
   };
-  const expected = {
+  const kind: typeof EXPECTED = {
     ...EXPECTED,
-    get issuer() {
-      calls.push('claims');
-      return EXPECTED.issuer;
+    parse(value) {
+      if (value !== undefined) calls.push('claims');
+      return EXPECTED.parse(value);
     },
   };
-  return { codec: new TokenCodec(keys, signer, expected), calls };
+  return { codec: new TokenCodec(keys, signer, kind), calls };
 }
 
 describe('the codec', () => {

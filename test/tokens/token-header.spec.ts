@@ -6,7 +6,7 @@ import { rows } from '../support/titles.js';
 const GOOD = { alg: 'HS256', typ: 'session+jwt', kid: 'k-1_2.3' };
 
 function parse(content: SegmentContent): unknown {
-  return parseTokenHeader(encodeSegment(content));
+  return parseTokenHeader(encodeSegment(content), 'session+jwt');
 }
 
 describe('the header of a token', () => {
@@ -244,6 +244,7 @@ describe('the header of a token', () => {
       fc.property(header, (value) => {
         const parsed = parseTokenHeader(
           Buffer.from(JSON.stringify(value)).toString('base64url'),
+          'session+jwt',
         );
         if (parsed === undefined) {
           return;
@@ -258,4 +259,45 @@ describe('the header of a token', () => {
     );
     expect(read).toBeGreaterThan(10);
   });
+});
+
+describe('the type in the header', () => {
+  const TYPES = ['session+jwt', 'session-refresh+jwt'] as const;
+  const parseAs = (typ: unknown, type: (typeof TYPES)[number]) =>
+    parseTokenHeader(encodeSegment({ ...GOOD, typ }), type);
+
+  it.each(TYPES.flatMap((typ) => TYPES.map((type) => [typ, type] as const)))(
+    'of %s is good in the place of a %s only if that is the same (A-073, S-018)',
+    (typ, type) => {
+      expect(parseAs(typ, type)).toEqual(
+        typ === type ? { ...GOOD, typ } : undefined,
+      );
+    },
+  );
+
+  it.each(
+    rows([
+      'JWT',
+      'refresh+jwt',
+      'session-refresh+JWT',
+      'Session-Refresh+jwt',
+      'session-refresh+jwt ',
+      'session-refresh',
+      'session-refresh+jwt\0',
+      'application/session-refresh+jwt',
+      'session-csrf+jwt',
+      'session+jwt,session-refresh+jwt',
+      '',
+      null,
+      true,
+      ['session-refresh+jwt'],
+      {},
+      undefined,
+    ]),
+  )(
+    'is refused for a refresh token when it is %s (A-025, A-073, S-017)',
+    (_title, typ) => {
+      expect(parseAs(typ, 'session-refresh+jwt')).toBeUndefined();
+    },
+  );
 });
