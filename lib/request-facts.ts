@@ -1,12 +1,13 @@
-/**
- * What transports and CSRF checks know of a request. Node's `IncomingMessage` and `Http2ServerRequest`
- * satisfy it as they are, so that reading a request costs no copy of it.
- */
+/** What transports and CSRF checks know of a request. Node's own requests satisfy it as they are. */
 export interface RequestFacts {
   readonly method?: string | undefined;
+  /** Path and query, as received. */
+  readonly url?: string | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Names and values in turn, as received: the only place where a repeated header is still visible. */
-  readonly rawHeaders?: readonly string[];
+  readonly rawHeaders?: readonly string[] | undefined;
+  /** As the framework's parser left it, if it ran already: anything a client can send. */
+  readonly body?: unknown;
 }
 
 /**
@@ -36,4 +37,16 @@ export function countHeader(facts: RequestFacts, name: string): number {
     }
   }
   return count;
+}
+
+/** The text in a field of a parsed body; `undefined` for anything else. */
+export function bodyField(
+  { body }: RequestFacts,
+  name: string,
+): string | undefined {
+  const value =
+    typeof body === 'object' && body !== null && Object.hasOwn(body, name)
+      ? (body as Record<string, unknown>)[name]
+      : undefined;
+  return typeof value === 'string' ? value : undefined;
 }

@@ -1,81 +1,56 @@
-import { stringifySetCookie } from 'cookie';
 import type { ResolvedCookieOptions } from '../options/resolved-options.js';
-import {
+import type {
   AMBIGUOUS_TOKEN,
-  type Delivery,
-  type Transport,
-  type TransportTokens,
+  Delivery,
+  Transport,
+  TransportTokens,
 } from '../options/transport.js';
-import { headerOf, type RequestFacts } from '../request-facts.js';
-import { readCookie } from './read-cookie.js';
+import type { RequestFacts } from '../request-facts.js';
+import { TokenCookie } from './token-cookie.js';
 
-/** Tokens in a cookie that no script can read. */
+/** Tokens in cookies: one for the session token, and one for the refresh token where there is one. */
 export class CookieTransport implements Transport {
   readonly name = 'cookie';
   readonly ambient = true;
   readonly varyBy = 'Cookie';
-  readonly #options: ResolvedCookieOptions;
-  /** Cookies left over from before a change of `domain`; they would make every request ambiguous. */
-  readonly #clearFormer: readonly Delivery[];
-  readonly #clearAll: readonly Delivery[];
+  readonly #session: TokenCookie;
+  readonly #refresh: TokenCookie | undefined;
+  readonly #clear: readonly Delivery[];
 
-  constructor(options: ResolvedCookieOptions) {
-    this.#options = options;
-    // A cookie with a domain cannot have had the `__Host-` prefix.
-    const formerName = options.name.replace(/^__Host-/, '__Secure-');
-    this.#clearFormer = options.formerDomains.map((domain) =>
-      this.#cookie({ name: formerName, domain, value: '', maxAge: 0 }),
-    );
-    this.#clearAll = [
-      this.#cookie({ value: '', maxAge: 0 }),
-      ...this.#clearFormer,
-    ];
+  constructor(session: ResolvedCookieOptions, refresh?: ResolvedCookieOptions) {
+    this.#session = new TokenCookie(session);
+    this.#refresh = refresh && new TokenCookie(refresh);
+    this.#clear = [...this.#session.clear(), ...(this.#refresh?.clear() ?? [])];
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
-    const header = headerOf(request, 'cookie');
-    return header === undefined
-      ? undefined
-      : readCookie(header, this.#options.name);
+    return this.#session.read(request);
+  }
+
+  readRefresh(
+    request: RequestFacts,
+  ): string | typeof AMBIGUOUS_TOKEN | undefined {
+    return this.#refresh?.read(request);
   }
 
   write(tokens: TransportTokens): readonly Delivery[] {
-    return [
-      this.#cookie({
-        value: tokens.sessionToken,
-        ...(tokens.persistent && { maxAge: tokens.maxAgeSeconds }),
-      }),
-      ...this.#clearFormer,
-    ];
+    const { sessionToken, maxAgeSeconds, refresh, persistent } = tokens;
+    const session = this.#session.write(
+      sessionToken,
+      persistent ? maxAgeSeconds : undefined,
+    );
+    return refresh && this.#refresh
+      ? [
+          ...session,
+          ...this.#refresh.write(
+            refresh.token,
+            persistent ? refresh.maxAgeSeconds : undefined,
+          ),
+        ]
+      : session;
   }
 
   clear(): readonly Delivery[] {
-    return this.#clearAll;
-  }
-
-  /** A browser forgets a cookie only when name, domain, path and the other attributes are repeated. */
-  #cookie(own: {
-    value: string;
-    maxAge?: number;
-    name?: string;
-    domain?: string;
-  }): Delivery {
-    const { name, domain, path, secure, sameSite, partitioned } = this.#options;
-    const cookie = {
-      name,
-      path,
-      httpOnly: true,
-      secure,
-      sameSite,
-      partitioned,
-      ...(domain !== undefined && { domain }),
-      ...own,
-    };
-    return {
-      kind: 'cookie',
-      name: cookie.name,
-      domain: cookie.domain,
-      line: stringifySetCookie(cookie, { encode: String }),
-    };
+    return this.#clear;
   }
 }

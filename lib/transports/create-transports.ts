@@ -10,7 +10,7 @@ export function createTransports(
   return options.transports.map((choice) => {
     switch (choice) {
       case 'cookie':
-        return new CookieTransport(options.cookie);
+        return new CookieTransport(options.cookie, options.refresh?.cookie);
       case 'header':
         return new HeaderTransport(options.header);
       default:

@@ -44,6 +44,15 @@ export class HeaderTransport implements Transport {
         name: this.#options.renewedName,
         value: tokens.sessionToken,
       },
+      ...(tokens.refresh
+        ? [
+            {
+              kind: 'header' as const,
+              name: this.#options.renewedRefreshName,
+              value: tokens.refresh.token,
+            },
+          ]
+        : []),
     ];
   }
 

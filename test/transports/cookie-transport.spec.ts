@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import type { CookieOptions } from '../../lib/options/session-jwt-module-options.js';
+import type { CookieOptions } from '../../lib/options/option-groups.js';
 import { AMBIGUOUS_TOKEN, type Delivery } from '../../lib/options/transport.js';
 import { CookieTransport } from '../../lib/transports/cookie-transport.js';
+import { createTransports } from '../../lib/transports/create-transports.js';
 
 const SECRET = randomBytes(32);
 const TOKEN = 'aGVhZGVy.cGF5bG9hZA.c2lnbmF0dXJl';
@@ -298,5 +299,183 @@ describe('the cookie transport', () => {
       ambient: true,
       varyBy: 'Cookie',
     });
+  });
+});
+
+describe('the cookie transport with refresh tokens', () => {
+  const REFRESH_TOKEN = 'cmVmcmVzaA.cGF5bG9hZA.c2lnbmF0dXJl';
+  const NAME = '__Host-session-refresh';
+
+  function pairWith(
+    cookie: CookieOptions = {},
+    refreshCookie: CookieOptions = {},
+  ): CookieTransport {
+    const options = resolveOptions({
+      secret: SECRET,
+      cookie,
+      refreshToken: { cookie: refreshCookie },
+    });
+    const [transport] = createTransports(options);
+    return transport as CookieTransport;
+  }
+
+  const tokens = {
+    sessionToken: TOKEN,
+    maxAgeSeconds: 900,
+    persistent: true,
+    refresh: { token: REFRESH_TOKEN, maxAgeSeconds: 604_800 },
+  };
+
+  it('S-070, S-080: writes two cookies, each with the seconds to the end of its own token', () => {
+    expect(linesOf(pairWith().write(tokens))).toEqual([
+      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      `${NAME}=${REFRESH_TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    ]);
+  });
+
+  it('writes neither with a Max-Age for a session that ends with the browser', () => {
+    expect(linesOf(pairWith().write({ ...tokens, persistent: false }))).toEqual(
+      [
+        `__Host-session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        `${NAME}=${REFRESH_TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      ],
+    );
+  });
+
+  it('leaves the refresh cookie alone where a new session token comes without one', () => {
+    const { refresh: _, ...alone } = tokens;
+    expect(linesOf(pairWith().write(alone))).toEqual([
+      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    ]);
+  });
+
+  it('writes no refresh cookie where the module has none', () => {
+    expect(linesOf(transportWith().write(tokens))).toEqual([
+      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    ]);
+  });
+
+  it('gives the refresh cookie its own attributes', () => {
+    const pair = pairWith(
+      { domain: 'app.example' },
+      { path: '/auth', sameSite: 'strict', name: 'rid', secure: false },
+    );
+    expect(linesOf(pair.write(tokens))).toEqual([
+      `__Secure-session=${TOKEN}; Max-Age=900; Domain=app.example; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      `rid=${REFRESH_TOKEN}; Max-Age=604800; Domain=app.example; Path=/auth; HttpOnly; SameSite=Strict`,
+    ]);
+  });
+
+  it('S-081: clears both, with every attribute of each', () => {
+    expect(linesOf(pairWith().clear())).toEqual([
+      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+      `${NAME}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    ]);
+    const pair = pairWith(
+      { partitioned: true, sameSite: 'none' },
+      { path: '/auth', partitioned: false, sameSite: 'strict' },
+    );
+    expect(linesOf(pair.clear())).toEqual([
+      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
+      '__Secure-session-refresh=; Max-Age=0; Path=/auth; HttpOnly; Secure; SameSite=Strict',
+    ]);
+  });
+
+  it('S-081: ends the cookies of former domains under both names, when it writes and when it clears', () => {
+    const pair = pairWith({ formerDomains: ['example.com'] });
+    const former = ['session', 'session-refresh'].map(
+      (name) =>
+        `__Secure-${name}=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    );
+    expect(linesOf(pair.write(tokens))).toEqual([
+      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      former[0],
+      `${NAME}=${REFRESH_TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      former[1],
+    ]);
+    expect(linesOf(pair.clear())).toEqual([
+      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+      former[0],
+      `${NAME}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      former[1],
+    ]);
+    // A session token that comes alone says nothing of the refresh cookie of a former domain.
+    const { refresh: _, ...alone } = tokens;
+    expect(linesOf(pair.write(alone))).toHaveLength(2);
+  });
+
+  it('S-081: has former domains of the refresh cookie alone, too', () => {
+    const lines = linesOf(
+      pairWith({}, { formerDomains: ['example.com'] }).clear(),
+    );
+    expect(lines).toHaveLength(3);
+    expect(lines[2]).toBe(
+      '__Secure-session-refresh=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+    );
+  });
+
+  describe('reads', () => {
+    const pair = pairWith();
+    const session = `__Host-session=${TOKEN}`;
+    const refresh = `${NAME}=${REFRESH_TOKEN}`;
+
+    it.each<[string, string | undefined, unknown, unknown]>([
+      ['nothing', undefined, undefined, undefined],
+      ['both', `${session}; ${refresh}`, TOKEN, REFRESH_TOKEN],
+      [
+        'both the other way round',
+        `${refresh};${session}`,
+        TOKEN,
+        REFRESH_TOKEN,
+      ],
+      ['the session cookie alone', session, TOKEN, undefined],
+      ['the refresh cookie alone', refresh, undefined, REFRESH_TOKEN],
+      [
+        'A-102: two refresh cookies as an ambiguity, which the session token is not',
+        `${session}; ${refresh}; ${refresh}`,
+        TOKEN,
+        AMBIGUOUS_TOKEN,
+      ],
+      [
+        'A-102: two session cookies as an ambiguity, which the refresh token is not',
+        `${session}; ${refresh}; ${session}`,
+        AMBIGUOUS_TOKEN,
+        REFRESH_TOKEN,
+      ],
+      [
+        'S-071: no refresh cookie of another case or prefix',
+        `__host-session-refresh=x; __Secure-session-refresh=x; session-refresh=x`,
+        undefined,
+        undefined,
+      ],
+      ['no cookie of a longer name', `${NAME}-2=x`, undefined, undefined],
+    ])('%s', (_what, cookie, token, refreshToken) => {
+      const facts = { headers: { cookie } };
+      expect(pair.read(facts)).toBe(token);
+      expect(pair.readRefresh(facts)).toBe(refreshToken);
+    });
+
+    it('no refresh cookie where the module has none', () => {
+      const facts = { headers: { cookie: `${session}; ${refresh}` } };
+      expect(transportWith().readRefresh(facts)).toBeUndefined();
+      expect(transportWith().read(facts)).toBe(TOKEN);
+    });
+  });
+
+  it('names each cookie and its domain, so that the head can tell them apart', () => {
+    const pair = pairWith({ formerDomains: ['example.com'] });
+    for (const deliveries of [pair.write(tokens), pair.clear()]) {
+      expect(
+        deliveries.map((each) => [
+          each.name,
+          each.kind === 'cookie' ? each.domain : each.kind,
+        ]),
+      ).toEqual([
+        ['__Host-session', undefined],
+        ['__Secure-session', 'example.com'],
+        [NAME, undefined],
+        ['__Secure-session-refresh', 'example.com'],
+      ]);
+    }
   });
 });

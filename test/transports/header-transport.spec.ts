@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import type { HeaderOptions } from '../../lib/options/session-jwt-module-options.js';
-import { AMBIGUOUS_TOKEN } from '../../lib/options/transport.js';
+import type { HeaderOptions } from '../../lib/options/option-groups.js';
+import {
+  AMBIGUOUS_TOKEN,
+  type Transport,
+} from '../../lib/options/transport.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
 import { HeaderTransport } from '../../lib/transports/header-transport.js';
 
@@ -176,6 +179,23 @@ describe('the header transport', () => {
     expect(transport.write(tokens)).toEqual([
       { kind: 'header', name: 'X-New-Token', value: TOKEN },
     ]);
+  });
+
+  it.each<[header: HeaderOptions, names: [string, string]]>([
+    [{}, ['Session-Token', 'Session-Refresh-Token']],
+    [{ renewedName: 'X-New' }, ['X-New', 'Session-Refresh-Token']],
+    [{ renewedRefreshName: 'X-Next' }, ['Session-Token', 'X-Next']],
+  ])('returns a pair of tokens in two headers: %j', (header, names) => {
+    const refresh = { token: 'cmVmcmVzaA', maxAgeSeconds: 600 };
+    expect(transportWith(header).write({ ...tokens, refresh })).toEqual([
+      { kind: 'header', name: names[0], value: TOKEN },
+      { kind: 'header', name: names[1], value: 'cmVmcmVzaA' },
+    ]);
+  });
+
+  it('finds no refresh token in a request: clients hand it over in the body', () => {
+    const transport: Transport = transportWith();
+    expect(transport.readRefresh).toBeUndefined();
   });
 
   it('has nothing to clear: the client keeps its token itself', () => {

@@ -1,0 +1,95 @@
+import {
+  AMBIGUOUS_TOKEN,
+  type Delivery,
+  type Transport,
+  type TransportTokens,
+} from '../options/transport.js';
+import {
+  bodyField,
+  countHeader,
+  headerOf,
+  type RequestFacts,
+} from '../request-facts.js';
+
+/** Where {@link RequestFieldTransport} looks; what is not named is not looked at. */
+export interface RequestFieldOptions {
+  /**
+   * A request header that holds nothing but the token: `'x-access-token'`.
+   *
+   * @default none
+   */
+  header?: string;
+  /**
+   * A parameter of the query. Addresses end up in logs, histories and `Referer`, and the token with them:
+   * only for clients that can do nothing else, with a short lifetime (RFC 9700, section 4.3.2).
+   *
+   * @default none
+   */
+  query?: string;
+  /**
+   * A field of the parsed body.
+   *
+   * @default none
+   */
+  body?: string;
+  /**
+   * Response header in which a re-issued token comes back.
+   *
+   * @default 'Session-Token'
+   */
+  renewedName?: string;
+}
+
+/**
+ * Session tokens in a header, query parameter or body field of your own, for clients that were written for
+ * another library: `transport: ['header', new RequestFieldTransport({ query: 'accessToken' })]`. More than
+ * one token in a request is refused.
+ */
+export class RequestFieldTransport implements Transport {
+  readonly name = 'field';
+  readonly ambient = false;
+  readonly #options: RequestFieldOptions;
+
+  constructor(options: RequestFieldOptions) {
+    this.#options = {
+      ...options,
+      ...(options.header !== undefined && {
+        header: options.header.toLowerCase(),
+      }),
+    };
+  }
+
+  read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
+    const { header, query, body } = this.#options;
+    const found = [
+      ...(header === undefined ? [] : headerValues(request, header)),
+      ...(query === undefined ? [] : queryValues(request, query)),
+      ...(body === undefined ? [] : [bodyField(request, body)]),
+    ].filter((token) => token !== undefined);
+    return found.length > 1 ? AMBIGUOUS_TOKEN : found[0];
+  }
+
+  write({ sessionToken }: TransportTokens): readonly Delivery[] {
+    const { renewedName = 'Session-Token' } = this.#options;
+    return [{ kind: 'header', name: renewedName, value: sessionToken }];
+  }
+
+  clear(): readonly Delivery[] {
+    return [];
+  }
+}
+
+function headerValues(
+  request: RequestFacts,
+  name: string,
+): (string | undefined)[] {
+  const value = headerOf(request, name);
+  return countHeader(request, name) > 1 ? [value, value] : [value];
+}
+
+function queryValues({ url = '' }: RequestFacts, name: string): string[] {
+  const start = url.indexOf('?');
+  return start === -1 || !url.includes(name, start)
+    ? []
+    : new URLSearchParams(url.slice(start + 1)).getAll(name);
+}
