@@ -8,7 +8,11 @@ export {
   type SessionErrorCode,
   type SessionErrorOptions,
 } from './errors/session-error.js';
-export { OptionalSession, Public } from './nest/route-access.js';
+export {
+  CheckRevocation,
+  OptionalSession,
+  Public,
+} from './nest/route-access.js';
 export { Session, type SessionParameter } from './nest/session.decorator.js';
 export { toHttpException } from './nest/session-exception.js';
 export { SessionGuard } from './nest/session.guard.js';
@@ -21,7 +25,9 @@ export {
 export { SessionService } from './nest/session.service.js';
 export type {
   AttributeChanges,
+  AuthenticateOptions,
   DeliverOptions,
+  RefreshOptions,
   RevokeRequestOptions,
 } from './nest/session-service-options.js';
 export type { SessionRequest, SessionResponse } from './nest/exchange.js';
@@ -33,10 +39,27 @@ export type {
   HeaderOptions,
   LifetimeOptions,
   LoaderOptions,
+  MaxSessionsOptions,
+  RefreshTokenOptions,
+  RotationOptions,
   SecretInput,
-  SessionJwtModuleOptions,
   TransportChoice,
-} from './options/session-jwt-module-options.js';
+} from './options/option-groups.js';
+export type { SessionJwtModuleOptions } from './options/session-jwt-module-options.js';
+export {
+  SessionStore,
+  type CreateOptions,
+  type CreateVerdict,
+  type NewSessionRecord,
+  type PresentedRefresh,
+  type RotationVerdict,
+  type SessionChange,
+  type SessionLifetime,
+  type SessionLimit,
+  type SessionMetadata,
+  type SessionRecord,
+  type StoredData,
+} from './options/session-store.js';
 export {
   AMBIGUOUS_TOKEN,
   type Delivery,
@@ -56,6 +79,7 @@ export type {
   SessionEndReason,
   SessionEvent,
 } from './session/session-events.js';
+export type { SessionInfo } from './session/session-info.js';
 export type {
   ExpandedSessionData,
   SessionAttributes,
@@ -63,3 +87,11 @@ export type {
   SessionParams,
   SessionTypes,
 } from './session/session-types.js';
+export {
+  MemorySessionStore,
+  type MemorySessionStoreOptions,
+} from './stores/memory-session-store.js';
+export {
+  RequestFieldTransport,
+  type RequestFieldOptions,
+} from './transports/request-field-transport.js';

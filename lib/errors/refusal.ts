@@ -29,6 +29,12 @@ export const REFUSALS = {
     'the loader does not accept the params of this token',
   ),
   expired: rule('TOKEN_EXPIRED', true, 'the token has expired'),
+  // The refresh token may be in a cookie that is not sent to this path: it must not be cleared.
+  'refresh-due': rule(
+    'TOKEN_EXPIRED',
+    false,
+    'the session token has expired and the request carries no refresh token',
+  ),
   'not-yet-valid': rule(
     'TOKEN_NOT_YET_VALID',
     false,
@@ -50,6 +56,16 @@ export const REFUSALS = {
     'SESSION_ENDED',
     false,
     'the session was replaced by a new sign-in',
+  ),
+  unknown: rule(
+    'SESSION_UNKNOWN',
+    true,
+    'the store has no such session: it was ended, or it expired',
+  ),
+  reused: rule(
+    'REFRESH_REUSED',
+    true,
+    'a refresh token was used again long after it was exchanged',
   ),
   'cross-site': rule(
     'CSRF_REFUSED',

@@ -32,22 +32,44 @@ const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
  * One request and its response, the same for Express and Fastify: the only place that touches either. Kept
  * under a symbol on node's own request, so that nothing a client sends can stand in for it.
  */
-export class Exchange {
+export class Exchange implements RequestFacts {
   /** The verdict on this request, so that a guard used twice judges once. */
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
+  /** Whether that verdict is also the store's. */
+  hasAskedStore = false;
   session: ActiveSession<any, any, any> | undefined;
   /** What `expand` made of which data of which session. */
   expansion:
     | { readonly sid: string; readonly of: unknown; readonly value: unknown }
     | undefined;
-  readonly facts: RequestFacts;
+  readonly #raw: RawRequest;
   #request: FrameworkRequest;
   #judge: object | undefined;
   #response: FrameworkResponse | undefined;
 
-  private constructor(request: FrameworkRequest, facts: RequestFacts) {
+  private constructor(request: FrameworkRequest, raw: RawRequest) {
     this.#request = request;
-    this.facts = facts;
+    this.#raw = raw;
+  }
+
+  get method(): string | undefined {
+    return this.#raw.method;
+  }
+
+  get url(): string | undefined {
+    return this.#raw.url;
+  }
+
+  get headers(): RequestFacts['headers'] {
+    return this.#raw.headers;
+  }
+
+  get rawHeaders(): RequestFacts['rawHeaders'] {
+    return this.#raw.rawHeaders;
+  }
+
+  get body(): unknown {
+    return this.#request['body'];
   }
 
   /**
@@ -67,6 +89,7 @@ export class Exchange {
       exchange.#judge = judge;
       exchange.session = undefined;
       exchange.outcome = undefined;
+      exchange.hasAskedStore = false;
       exchange.expansion = undefined;
     }
     if (response && !(exchange.#response && isReply(exchange.#response))) {
@@ -97,13 +120,14 @@ export class Exchange {
       : (originOf(session) as Exchange | undefined);
   }
 
-  /** Makes a session known to handlers. */
+  /** Makes a session known to handlers, or that there is none. */
   attach(
-    session: ActiveSession<any, any, any>,
+    session: ActiveSession<any, any, any> | undefined,
     property: string | undefined,
   ): void {
+    const isNews = session !== this.session;
     this.session = session;
-    if (property !== undefined) {
+    if (property !== undefined && (session || isNews)) {
       this.#request[property] = session;
     }
   }
@@ -112,6 +136,7 @@ export class Exchange {
   detach(property: string | undefined): void {
     this.session = undefined;
     this.outcome = undefined;
+    this.hasAskedStore = false;
     if (property !== undefined) {
       this.#request[property] = undefined;
     }
@@ -127,10 +152,10 @@ export class Exchange {
 
   /** Whether tokens of this exchange can go over the wire in the clear. */
   get isPlainHttp(): boolean {
-    const { socket } = this.facts as Partial<IncomingMessage>;
+    const { socket } = this.#raw as Partial<IncomingMessage>;
     return (
       (socket as { encrypted?: boolean } | undefined)?.encrypted !== true &&
-      this.facts.headers['x-forwarded-proto'] !== 'https'
+      this.headers['x-forwarded-proto'] !== 'https'
     );
   }
 

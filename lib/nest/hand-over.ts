@@ -1,3 +1,5 @@
+import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
+import type { SessionError } from '../errors/session-error.js';
 import type { Transport } from '../options/transport.js';
 import { createActiveSession } from '../session/active-session.js';
 import { IssuedSession } from '../session/issued-session.js';
@@ -11,7 +13,7 @@ import type { SessionRuntime } from './session-runtime.js';
 /** Hands a newly signed session to the client and to the rest of the request, and says what was issued. */
 export async function handOver(
   runtime: SessionRuntime,
-  { session, token }: SignedSession,
+  { session, token, refreshToken }: SignedSession,
   carriers: readonly Transport[],
   exchange: Exchange | undefined,
 ): Promise<IssuedSession<any, any, any, any>> {
@@ -23,16 +25,30 @@ export async function handOver(
   const delivered = exchange?.deliver(session.dispatch) ?? false;
   if (delivered) {
     exchange?.attach(active, runtime.options.requestProperty);
+    // It was recorded, or found in its record, just now.
+    if (exchange) exchange.hasAskedStore = true;
   } else {
     runtime.events.ofSession(session.claims, { type: 'undelivered' });
   }
   return new IssuedSession(
     active,
     dataOf(session.claims),
-    token,
+    { token, refreshToken },
     delivered,
     carriers.every(({ ambient }) => ambient === false),
   );
+}
+
+/** The error of a refusal that the service throws; the client's tokens are cleared where that is due. */
+export function refusedWith(
+  { transports, events }: SessionRuntime,
+  refusal: Refusal,
+  exchange: Exchange | undefined,
+): SessionError {
+  const { dispatch } = transports.rejected(refusal);
+  if (dispatch) exchange?.deliver(dispatch);
+  events.rejected(REFUSALS[refusal].code, refusal);
+  return refusalError(refusal);
 }
 
 function warnOfPlainHttp(

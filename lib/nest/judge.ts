@@ -2,16 +2,37 @@ import type { SessionOutcome } from '../session/session-outcome.js';
 import type { Exchange } from './exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/** The one verdict on a request that has a response, however often it is asked for. */
+/**
+ * The one verdict on a request that has a response, however often it is asked for.
+ *
+ * @param asksStore whether the store must have been asked if the session is still alive
+ */
 export function judge(
   { authenticator, transports }: SessionRuntime,
   exchange: Exchange,
+  asksStore: boolean,
 ): SessionOutcome | Promise<SessionOutcome> {
   if (exchange.outcome === undefined) {
     for (const { varyBy } of transports.all) {
       if (varyBy !== undefined) exchange.varyBy(varyBy);
     }
-    exchange.outcome = authenticator.authenticate(exchange.facts, true);
+    exchange.outcome = authenticator.authenticate(exchange, true, asksStore);
+    exchange.hasAskedStore = asksStore;
+  } else if (asksStore && !exchange.hasAskedStore) {
+    exchange.hasAskedStore = true;
+    exchange.outcome = Promise.resolve(exchange.outcome).then((outcome) =>
+      outcome.kind === 'authenticated'
+        ? authenticator.confirm(outcome, exchange, true)
+        : outcome,
+    );
   }
   return exchange.outcome;
+}
+
+/** Whether the store has a say in every verdict, or in this one. */
+export function mustAskStore(
+  { options }: SessionRuntime,
+  isAsked = false,
+): boolean {
+  return isAsked || options.store?.isAlwaysAsked === true;
 }

@@ -8,12 +8,46 @@ export function logSessionEvents(
   logger: RareLogger,
 ): void {
   events.subscribe((event) => {
-    if (event.type === 'loaderFailed') {
-      logger.log(
-        'error',
-        `${event.type} ${event.code}`,
-        `The data of session ${event.session} could not be loaded (${event.code}): ${quoteError(event.error)}. Nobody is logged out; old data is used for loader.maxStale, then requests get 503.`,
-      );
+    switch (event.type) {
+      case 'loaderFailed':
+        logger.log(
+          'error',
+          `${event.type} ${event.code}`,
+          `The data of session ${event.session} could not be loaded (${event.code}): ${quoteError(event.error)}. Nobody is logged out; old data is used for loader.maxStale, then requests get 503.`,
+        );
+        break;
+      case 'storeFailed':
+        logger.log(
+          'error',
+          `${event.type} ${event.operation}`,
+          `The session store could not answer (${event.operation}): ${quoteError(event.error)}. Nobody is logged out; what needs the store gets 503.`,
+        );
+        break;
+      case 'storeRolledBack':
+        logger.log(
+          'error',
+          `${event.type} ${event.lost}`,
+          event.lost === 'everything'
+            ? 'The session store is empty and was not before: it was flushed or replaced. All sessions that it recorded have ended.'
+            : `The session store has lost a rotation of session ${event.session} (a failover, a restored backup); the session goes on. Sessions that were revoked since may be alive again.`,
+        );
+        break;
+      case 'clockSkewed':
+        logger.log(
+          'warn',
+          event.type,
+          `The clock of this process is ${Math.abs(event.aheadSeconds)} s ${event.aheadSeconds > 0 ? 'ahead of' : 'behind'} that of the session store, more than clockTolerance: other nodes may refuse its session tokens. Synchronise the clocks.`,
+        );
+        break;
+      case 'refreshReused':
+        logger.log(
+          'warn',
+          event.type,
+          `A refresh token of session ${event.session} was used again long after it was exchanged: somebody has a copy. The session is ended.`,
+        );
+        break;
+      default:
+        break;
     }
   });
 }

@@ -8,6 +8,7 @@ import {
 export type RouteAccess = 'required' | 'optional' | 'public';
 
 const ACCESS = 'nestjs-session-jwt:access';
+const REVOCATION = 'nestjs-session-jwt:check-revocation';
 
 /**
  * Opens a controller or a route to everybody: the guard touches nothing there, so no store or loader is
@@ -26,10 +27,25 @@ export function OptionalSession(isOptional = true): CustomDecorator {
   return SetMetadata(ACCESS, isOptional ? 'optional' : 'required');
 }
 
-const known = new WeakMap<object, Map<object, RouteAccess>>();
+/**
+ * Asks the store, before the handler runs, whether the session was ended: for routes that must not accept an
+ * answer of the last reload. What stands on a method wins over its class. Costs one round trip a request; a
+ * store that cannot answer gives 503, and a module without a store 500.
+ */
+export function CheckRevocation(checks = true): CustomDecorator {
+  return SetMetadata(REVOCATION, checks);
+}
+
+/** What the decorators of a route say. */
+export interface RouteRules {
+  readonly access: RouteAccess;
+  readonly checksRevocation: boolean;
+}
+
+const known = new WeakMap<object, Map<object, RouteRules>>();
 
 /** A route without metadata is closed. Looked up once for each handler of each class. */
-export function accessOf(context: ExecutionContext): RouteAccess {
+export function rulesOf(context: ExecutionContext): RouteRules {
   const controller = context.getClass();
   const handler = context.getHandler();
   let ofController = known.get(controller);
@@ -37,13 +53,16 @@ export function accessOf(context: ExecutionContext): RouteAccess {
     ofController = new Map();
     known.set(controller, ofController);
   }
-  let access = ofController.get(handler);
-  if (access === undefined) {
-    access =
-      (Reflect.getMetadata(ACCESS, handler) as RouteAccess | undefined) ??
-      (Reflect.getMetadata(ACCESS, controller) as RouteAccess | undefined) ??
-      'required';
-    ofController.set(handler, access);
+  let rules = ofController.get(handler);
+  if (rules === undefined) {
+    const find = <T>(key: string): T | undefined =>
+      (Reflect.getMetadata(key, handler) as T | undefined) ??
+      (Reflect.getMetadata(key, controller) as T | undefined);
+    rules = {
+      access: find<RouteAccess>(ACCESS) ?? 'required',
+      checksRevocation: find<boolean>(REVOCATION) ?? false,
+    };
+    ofController.set(handler, rules);
   }
-  return access;
+  return rules;
 }

@@ -8,12 +8,14 @@ import {
 const PUBLIC_CODES: Readonly<Partial<Record<HttpStatus, string>>> = {
   [HttpStatus.UNAUTHORIZED]: 'SESSION_REQUIRED',
   [HttpStatus.FORBIDDEN]: 'CSRF_REFUSED',
+  [HttpStatus.CONFLICT]: 'SESSION_LIMIT',
   [HttpStatus.SERVICE_UNAVAILABLE]: 'SESSION_UNAVAILABLE',
 };
 
 const MESSAGES: Readonly<Partial<Record<HttpStatus, string>>> = {
   [HttpStatus.UNAUTHORIZED]: 'Unauthorized',
   [HttpStatus.FORBIDDEN]: 'Forbidden',
+  [HttpStatus.CONFLICT]: 'Conflict',
   [HttpStatus.SERVICE_UNAVAILABLE]: 'Service Unavailable',
   [HttpStatus.INTERNAL_SERVER_ERROR]: 'Internal server error',
 };
@@ -26,8 +28,12 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
   TOKEN_CONFLICT: HttpStatus.UNAUTHORIZED,
   KEY_UNKNOWN: HttpStatus.UNAUTHORIZED,
   SESSION_ENDED: HttpStatus.UNAUTHORIZED,
+  SESSION_UNKNOWN: HttpStatus.UNAUTHORIZED,
+  REFRESH_REUSED: HttpStatus.UNAUTHORIZED,
+  SESSION_LIMIT: HttpStatus.CONFLICT,
   CSRF_REFUSED: HttpStatus.FORBIDDEN,
   LOADER_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
+  STORE_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
   STORE_REQUIRED: HttpStatus.INTERNAL_SERVER_ERROR,
   SESSION_TOO_LARGE: HttpStatus.INTERNAL_SERVER_ERROR,
   NOT_SERIALIZABLE: HttpStatus.INTERNAL_SERVER_ERROR,

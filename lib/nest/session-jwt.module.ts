@@ -13,6 +13,7 @@ import {
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { SessionClock, SystemSessionClock } from '../clock.js';
 import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
+import { SessionStore } from '../options/session-store.js';
 import { SessionDataLoader } from '../session/session-data-loader.js';
 import { logSessionEvents } from './log-session-events.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
@@ -103,7 +104,13 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
         global: extras.global ?? true,
         imports: [...(definition.imports ?? []), ...(extras.imports ?? [])],
         providers: [...(definition.providers ?? []), ...providersOf(extras)],
-        exports: [SESSION_RUNTIME, SessionClock, SessionGuard, SessionService],
+        exports: [
+          SESSION_RUNTIME,
+          SessionClock,
+          SessionStore,
+          SessionGuard,
+          SessionService,
+        ],
       }),
     )
     .build();
@@ -166,12 +173,20 @@ function providersOf({
     { provide: SessionClock, useClass: SystemSessionClock },
     ...loaderProvidersOf(dataLoader),
     {
+      // Its own provider, so that tests can override it.
+      provide: SessionStore,
+      useFactory: (options?: Partial<SessionJwtModuleOptions>) =>
+        options?.store,
+      inject: [MODULE_OPTIONS_TOKEN],
+    },
+    {
       provide: SESSION_RUNTIME,
       useFactory: createSessionRuntime,
       inject: [
         MODULE_OPTIONS_TOKEN,
         SessionClock,
         { token: SessionDataLoader, optional: true },
+        SessionStore,
         { token: LOADER_FAULTS, optional: true },
         { token: ASYNC_FAULTS, optional: true },
       ],

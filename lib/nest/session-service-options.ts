@@ -10,6 +10,26 @@ export interface DeliverOptions {
   response?: SessionResponse;
 }
 
+/** How a request is judged outside of the guard. */
+export interface AuthenticateOptions extends DeliverOptions {
+  /**
+   * Asks the store whether the session was ended, as `@CheckRevocation()` does.
+   *
+   * @default as `revocationCheck` is configured
+   */
+  checkRevocation?: boolean;
+}
+
+/** How a refresh token is exchanged. */
+export interface RefreshOptions extends DeliverOptions {
+  /**
+   * Accepts a refresh that another site posts.
+   *
+   * @default false
+   */
+  crossSite?: boolean;
+}
+
 /** How the sessions of a request are revoked. */
 export interface RevokeRequestOptions {
   /** The response that makes the client forget its tokens. */

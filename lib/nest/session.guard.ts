@@ -11,8 +11,8 @@ import type { SessionOutcome } from '../session/session-outcome.js';
 import type { VerifiedSession } from '../session/verified-session.js';
 import { Exchange } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { judge } from './judge.js';
-import { accessOf, type RouteAccess } from './route-access.js';
+import { judge, mustAskStore } from './judge.js';
+import { rulesOf, type RouteAccess } from './route-access.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
@@ -30,7 +30,7 @@ export class SessionGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const access = accessOf(context);
+    const { access, checksRevocation } = rulesOf(context);
     if (access === 'public') {
       return true;
     }
@@ -43,11 +43,12 @@ export class SessionGuard implements CanActivate {
       http.getResponse(),
       this.runtime,
     );
-    if (exchange.session) {
+    const asksStore = mustAskStore(this.runtime, checksRevocation);
+    if (exchange.session && (!asksStore || exchange.hasAskedStore)) {
       exchange.attach(exchange.session, this.runtime.options.requestProperty);
       return true;
     }
-    const outcome = judge(this.runtime, exchange);
+    const outcome = judge(this.runtime, exchange, asksStore);
     return outcome instanceof Promise
       ? outcome.then((settled) => this.conclude(settled, exchange, access))
       : this.conclude(outcome, exchange, access);
@@ -63,15 +64,17 @@ export class SessionGuard implements CanActivate {
         if (outcome.dispatch) exchange.deliver(outcome.dispatch);
         return this.attach(outcome, exchange);
       case 'anonymous':
-        if (access === 'optional') return true;
+        if (access === 'optional') return this.attachNone(exchange);
         this.runtime.events.rejected(REFUSALS.missing.code, 'missing');
         throw this.refuse(refusalError('missing'), exchange);
       case 'rejected':
         if (outcome.dispatch) exchange.deliver(outcome.dispatch);
-        if (access === 'optional' && !isForgery(outcome.refusal)) return true;
+        if (access === 'optional' && !isForgery(outcome.refusal)) {
+          return this.attachNone(exchange);
+        }
         throw this.refuse(refusalError(outcome.refusal), exchange);
       case 'unavailable':
-        if (access === 'optional') return true;
+        if (access === 'optional') return this.attachNone(exchange);
         throw this.refuse(outcome.error, exchange);
     }
   }
@@ -98,6 +101,12 @@ export class SessionGuard implements CanActivate {
       createActiveSession(session, data, exchange),
       this.runtime.options.requestProperty,
     );
+    return true;
+  }
+
+  /** Takes back what a guard before this one found by a less strict check. */
+  private attachNone(exchange: Exchange): true {
+    exchange.attach(undefined, this.runtime.options.requestProperty);
     return true;
   }
 

@@ -1,7 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { REFUSALS, refusalError } from '../errors/refusal.js';
-import { SessionError } from '../errors/session-error.js';
 import {
   ActiveSession,
   createActiveSession,
@@ -10,6 +9,7 @@ import {
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import type { SessionEvent } from '../session/session-events.js';
+import type { SessionInfo } from '../session/session-info.js';
 import type {
   ExpandedSessionData,
   SessionAttributes,
@@ -18,13 +18,17 @@ import type {
 } from '../session/session-types.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { handOver } from './hand-over.js';
+import { authenticateRequest } from './authenticate-request.js';
+import { handOver, refusedWith } from './hand-over.js';
 import type {
   AttributeChanges,
+  AuthenticateOptions,
   DeliverOptions,
+  RefreshOptions,
   RevokeRequestOptions,
 } from './session-service-options.js';
-import { judge } from './judge.js';
+import { refreshSession } from './refresh-session.js';
+import { revokeSession } from './revoke-session.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
 /** Begins, changes, checks and ends sessions. */
@@ -54,8 +58,8 @@ export class SessionService<
    *
    * @param params stored in the token and given to the loader at every reload; plain JSON values
    * @throws {SessionError} `SESSION_ENDED` when the loader finds nobody (the old session is untouched),
-   *   `LOADER_UNAVAILABLE`, `CSRF_REFUSED` for a sign-in that another site posted, `SESSION_TOO_LARGE`,
-   *   `NOT_SERIALIZABLE`, `SUBJECT_REQUIRED`
+   *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SESSION_LIMIT`, `CSRF_REFUSED` for a sign-in that another
+   *   site posted, `SESSION_TOO_LARGE`, `NOT_SERIALIZABLE`, `SUBJECT_REQUIRED`
    * @throws {SessionConfigError} for an option that cannot be used
    */
   async generate(
@@ -67,31 +71,49 @@ export class SessionService<
     const signed = await this.runtime.issuer.generate(
       params,
       generateOptions as GenerateOptions,
-      exchange?.facts,
+      exchange,
     );
     return handOver(this.runtime, signed, signed.carriers, exchange);
   }
 
   /**
+   * Exchanges a refresh token for new tokens, with newly loaded data.
+   *
+   * A token that was exchanged within `rotation.grace` gives the same new refresh token again, so that lost
+   * answers and parallel requests harm nobody. One used later ends its session (with a `store`).
+   *
+   * @param from the refresh token, or a request that carries it: in its cookie, or in the field
+   *   `refreshToken` of its body
+   * @throws {SessionError} `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_CONFLICT`, `KEY_UNKNOWN`,
+   *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared),
+   *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE` (nothing was exchanged), `CSRF_REFUSED`, `SESSION_TOO_LARGE`,
+   *   `NOT_SERIALIZABLE`
+   */
+  async refresh(
+    from: string | SessionRequest,
+    options: RefreshOptions = {},
+  ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
+    return refreshSession(this.runtime, from, options);
+  }
+
+  /**
    * Loads the data of a session now, whatever its age, and re-issues the token: after a change of role, say.
    *
-   * @throws {SessionError} `SESSION_ENDED` (the client's tokens are cleared), `LOADER_UNAVAILABLE`,
-   *   `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
+   * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN` (the client's tokens are cleared),
+   *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
    */
   async reload(
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
     const exchange = Exchange.ofSession(session, options.response);
-    const carriers = this.runtime.transports.carriersOf(exchange?.facts);
+    const carriers = this.runtime.transports.carriersOf(exchange);
     const reloaded = await this.runtime.reload.reloadNow(
       verifiedOf(session),
       carriers,
     );
     if ('refusal' in reloaded) {
-      const rejected = this.runtime.transports.rejected(reloaded.refusal);
-      if (rejected.dispatch) exchange?.deliver(rejected.dispatch);
-      throw refusalError(reloaded.refusal);
+      throw refusedWith(this.runtime, reloaded.refusal, exchange);
     }
     return handOver(this.runtime, reloaded, carriers, exchange);
   }
@@ -99,10 +121,12 @@ export class SessionService<
   /**
    * Merges attributes into a session and re-issues the token; the data stays as old as it is.
    *
-   * Without a store, another node may still accept an older token with older attributes: keep nothing here
-   * that grants a right.
+   * With a store the merge happens there: updates at once all survive, and a session that was ended stays so.
+   * Without one, another node may still accept an older token with older attributes, and a refresh token is
+   * rewritten only if the request carried it: keep nothing here that grants a right.
    *
-   * @throws {SessionError} `SESSION_ENDED`, `TOKEN_EXPIRED`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
+   * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN`, `TOKEN_EXPIRED`, `STORE_UNAVAILABLE`,
+   *   `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
    */
   async update(
     session: ActiveSession<TParams, TExpanded, TAttributes>,
@@ -110,25 +134,31 @@ export class SessionService<
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
     const exchange = Exchange.ofSession(session, options.response);
-    const carriers = this.runtime.transports.carriersOf(exchange?.facts);
-    const updated = this.runtime.issuer.update(
-      verifiedOf(session),
+    const carriers = this.runtime.transports.carriersOf(exchange);
+    const verified = verifiedOf(session);
+    const updated = await this.runtime.issuer.update(
+      verified,
       attributes,
       carriers,
+      this.runtime.refresh.statelessOf(verified, exchange),
     );
+    if ('refusal' in updated) {
+      throw refusedWith(this.runtime, updated.refusal, exchange);
+    }
     return handOver(this.runtime, updated, carriers, exchange);
   }
 
   /**
-   * Ends a session and makes the client forget it. A request may carry a token that has expired; a forged
-   * one ends nothing.
+   * Ends a session and makes the client forget it. A request may carry a session token that has expired, or
+   * a refresh token (in its cookie or body field); a forged one ends nothing.
    *
    * Without a store the session ends in this process: a copied token is good on other nodes until the loader
-   * says that the session is over, or its end.
+   * says that the session is over, or its end. With one it is good until its next reload or refresh, or not
+   * at all where `revocationCheck` is `'always'`.
    *
    * @returns whether a store ended a session: `false` without a store
-   * @throws {SessionError} `CSRF_REFUSED` for a request that another site posted; `STORE_REQUIRED` for a
-   *   session named by id
+   * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared all the same); `CSRF_REFUSED`
+   *   for a request that another site posted; `STORE_REQUIRED` for a session named by id
    */
   revoke(
     session: ActiveSession<any, any, any>,
@@ -144,84 +174,62 @@ export class SessionService<
       | ActiveSession<any, any, any>
       | SessionRequest
       | { id: string; subject: string },
-    options: Partial<RevokeRequestOptions> = {},
+    options: DeliverOptions & { crossSite?: boolean } = {},
   ): Promise<boolean> {
-    const { issuer, options: configured } = this.runtime;
-    if (target instanceof ActiveSession) {
-      const exchange = Exchange.ofSession(target, options.response);
-      const clearing = issuer.end(verifiedOf(target).claims, 'revoked');
-      exchange?.deliver(clearing);
-      exchange?.detach(configured.requestProperty);
-      return false;
-    }
-    if (!('headers' in target)) {
-      throw storeRequired('revoke({ id, subject })');
-    }
-    const exchange = Exchange.of(target, options.response);
-    exchange.deliver(issuer.endOfRequest(exchange.facts, options.crossSite));
-    exchange.detach(configured.requestProperty);
-    return false;
+    return revokeSession(this.runtime, target, options);
   }
 
-  /** @throws {SessionError} `STORE_REQUIRED` */
+  /**
+   * Ends all sessions of a subject: after a change of password, say.
+   *
+   * @param options `except`: id of the session that stays
+   * @returns how many sessions it ended
+   * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
+   */
   async revokeAll(
-    _subject: string,
-    _options: { except?: string } = {},
+    subject: string,
+    options: { except?: string } = {},
   ): Promise<number> {
-    throw storeRequired('revokeAll');
+    return this.runtime.revocation.endAll(subject, options.except);
   }
 
-  /** @throws {SessionError} `STORE_REQUIRED` */
-  async list(_subject: string): Promise<never[]> {
-    throw storeRequired('list');
+  /**
+   * The sessions of a subject, the one that was used last first: for a page of devices.
+   *
+   * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
+   */
+  async list(subject: string): Promise<SessionInfo[]> {
+    return this.runtime.revocation.list(subject);
   }
 
   /**
    * What the guard does, for middleware, `handleConnection` and guards of your own: the session of a
-   * request, or `null`. Without a `response` nothing is re-issued.
+   * request, or `null`. Without a `response` nothing is re-issued or exchanged.
    *
-   * @throws {SessionError} `LOADER_UNAVAILABLE`
+   * @throws {SessionError} `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `STORE_REQUIRED`
    */
   async authenticate(
     request: SessionRequest,
-    options: DeliverOptions = {},
+    options: AuthenticateOptions = {},
   ): Promise<ActiveSession<TParams, TExpanded, TAttributes> | null> {
-    const exchange = Exchange.of(request, options.response, this.runtime);
-    if (exchange.session) {
-      return exchange.session;
-    }
-    const outcome = await (options.response
-      ? judge(this.runtime, exchange)
-      : this.runtime.authenticator.authenticate(exchange.facts, false));
-    if (outcome.kind === 'unavailable') {
-      throw outcome.error;
-    }
-    if (outcome.kind !== 'anonymous' && outcome.dispatch) {
-      exchange.deliver(outcome.dispatch);
-    }
-    if (outcome.kind !== 'authenticated') {
-      return null;
-    }
-    const data = await expandedData(this.runtime, outcome, exchange);
-    const session = createActiveSession(outcome, data, exchange);
-    if (options.response) {
-      exchange.attach(session, this.runtime.options.requestProperty);
-    }
-    return session;
+    return authenticateRequest(this.runtime, request, options);
   }
 
   /**
    * Checks a session token, nothing else: no loader is called and nothing is re-issued.
    *
    * @throws {SessionError} `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `KEY_UNKNOWN`,
-   *   `SESSION_ENDED` (in this process)
+   *   `SESSION_ENDED` (in this process), and where the store keeps the data `SESSION_UNKNOWN`,
+   *   `STORE_UNAVAILABLE`
    */
   async verify(
     token: string,
   ): Promise<ActiveSession<TParams, TExpanded, TAttributes>> {
     const { authenticator, events } = this.runtime;
     const verified =
-      typeof token === 'string' ? authenticator.verify(token) : 'malformed';
+      typeof token === 'string'
+        ? await authenticator.verify(token)
+        : 'malformed';
     if (typeof verified === 'string') {
       events.rejected(REFUSALS[verified].code, verified);
       throw refusalError(verified);
@@ -234,11 +242,4 @@ export class SessionService<
   onModuleDestroy(): void {
     this.runtime.events.complete();
   }
-}
-
-function storeRequired(what: string): SessionError {
-  return new SessionError(
-    'STORE_REQUIRED',
-    `${what} needs a store: a token alone cannot be found or ended on the server`,
-  );
 }

@@ -1,4 +1,5 @@
-import type { SessionClaims } from '../tokens/session-claims.js';
+import type { SessionLifetime } from '../options/session-store.js';
+import type { SessionClaims, TokenClaims } from '../tokens/session-claims.js';
 
 /** The clocks as configured now. Seconds. */
 export interface ClockPolicy {
@@ -7,6 +8,8 @@ export interface ClockPolicy {
   readonly absoluteSeconds: number;
   readonly maxStaleSeconds: number;
   readonly toleranceSeconds: number;
+  /** How long a session token lives where refresh tokens carry the lifetimes. */
+  readonly accessSeconds: number | undefined;
 }
 
 /** The instants at which a session changes its state. Seconds since the Unix epoch. */
@@ -42,35 +45,86 @@ export function timesOf(
 ): SessionTimes {
   const interval = intervalOf(claims, policy);
   return {
-    validFrom: Math.max(claims.iat, claims.nbf ?? 0) - policy.toleranceSeconds,
-    dueAt: claims.lat + interval * (1 - JITTER * fractionOf(claims.sid)),
+    validFrom: validFrom(claims, policy),
+    // With refresh tokens it is the end of the session token that is spread out.
+    dueAt:
+      claims.lat +
+      (policy.accessSeconds === undefined
+        ? jittered(interval, claims.sid)
+        : interval),
     staleUntil: claims.lat + interval + policy.maxStaleSeconds,
-    endsAt: Math.min(claims.exp, absoluteEndOf(claims, policy)),
+    endsAt: endOfToken(claims, policy),
   };
 }
 
-/** When a token that is issued now ends: idle time from now, never past the absolute end. */
-export function endOfTokenIssuedAt(
-  now: number,
-  claims: Pick<SessionClaims, 'oiat' | 'idl' | 'abs'>,
+/** From when a token is valid: nothing in it may lie ahead of our clock by more than the tolerance. */
+export function validFrom(
+  claims: Pick<TokenClaims, 'iat' | 'nbf'>,
   policy: ClockPolicy,
 ): number {
-  const idle = Math.min(policy.idleSeconds, claims.idl ?? Infinity);
-  return Math.min(now + idle, absoluteEndOf(claims, policy));
+  return Math.max(claims.iat, claims.nbf ?? 0) - policy.toleranceSeconds;
+}
+
+/** When a token ends: a lifetime that was shortened since it was issued counts for it too. */
+export function endOfToken(
+  claims: Pick<TokenClaims, 'exp' | 'oiat' | 'abs'>,
+  policy: ClockPolicy,
+): number {
+  return Math.min(claims.exp, absoluteEndOf(claims, policy));
+}
+
+/** When a session token that is issued now ends. */
+export function endOfSessionTokenIssuedAt(
+  now: number,
+  claims: Pick<TokenClaims, 'sid' | 'oiat' | 'idl' | 'abs'>,
+  policy: ClockPolicy,
+): number {
+  const end = endOfSessionUsedAt(now, claims, policy);
+  return policy.accessSeconds === undefined
+    ? end
+    : Math.min(
+        now + Math.ceil(jittered(policy.accessSeconds, claims.sid)),
+        end,
+      );
+}
+
+/** When a session that is used now ends: idle time from now, never past the absolute end. */
+export function endOfSessionUsedAt(
+  now: number,
+  claims: Pick<TokenClaims, 'oiat' | 'idl' | 'abs'>,
+  policy: ClockPolicy,
+): number {
+  const { idleSeconds } = lifetimeOf(claims, policy);
+  return Math.min(now + idleSeconds, absoluteEndOf(claims, policy));
+}
+
+/** The lifetime of a session: as configured, or shorter if `generate` was told so. */
+export function lifetimeOf(
+  claims: Pick<TokenClaims, 'idl' | 'abs'>,
+  policy: ClockPolicy,
+): SessionLifetime {
+  return {
+    idleSeconds: Math.min(policy.idleSeconds, claims.idl ?? Infinity),
+    absoluteSeconds: Math.min(policy.absoluteSeconds, claims.abs ?? Infinity),
+  };
 }
 
 export function absoluteEndOf(
-  claims: Pick<SessionClaims, 'oiat' | 'abs'>,
+  claims: Pick<TokenClaims, 'oiat' | 'abs'>,
   policy: ClockPolicy,
 ): number {
-  return claims.oiat + Math.min(policy.absoluteSeconds, claims.abs ?? Infinity);
+  return claims.oiat + lifetimeOf(claims, policy).absoluteSeconds;
 }
 
-function intervalOf(
-  claims: Pick<SessionClaims, 'int'>,
+export function intervalOf(
+  claims: Pick<TokenClaims, 'int'>,
   policy: ClockPolicy,
 ): number {
   return Math.min(policy.intervalSeconds, claims.int ?? Infinity);
+}
+
+function jittered(seconds: number, sid: string): number {
+  return seconds * (1 - JITTER * fractionOf(sid));
 }
 
 /** A number from 0 to 1 that every node derives from a session id alike (FNV-1a). */

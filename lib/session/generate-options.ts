@@ -2,6 +2,7 @@ import { SessionConfigError } from '../errors/session-config-error.js';
 import { SessionError } from '../errors/session-error.js';
 import type { Duration } from '../options/durations.js';
 import { OptionReader } from '../options/option-reader.js';
+import type { SessionMetadata } from '../options/session-store.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
 import type { ClockPolicy } from './freshness.js';
@@ -41,6 +42,13 @@ export interface GenerateOptions<TAttributes = SessionAttributes> {
    */
   authenticatedAt?: Date;
   /**
+   * What the list of devices shows: where the session was begun. Kept by the store; values are cut to 512
+   * characters.
+   *
+   * @default none
+   */
+  metadata?: SessionMetadata;
+  /**
    * Accepts a sign-in that another site posts (SAML, OpenID Connect `form_post`), which is login CSRF
    * unless the request carries a proof of its own.
    *
@@ -57,8 +65,16 @@ const NAMES = [
   'persistent',
   'transport',
   'authenticatedAt',
+  'metadata',
   'crossSite',
 ] as const satisfies readonly (keyof GenerateOptions)[];
+
+const METADATA_NAMES = [
+  'ip',
+  'userAgent',
+  'label',
+] as const satisfies readonly (keyof SessionMetadata)[];
+const MAXIMUM_METADATA_LENGTH = 512;
 
 /** The claims that `generate` is told by its caller. */
 export type RequestedClaims = Pick<
@@ -109,6 +125,12 @@ export function readGenerateOptions(
   }
   const isPersistent = reader.boolean('persistent', options.persistent, true);
   reader.boolean('crossSite', options.crossSite, false);
+  const metadata = reader.group('metadata', options.metadata, METADATA_NAMES);
+  for (const name of METADATA_NAMES) {
+    if (!['string', 'undefined'].includes(typeof metadata[name])) {
+      reader.fault(`metadata.${name}`, 'expected a string', metadata[name]);
+    }
+  }
   const authenticatedAt = readInstant(reader, options.authenticatedAt, now);
   if (reader.faults.length > 0) {
     throw new SessionConfigError(
@@ -125,6 +147,24 @@ export function readGenerateOptions(
     ...(absolute < policy.absoluteSeconds && { abs: absolute }),
     ...(interval < policy.intervalSeconds && { int: interval }),
   };
+}
+
+/** Metadata that was found good, cut to size: a user agent is whatever a client sends. */
+export function readMetadata(
+  metadata: SessionMetadata | undefined,
+): SessionMetadata {
+  const given = METADATA_NAMES.flatMap((name) => {
+    const value = metadata?.[name];
+    return value === undefined
+      ? []
+      : [
+          [
+            name,
+            Buffer.from(value.slice(0, MAXIMUM_METADATA_LENGTH)).toString(),
+          ],
+        ];
+  });
+  return Object.freeze(Object.fromEntries(given) as SessionMetadata);
 }
 
 /** @throws {SessionError} `NOT_SERIALIZABLE` */

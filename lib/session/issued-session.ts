@@ -7,6 +7,11 @@ import type {
   SessionParams,
 } from './session-types.js';
 
+interface IssuedTokens {
+  readonly token: string;
+  readonly refreshToken: string | undefined;
+}
+
 /**
  * A session with a new token. Safe to return from a handler: its JSON holds the token only where the client
  * must keep it itself (header transport), never where it went into a cookie.
@@ -19,11 +24,11 @@ export class IssuedSession<
 > {
   /** The loader's data. */
   readonly data: TData;
-  /** When the session ends unless it is used before. */
+  /** When the session ends unless it is used before; with refresh tokens: when the session token is to be refreshed. */
   readonly expiresAt: Date;
   // Private, so that neither spreading nor a serialiser that walks over properties prints them.
   readonly #session: ActiveSession<TParams, TExpanded, TAttributes>;
-  readonly #token: string;
+  readonly #tokens: IssuedTokens;
   readonly #delivered: boolean;
   readonly #clientKeepsToken: boolean;
 
@@ -31,14 +36,14 @@ export class IssuedSession<
   constructor(
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     data: TData,
-    token: string,
+    tokens: IssuedTokens,
     delivered: boolean,
     clientKeepsToken: boolean,
   ) {
     this.data = data;
     this.expiresAt = session.expiresAt;
     this.#session = session;
-    this.#token = token;
+    this.#tokens = tokens;
     this.#delivered = delivered;
     this.#clientKeepsToken = clientKeepsToken;
   }
@@ -49,7 +54,12 @@ export class IssuedSession<
 
   /** The session token. */
   get token(): string {
-    return this.#token;
+    return this.#tokens.token;
+  }
+
+  /** The refresh token, where the module issues them and this step made a new one. */
+  get refreshToken(): string | undefined {
+    return this.#tokens.refreshToken;
   }
 
   /** Whether the response of the request brings the token; `false` where no response is known or its head was sent. */
@@ -57,11 +67,21 @@ export class IssuedSession<
     return this.#delivered;
   }
 
-  /** `{ data, expiresAt }`, and `token` for the header transport. */
-  toJSON(): { data: TData; expiresAt: Date; token?: string } {
-    const { data, expiresAt } = this;
+  /** `{ data, expiresAt }`, and for the header transport `token` and `refreshToken`. */
+  toJSON(): {
+    data: TData;
+    expiresAt: Date;
+    token?: string;
+    refreshToken?: string;
+  } {
+    const { data, expiresAt, refreshToken } = this;
     return this.#clientKeepsToken
-      ? { token: this.#token, expiresAt, data }
+      ? {
+          token: this.token,
+          ...(refreshToken !== undefined && { refreshToken }),
+          expiresAt,
+          data,
+        }
       : { data, expiresAt };
   }
 

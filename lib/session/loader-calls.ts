@@ -122,7 +122,7 @@ export class LoaderCalls {
   async #load(params: unknown, context: LoadContext): Promise<LoadOutcome> {
     try {
       if (
-        context.reason === 'reload' &&
+        context.reason !== 'generate' &&
         this.#loader.accepts?.(params) === false
       ) {
         return { kind: 'params-refused' };

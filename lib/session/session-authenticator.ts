@@ -1,26 +1,36 @@
 import type { SessionClock } from '../clock.js';
 import { judgeCsrf, isUnsafe } from '../csrf/csrf-policy.js';
 import { REFUSALS, type Refusal } from '../errors/refusal.js';
+import { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
+import { findRefreshToken } from './find-refresh-token.js';
 import type { ClockPolicy } from './freshness.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
-import type { SessionOutcome } from './session-outcome.js';
+import { unavailable, type SessionOutcome } from './session-outcome.js';
+import type { SessionRecords } from './session-records.js';
 import type { SessionReload } from './session-reload.js';
+import type { SessionRenewal } from './session-renewal.js';
 import { refusalOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
 const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
+const NOBODY_KNOWS =
+  'without a store nobody can tell whether a session was ended';
 
 export interface SessionAuthenticatorParts {
   readonly transports: SessionTransports;
   readonly codec: TokenCodec;
   readonly reload: SessionReload;
+  /** `undefined` where there are no refresh tokens. */
+  readonly renewal: SessionRenewal | undefined;
+  /** `undefined` where there is no store. */
+  readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
   readonly events: SessionEvents;
   readonly clock: SessionClock;
@@ -33,6 +43,8 @@ export class SessionAuthenticator {
   readonly #transports: SessionTransports;
   readonly #codec: TokenCodec;
   readonly #reload: SessionReload;
+  readonly #renewal: SessionRenewal | undefined;
+  readonly #records: SessionRecords | undefined;
   readonly #memory: SessionMemory;
   readonly #events: SessionEvents;
   readonly #clock: SessionClock;
@@ -44,6 +56,8 @@ export class SessionAuthenticator {
     this.#transports = parts.transports;
     this.#codec = parts.codec;
     this.#reload = parts.reload;
+    this.#renewal = parts.renewal;
+    this.#records = parts.records;
     this.#memory = parts.memory;
     this.#events = parts.events;
     this.#clock = parts.clock;
@@ -53,13 +67,15 @@ export class SessionAuthenticator {
   }
 
   /**
-   * Takes no promise and makes no I/O for a fresh token that was seen before.
+   * Without a promise or I/O for a fresh token that was seen before, unless the store is asked.
    *
    * @param canDeliver whether a re-issued token would reach the client; without that nothing is re-issued
+   * @param asksStore whether the store is asked if the session is still alive
    */
   authenticate(
     facts: RequestFacts,
     canDeliver: boolean,
+    asksStore = false,
   ): SessionOutcome | Promise<SessionOutcome> {
     const now = this.#clock.nowSeconds();
     let session: VerifiedSession | undefined;
@@ -84,47 +100,121 @@ export class SessionAuthenticator {
       session ??= verified;
       isAmbient ||= transport.ambient !== false;
     }
-    return session
-      ? this.#admit(session, facts, isAmbient, canDeliver, now)
-      : ANONYMOUS;
+    if (this.#renewal && !(session && now < session.endsAt)) {
+      return this.#renew(this.#renewal, session, facts, canDeliver);
+    }
+    if (!session) {
+      return ANONYMOUS;
+    }
+    const refusal =
+      refusalOf(session, this.#memory, now) ?? this.#forgery(facts, isAmbient);
+    if (refusal) {
+      return this.#refuse(refusal);
+    }
+    return asksStore || this.#options.store?.isAlwaysAsked
+      ? this.confirm(session, facts, canDeliver)
+      : this.#upToDate(session, facts, canDeliver, now);
   }
 
-  /** Checks a session token, nothing else: no loader is called, nothing is re-issued. */
-  verify(token: string): VerifiedSession | Refusal {
+  /** A session as the store has it now, if it has not ended there. */
+  async confirm(
+    session: VerifiedSession,
+    facts: RequestFacts,
+    canDeliver: boolean,
+  ): Promise<SessionOutcome> {
+    if (!this.#records) {
+      throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
+    }
+    const { sid } = session.claims;
+    try {
+      const current = await this.#records.current(session);
+      const end = this.#memory.endOf(sid);
+      return current && !end
+        ? await this.#upToDate(
+            current,
+            facts,
+            canDeliver,
+            this.#clock.nowSeconds(),
+          )
+        : this.#refuse(end ?? 'unknown');
+    } catch (error) {
+      return unavailable(error as SessionError);
+    }
+  }
+
+  /**
+   * Checks a session token, nothing else: no loader is called, nothing is re-issued. The store is asked only
+   * where the token is a reference to it.
+   *
+   * @throws {SessionError} `STORE_UNAVAILABLE`
+   */
+  async verify(token: string): Promise<VerifiedSession | Refusal> {
     const session = this.#verify(token);
     if (typeof session === 'string') {
       return session;
     }
-    return (
-      refusalOf(session, this.#memory, this.#clock.nowSeconds()) ?? session
-    );
+    const refusal = refusalOf(session, this.#memory, this.#clock.nowSeconds());
+    if (refusal || !this.#options.store?.keepsData) {
+      return refusal ?? session;
+    }
+    return (await this.#records?.current(session)) ?? 'unknown';
   }
 
-  #admit(
+  /** Whether another site made the browser send this request. */
+  #forgery(facts: RequestFacts, isAmbient: boolean): Refusal | undefined {
+    if (isAmbient && isUnsafe(facts)) {
+      const decision = judgeCsrf(facts, this.#options.csrf);
+      return decision.allowed ? undefined : decision.reason;
+    }
+    return undefined;
+  }
+
+  /** Brings a session up to date that is due, and hands out what is newer than its token. */
+  #upToDate(
     session: VerifiedSession,
     facts: RequestFacts,
-    isAmbient: boolean,
     canDeliver: boolean,
     now: number,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const refusal = refusalOf(session, this.#memory, now);
-    if (refusal) {
-      return this.#refuse(refusal);
-    }
-    if (isAmbient && isUnsafe(facts)) {
-      const decision = judgeCsrf(facts, this.#options.csrf);
-      if (!decision.allowed) {
-        return this.#refuse(decision.reason);
-      }
-    }
-    const { sid, rev } = session.claims;
-    if (now < session.dueAt && !this.#memory.newerThan(sid, rev)) {
+    if (this.#reload.isCurrent(session, now)) {
       return session;
     }
     const carriers = canDeliver
       ? this.#transports.carriersOf(facts)
       : undefined;
     return this.#reported(this.#reload.renew(session, carriers, now));
+  }
+
+  /** The session token has expired or is gone: its refresh token may bring a new one. */
+  #renew(
+    renewal: SessionRenewal,
+    expired: VerifiedSession | undefined,
+    facts: RequestFacts,
+    canDeliver: boolean,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    const found = canDeliver
+      ? findRefreshToken(
+          this.#transports.all,
+          facts,
+          (token) => renewal.verify(token),
+          expired?.claims.sid,
+        )
+      : undefined;
+    if (!found) {
+      return expired ? this.#refuse('refresh-due') : ANONYMOUS;
+    }
+    if (typeof found === 'string') {
+      return this.#refuse(found);
+    }
+    const { claims, isAmbient } = found;
+    const forgery = this.#forgery(facts, isAmbient);
+    return forgery
+      ? this.#refuse(forgery)
+      : renewal
+          .renew(claims, this.#transports.carriersOf(facts))
+          .then((renewed) =>
+            this.#reported(this.#transports.outcomeOf(renewed)),
+          );
   }
 
   #verify(token: string): VerifiedSession | Refusal {

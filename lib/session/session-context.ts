@@ -1,10 +1,14 @@
 import type { SessionClaims } from '../tokens/session-claims.js';
 import type { SessionContext } from './session-data-loader.js';
 
+/** What a loader may know of a session. */
+export type SessionInContext = Pick<
+  SessionClaims,
+  'sid' | 'sub' | 'oiat' | 'attrs'
+>;
+
 /** What a loader is told of the session that it loads or expands data for. */
-export function sessionContext(
-  claims: Pick<SessionClaims, 'sid' | 'sub' | 'oiat' | 'attrs'>,
-): SessionContext {
+export function sessionContext(claims: SessionInContext): SessionContext {
   return {
     sessionId: claims.sid,
     subject: claims.sub,

@@ -23,7 +23,7 @@ export interface SessionContext<TAttributes = SessionAttributes> {
 export interface LoadContext<
   TAttributes = SessionAttributes,
 > extends SessionContext<TAttributes> {
-  readonly reason: 'generate' | 'reload';
+  readonly reason: 'generate' | 'reload' | 'refresh';
   /** Aborted when the call passes `loader.timeout`; a result after that is ignored. */
   readonly signal: AbortSignal;
 }

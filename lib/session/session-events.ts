@@ -11,8 +11,9 @@ interface OfSession {
   readonly subject: string;
 }
 
-/** Who ended a session. */
-export type SessionEndReason = 'revoked' | 'loader' | 'replaced';
+/** Why a session ended. */
+export type SessionEndReason =
+  'revoked' | 'loader' | 'replaced' | 'limit' | 'reused';
 
 /** What happens to sessions. No event carries a token, a secret, a cookie or a session id. */
 export type SessionEvent =
@@ -20,13 +21,51 @@ export type SessionEvent =
   | (OfSession & { readonly type: 'reloaded' })
   | (OfSession & {
       readonly type: 'ended';
-      /** `revoked` by the application, by the `loader`, or `replaced` by a new sign-in. */
+      /**
+       * `revoked` by the application, by the `loader`, `replaced` by a new sign-in, ended to make room under
+       * `maxSessions` (`limit`), or because a refresh token was `reused`.
+       */
       readonly reason: SessionEndReason;
       /** What the loader said. */
       readonly detail?: string;
-      /** How far it reaches: in this process only. */
-      readonly reach: 'process';
+      /** How far it reaches: everywhere (`store`), or in this process only. */
+      readonly reach: 'process' | 'store';
     })
+  | {
+      readonly type: 'allEnded';
+      readonly at: Date;
+      readonly subject: string;
+      /** How many sessions ended. */
+      readonly count: number;
+    }
+  | (OfSession & {
+      readonly type: 'refreshed';
+      /** A token that was exchanged a moment ago came again and was answered with the same new one. */
+      readonly repeated: boolean;
+    })
+  | (OfSession & {
+      /** A refresh token came again long after it was exchanged: somebody has a copy. The session is ended. */
+      readonly type: 'refreshReused';
+    })
+  | (OfSession & {
+      /** The store has lost writes: of one session's `rotation`, or `everything`. Nobody is suspected of theft. */
+      readonly type: 'storeRolledBack';
+      readonly lost: 'rotation' | 'everything';
+    })
+  | {
+      /** The clock of this process and that of the store differ by more than `clockTolerance`. Told once. */
+      readonly type: 'clockSkewed';
+      readonly at: Date;
+      /** How far ahead this process is; negative when it is behind. */
+      readonly aheadSeconds: number;
+    }
+  | {
+      readonly type: 'storeFailed';
+      readonly at: Date;
+      readonly operation: string;
+      /** What the store threw. */
+      readonly error: unknown;
+    }
   | (OfSession & {
       /** A new token could not be handed over: no response is known, or its head was already sent. */
       readonly type: 'undelivered';
@@ -76,6 +115,24 @@ export class SessionEvents {
         session: this.nameOf(claims.sid),
         subject: claims.sub,
       });
+    }
+  }
+
+  storeFailed(operation: string, error: unknown): void {
+    if (this.#subscribers.size > 0) {
+      this.#emit({ type: 'storeFailed', at: this.#date(), operation, error });
+    }
+  }
+
+  clockSkewed(aheadSeconds: number): void {
+    if (this.#subscribers.size > 0) {
+      this.#emit({ type: 'clockSkewed', at: this.#date(), aheadSeconds });
+    }
+  }
+
+  allEnded(subject: string, count: number): void {
+    if (this.#subscribers.size > 0) {
+      this.#emit({ type: 'allEnded', at: this.#date(), subject, count });
     }
   }
 

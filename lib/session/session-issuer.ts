@@ -1,25 +1,32 @@
 import type { SessionClock } from '../clock.js';
-import { isUnsafe, judgeOrigin, mustProveOrigin } from '../csrf/csrf-policy.js';
-import { REFUSALS, refusalError } from '../errors/refusal.js';
+import { refusalError, type Refusal } from '../errors/refusal.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
+import { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
-import type { SessionClaims } from '../tokens/session-claims.js';
-import type { TokenCodec } from '../tokens/token-codec.js';
+import { mergeAttributes } from '../stores/merge-attributes.js';
+import type {
+  SessionClaims,
+  StatelessRefreshClaims,
+} from '../tokens/session-claims.js';
+import type { CarriedSessions } from './carried-sessions.js';
+import { refuseCrossSite } from './cross-site.js';
 import type { ClockPolicy } from './freshness.js';
 import {
   readGenerateOptions,
+  readMetadata,
   toFrozenAttributes,
   type GenerateOptions,
 } from './generate-options.js';
 import type { LoaderCalls } from './loader-calls.js';
 import { newSession } from './new-session.js';
+import { firstLink } from './refresh-chain.js';
 import { sessionContext } from './session-context.js';
-import type { SessionEndReason, SessionEvents } from './session-events.js';
-import type { SessionLoads } from './session-loads.js';
+import type { SessionEnds } from './session-ends.js';
+import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
-import type { Dispatch } from './dispatch.js';
+import type { SessionRecords } from './session-records.js';
 import { refusalOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
@@ -29,16 +36,17 @@ export interface SessionIssuerParts {
   readonly options: ResolvedSessionJwtOptions;
   readonly policy: ClockPolicy;
   readonly clock: SessionClock;
-  readonly codec: TokenCodec;
   readonly calls: LoaderCalls | undefined;
-  readonly loads: SessionLoads;
+  readonly records: SessionRecords | undefined;
+  readonly carried: CarriedSessions;
   readonly tokens: TokenIssuer;
   readonly transports: SessionTransports;
   readonly memory: SessionMemory;
+  readonly ends: SessionEnds;
   readonly events: SessionEvents;
 }
 
-/** What the application does with sessions: begin, change and end them. */
+/** What the application does with sessions: begin and change them. */
 export class SessionIssuer {
   readonly #parts: SessionIssuerParts;
 
@@ -47,82 +55,140 @@ export class SessionIssuer {
   }
 
   /**
-   * Loads the data and signs a new session; the ones that the request carried end.
+   * Loads the data, signs and records a new session; the ones that the request carried end.
    *
-   * @param facts the request whose response brings the token
+   * @param facts the request whose response brings the tokens
    */
   async generate(
     params: unknown,
     options: GenerateOptions,
     facts: RequestFacts | undefined,
   ): Promise<SignedSession & { readonly carriers: readonly Transport[] }> {
-    const { clock, policy, tokens, events } = this.#parts;
+    const { clock, policy, transports, events } = this.#parts;
     const carriers = [this.#transportFor(options.transport)];
-    this.#refuseCrossSite(facts, carriers, options.crossSite);
+    const csrf = this.#parts.options.csrf;
+    refuseCrossSite(
+      { transports, csrf, events },
+      facts,
+      carriers,
+      options.crossSite,
+    );
     const now = clock.nowSeconds();
     const requested = readGenerateOptions(params, options, policy, now);
-    const session = newSession(requested, this.#parts.options, now);
-    const claims = { ...session, ...(await this.load(session)) };
-    const signedAt = clock.nowSeconds();
-    const signed = tokens.sign(
-      tokens.renewed(claims, signedAt),
-      carriers,
-      signedAt,
-    );
-    this.#endCarried(facts, 'replaced');
+    const begun = newSession(requested, this.#parts.options, now);
+    const claims = { ...begun, ...(await this.load(begun)) };
+    const signed = await this.begin(claims, options, carriers, facts);
     events.ofSession(claims, { type: 'created' });
     return { ...signed, carriers };
   }
 
-  /**
-   * Merges attributes into a session and signs it again. The merge starts from the newest attributes that
-   * this process knows, so that two updates at once both survive.
-   *
-   * @throws {SessionError} `SESSION_ENDED`, `TOKEN_EXPIRED`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
-   */
-  update(
-    session: VerifiedSession,
-    changes: object,
+  /** Signs and records a session of which the data is known. */
+  async begin(
+    claims: Omit<SessionClaims, 'exp'>,
+    options: Pick<GenerateOptions, 'metadata'>,
     carriers: readonly Transport[],
-  ): SignedSession {
-    const { memory, tokens, clock } = this.#parts;
-    const { sid } = session.claims;
-    const now = clock.nowSeconds();
-    const refusal = refusalOf(session, memory, now);
-    if (refusal) {
-      throw refusalError(refusal);
+    facts: RequestFacts | undefined,
+  ): Promise<SignedSession> {
+    const { clock, tokens, records, ends, carried } = this.#parts;
+    const signedAt = clock.nowSeconds();
+    const session = tokens.renewed(claims, signedAt);
+    const link = records ? firstLink() : undefined;
+    const refresh = tokens.refreshClaims(session, link);
+    const signed = tokens.sign({ session, refresh }, carriers, signedAt);
+    const before = facts ? carried.of(facts) : [];
+    const replaced =
+      records && before.find(({ sub }) => sub === claims.sub)?.sid;
+    if (records) {
+      const verdict = await records.create(
+        session,
+        refresh && link,
+        readMetadata(options.metadata),
+        replaced,
+      );
+      if (verdict.kind === 'refused') {
+        throw new SessionError(
+          'SESSION_LIMIT',
+          'the subject has as many sessions as maxSessions allows',
+        );
+      }
+      for (const sid of verdict.ended) {
+        ends.noteEndInStore({ sid, sub: claims.sub }, 'limit');
+      }
     }
-    const known = memory.newerThan(sid, session.claims.rev) ?? session.claims;
-    const attrs = mergeAttributes(known.attrs, toFrozenAttributes(changes));
-    const claims: SessionClaims = {
-      ...session.claims,
-      attrs,
-      rev: known.rev + 1,
-    };
-    const signed = tokens.sign(tokens.reissued(claims, now), carriers, now);
-    memory.update(sid, { rev: claims.rev, attrs });
+    try {
+      await Promise.all(
+        before.map(async (each) => {
+          if (each.sid === replaced) {
+            ends.noteEndInStore(each, 'replaced');
+          } else {
+            await ends.replace(each);
+          }
+        }),
+      );
+    } catch (error) {
+      // Nobody will ever hold a token of it.
+      await records?.discard(session).catch(() => undefined);
+      throw error;
+    }
     return signed;
   }
 
-  /** Ends a session in this process. */
-  end(
-    claims: Pick<SessionClaims, 'sid' | 'sub'>,
-    reason: SessionEndReason,
-  ): Dispatch {
-    const { memory, loads, events, transports } = this.#parts;
-    if (!memory.endOf(claims.sid)) {
-      memory.end(claims.sid, reason === 'replaced' ? 'replaced' : 'ended');
-      events.ofSession(claims, { type: 'ended', reason, reach: 'process' });
+  /**
+   * Merges attributes into a session and signs it again. Two updates at once both survive: in the store, or
+   * without one because the merge starts from the newest attributes that this process knows.
+   *
+   * @param refresh the refresh token that came with the session, if that holds attributes too
+   * @throws {SessionError} `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`, `STORE_UNAVAILABLE`
+   */
+  async update(
+    session: VerifiedSession,
+    changes: object,
+    carriers: readonly Transport[],
+    refresh: StatelessRefreshClaims | undefined,
+  ): Promise<SignedSession | { readonly refusal: Refusal }> {
+    const { memory, records, clock } = this.#parts;
+    const { claims } = session;
+    const now = clock.nowSeconds();
+    const refusal = refusalOf(session, memory, now);
+    if (refusal) {
+      return { refusal };
     }
-    loads.forget(claims.sid);
-    return transports.clearing;
+    const attributes = toFrozenAttributes(changes);
+    const known = memory.newerThan(claims.sid, claims.rev) ?? claims;
+    const merged = {
+      attrs: mergeAttributes(known.attrs, attributes),
+      rev: known.rev + 1,
+    };
+    // Signed before the store is told: attributes that fit into no token must not get into the record.
+    const signed = this.#signUpdated(claims, merged, carriers, refresh);
+    if (!records) {
+      memory.update(claims.sid, merged);
+      return signed;
+    }
+    const recorded = await records.changed(claims, attributes);
+    if (!recorded) {
+      return { refusal: memory.endOf(claims.sid) ?? 'unknown' };
+    }
+    memory.update(claims.sid, recorded);
+    return this.#signUpdated(claims, recorded, carriers, undefined);
   }
 
-  /** Ends the sessions that a request carries, expired ones too; a forged token ends nothing. */
-  endOfRequest(facts: RequestFacts, crossSite?: boolean): Dispatch {
-    this.#refuseCrossSite(facts, this.#parts.transports.all, crossSite);
-    this.#endCarried(facts, 'revoked');
-    return this.#parts.transports.clearing;
+  #signUpdated(
+    claims: SessionClaims,
+    merged: Pick<SessionClaims, 'attrs' | 'rev'>,
+    carriers: readonly Transport[],
+    refresh: StatelessRefreshClaims | undefined,
+  ): SignedSession {
+    const { tokens, clock } = this.#parts;
+    const now = clock.nowSeconds();
+    return tokens.sign(
+      {
+        session: tokens.reissued({ ...claims, ...merged }, now),
+        refresh: refresh && tokens.rewritten(refresh, merged),
+      },
+      carriers,
+      now,
+    );
   }
 
   #transportFor(name: string | undefined): Transport {
@@ -136,34 +202,6 @@ export class SessionIssuer {
       ]);
     }
     return transport;
-  }
-
-  /** A sign-in or sign-out that another site posts would put the user into the attacker's session, or out. */
-  #refuseCrossSite(
-    facts: RequestFacts | undefined,
-    carriers: readonly Transport[],
-    crossSite: unknown,
-  ): void {
-    if (!facts || crossSite === true || !isUnsafe(facts)) {
-      return;
-    }
-    const carrying = this.#parts.transports.all.filter(
-      (transport) => transport.read(facts) !== undefined,
-    );
-    const mustProve = mustProveOrigin({
-      writesAmbient: carriers.some(isAmbient),
-      carriesAmbient: carrying.some(isAmbient),
-      carriesToken: carrying.length > 0,
-    });
-    if (!mustProve) {
-      return;
-    }
-    const decision = judgeOrigin(facts, this.#parts.options.csrf);
-    if (!decision.allowed) {
-      const { code } = REFUSALS[decision.reason];
-      this.#parts.events.rejected(code, decision.reason);
-      throw refusalError(decision.reason);
-    }
   }
 
   /**
@@ -198,30 +236,4 @@ export class SessionIssuer {
         throw outcome.error;
     }
   }
-
-  #endCarried(facts: RequestFacts | undefined, reason: SessionEndReason): void {
-    for (const transport of facts ? this.#parts.transports.all : []) {
-      const token = transport.read(facts!);
-      const claims =
-        typeof token === 'string' ? this.#parts.codec.verify(token) : undefined;
-      if (typeof claims === 'object') {
-        this.end(claims, reason);
-      }
-    }
-  }
-}
-
-function isAmbient({ ambient }: Transport): boolean {
-  return ambient !== false;
-}
-
-/** `null` removes an attribute. */
-function mergeAttributes(
-  attributes: SessionClaims['attrs'],
-  changes: SessionClaims['attrs'],
-): SessionClaims['attrs'] {
-  const merged = Object.entries({ ...attributes, ...changes });
-  return Object.freeze(
-    Object.fromEntries(merged.filter(([, value]) => value !== null)),
-  );
 }

@@ -8,6 +8,7 @@ export interface AttributeRevision {
 
 const ENDED_SESSIONS = 100_000;
 const UPDATED_SESSIONS = 10_000;
+const REFRESHED_SESSIONS = 10_000;
 
 /**
  * What this process remembers of sessions so that slower requests cannot undo it. Bounded; without a store
@@ -21,9 +22,21 @@ export class SessionMemory {
     UPDATED_SESSIONS,
   );
 
+  readonly #generations = new BoundedMap<string, number>(REFRESHED_SESSIONS);
+  readonly #listeners: ((sid: string) => void)[] = [];
+
+  /** Others that remember something of sessions, and must forget it when one ends. */
+  whenEnded(forget: (sid: string) => void): void {
+    this.#listeners.push(forget);
+  }
+
   end(sid: string, how: 'ended' | 'replaced' = 'ended'): void {
     this.#ended.set(sid, how);
     this.#revisions.delete(sid);
+    this.#generations.delete(sid);
+    for (const forget of this.#listeners) {
+      forget(sid);
+    }
   }
 
   /** How a session ended in this process, if it did. */
@@ -32,7 +45,9 @@ export class SessionMemory {
   }
 
   update(sid: string, revision: AttributeRevision): void {
-    this.#revisions.set(sid, revision);
+    if (revision.rev > (this.#revisions.get(sid)?.rev ?? -1)) {
+      this.#revisions.set(sid, revision);
+    }
   }
 
   /** Attributes newer than revision `rev`, if this process knows of any. */
@@ -41,10 +56,25 @@ export class SessionMemory {
     return known !== undefined && known.rev > rev ? known : undefined;
   }
 
-  /** Whether a token of this session and revision may still go out. */
-  isCurrent(sid: string, rev: number): boolean {
-    return (
-      this.endOf(sid) === undefined && this.newerThan(sid, rev) === undefined
+  /** Notes that a refresh token of this generation was issued. */
+  refresh(sid: string, generation: number): void {
+    this.#generations.set(
+      sid,
+      Math.max(generation, this.#generations.get(sid) ?? 0),
     );
+  }
+
+  /**
+   * Whether tokens of this session may still go out: it has not ended, and no newer ones were issued
+   * meanwhile that a slow response would overwrite. A refresh token that only the store knows goes out with
+   * old attributes too, since nothing else can replace it.
+   */
+  isCurrent(sid: string, rev: number, generation?: number): boolean {
+    if (this.endOf(sid) !== undefined) {
+      return false;
+    }
+    return generation === undefined
+      ? this.newerThan(sid, rev) === undefined
+      : generation >= (this.#generations.get(sid) ?? 0);
   }
 }

@@ -4,14 +4,15 @@ import { SessionError } from '../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
-import type { ClockPolicy } from './freshness.js';
+import { intervalOf, type ClockPolicy } from './freshness.js';
+import type { LoadFailures } from './load-failures.js';
 import type {
   LoadedResult,
   LoadResult,
   SessionLoads,
 } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
-import type { SessionOutcome } from './session-outcome.js';
+import { unavailable, type SessionOutcome } from './session-outcome.js';
 import { refusalOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
@@ -22,12 +23,15 @@ const MAXIMUM_VARIANTS = 8;
 
 export interface SessionReloadParts {
   readonly loads: SessionLoads;
+  readonly failures: LoadFailures;
   readonly tokens: TokenIssuer;
   readonly transports: SessionTransports;
   readonly memory: SessionMemory;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
   readonly options: ResolvedLoaderOptions;
+  /** Whether tokens only refer to the store, which holds what sessions are about. */
+  readonly isReference: boolean;
 }
 
 /** Brings sessions up to date: loads their data again and signs the token that says so. */
@@ -36,6 +40,18 @@ export class SessionReload {
 
   constructor(parts: SessionReloadParts) {
     this.#parts = parts;
+  }
+
+  /** Whether there is nothing to bring up to date. */
+  isCurrent(session: VerifiedSession, now: number): boolean {
+    const { memory, policy, isReference } = this.#parts;
+    const { sid, rev, iat } = session.claims;
+    return (
+      now < session.dueAt &&
+      !memory.newerThan(sid, rev) &&
+      // A reference whose data somebody else had loaded must live on too.
+      !(isReference && now >= iat + intervalOf(session.claims, policy))
+    );
   }
 
   /**
@@ -54,7 +70,7 @@ export class SessionReload {
     if (now < newest.dueAt) {
       return this.#offer(session, newest, result, carriers);
     }
-    const failure = this.#parts.loads.recentFailureOf(sid, now);
+    const failure = this.#parts.failures.recentOf(sid, now);
     return failure
       ? stale(newest, failure, now)
       : this.#reload(session, newest, carriers);
@@ -181,12 +197,12 @@ export class SessionReload {
       return this.#signed(newest, result, carriers).session;
     } catch (error) {
       // The new data does not fit into a token: the old token stays, and the application hears of it.
-      const { loads, clock } = this.#parts;
+      const { loads, failures, clock } = this.#parts;
       const now = clock.nowSeconds();
       loads.discard(session.claims.sid);
       const failure =
-        loads.recentFailureOf(session.claims.sid, now) ??
-        loads.failed(session.claims, error);
+        failures.recentOf(session.claims.sid, now) ??
+        failures.add(session.claims, error);
       return stale(session, failure, now);
     }
   }
@@ -198,24 +214,21 @@ export class SessionReload {
     carriers: readonly Transport[],
   ): SignedSession {
     const now = this.#parts.clock.nowSeconds();
+    const { tokens, isReference } = this.#parts;
     if (result?.lat !== claims.lat) {
-      // Only the attributes are newer; the idle time goes on.
-      return this.#parts.tokens.sign(
-        this.#parts.tokens.reissued(claims, now),
-        carriers,
-        now,
-      );
+      // Only the attributes are newer, and the idle time goes on; or another client had the data loaded.
+      const session = isReference
+        ? tokens.reloaded(claims, now)
+        : tokens.reissued(claims, now);
+      return tokens.sign({ session }, carriers, now);
     }
     const variant = `${claims.rev} ${claims.per} ${carriers.map(({ name }) => name).join()}`;
     const known = result.signed.get(variant);
     if (known && now < known.session.endsAt) {
-      return this.#parts.tokens.offer(known, carriers, now);
+      return tokens.offer(known, carriers, now);
     }
-    const signed = this.#parts.tokens.sign(
-      this.#parts.tokens.renewed(claims, now),
-      carriers,
-      now,
-    );
+    const session = tokens.reloaded(claims, now);
+    const signed = tokens.sign({ session }, carriers, now);
     if (result.signed.size >= MAXIMUM_VARIANTS) {
       result.signed.clear();
     }
@@ -233,9 +246,5 @@ function stale(
   if (now < session.staleUntil) {
     return session;
   }
-  const error = new SessionError('LOADER_UNAVAILABLE', reason.message, {
-    cause: reason,
-    retryAfterSeconds: reason.retryAfterSeconds ?? 1,
-  });
-  return { kind: 'unavailable', error };
+  return unavailable(reason);
 }

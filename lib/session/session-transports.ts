@@ -3,7 +3,8 @@ import { REFUSALS } from '../errors/refusal.js';
 import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { Dispatch } from './dispatch.js';
-import type { SessionOutcome } from './session-outcome.js';
+import { unavailable, type SessionOutcome } from './session-outcome.js';
+import type { Renewal } from './session-renewal.js';
 
 /** The transports of the module, and what is the same for all of them. */
 export class SessionTransports {
@@ -32,11 +33,18 @@ export class SessionTransports {
   /** The transports that brought the tokens of a request; for one without any, the first. */
   carriersOf(facts: RequestFacts | undefined): readonly Transport[] {
     const carriers = facts
-      ? this.all.filter(
-          (transport) => typeof transport.read(facts) === 'string',
+      ? this.all.filter((transport) =>
+          tokensOf(transport, facts).some((token) => typeof token === 'string'),
         )
       : [];
     return carriers.length > 0 ? carriers : this.all.slice(0, 1);
+  }
+
+  /** The transports that carry anything of ours, be it readable or not. */
+  carrying(facts: RequestFacts): readonly Transport[] {
+    return this.all.filter(
+      (transport) => tokensOf(transport, facts).length > 0,
+    );
   }
 
   named(name: string): Transport | undefined {
@@ -51,4 +59,22 @@ export class SessionTransports {
       dispatch: REFUSALS[refusal].clears ? this.#clearing : undefined,
     };
   }
+
+  /** What a renewal means for the request that asked for it. */
+  outcomeOf(renewal: Renewal): SessionOutcome {
+    switch (renewal.kind) {
+      case 'signed':
+        return renewal.signed.session;
+      case 'rejected':
+        return this.rejected(renewal.refusal);
+      case 'failed':
+        return unavailable(renewal.error);
+    }
+  }
+}
+
+function tokensOf(transport: Transport, facts: RequestFacts): unknown[] {
+  return [transport.read(facts), transport.readRefresh?.(facts)].filter(
+    (token) => token !== undefined,
+  );
 }

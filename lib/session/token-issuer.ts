@@ -1,90 +1,179 @@
 import { randomBytes } from 'node:crypto';
 import { SessionError } from '../errors/session-error.js';
 import type { Transport } from '../options/transport.js';
-import type { SessionClaims } from '../tokens/session-claims.js';
+import {
+  tokenClaimsOf,
+  type RefreshClaims,
+  type SessionClaims,
+  type StatelessRefreshClaims,
+  type TokenClaims,
+} from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
-import { endOfTokenIssuedAt, timesOf, type ClockPolicy } from './freshness.js';
-import type { SessionMemory } from './session-memory.js';
 import type { Dispatch } from './dispatch.js';
+import {
+  endOfSessionTokenIssuedAt,
+  endOfSessionUsedAt,
+  endOfToken,
+  type ClockPolicy,
+} from './freshness.js';
+import { largestParts } from './largest-parts.js';
+import { linkOf, type RefreshLink } from './refresh-chain.js';
+import type { SessionMemory } from './session-memory.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
 /** What browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
 const MAXIMUM_COOKIE_BYTES = 4096;
 
-/** A session with its newly signed token. */
+/** A session with its newly signed tokens. */
 export interface SignedSession {
   readonly session: VerifiedSession & { readonly dispatch: Dispatch };
   readonly token: string;
+  readonly refreshToken: string | undefined;
 }
 
-/** Signs session tokens and prepares them for their transports. */
+/** The claims that both tokens of a session are made of. */
+export interface IssuedClaims {
+  readonly session: SessionClaims;
+  readonly refresh?: RefreshClaims | undefined;
+}
+
+/** Signs the tokens of sessions and prepares them for their transports. */
 export class TokenIssuer {
   readonly #codec: TokenCodec;
+  readonly #refreshCodec: TokenCodec<RefreshClaims> | undefined;
   readonly #policy: ClockPolicy;
   readonly #memory: SessionMemory;
 
-  constructor(codec: TokenCodec, policy: ClockPolicy, memory: SessionMemory) {
+  /** @param refreshCodec `undefined` where there are no refresh tokens */
+  constructor(
+    codec: TokenCodec,
+    refreshCodec: TokenCodec<RefreshClaims> | undefined,
+    policy: ClockPolicy,
+    memory: SessionMemory,
+  ) {
     this.#codec = codec;
+    this.#refreshCodec = refreshCodec;
     this.#policy = policy;
     this.#memory = memory;
   }
 
-  /** Claims of the next token of a session; its idle time starts again. */
+  /** Claims of the session token of a session that begins or is refreshed now. */
   renewed(claims: Omit<SessionClaims, 'exp'>, now: number): SessionClaims {
-    const exp = endOfTokenIssuedAt(now, claims, this.#policy);
+    // Data that a node ahead of our clock has loaded makes this token one of later, too.
+    const issuedAt = Math.max(now, claims.lat);
+    const exp = endOfSessionTokenIssuedAt(issuedAt, claims, this.#policy);
     return this.reissued({ ...claims, exp }, now);
   }
 
-  /** Claims of the next token of a session; its end stays where it is. */
+  /**
+   * Claims of the session token after a reload, which is a use of the session. Where there are refresh
+   * tokens its end stays, or it would renew itself without them.
+   */
+  reloaded(claims: SessionClaims, now: number): SessionClaims {
+    return this.#refreshCodec
+      ? this.reissued(claims, now)
+      : this.renewed(claims, now);
+  }
+
+  /** Claims of the next session token of a session; its end stays where it is. */
   reissued(claims: SessionClaims, now: number): SessionClaims {
-    const jti = randomBytes(16).toString('base64url');
-    return { ...claims, jti, iat: Math.max(now, claims.lat) };
+    return { ...claims, jti: tokenId(), iat: Math.max(now, claims.lat) };
+  }
+
+  /**
+   * Claims of the refresh token that goes with a session token, if there are such.
+   *
+   * @param link its place in the chain that a store keeps
+   */
+  refreshClaims(
+    session: SessionClaims,
+    link: RefreshLink | undefined,
+  ): RefreshClaims | undefined {
+    if (!this.#refreshCodec) {
+      return undefined;
+    }
+    const exp = endOfSessionUsedAt(session.iat, session, this.#policy);
+    const claims: TokenClaims = {
+      ...tokenClaimsOf(session),
+      exp: Math.max(exp, session.exp),
+    };
+    const { params, attrs, rev } = session;
+    return link
+      ? { ...claims, gen: link.gen, jti: link.jti }
+      : { ...claims, jti: tokenId(), params, attrs, rev };
+  }
+
+  /** Claims of a stateless refresh token with other attributes; its end stays where it is. */
+  rewritten(
+    refresh: StatelessRefreshClaims,
+    changed: Pick<SessionClaims, 'attrs' | 'rev'>,
+  ): RefreshClaims {
+    return { ...refresh, ...changed, jti: tokenId() };
   }
 
   /** @throws {SessionError} `SESSION_TOO_LARGE` */
   sign(
-    claims: SessionClaims,
+    { session, refresh }: IssuedClaims,
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {
     try {
-      return this.#prepared(claims, this.#codec.sign(claims), carriers, now);
+      const token = this.#codec.sign(session);
+      const refreshToken = refresh && this.#refreshCodec?.sign(refresh);
+      return this.#prepared(
+        { session, refresh },
+        { token, refreshToken },
+        carriers,
+        now,
+      );
     } catch (error) {
       throw error instanceof SessionError && error.code === 'SESSION_TOO_LARGE'
         ? new SessionError(
             error.code,
-            `${error.message}; the largest parts: ${largestParts(claims)}`,
+            `${error.message}; the largest parts: ${largestParts(session)}`,
           )
         : error;
     }
   }
 
-  /** A token that was signed before, on its way to one more response. */
+  /** A session token that was signed before, on its way to one more response. */
   offer(
-    signed: SignedSession,
+    { session, token }: SignedSession,
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {
-    return this.#prepared(signed.session.claims, signed.token, carriers, now);
+    return this.#prepared(
+      { session: session.claims },
+      { token, refreshToken: undefined },
+      carriers,
+      now,
+    );
   }
 
   #prepared(
-    claims: SessionClaims,
-    token: string,
+    { session: claims, refresh }: IssuedClaims,
+    signed: Pick<SignedSession, 'token' | 'refreshToken'>,
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {
+    const { token, refreshToken } = signed;
     const { sid, rev } = claims;
-    const { endsAt } = timesOf(claims, this.#policy);
-    const dispatch: Dispatch = {
-      deliveries: carriers.flatMap((carrier) =>
-        carrier.write({
-          sessionToken: token,
-          maxAgeSeconds: endsAt - now,
-          persistent: claims.per !== false,
+    const generation = refresh && linkOf(refresh)?.gen;
+    const tokens = {
+      sessionToken: token,
+      maxAgeSeconds: endOfToken(claims, this.#policy) - now,
+      persistent: claims.per !== false,
+      ...(refresh &&
+        refreshToken !== undefined && {
+          refresh: {
+            token: refreshToken,
+            maxAgeSeconds: endOfToken(refresh, this.#policy) - now,
+          },
         }),
-      ),
-      isCurrent: () => this.#memory.isCurrent(sid, rev),
+    };
+    const dispatch: Dispatch = {
+      deliveries: carriers.flatMap((carrier) => carrier.write(tokens)),
+      isCurrent: () => this.#memory.isCurrent(sid, rev, generation),
     };
     for (const delivery of dispatch.deliveries) {
       const bytes =
@@ -92,32 +181,19 @@ export class TokenIssuer {
       if (bytes > MAXIMUM_COOKIE_BYTES) {
         throw new SessionError(
           'SESSION_TOO_LARGE',
-          `the session cookie has ${bytes} bytes, browsers keep at most ${MAXIMUM_COOKIE_BYTES}`,
+          `the cookie ${delivery.name} has ${bytes} bytes, browsers keep at most ${MAXIMUM_COOKIE_BYTES}`,
         );
       }
     }
-    const session = verifiedSession(claims, this.#policy, dispatch);
-    return { session: session as SignedSession['session'], token };
+    const session = verifiedSession(claims, this.#policy, dispatch, refresh);
+    return {
+      session: session as SignedSession['session'],
+      token,
+      refreshToken,
+    };
   }
 }
 
-/** The top-level members of params, data and attributes that take most of a token, with their bytes. */
-function largestParts(claims: SessionClaims): string {
-  const { params, data, attrs: attributes } = claims;
-  return Object.entries({ params, data, attributes })
-    .flatMap(([name, value]) =>
-      typeof value === 'object' && value !== null
-        ? Object.entries(value).map(
-            ([key, member]) => [`${name}.${key}`, member] as const,
-          )
-        : [[name, value] as const],
-    )
-    .map(([name, value]) => ({
-      name,
-      bytes: Buffer.byteLength(JSON.stringify(value) ?? ''),
-    }))
-    .toSorted((a, b) => b.bytes - a.bytes)
-    .slice(0, 3)
-    .map(({ name, bytes }) => `${name} (${bytes} bytes)`)
-    .join(', ');
+function tokenId(): string {
+  return randomBytes(16).toString('base64url');
 }

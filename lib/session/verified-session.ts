@@ -1,4 +1,4 @@
-import type { SessionClaims } from '../tokens/session-claims.js';
+import type { RefreshClaims, SessionClaims } from '../tokens/session-claims.js';
 import { timesOf, type ClockPolicy, type SessionTimes } from './freshness.js';
 import type { Dispatch } from './dispatch.js';
 
@@ -8,17 +8,21 @@ export interface VerifiedSession extends SessionTimes {
   readonly claims: SessionClaims;
   /** What the request's response must bring to the client, if anything. */
   readonly dispatch: Dispatch | undefined;
+  /** The refresh token that was issued together with the session token, if that was now. */
+  readonly refresh: RefreshClaims | undefined;
 }
 
 export function verifiedSession(
   claims: SessionClaims,
   policy: ClockPolicy,
   dispatch?: Dispatch,
+  refresh?: RefreshClaims,
 ): VerifiedSession {
   return Object.freeze({
     kind: 'authenticated',
     claims,
     dispatch,
+    refresh,
     ...timesOf(claims, policy),
   });
 }

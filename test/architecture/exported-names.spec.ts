@@ -1,4 +1,6 @@
 import * as library from '../../lib/index.js';
+import * as postgres from '../../lib/stores/postgres/index.js';
+import * as redis from '../../lib/stores/redis/index.js';
 import * as testing from '../../lib/testing/index.js';
 import { type PublicApi, readPublicApi } from './public-api.js';
 
@@ -8,9 +10,12 @@ import { type PublicApi, readPublicApi } from './public-api.js';
 const RUNTIME = [
   'AMBIGUOUS_TOKEN',
   'ActiveSession',
+  'CheckRevocation',
   'IssuedSession',
+  'MemorySessionStore',
   'OptionalSession',
   'Public',
+  'RequestFieldTransport',
   'SESSION_ERROR_CODES',
   'Session',
   'SessionClock',
@@ -21,12 +26,16 @@ const RUNTIME = [
   'SessionGuard',
   'SessionJwtModule',
   'SessionService',
+  'SessionStore',
   'toHttpException',
 ];
 const TYPES = [
   'AttributeChanges',
+  'AuthenticateOptions',
   'CacheOptions',
   'CookieOptions',
+  'CreateOptions',
+  'CreateVerdict',
   'CsrfOptions',
   'DeliverOptions',
   'Delivery',
@@ -37,32 +46,74 @@ const TYPES = [
   'LifetimeOptions',
   'LoadContext',
   'LoaderOptions',
+  'MaxSessionsOptions',
+  'MemorySessionStoreOptions',
+  'NewSessionRecord',
+  'PresentedRefresh',
+  'RefreshOptions',
+  'RefreshTokenOptions',
   'Refusal',
   'RequestFacts',
+  'RequestFieldOptions',
   'RevokeRequestOptions',
+  'RotationOptions',
+  'RotationVerdict',
   'SecretInput',
   'SessionAttributes',
+  'SessionChange',
   'SessionContext',
   'SessionData',
   'SessionEndReason',
   'SessionErrorCode',
   'SessionErrorOptions',
   'SessionEvent',
+  'SessionInfo',
   'SessionJwtModuleAsyncOptions',
   'SessionJwtModuleExtras',
   'SessionJwtModuleOptions',
   'SessionJwtOptionsFactory',
+  'SessionLifetime',
+  'SessionLimit',
+  'SessionMetadata',
   'SessionParameter',
   'SessionParams',
+  'SessionRecord',
   'SessionRequest',
   'SessionResponse',
   'SessionTypes',
+  'StoredData',
   'Transport',
   'TransportChoice',
   'TransportTokens',
 ];
-const TESTING_RUNTIME = ['TestSessionClock', 'createTestSession'];
-const TESTING_TYPES = ['TestSession', 'TestSessionOverrides'];
+const TESTING_RUNTIME = [
+  'TestSessionClock',
+  'createTestSession',
+  'describeSessionStore',
+];
+const TESTING_TYPES = [
+  'SessionStoreFixture',
+  'TestRunner',
+  'TestSession',
+  'TestSessionOverrides',
+];
+const REDIS_RUNTIME = ['RedisSessionStore'];
+const REDIS_TYPES = [
+  'IoredisClient',
+  'NodeRedisCall',
+  'NodeRedisClient',
+  'RedisClient',
+  'RedisSessionStoreOptions',
+];
+const POSTGRES_RUNTIME = ['PostgresSessionStore', 'postgresSessionSchema'];
+const POSTGRES_TYPES = [
+  'PostgresClient',
+  'PostgresPool',
+  'PostgresQuery',
+  'PostgresResult',
+  'PostgresSessionStoreOptions',
+  'PostgresTable',
+];
 
 /** Named by an exported declaration, and yet nothing that a user writes down. */
 const HIDDEN = [
@@ -83,18 +134,33 @@ describe('the public API', () => {
   let api: PublicApi;
 
   beforeAll(() => {
-    api = readPublicApi(['index.ts', 'testing/index.ts']);
+    api = readPublicApi([
+      'index.ts',
+      'stores/postgres/index.ts',
+      'stores/redis/index.ts',
+      'testing/index.ts',
+    ]);
   }, 60_000);
 
   it('has the reviewed names at run time', () => {
     expect(Object.keys(library).toSorted()).toEqual(RUNTIME.toSorted());
     expect(Object.keys(testing).toSorted()).toEqual(TESTING_RUNTIME.toSorted());
+    expect(Object.keys(redis).toSorted()).toEqual(REDIS_RUNTIME.toSorted());
+    expect(Object.keys(postgres).toSorted()).toEqual(
+      POSTGRES_RUNTIME.toSorted(),
+    );
   });
 
   it('has the reviewed types', () => {
     expect(api.exports['index.ts']).toEqual([...RUNTIME, ...TYPES].toSorted());
     expect(api.exports['testing/index.ts']).toEqual(
       [...TESTING_RUNTIME, ...TESTING_TYPES].toSorted(),
+    );
+    expect(api.exports['stores/redis/index.ts']).toEqual(
+      [...REDIS_RUNTIME, ...REDIS_TYPES].toSorted(),
+    );
+    expect(api.exports['stores/postgres/index.ts']).toEqual(
+      [...POSTGRES_RUNTIME, ...POSTGRES_TYPES].toSorted(),
     );
   });
 

@@ -18,6 +18,7 @@ import {
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { REFUSALS, type Refusal } from '../../lib/errors/refusal.js';
 import {
+  MemorySessionStore,
   Public,
   SessionGuard,
   SessionService,
@@ -33,7 +34,7 @@ import {
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { probe } from '../support/probe.js';
-import { CLEARED, COOKIE } from '../support/set-cookie.js';
+import { CLEARED, CLEARED_REFRESH, COOKIE } from '../support/set-cookie.js';
 import {
   adapters,
   OTHER_SECRET,
@@ -891,6 +892,16 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
     );
   };
 
+  /** A session with refresh tokens that a store keeps the chain of, in an application of its own. */
+  const pairedSession = async () => {
+    app = await start(
+      adapter,
+      { refreshToken: {}, store: new MemorySessionStore() },
+      openTestApp,
+    );
+    return createTestSession(app.app, 'ada');
+  };
+
   /** The contract's list (section 6), one row for every refusal that there is. */
   const rows: Record<Refusal, RefusalRow> = {
     missing: {
@@ -943,6 +954,35 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
       provoke: () => {
         app.clock.advance('7d');
         return browser.sendOnly({ path: '/me' });
+      },
+    },
+    'refresh-due': {
+      status: 401,
+      clears: false,
+      provoke: async () => {
+        const begun = await pairedSession();
+        app.clock.advance('15m');
+        return withCookie(begun.token);
+      },
+    },
+    unknown: {
+      status: 401,
+      clears: true,
+      provoke: async () => {
+        const { cookie } = await pairedSession();
+        await app.sessions.revokeAll('ada');
+        app.clock.advance('15m');
+        return send(app.port, { path: '/me', headers: { Cookie: cookie } });
+      },
+    },
+    reused: {
+      status: 401,
+      clears: true,
+      provoke: async () => {
+        const { cookie, refreshToken } = await pairedSession();
+        await app.sessions.refresh(refreshToken!);
+        app.clock.advance('15m');
+        return send(app.port, { path: '/me', headers: { Cookie: cookie } });
       },
     },
     'not-yet-valid': {
@@ -1041,9 +1081,12 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
         return;
       }
       const { handled } = app.account;
+      const own = app;
       const response = await provoke();
       expect(response.status).toBe(status);
-      expect(response.setCookie).toEqual(clears ? [CLEARED] : []);
+      expect(response.setCookie).toEqual(
+        !clears ? [] : app === own ? [CLEARED] : [CLEARED, CLEARED_REFRESH],
+      );
       expect(response.json).toEqual(
         status === 403
           ? BODY_OF_403

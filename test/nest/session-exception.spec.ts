@@ -37,7 +37,7 @@ import {
   type TestAppOptions,
 } from '../support/test-app.js';
 
-type Status = 401 | 403 | 500 | 503;
+type Status = 401 | 403 | 409 | 500 | 503;
 
 const STATUSES: [SessionErrorCode, Status][] = [
   ['TOKEN_MISSING', 401],
@@ -47,8 +47,12 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['TOKEN_CONFLICT', 401],
   ['KEY_UNKNOWN', 401],
   ['SESSION_ENDED', 401],
+  ['SESSION_UNKNOWN', 401],
+  ['REFRESH_REUSED', 401],
+  ['SESSION_LIMIT', 409],
   ['CSRF_REFUSED', 403],
   ['LOADER_UNAVAILABLE', 503],
+  ['STORE_UNAVAILABLE', 503],
   ['STORE_REQUIRED', 500],
   ['SESSION_TOO_LARGE', 500],
   ['NOT_SERIALIZABLE', 500],
@@ -63,6 +67,7 @@ const BODIES: Record<Status, object> = {
     errorCode: 'SESSION_REQUIRED',
   },
   403: { statusCode: 403, message: 'Forbidden', errorCode: 'CSRF_REFUSED' },
+  409: { statusCode: 409, message: 'Conflict', errorCode: 'SESSION_LIMIT' },
   500: { statusCode: 500, message: 'Internal server error' },
   503: {
     statusCode: 503,
@@ -213,13 +218,15 @@ describe.each(adapters)(
     );
 
     it.each([
-      ['a second given', 7, '7'],
-      ['none given', undefined, '1'],
-    ])(
-      '503 says when to try again, with %s',
-      async (_case, given, expected) => {
+      ['LOADER_UNAVAILABLE', 'a second given', 7, '7'],
+      ['LOADER_UNAVAILABLE', 'none given', undefined, '1'],
+      ['STORE_UNAVAILABLE', 'a second given', 7, '7'],
+      ['STORE_UNAVAILABLE', 'none given', undefined, '1'],
+    ] as const)(
+      '503 of %s says when to try again, with %s',
+      async (code, _case, given, expected) => {
         MistakesController.thrown = new SessionError(
-          'LOADER_UNAVAILABLE',
+          code,
           REASON,
           given === undefined ? {} : { retryAfterSeconds: given },
         );
@@ -228,13 +235,18 @@ describe.each(adapters)(
       },
     );
 
-    it('401, 403 and 500 do not say when to try again', async () => {
+    it('401, 403, 409 and 500 do not say when to try again', async () => {
       for (const code of [
         'TOKEN_INVALID',
+        'SESSION_UNKNOWN',
+        'REFRESH_REUSED',
+        'SESSION_LIMIT',
         'CSRF_REFUSED',
         'STORE_REQUIRED',
       ] as const) {
-        MistakesController.thrown = new SessionError(code, REASON);
+        MistakesController.thrown = new SessionError(code, REASON, {
+          retryAfterSeconds: 7,
+        });
         const response = await app.browser().get('/throws');
         expect(response.headers).not.toHaveProperty('retry-after');
       }

@@ -1,8 +1,13 @@
 import {
   absoluteEndOf,
   assessFreshness,
-  endOfTokenIssuedAt,
+  endOfSessionTokenIssuedAt,
+  endOfSessionUsedAt,
+  endOfToken,
+  intervalOf,
+  lifetimeOf,
   timesOf,
+  validFrom,
   type ClockPolicy,
 } from '../../lib/session/freshness.js';
 import {
@@ -168,7 +173,7 @@ describe('timesOf', () => {
   });
 });
 
-describe('endOfTokenIssuedAt', () => {
+describe('endOfSessionUsedAt', () => {
   it.each([
     ['idle time from now', NOW + HOUR, {}, NOW + HOUR + 7 * DAY],
     ['its own shorter idle time from now', NOW, { idl: HOUR }, NOW + HOUR],
@@ -198,7 +203,7 @@ describe('endOfTokenIssuedAt', () => {
       NOW + 30 * DAY,
     ],
   ])('is %s', (_name, now, claims, expected) => {
-    expect(endOfTokenIssuedAt(now, { oiat: NOW, ...claims }, POLICY)).toBe(
+    expect(endOfSessionUsedAt(now, { oiat: NOW, ...claims }, POLICY)).toBe(
       expected,
     );
   });
@@ -206,7 +211,7 @@ describe('endOfTokenIssuedAt', () => {
   it('moves with the present and never past the absolute end', () => {
     let previous = 0;
     for (let now = NOW; now < NOW + 30 * DAY; now += 7 * HOUR) {
-      const end = endOfTokenIssuedAt(now, { oiat: NOW }, POLICY);
+      const end = endOfSessionUsedAt(now, { oiat: NOW }, POLICY);
       expect(end).toBeGreaterThanOrEqual(previous);
       expect(end).toBeLessThanOrEqual(absoluteEndOf({ oiat: NOW }, POLICY));
       previous = end;
@@ -224,5 +229,166 @@ describe('absoluteEndOf', () => {
     expect(absoluteEndOf({ oiat: NOW, ...claims }, POLICY)).toBe(
       NOW + lifetime,
     );
+  });
+});
+
+describe('with refresh tokens', () => {
+  const ACCESS = { ...POLICY, accessSeconds: 15 * MINUTE };
+
+  it('no part is taken off the point of reload', () => {
+    for (let i = 0; i < 500; i += 1) {
+      const claims = claimsOf({ lat: NOW - i });
+      expect(timesOf(claims, ACCESS).dueAt).toBe(NOW - i + 15 * MINUTE);
+    }
+    const short = claimsOf({ int: 60 });
+    expect(timesOf(short, ACCESS).dueAt).toBe(NOW + 60);
+  });
+
+  it('all other times are the same as without', () => {
+    const claims = claimsOf({ abs: DAY, nbf: NOW + 60 });
+    const { dueAt: _due, ...without } = timesOf(claims, POLICY);
+    const { dueAt: _, ...others } = timesOf(claims, ACCESS);
+    expect(others).toEqual(without);
+  });
+
+  it('F-21: the end of session tokens is spread over the last tenth of their lifetime, in whole seconds', () => {
+    const ends = new Map<number, number>();
+    for (let i = 0; i < 10_000; i += 1) {
+      const end = endOfSessionTokenIssuedAt(NOW, claimsOf(), ACCESS) - NOW;
+      ends.set(end, (ends.get(end) ?? 0) + 1);
+    }
+    const seconds = [...ends.keys()];
+    expect(seconds.every((second) => Number.isInteger(second))).toBe(true);
+    expect(Math.min(...seconds)).toBeGreaterThanOrEqual(810);
+    expect(Math.max(...seconds)).toBeLessThanOrEqual(900);
+    const peak = Math.max(...ends.values());
+    const mean = 10_000 / 90;
+    process.stdout.write(
+      `F-21: 10,000 session tokens of one second end in ${ends.size} seconds, peak ${peak}/s, mean ${mean.toFixed(0)}/s\n`,
+    );
+    expect(ends.size).toBeGreaterThan(80);
+    expect(peak).toBeLessThanOrEqual(3 * mean);
+  });
+
+  it('the same session has the same part taken off, whenever its token is issued', () => {
+    for (let i = 0; i < 200; i += 1) {
+      const claims = claimsOf();
+      const first = endOfSessionTokenIssuedAt(NOW, claims, ACCESS) - NOW;
+      for (const later of [1, HOUR, DAY]) {
+        expect(
+          endOfSessionTokenIssuedAt(NOW + later, claims, ACCESS) - NOW - later,
+        ).toBe(first);
+      }
+    }
+  });
+
+  it.each([1, 2, 9, 10, 60])(
+    'a session token of %i s ends after it was issued and never later than that',
+    (accessSeconds) => {
+      for (let i = 0; i < 200; i += 1) {
+        const policy = { ...POLICY, accessSeconds };
+        const end = endOfSessionTokenIssuedAt(NOW, claimsOf(), policy) - NOW;
+        expect(end).toBeGreaterThanOrEqual(Math.ceil(0.9 * accessSeconds));
+        expect(end).toBeGreaterThanOrEqual(1);
+        expect(end).toBeLessThanOrEqual(accessSeconds);
+      }
+    },
+  );
+
+  it.each<[string, number, object, number]>([
+    ['its own idle end', NOW, { idl: 60 }, NOW + 60],
+    ['its own absolute end', NOW + 50, { abs: 60 }, NOW + 60],
+    ['the absolute end as configured', NOW + 30 * DAY - 10, {}, NOW + 30 * DAY],
+    [
+      'a longer idle time of its own, which is none',
+      NOW + 30 * DAY - 10,
+      { idl: 90 * DAY, abs: 90 * DAY },
+      NOW + 30 * DAY,
+    ],
+  ])(
+    'no session token outlives its session: it ends at %s (S-054)',
+    (_case, now, claims, expected) => {
+      for (let i = 0; i < 100; i += 1) {
+        expect(endOfSessionTokenIssuedAt(now, claimsOf(claims), ACCESS)).toBe(
+          expected,
+        );
+      }
+    },
+  );
+
+  it('a session token that is issued now ends with its session where there are none', () => {
+    for (const now of [NOW, NOW + HOUR, NOW + 29 * DAY]) {
+      const claims = claimsOf();
+      expect(endOfSessionTokenIssuedAt(now, claims, POLICY)).toBe(
+        endOfSessionUsedAt(now, claims, POLICY),
+      );
+    }
+  });
+});
+
+describe('validFrom', () => {
+  it.each([
+    [{ iat: NOW }, 5, NOW - 5],
+    [{ iat: NOW, nbf: NOW + 60 }, 5, NOW + 55],
+    [{ iat: NOW, nbf: NOW - 60 }, 5, NOW - 5],
+    [{ iat: NOW, nbf: NOW }, 0, NOW],
+    [{ iat: NOW }, 60, NOW - 60],
+  ])('of %j with a tolerance of %i s is %i', (claims, toleranceSeconds, at) => {
+    expect(validFrom(claims, { ...POLICY, toleranceSeconds })).toBe(at);
+  });
+});
+
+describe('endOfToken', () => {
+  it.each([
+    ['its exp', { exp: NOW + DAY }, {}, NOW + DAY],
+    ['the absolute end', { exp: NOW + 40 * DAY }, {}, NOW + 30 * DAY],
+    ['its own absolute end', { exp: NOW + DAY, abs: HOUR }, {}, NOW + HOUR],
+    [
+      'the absolute end as configured now, shortened since it was issued',
+      { exp: NOW + DAY },
+      { absoluteSeconds: 60 },
+      NOW + 60,
+    ],
+    [
+      'its exp, although the absolute lifetime was lengthened',
+      { exp: NOW + DAY },
+      { absoluteSeconds: 400 * DAY },
+      NOW + DAY,
+    ],
+    [
+      'its exp, whatever the idle time is now',
+      { exp: NOW + DAY },
+      { idleSeconds: 60 },
+      NOW + DAY,
+    ],
+  ])('is %s', (_case, claims, policy, expected) => {
+    expect(endOfToken({ oiat: NOW, ...claims }, { ...POLICY, ...policy })).toBe(
+      expected,
+    );
+  });
+});
+
+describe('lifetimeOf', () => {
+  it.each([
+    [{}, 7 * DAY, 30 * DAY],
+    [{ idl: HOUR }, HOUR, 30 * DAY],
+    [{ abs: DAY }, 7 * DAY, DAY],
+    [{ idl: HOUR, abs: DAY }, HOUR, DAY],
+    [{ idl: 8 * DAY, abs: 31 * DAY }, 7 * DAY, 30 * DAY],
+  ])('of %j only shortens what is configured', (claims, idle, absolute) => {
+    expect(lifetimeOf(claims, POLICY)).toEqual({
+      idleSeconds: idle,
+      absoluteSeconds: absolute,
+    });
+  });
+});
+
+describe('intervalOf', () => {
+  it.each([
+    [{}, 15 * MINUTE],
+    [{ int: 60 }, 60],
+    [{ int: HOUR }, 15 * MINUTE],
+  ])('of %j only shortens what is configured', (claims, expected) => {
+    expect(intervalOf(claims, POLICY)).toBe(expected);
   });
 });

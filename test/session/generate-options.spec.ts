@@ -3,6 +3,7 @@ import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { createSessionRuntime } from '../../lib/nest/session-runtime.js';
 import {
   readGenerateOptions,
+  readMetadata,
   toFrozenAttributes,
   type GenerateOptions,
 } from '../../lib/session/generate-options.js';
@@ -277,15 +278,138 @@ describe('readGenerateOptions', () => {
     expect(faults[0]).toContain('lifetime.idel: unknown option');
   });
 
+  describe('reads metadata', () => {
+    const ALL = {
+      ip: '192.0.2.1',
+      userAgent: 'Mozilla/5.0',
+      label: 'Ada\u2019s phone',
+    };
+
+    it.each<[string, object | undefined]>([
+      ['none', undefined],
+      ['nothing in it', {}],
+      ['all of it', ALL],
+      ['one of them', { label: 'phone' }],
+      ['undefined members', { ip: undefined, userAgent: undefined }],
+      ['empty texts', { ip: '', userAgent: '', label: '' }],
+      ['more than is kept', { userAgent: 'x'.repeat(100_000) }],
+    ])('and takes %s', (_kind, metadata) => {
+      expect(faultsOf({ metadata })).toEqual([]);
+    });
+
+    it('and puts none of it into the token', () => {
+      expect(read('ada', { metadata: ALL })).toEqual(read('ada'));
+    });
+
+    it.each(
+      ['ip', 'userAgent', 'label'].flatMap((name) =>
+        [null, 5, true, {}, [], ['x'], Object('x'), Symbol('x'), 1n].map(
+          (value) => [name, value] as const,
+        ),
+      ),
+    )('and refuses %s: %p', (name, value) => {
+      const faults = faultsOf({ metadata: { [name]: value } });
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toContain(
+        `generate: metadata.${name}: expected a string`,
+      );
+    });
+
+    it.each(['IP', 'useragent', 'name', 'token', 'constructor', '__proto__'])(
+      'and refuses the unknown name %s',
+      (name) => {
+        const metadata = JSON.parse(`{"${name}":"x"}`) as object;
+        const faults = faultsOf({ metadata });
+        expect(faults).toHaveLength(1);
+        expect(faults[0]).toContain(
+          `generate: metadata.${name}: unknown option (known here: ip, userAgent, label)`,
+        );
+      },
+    );
+
+    it.each<[unknown]>([[null], ['x'], [5], [true], [[]], [() => ({})]])(
+      'and refuses %p, which is no object',
+      (metadata) => {
+        const faults = faultsOf({ metadata });
+        expect(faults).toHaveLength(1);
+        expect(faults[0]).toContain('generate: metadata: expected an object');
+      },
+    );
+  });
+
   it('names every fault at once', () => {
     const faults = faultsOf({
       persistent: 'no',
       dataRefreshInterval: '900',
       lifetime: { idle: -1 },
       authenticatedAt: 'now',
+      metadata: { ip: 5, userAgent: null, host: 'x' },
       ttl: 1,
     });
-    expect(faults).toHaveLength(5);
+    expect(faults).toHaveLength(8);
+  });
+});
+
+describe('readMetadata', () => {
+  it.each([
+    [undefined, {}],
+    [{}, {}],
+    [{ ip: undefined }, {}],
+    [
+      { ip: '', label: 'phone' },
+      { ip: '', label: 'phone' },
+    ],
+    [
+      { label: 'b', userAgent: 'a' },
+      { userAgent: 'a', label: 'b' },
+    ],
+  ])('of %j is %j', (given, expected) => {
+    expect(readMetadata(given as never)).toEqual(expected);
+    expect(Object.keys(readMetadata(given as never))).toEqual(
+      Object.keys(expected),
+    );
+  });
+
+  it.each(['ip', 'userAgent', 'label'] as const)(
+    'cuts %s to 512 characters',
+    (name) => {
+      const lengthOf = (length: number) =>
+        readMetadata({ [name]: 'x'.repeat(length) })[name]?.length;
+      expect([511, 512, 513, 1_000_000].map(lengthOf)).toEqual([
+        511, 512, 512, 512,
+      ]);
+    },
+  );
+
+  it.each([
+    ['a lone high surrogate', 'a\ud800b', 'a\ufffdb'],
+    ['a lone low surrogate', 'a\udc00b', 'a\ufffdb'],
+    ['a pair the wrong way round', '\udc00\ud800', '\ufffd\ufffd'],
+    ['a whole pair', 'a\u{1f4f1}b', 'a\u{1f4f1}b'],
+    [
+      'one cut off at the end',
+      `${'x'.repeat(511)}\u{1f4f1}`,
+      `${'x'.repeat(511)}\ufffd`,
+    ],
+    [
+      'one that just fits',
+      `${'x'.repeat(510)}\u{1f4f1}`,
+      `${'x'.repeat(510)}\u{1f4f1}`,
+    ],
+    ['a byte order mark', '\ufeffx', '\ufeffx'],
+    ['other letters', 'M\u00fcnchen \u6771\u4eac', 'M\u00fcnchen \u6771\u4eac'],
+  ])('keeps to what UTF-8 can express: %s', (_case, given, expected) => {
+    const { label } = readMetadata({ label: given });
+    expect(label).toBe(expected);
+    expect(Buffer.from(label!).toString()).toBe(label);
+  });
+
+  it('is a copy that nobody changes', () => {
+    const given = { label: 'phone' };
+    const metadata = readMetadata(given);
+    given.label = 'other';
+    expect(metadata).toEqual({ label: 'phone' });
+    expect(Object.isFrozen(metadata)).toBe(true);
   });
 });
 
@@ -394,7 +518,7 @@ describe('a token from generate', () => {
             expect(claims.auth_time).toBeLessThanOrEqual(NOW);
             sids.add(claims.sid);
             // What generate signs, verify accepts.
-            expect(runtime.authenticator.verify(token)).toMatchObject({
+            expect(await runtime.authenticator.verify(token)).toMatchObject({
               kind: 'authenticated',
             });
           },

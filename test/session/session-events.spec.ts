@@ -21,6 +21,7 @@ import {
 } from '../../lib/session/session-events.js';
 import { turn } from '../support/asynchrony.js';
 import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';
+import { refreshClaimsOf } from './codecs.js';
 
 const KEY = randomBytes(32);
 
@@ -185,10 +186,95 @@ describe('SessionEvents', () => {
       code: 'LOADER_UNAVAILABLE',
       error: new Error('down'),
     });
-    expect(seen).toHaveLength(6);
+    for (const repeated of [true, false]) {
+      events.ofSession(claims, { type: 'refreshed', repeated });
+    }
+    events.ofSession(claims, { type: 'refreshReused' });
+    for (const lost of ['rotation', 'everything'] as const) {
+      events.ofSession(claims, { type: 'storeRolledBack', lost });
+    }
+    events.allEnded(claims.sub, 2);
+    events.storeFailed('rotate', new Error('down'));
+    expect(new Set(seen.map(({ type }) => type)).size).toBe(11);
+    expect(seen).toHaveLength(13);
     const printed = inspect(seen, { depth: null, showHidden: true });
-    expect(printed).not.toContain(claims.sid);
-    expect(JSON.stringify(seen)).not.toContain(claims.sid);
+    for (const secret of [claims.sid, claims.jti]) {
+      expect(printed).not.toContain(secret);
+      expect(JSON.stringify(seen)).not.toContain(secret);
+    }
+  });
+
+  it('S-116: nothing of a token gets into an event, whatever is handed over with the session', () => {
+    const { events, claims } = createEvents();
+    const seen: SessionEvent[] = [];
+    events.stream.subscribe((event) => seen.push(event));
+    // The claims of a refresh token as they are, with its secret part.
+    const refresh = refreshClaimsOf(claims, { gen: 3 });
+    events.ofSession(refresh, { type: 'refreshed', repeated: false });
+    events.ofSession(refresh, { type: 'refreshReused' });
+    events.ofSession(refresh, {
+      type: 'ended',
+      reason: 'reused',
+      reach: 'store',
+    });
+    expect(seen.map((event) => Object.keys(event).toSorted())).toEqual([
+      ['at', 'repeated', 'session', 'subject', 'type'],
+      ['at', 'session', 'subject', 'type'],
+      ['at', 'reach', 'reason', 'session', 'subject', 'type'],
+    ]);
+    const printed = inspect(seen, { depth: null, showHidden: true });
+    for (const secret of [refresh.sid, refresh.jti]) {
+      for (let at = 0; at + 8 <= secret.length; at += 1) {
+        expect(printed).not.toContain(secret.slice(at, at + 8));
+      }
+    }
+  });
+
+  it('tells of refreshes, theft, ends in the store and stores that fail', () => {
+    const { events, claims } = createEvents();
+    const seen: SessionEvent[] = [];
+    events.stream.subscribe((event) => seen.push(event));
+    const error = new Error('ECONNREFUSED');
+    events.ofSession(claims, { type: 'refreshed', repeated: true });
+    events.ofSession(claims, { type: 'refreshReused' });
+    events.ofSession(claims, { type: 'storeRolledBack', lost: 'rotation' });
+    for (const reason of ['reused', 'limit', 'replaced', 'revoked'] as const) {
+      events.ofSession(claims, { type: 'ended', reason, reach: 'store' });
+    }
+    events.allEnded('ada', 3);
+    events.storeFailed('endAll', error);
+    const at = new Date(NOW * 1000);
+    const session = events.nameOf(claims.sid);
+    const ofSession = { at, session, subject: 'ada' };
+    const ended = { ...ofSession, type: 'ended', reach: 'store' };
+    expect(seen).toEqual([
+      { ...ofSession, type: 'refreshed', repeated: true },
+      { ...ofSession, type: 'refreshReused' },
+      { ...ofSession, type: 'storeRolledBack', lost: 'rotation' },
+      { ...ended, reason: 'reused' },
+      { ...ended, reason: 'limit' },
+      { ...ended, reason: 'replaced' },
+      { ...ended, reason: 'revoked' },
+      { type: 'allEnded', at, subject: 'ada', count: 3 },
+      { type: 'storeFailed', at, operation: 'endAll', error },
+    ]);
+    expect((seen.at(-1) as { error: unknown }).error).toBe(error);
+    expect(seen.every((event) => Object.isFrozen(event))).toBe(true);
+    // What the store threw is not ours to freeze.
+    expect(Object.isFrozen(error)).toBe(false);
+  });
+
+  it('costs nothing while nobody listens: no session is named', () => {
+    let names = 0;
+    const events = new SessionEvents(KEY, () => {
+      names += 1;
+      return NOW;
+    });
+    events.ofSession(claimsOf(), { type: 'refreshReused' });
+    events.allEnded('ada', 1);
+    events.storeFailed('read', new Error('down'));
+    events.rejected('TOKEN_INVALID', 'signature');
+    expect(names).toBe(0);
   });
 
   describe('A-184: is not harmed by', () => {

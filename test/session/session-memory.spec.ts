@@ -78,4 +78,94 @@ describe('SessionMemory', () => {
     }
     expect(memory.newerThan(sids[0]!, 0)).toBeUndefined();
   });
+
+  it.each([
+    [undefined, true],
+    [Infinity, true],
+    [4, true],
+    [3, true],
+    [2, false],
+    [0, false],
+  ])(
+    'after refresh token 3 was issued, tokens of generation %p may go out: %s',
+    (generation, isCurrent) => {
+      const memory = new SessionMemory();
+      memory.refresh('a', 3);
+      expect(memory.isCurrent('a', 0, generation)).toBe(isCurrent);
+      expect(memory.isCurrent('b', 0, generation)).toBe(true);
+    },
+  );
+
+  it('lets every generation go out of a session that was not refreshed here', () => {
+    const memory = new SessionMemory();
+    expect(memory.isCurrent('a', 0, 0)).toBe(true);
+    memory.refresh('a', 0);
+    expect(memory.isCurrent('a', 0, 0)).toBe(true);
+  });
+
+  it('does not go back to an older generation that is answered again', () => {
+    const memory = new SessionMemory();
+    memory.refresh('a', 5);
+    memory.refresh('a', 4);
+    expect(memory.isCurrent('a', 0, 4)).toBe(false);
+    expect(memory.isCurrent('a', 0, 5)).toBe(true);
+  });
+
+  it('asks for the generation where there is one, else for the revision, and for the end before both', () => {
+    const memory = new SessionMemory();
+    memory.refresh('a', 2);
+    memory.update('a', { rev: 3, attrs: {} });
+    expect(memory.isCurrent('a', 3, 2)).toBe(true);
+    expect(memory.isCurrent('a', 2)).toBe(false);
+    // Its refresh token must arrive, with whatever attributes.
+    expect(memory.isCurrent('a', 2, 2)).toBe(true);
+    expect(memory.isCurrent('a', 3, 1)).toBe(false);
+    memory.end('a');
+    expect(memory.isCurrent('a', 3, 2)).toBe(false);
+    expect(memory.isCurrent('a', 9, 9)).toBe(false);
+    // A refresh that comes late does not revive it.
+    memory.refresh('a', 9);
+    expect(memory.isCurrent('a', 9, 9)).toBe(false);
+  });
+
+  it('does not go back to an older revision that is told of late', () => {
+    const memory = new SessionMemory();
+    const newest = { rev: 3, attrs: { theme: 'dark' } };
+    memory.update('a', newest);
+    memory.update('a', { rev: 2, attrs: {} });
+    memory.update('a', { rev: 3, attrs: { theme: 'of another' } });
+    expect(memory.newerThan('a', 0)).toBe(newest);
+    memory.update('a', { rev: 4, attrs: {} });
+    expect(memory.newerThan('a', 3)?.rev).toBe(4);
+  });
+
+  it('tells all who want to know of each end, once, when it is known already', () => {
+    const memory = new SessionMemory();
+    const heard: string[] = [];
+    memory.whenEnded((sid) => heard.push(`1 ${sid} ${memory.endOf(sid)}`));
+    memory.whenEnded((sid) => heard.push(`2 ${sid} ${memory.endOf(sid)}`));
+    memory.update('a', { rev: 1, attrs: {} });
+    memory.refresh('a', 1);
+    expect(heard).toEqual([]);
+    memory.end('a');
+    memory.end('b', 'replaced');
+    expect(heard).toEqual([
+      '1 a ended',
+      '2 a ended',
+      '1 b replaced',
+      '2 b replaced',
+    ]);
+  });
+
+  it('remembers the generations of the last 5,000 refreshed sessions at least', () => {
+    const memory = new SessionMemory();
+    const sids = Array.from({ length: 25_000 }, newSessionId);
+    for (const sid of sids) {
+      memory.refresh(sid, 2);
+    }
+    expect(sids.slice(-5_000).some((sid) => memory.isCurrent(sid, 0, 1))).toBe(
+      false,
+    );
+    expect(memory.isCurrent(sids[0]!, 0, 1)).toBe(true);
+  });
 });

@@ -16,6 +16,7 @@ export const POLICY: ClockPolicy = {
   absoluteSeconds: 30 * DAY,
   maxStaleSeconds: 15 * MINUTE,
   toleranceSeconds: 5,
+  accessSeconds: undefined,
 };
 
 export function newSessionId(): string {

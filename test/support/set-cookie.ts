@@ -46,3 +46,6 @@ export async function cookiesIn(
     .map(({ key, domain, path }) => `${key} ${domain} ${path}`)
     .toSorted();
 }
+
+/** The line that clears the default cookie of refresh tokens. */
+export const CLEARED_REFRESH = `${COOKIE}-refresh=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`;

@@ -24,7 +24,9 @@ const user: UserData = { id: 'ada', roles: [] };
 export class AsyncLoader extends SessionDataLoader {
   override async load(userId: string, context: LoadContext) {
     expectTrue<Equals<typeof context.attributes, Readonly<Attributes>>>();
-    expectTrue<Equals<typeof context.reason, 'generate' | 'reload'>>();
+    expectTrue<
+      Equals<typeof context.reason, 'generate' | 'reload' | 'refresh'>
+    >();
     expectTrue<Equals<typeof context.signal, AbortSignal>>();
     if (context.issuedBefore(new Date()) || context.issuedBefore(null)) {
       throw new SessionEndedError('log out everywhere');

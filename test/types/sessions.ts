@@ -44,11 +44,17 @@ expectTrue<Equals<ActiveSession['expiresAt'], Date>>();
 expectTrue<Equals<IssuedSession['data'], UserData>>();
 expectTrue<Equals<IssuedSession['session'], ActiveSession>>();
 expectTrue<Equals<IssuedSession['token'], string>>();
+expectTrue<Equals<IssuedSession['refreshToken'], string | undefined>>();
 expectTrue<Equals<IssuedSession['delivered'], boolean>>();
 expectTrue<
   Equals<
     ReturnType<IssuedSession['toJSON']>,
-    { data: UserData; expiresAt: Date; token?: string }
+    {
+      data: UserData;
+      expiresAt: Date;
+      token?: string;
+      refreshToken?: string;
+    }
   >
 >();
 
@@ -195,8 +201,21 @@ export function describe(event: SessionEvent): string {
     case 'loaderFailed':
       expectTrue<Equals<typeof event.error, unknown>>();
       return event.session;
+    case 'allEnded':
+      // @ts-expect-error: it is about all sessions of a subject
+      return `${event.subject} ${event.count} ${event.session}`;
+    case 'refreshed':
+      return `${event.session} ${event.repeated}`;
+    case 'storeFailed':
+      expectTrue<Equals<typeof event.error, unknown>>();
+      return event.operation;
+    case 'storeRolledBack':
+      return `${event.session} ${event.lost}`;
+    case 'clockSkewed':
+      return String(event.aheadSeconds);
     case 'created':
     case 'reloaded':
+    case 'refreshReused':
     case 'undelivered':
       return event.session;
   }

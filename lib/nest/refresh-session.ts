@@ -1,0 +1,42 @@
+import { bodyField } from '../request-facts.js';
+import type { IssuedSession } from '../session/issued-session.js';
+import { Exchange, type SessionRequest } from './exchange.js';
+import { handOver, refusedWith } from './hand-over.js';
+import type { RefreshOptions } from './session-service-options.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+/** Exchanges the refresh token that is given, or that a request carries, and hands the new tokens over. */
+export async function refreshSession(
+  runtime: SessionRuntime,
+  from: string | SessionRequest,
+  { response, crossSite }: RefreshOptions,
+): Promise<IssuedSession<any, any, any, any>> {
+  const isToken = typeof from === 'string';
+  const exchange = isToken
+    ? response && Exchange.ofResponse(response)
+    : Exchange.of(from, response);
+  const { carriers, renewal } = await runtime.refresh.refresh({
+    token: isToken ? from : undefined,
+    tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),
+    facts: exchange,
+    crossSite,
+  });
+  switch (renewal.kind) {
+    case 'signed':
+      return handOver(runtime, renewal.signed, carriers, exchange);
+    case 'rejected':
+      throw refusedWith(runtime, renewal.refusal, exchange);
+    case 'failed':
+      throw renewal.error;
+  }
+}
+
+/** The refresh token in the body of a request, where the module issues such. */
+export function refreshTokenInBody(
+  { options }: SessionRuntime,
+  exchange: Exchange | undefined,
+): string | undefined {
+  return exchange && options.refresh
+    ? bodyField(exchange, options.refresh.field)
+    : undefined;
+}

@@ -1,0 +1,67 @@
+import type { SessionClock } from '../clock.js';
+import { SessionError } from '../errors/session-error.js';
+import type { TokenClaims } from '../tokens/session-claims.js';
+import { BoundedMap } from './bounded-map.js';
+import type { SessionEvents } from './session-events.js';
+
+interface Failure {
+  readonly count: number;
+  readonly retryAt: number;
+  readonly error: SessionError;
+}
+
+const LONGEST_BACK_OFF_SECONDS = 30;
+const LONGEST_RETRY_AFTER_SECONDS = 5;
+const FAILING_SESSIONS = 10_000;
+
+/** Remembers failed loads, so that a sick data source is not asked at every request. */
+export class LoadFailures {
+  readonly #events: SessionEvents;
+  readonly #clock: SessionClock;
+  readonly #failures = new BoundedMap<string, Failure>(FAILING_SESSIONS);
+
+  constructor(events: SessionEvents, clock: SessionClock) {
+    this.#events = events;
+    this.#clock = clock;
+  }
+
+  /** Why a session is not to be loaded now, if that is so: its last load failed a moment ago. */
+  recentOf(sid: string, now: number): SessionError | undefined {
+    const failure = this.#failures.get(sid);
+    return failure && now < failure.retryAt ? failure.error : undefined;
+  }
+
+  forget(sid: string): void {
+    this.#failures.delete(sid);
+  }
+
+  /** The error of a failed load, with the time to wait before the next one. */
+  add(claims: Pick<TokenClaims, 'sid' | 'sub'>, thrown: unknown): SessionError {
+    const { sid } = claims;
+    const reason =
+      thrown instanceof SessionError
+        ? thrown
+        : new SessionError(
+            'LOADER_UNAVAILABLE',
+            'the session token could not be issued',
+            { cause: thrown },
+          );
+    const now = this.#clock.nowSeconds();
+    const count = (this.#failures.get(sid)?.count ?? 0) + 1;
+    const pause = Math.min(2 ** (count - 1), LONGEST_BACK_OFF_SECONDS);
+    const error = new SessionError(reason.code, reason.message, {
+      cause: reason.cause,
+      retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
+    });
+    this.#failures.set(sid, { count, retryAt: now + pause, error });
+    // A store that fails was reported when it did.
+    if (reason.code !== 'STORE_UNAVAILABLE') {
+      this.#events.ofSession(claims, {
+        type: 'loaderFailed',
+        code: reason.code,
+        error: reason.cause ?? reason,
+      });
+    }
+    return error;
+  }
+}

@@ -1,0 +1,188 @@
+import type { SessionClock } from '../clock.js';
+import type {
+  CreateVerdict,
+  PresentedRefresh,
+  RotationVerdict,
+  SessionLimit,
+  SessionMetadata,
+  SessionRecord,
+  SessionStore,
+} from '../options/session-store.js';
+import { freezeWithin, MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
+import type { SessionClaims, TokenClaims } from '../tokens/session-claims.js';
+import { lifetimeOf, type ClockPolicy } from './freshness.js';
+import { hashOf, type RefreshLink } from './refresh-chain.js';
+import type { SessionEvents } from './session-events.js';
+import type { SessionMemory } from './session-memory.js';
+import { verifiedSession, type VerifiedSession } from './verified-session.js';
+
+export interface SessionRecordsParts {
+  readonly store: SessionStore;
+  readonly memory: SessionMemory;
+  readonly policy: ClockPolicy;
+  readonly clock: SessionClock;
+  readonly events: SessionEvents;
+  /** Whether the store holds what sessions are about, and tokens only refer to it. */
+  readonly keepsData: boolean;
+  /** Whether the params are the data. */
+  readonly paramsAreData: boolean;
+  readonly graceSeconds: number;
+  readonly limit: SessionLimit | undefined;
+}
+
+type Named = Pick<TokenClaims, 'sid' | 'sub'>;
+
+/**
+ * The records of sessions in the store, in the terms of tokens. Every method rejects with
+ * `STORE_UNAVAILABLE` when the store cannot answer.
+ */
+export class SessionRecords {
+  readonly #parts: SessionRecordsParts;
+  #isSkewKnown = false;
+
+  constructor(parts: SessionRecordsParts) {
+    this.#parts = parts;
+  }
+
+  /** @param link the first refresh token of the session */
+  create(
+    claims: SessionClaims,
+    link: RefreshLink | undefined,
+    metadata: SessionMetadata,
+    replaces: string | undefined,
+  ): Promise<CreateVerdict> {
+    const { store, policy, keepsData, limit } = this.#parts;
+    const { sid, sub, params, attrs, lat, data = null } = claims;
+    return store.create(
+      {
+        id: sid,
+        subject: sub,
+        params,
+        attributes: attrs,
+        metadata,
+        lifetime: lifetimeOf(claims, policy),
+        ...(keepsData && { data: { value: data, loadedAt: lat } }),
+        ...(link && { refreshHash: hashOf(link) }),
+      },
+      {
+        ...(limit && { limit }),
+        ...(replaces !== undefined && { replaces }),
+      },
+    );
+  }
+
+  /** A session as its record has it now; `undefined` when it has ended. Notes that it is in use. */
+  async current(
+    session: VerifiedSession,
+  ): Promise<VerifiedSession | undefined> {
+    const { sid, sub } = session.claims;
+    const record = this.#seen(await this.#parts.store.read(sid, sub, 'seen'));
+    if (!record) {
+      return undefined;
+    }
+    const claims = this.#merged(session.claims, record);
+    return claims === session.claims
+      ? session
+      : verifiedSession(claims, this.#parts.policy);
+  }
+
+  async read({ sid, sub }: Named): Promise<SessionRecord | undefined> {
+    return this.#seen(await this.#parts.store.read(sid, sub));
+  }
+
+  /** Notes a reload; `false` when the session has ended. */
+  async reloaded(
+    claims: SessionClaims,
+    loaded: { readonly lat: number; readonly data: unknown },
+  ): Promise<boolean> {
+    const { store, policy, keepsData, memory } = this.#parts;
+    const change = {
+      // With refresh tokens the idle time is theirs: reloads do not move it.
+      ...(policy.accessSeconds === undefined && {
+        extend: lifetimeOf(claims, policy),
+      }),
+      ...(keepsData && {
+        data: { value: loaded.data ?? null, loadedAt: loaded.lat },
+      }),
+    };
+    const { sid, sub } = claims;
+    const record = this.#seen(await store.update(sid, sub, change));
+    if (!record) {
+      return false;
+    }
+    if (record.revision > claims.rev && !keepsData) {
+      memory.update(claims.sid, revisionOf(record));
+    }
+    return true;
+  }
+
+  /** Merges attributes; `undefined` when the session has ended. */
+  async changed(
+    { sid, sub }: Named,
+    attributes: SessionClaims['attrs'],
+  ): Promise<Pick<SessionClaims, 'attrs' | 'rev'> | undefined> {
+    const { store } = this.#parts;
+    const record = await store.update(sid, sub, { attributes });
+    return record && revisionOf(record);
+  }
+
+  /** Removes the record of a session that was never handed out. */
+  async discard({ sid, sub }: Named): Promise<void> {
+    await this.#parts.store.end(sid, sub);
+  }
+
+  /** Exchanges a refresh token for its child. */
+  rotate(
+    claims: TokenClaims & RefreshLink,
+    child: RefreshLink,
+  ): Promise<RotationVerdict> {
+    const { store, policy, graceSeconds } = this.#parts;
+    const presented: PresentedRefresh = {
+      generation: claims.gen,
+      secretHash: hashOf(claims),
+      nextHash: hashOf(child),
+      graceSeconds,
+      lifetime: lifetimeOf(claims, policy),
+    };
+    return store.rotate(claims.sid, claims.sub, presented);
+  }
+
+  /** Compares the clocks, once for all that follow. */
+  #seen(record: SessionRecord | undefined): SessionRecord | undefined {
+    const { clock, policy, events } = this.#parts;
+    if (record && !this.#isSkewKnown) {
+      const ahead = clock.nowSeconds() - record.asOf.getTime() / 1000;
+      if (Math.abs(ahead) > policy.toleranceSeconds + 1) {
+        this.#isSkewKnown = true;
+        events.clockSkewed(Math.round(ahead));
+      }
+    }
+    return record;
+  }
+
+  #merged(claims: SessionClaims, record: SessionRecord): SessionClaims {
+    const { keepsData, paramsAreData } = this.#parts;
+    if (!keepsData) {
+      return record.revision > claims.rev
+        ? { ...claims, ...revisionOf(record) }
+        : claims;
+    }
+    const { params, data } = record;
+    freezeWithin({ params, data }, MAXIMUM_DEPTH);
+    return {
+      ...claims,
+      ...revisionOf(record),
+      lat: data?.loadedAt ?? claims.iat,
+      params,
+      ...(!paramsAreData && { data: data?.value }),
+    };
+  }
+}
+
+/** The attributes of a record, frozen. */
+export function revisionOf(
+  record: SessionRecord,
+): Pick<SessionClaims, 'attrs' | 'rev'> {
+  freezeWithin(record.attributes, MAXIMUM_DEPTH);
+  return { attrs: record.attributes, rev: record.revision };
+}

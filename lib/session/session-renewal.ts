@@ -1,0 +1,237 @@
+import type { SessionClock } from '../clock.js';
+import type { Refusal } from '../errors/refusal.js';
+import { SessionError } from '../errors/session-error.js';
+import type { RotationVerdict } from '../options/session-store.js';
+import type { Transport } from '../options/transport.js';
+import {
+  tokenClaimsOf,
+  type RefreshClaims,
+  type SessionContent,
+  type StatelessRefreshClaims,
+  type TokenClaims,
+} from '../tokens/session-claims.js';
+import type { TokenCodec } from '../tokens/token-codec.js';
+import { endOfToken, validFrom, type ClockPolicy } from './freshness.js';
+import type { LoadFailures } from './load-failures.js';
+import { childOf, linkOf, type RefreshLink } from './refresh-chain.js';
+import type { SessionEnds } from './session-ends.js';
+import type { SessionEvents } from './session-events.js';
+import type { SessionLoads } from './session-loads.js';
+import type { SessionMemory } from './session-memory.js';
+import { revisionOf, type SessionRecords } from './session-records.js';
+import type { SignedSession, TokenIssuer } from './token-issuer.js';
+
+export interface SessionRenewalParts {
+  readonly codec: TokenCodec<RefreshClaims>;
+  readonly loads: SessionLoads;
+  readonly failures: LoadFailures;
+  readonly records: SessionRecords | undefined;
+  readonly tokens: TokenIssuer;
+  readonly memory: SessionMemory;
+  readonly ends: SessionEnds;
+  readonly events: SessionEvents;
+  readonly clock: SessionClock;
+  readonly policy: ClockPolicy;
+}
+
+/** What came of a refresh token: new tokens, or why there are none. */
+export type Renewal =
+  | { readonly kind: 'signed'; readonly signed: SignedSession }
+  | { readonly kind: 'rejected'; readonly refusal: Refusal }
+  | { readonly kind: 'failed'; readonly error: SessionError };
+
+/** Exchanges refresh tokens for new tokens. */
+export class SessionRenewal {
+  readonly #parts: SessionRenewalParts;
+  readonly #flights = new Map<string, Promise<Renewal>>();
+
+  constructor(parts: SessionRenewalParts) {
+    this.#parts = parts;
+  }
+
+  /** What a refresh token says; its clocks and its place in the chain are judged by {@link renew}. */
+  verify(token: string): RefreshClaims | Refusal {
+    return this.#parts.codec.verify(token);
+  }
+
+  /**
+   * One exchange at a time for each refresh token in this process: requests that come together share it.
+   * Never rejects.
+   */
+  renew(
+    claims: RefreshClaims,
+    carriers: readonly Transport[],
+  ): Promise<Renewal> {
+    const flightKey = `${claims.sid} ${claims.jti} ${carriers.map(({ name }) => name).join()}`;
+    let flight = this.#flights.get(flightKey);
+    if (!flight) {
+      flight = this.#renew(claims, carriers)
+        .catch((error: unknown): Renewal => this.#failed(claims, error))
+        .finally(() => this.#flights.delete(flightKey));
+      this.#flights.set(flightKey, flight);
+    }
+    return flight;
+  }
+
+  async #renew(
+    claims: RefreshClaims,
+    carriers: readonly Transport[],
+  ): Promise<Renewal> {
+    const { memory, failures, clock } = this.#parts;
+    const { sid } = claims;
+    const now = clock.nowSeconds();
+    const link = linkOf(claims);
+    // With a store its clock decides, so that nodes whose clocks differ do not matter.
+    const refusal =
+      memory.endOf(sid) ?? (link ? undefined : this.#clocks(claims, now));
+    if (refusal) {
+      return { kind: 'rejected', refusal };
+    }
+    const failure = failures.recentOf(sid, now);
+    if (failure) {
+      return { kind: 'failed', error: failure };
+    }
+    const { records } = this.#parts;
+    return link && records
+      ? this.#rotate({ ...claims, ...link }, records, carriers)
+      : this.#reissue(claims as StatelessRefreshClaims, carriers);
+  }
+
+  /** Without a store: the token itself holds what its successor needs. */
+  async #reissue(
+    claims: StatelessRefreshClaims,
+    carriers: readonly Transport[],
+  ): Promise<Renewal> {
+    const { memory, events } = this.#parts;
+    const { params, attrs, rev } = claims;
+    const newer = memory.newerThan(claims.sid, rev);
+    const renewal = await this.#signed(
+      claims,
+      { params, attrs, rev, ...newer },
+      undefined,
+      carriers,
+    );
+    if (renewal.kind === 'signed') {
+      events.ofSession(claims, { type: 'refreshed', repeated: false });
+    }
+    return renewal;
+  }
+
+  /**
+   * Read, load, sign, and only then rotate: a loader that fails, or data that does not fit into a token, must
+   * not cost anybody the refresh token that they have.
+   */
+  async #rotate(
+    claims: TokenClaims & RefreshLink,
+    records: SessionRecords,
+    carriers: readonly Transport[],
+  ): Promise<Renewal> {
+    const child = childOf(claims, claims.sid);
+    const record = await records.read(claims);
+    const renewal = record
+      ? await this.#signed(
+          claims,
+          { params: record.params, ...revisionOf(record) },
+          child,
+          carriers,
+        )
+      : undefined;
+    if (renewal && renewal.kind !== 'signed') {
+      return renewal;
+    }
+    // A record that is gone is judged too: the store knows whether it has lost all of them.
+    const refusal = this.#conclude(claims, await records.rotate(claims, child));
+    return refusal || !renewal
+      ? { kind: 'rejected', refusal: refusal ?? 'unknown' }
+      : renewal;
+  }
+
+  async #signed(
+    claims: TokenClaims,
+    content: Pick<SessionContent, 'params' | 'attrs' | 'rev'>,
+    link: RefreshLink | undefined,
+    carriers: readonly Transport[],
+  ): Promise<Renewal> {
+    const { loads, tokens, clock, memory, failures } = this.#parts;
+    const outcome = await loads.ask({ ...claims, ...content }, 'refresh');
+    if (outcome.kind !== 'loaded') {
+      return outcome;
+    }
+    const end = memory.endOf(claims.sid);
+    if (end) {
+      return { kind: 'rejected', refusal: end };
+    }
+    const now = clock.nowSeconds();
+    const { data } = outcome;
+    const session = tokens.renewed(
+      {
+        ...tokenClaimsOf(claims),
+        ...content,
+        // The sign-in may come from a node whose clock is ahead.
+        lat: Math.max(now, claims.oiat),
+        ...(data !== undefined && { data }),
+      },
+      now,
+    );
+    const refresh = tokens.refreshClaims(session, link);
+    const signed = tokens.sign({ session, refresh }, carriers, now);
+    failures.forget(claims.sid);
+    return { kind: 'signed', signed };
+  }
+
+  /** What the store's verdict means for the session: why it is refused, if it is. */
+  #conclude(
+    claims: TokenClaims & RefreshLink,
+    verdict: RotationVerdict,
+  ): Refusal | undefined {
+    const { memory, ends, events } = this.#parts;
+    switch (verdict) {
+      case 'rotated':
+      case 'repeated':
+      case 'rolled-forward':
+        if (verdict === 'rolled-forward') {
+          events.ofSession(claims, {
+            type: 'storeRolledBack',
+            lost: 'rotation',
+          });
+        }
+        memory.refresh(claims.sid, claims.gen + 1);
+        events.ofSession(claims, {
+          type: 'refreshed',
+          repeated: verdict === 'repeated',
+        });
+        return memory.endOf(claims.sid);
+      case 'reused':
+        events.ofSession(claims, { type: 'refreshReused' });
+        ends.noteEndInStore(claims, 'reused');
+        return 'reused';
+      case 'expired':
+        return 'expired';
+      case 'lost':
+        events.ofSession(claims, {
+          type: 'storeRolledBack',
+          lost: 'everything',
+        });
+        return 'unknown';
+      case 'unknown':
+        return 'unknown';
+    }
+  }
+
+  #clocks(claims: TokenClaims, now: number): Refusal | undefined {
+    const { policy } = this.#parts;
+    if (now >= endOfToken(claims, policy)) {
+      return 'expired';
+    }
+    return now < validFrom(claims, policy) ? 'not-yet-valid' : undefined;
+  }
+
+  #failed(claims: RefreshClaims, thrown: unknown): Renewal {
+    // A store is asked again at the next request, so that nobody waits longer than it is down.
+    const error =
+      thrown instanceof SessionError && thrown.code === 'STORE_UNAVAILABLE'
+        ? thrown
+        : this.#parts.failures.add(claims, thrown);
+    return { kind: 'failed', error };
+  }
+}

@@ -1,0 +1,95 @@
+import { SessionError } from '../errors/session-error.js';
+import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
+import type { SessionStore } from '../options/session-store.js';
+import type { RequestFacts } from '../request-facts.js';
+import { isSubject } from '../tokens/claims-profile.js';
+import type { CarriedSessions, NamedSession } from './carried-sessions.js';
+import { refuseCrossSite } from './cross-site.js';
+import type { SessionEnds } from './session-ends.js';
+import type { SessionEvents } from './session-events.js';
+import { sessionInfo, type SessionInfo } from './session-info.js';
+import type { SessionTransports } from './session-transports.js';
+
+export interface SessionRevocationParts {
+  readonly store: SessionStore | undefined;
+  readonly carried: CarriedSessions;
+  readonly transports: SessionTransports;
+  readonly csrf: ResolvedCsrfOptions;
+  readonly ends: SessionEnds;
+  readonly events: SessionEvents;
+}
+
+/** What the application does to end sessions, one by one or all at once. */
+export class SessionRevocation {
+  readonly #parts: SessionRevocationParts;
+
+  constructor(parts: SessionRevocationParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns whether a store ended it */
+  end(session: NamedSession): Promise<boolean> {
+    return this.#parts.ends.end(session, 'revoked');
+  }
+
+  /**
+   * The sessions that a request carries and may end.
+   *
+   * @throws {SessionError} `CSRF_REFUSED`
+   */
+  carriedBy(
+    facts: RequestFacts,
+    refreshToken: string | undefined,
+    crossSite: boolean | undefined,
+  ): readonly NamedSession[] {
+    const { carried, transports } = this.#parts;
+    refuseCrossSite(this.#parts, facts, transports.all, crossSite);
+    return carried.of(facts, refreshToken);
+  }
+
+  /** @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE` */
+  async endNamed(id: string, subject: string): Promise<boolean> {
+    const store = this.#storeFor('revoke({ id, subject })', subject);
+    const hasEnded = await store.end(id, subject);
+    if (hasEnded) {
+      this.#parts.ends.noteEndInStore({ sid: id, sub: subject }, 'revoked');
+    }
+    return hasEnded;
+  }
+
+  /** @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE` */
+  async endAll(subject: string, except: string | undefined): Promise<number> {
+    const store = this.#storeFor('revokeAll', subject);
+    const count = await store.endAll(subject, except);
+    this.#parts.events.allEnded(subject, count);
+    return count;
+  }
+
+  /**
+   * The sessions of a subject, the one that was used last first.
+   *
+   * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
+   */
+  async list(subject: string): Promise<SessionInfo[]> {
+    const records = await this.#storeFor('list', subject).list(subject);
+    return records
+      .map(sessionInfo)
+      .toSorted((a, b) => b.lastSeenAt.getTime() - a.lastSeenAt.getTime());
+  }
+
+  #storeFor(what: string, subject: string): SessionStore {
+    if (!this.#parts.store) {
+      throw new SessionError(
+        'STORE_REQUIRED',
+        `${what} needs a store: a token alone cannot be found or ended on the server`,
+      );
+    }
+    if (!isSubject(subject)) {
+      throw new SessionError(
+        'SUBJECT_REQUIRED',
+        `${what}: expected the subject as a string of 1 to 255 characters`,
+      );
+    }
+    return this.#parts.store;
+  }
+}

@@ -1,0 +1,72 @@
+import { createSecretKey } from 'node:crypto';
+import { KeySet } from '../../lib/keys/key-set.js';
+import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
+import type { ClaimsExpectation } from '../../lib/tokens/claims-profile.js';
+import type { RefreshLink } from '../../lib/session/refresh-chain.js';
+import type {
+  RefreshClaims,
+  SessionClaims,
+  TokenClaims,
+} from '../../lib/tokens/session-claims.js';
+import {
+  refreshTokens,
+  sessionTokens,
+  TokenCodec,
+} from '../../lib/tokens/token-codec.js';
+import { DAY, NOW } from '../support/session-claims.js';
+import { SECRET } from '../support/test-app.js';
+
+/** The codecs of a module with refresh tokens, over the secret of tests. */
+export function createCodecs(
+  overrides: Partial<ClaimsExpectation> = {},
+  secret = SECRET,
+): {
+  readonly codec: TokenCodec;
+  readonly refreshCodec: TokenCodec<RefreshClaims>;
+} {
+  const expected: ClaimsExpectation = {
+    issuer: 'nestjs-session-jwt',
+    audience: 'nestjs-session-jwt',
+    paramsAreData: false,
+    isReference: false,
+    isRecorded: true,
+    ...overrides,
+  };
+  const secrets = [createSecretKey(Buffer.from(secret))];
+  const signer = new JwtServiceSigner();
+  return {
+    codec: new TokenCodec(
+      KeySet.fromSecrets(secrets),
+      signer,
+      sessionTokens(expected),
+    ),
+    refreshCodec: new TokenCodec(
+      KeySet.derivedFrom(secrets, 'refresh'),
+      signer,
+      refreshTokens(expected),
+    ),
+  };
+}
+
+const CONTENT = ['lat', 'params', 'data', 'attrs', 'rev'];
+
+/** What all tokens of a session say, without what the session is about. */
+export function sharedClaimsOf(session: SessionClaims): TokenClaims {
+  return Object.fromEntries(
+    Object.entries(session).filter(([name]) => !CONTENT.includes(name)),
+  ) as unknown as TokenClaims;
+}
+
+/** A refresh token of a session, at the beginning of a chain that a store keeps. */
+export function refreshClaimsOf(
+  session: SessionClaims,
+  overrides: Partial<TokenClaims & RefreshLink> = {},
+): TokenClaims & RefreshLink {
+  return {
+    ...sharedClaimsOf(session),
+    exp: NOW + 7 * DAY,
+    jti: 'B'.repeat(42) + 'E',
+    gen: 0,
+    ...overrides,
+  };
+}

@@ -1,0 +1,159 @@
+import { SessionError } from '../../lib/errors/session-error.js';
+import { LoadFailures } from '../../lib/session/load-failures.js';
+import {
+  SessionEvents,
+  type SessionEvent,
+} from '../../lib/session/session-events.js';
+import { TestSessionClock } from '../../lib/testing/index.js';
+import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';
+
+function start() {
+  const clock = new TestSessionClock(NOW);
+  const stream = new SessionEvents(Buffer.alloc(32), () => clock.nowSeconds());
+  const events: SessionEvent[] = [];
+  stream.stream.subscribe((event) => events.push(event));
+  return { clock, events, failures: new LoadFailures(stream, clock) };
+}
+
+const down = (message = 'the data loader failed') =>
+  new SessionError('LOADER_UNAVAILABLE', message, {
+    cause: new Error('connection refused'),
+    retryAfterSeconds: 1,
+  });
+
+describe('LoadFailures', () => {
+  it('F-19: waits 1, 2, 4, 8, 16 and then 30 seconds, and tells clients to wait 5 at most', () => {
+    const { clock, failures } = start();
+    const claims = claimsOf();
+    const pauses: number[] = [];
+    const told: unknown[] = [];
+    for (let i = 0; i < 9; i += 1) {
+      const error = failures.add(claims, down());
+      told.push(error.retryAfterSeconds);
+      let pause = 0;
+      while (failures.recentOf(claims.sid, clock.nowSeconds())) {
+        expect(failures.recentOf(claims.sid, clock.nowSeconds())).toBe(error);
+        clock.advance(1);
+        pause += 1;
+      }
+      pauses.push(pause);
+    }
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 30, 30, 30, 30]);
+    expect(told).toEqual([1, 2, 4, 5, 5, 5, 5, 5, 5]);
+  });
+
+  it('knows of no failure of a session that never failed', () => {
+    const { failures } = start();
+    failures.add(claimsOf(), down());
+    expect(failures.recentOf(newSessionId(), NOW)).toBeUndefined();
+    expect(failures.recentOf('__proto__', NOW)).toBeUndefined();
+  });
+
+  it('counts each session for itself', () => {
+    const { failures } = start();
+    const [one, other] = [claimsOf(), claimsOf()];
+    failures.add(one, down());
+    failures.add(one, down());
+    expect(failures.add(one, down()).retryAfterSeconds).toBe(4);
+    expect(failures.add(other, down()).retryAfterSeconds).toBe(1);
+  });
+
+  it('begins at 1 second again after a load that went well', () => {
+    const { failures } = start();
+    const claims = claimsOf();
+    failures.add(claims, down());
+    failures.add(claims, down());
+    failures.forget(claims.sid);
+    expect(failures.recentOf(claims.sid, NOW)).toBeUndefined();
+    expect(failures.add(claims, down()).retryAfterSeconds).toBe(1);
+  });
+
+  it('F-16: a clock that jumps back ends no pause early: it runs on the clock that the age of the data runs on', () => {
+    const { failures } = start();
+    const claims = claimsOf();
+    failures.add(claims, down());
+    expect(failures.recentOf(claims.sid, NOW - 3_600)).toBeDefined();
+    expect(failures.recentOf(claims.sid, NOW)).toBeDefined();
+    expect(failures.recentOf(claims.sid, NOW + 1)).toBeUndefined();
+  });
+
+  it('keeps the code, the message and the cause of what failed', () => {
+    const { failures } = start();
+    const reason = down('took too long');
+    const error = failures.add(claimsOf(), reason);
+    expect(error).toMatchObject({
+      code: 'LOADER_UNAVAILABLE',
+      message: 'took too long',
+    });
+    expect(error.cause).toBe(reason.cause);
+    expect(
+      failures.add(claimsOf(), new SessionError('SESSION_TOO_LARGE', 'big')),
+    ).toMatchObject({ code: 'SESSION_TOO_LARGE', message: 'big' });
+  });
+
+  it.each([undefined, null, 'x', new TypeError('a bug'), {}])(
+    'makes LOADER_UNAVAILABLE of anything else that was thrown: %p',
+    (thrown) => {
+      const { failures, events } = start();
+      const error = failures.add(claimsOf(), thrown);
+      expect(error).toMatchObject({
+        code: 'LOADER_UNAVAILABLE',
+        message: 'the session token could not be issued',
+        retryAfterSeconds: 1,
+      });
+      expect(error.cause).toBe(thrown);
+      expect(events).toHaveLength(1);
+    },
+  );
+
+  it('tells each failure, with what the loader threw', () => {
+    const { failures, events } = start();
+    const claims = claimsOf();
+    const reason = down();
+    failures.add(claims, reason);
+    const bare = new SessionError('NOT_SERIALIZABLE', 'data.at is a Date');
+    failures.add(claims, bare);
+    expect(events).toMatchObject([
+      {
+        type: 'loaderFailed',
+        code: 'LOADER_UNAVAILABLE',
+        subject: 'ada',
+        error: reason.cause,
+      },
+      { type: 'loaderFailed', code: 'NOT_SERIALIZABLE', error: bare },
+    ]);
+  });
+
+  it('does not blame the loader for a store that is ill, and waits all the same', () => {
+    const { clock, failures, events } = start();
+    const claims = claimsOf();
+    const ill = new SessionError('STORE_UNAVAILABLE', 'no answer', {
+      cause: new Error('ECONNREFUSED'),
+      retryAfterSeconds: 1,
+    });
+    for (const pause of [1, 2, 4]) {
+      expect(failures.add(claims, ill)).toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        retryAfterSeconds: pause,
+      });
+      expect(failures.recentOf(claims.sid, clock.nowSeconds())?.code).toBe(
+        'STORE_UNAVAILABLE',
+      );
+    }
+    expect(events).toEqual([]);
+    failures.add(claims, down());
+    expect(events).toHaveLength(1);
+  });
+
+  it('remembers the last 5,000 sessions that failed at least, and not all for ever', () => {
+    const { failures } = start();
+    const sids = Array.from({ length: 25_000 }, newSessionId);
+    for (const sid of sids) {
+      failures.add({ sid, sub: 'ada' }, down());
+    }
+    expect(sids.slice(-5_000).every((sid) => failures.recentOf(sid, NOW))).toBe(
+      true,
+    );
+    expect(failures.recentOf(sids[0]!, NOW)).toBeUndefined();
+  });
+});

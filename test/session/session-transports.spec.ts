@@ -1,0 +1,130 @@
+import { REFUSALS, type Refusal } from '../../lib/errors/refusal.js';
+import { SessionError } from '../../lib/errors/session-error.js';
+import { resolveOptions } from '../../lib/options/resolve-options.js';
+import type { RequestFacts } from '../../lib/request-facts.js';
+import { unavailable } from '../../lib/session/session-outcome.js';
+import { SessionTransports } from '../../lib/session/session-transports.js';
+import { createTransports } from '../../lib/transports/create-transports.js';
+import { SECRET } from '../support/test-app.js';
+
+const transports = new SessionTransports(
+  createTransports(
+    resolveOptions({
+      secret: SECRET,
+      transport: ['cookie', 'header'],
+      refreshToken: {},
+    }),
+  ),
+);
+
+const facts = (headers: RequestFacts['headers']): RequestFacts => ({ headers });
+const SESSION = '__Host-session=a';
+const REFRESH = '__Host-session-refresh=b';
+const BEARER = 'Bearer a';
+
+describe('the transports of a request with two kinds of tokens', () => {
+  it.each<[string, RequestFacts, string[], string[]]>([
+    ['nothing', facts({}), ['cookie'], []],
+    ['a session cookie', facts({ cookie: SESSION }), ['cookie'], ['cookie']],
+    ['a refresh cookie', facts({ cookie: REFRESH }), ['cookie'], ['cookie']],
+    [
+      'both cookies',
+      facts({ cookie: `${SESSION}; ${REFRESH}` }),
+      ['cookie'],
+      ['cookie'],
+    ],
+    [
+      'a bearer token',
+      facts({ authorization: BEARER }),
+      ['header'],
+      ['header'],
+    ],
+    [
+      'a bearer token and a refresh cookie',
+      facts({ authorization: BEARER, cookie: REFRESH }),
+      ['cookie', 'header'],
+      ['cookie', 'header'],
+    ],
+    [
+      'two refresh cookies, which nobody can read',
+      facts({ authorization: BEARER, cookie: `${REFRESH}; ${REFRESH}` }),
+      ['header'],
+      ['cookie', 'header'],
+    ],
+  ])(
+    'with %s: those that new tokens go to, and those that carry anything',
+    (_case, request, carriers, carrying) => {
+      const namesOf = (found: readonly { name: string }[]) =>
+        found.map(({ name }) => name);
+      expect(namesOf(transports.carriersOf(request))).toEqual(carriers);
+      expect(namesOf(transports.carrying(request))).toEqual(carrying);
+    },
+  );
+
+  it('make the client forget both cookies', () => {
+    expect(transports.clearing.deliveries.map(({ name }) => name)).toEqual([
+      '__Host-session',
+      '__Host-session-refresh',
+    ]);
+    expect(transports.clearing.isCurrent()).toBe(true);
+  });
+
+  it.each<[Refusal, boolean]>([
+    ['unknown', true],
+    ['reused', true],
+    ['expired', true],
+    ['ended', true],
+    ['conflict', true],
+    ['ambiguous', true],
+    ['signature', true],
+    ['claims', true],
+    ['header', true],
+    ['malformed', true],
+    ['params', true],
+    ['refresh-due', false],
+    ['replaced', false],
+    ['missing', false],
+    ['unknown-key', false],
+    ['newer-version', false],
+    ['not-yet-valid', false],
+    ['cross-site', false],
+    ['csrf-header', false],
+    ['context', false],
+  ])(
+    'cost a client that is refused for %s its tokens: %s',
+    (refusal, clears) => {
+      expect(transports.rejected(refusal)).toEqual({
+        kind: 'rejected',
+        refusal,
+        dispatch: clears ? transports.clearing : undefined,
+      });
+      expect(REFUSALS[refusal].clears).toBe(clears);
+    },
+  );
+
+  it('name every refusal in that table', () => {
+    expect(Object.keys(REFUSALS)).toHaveLength(20);
+  });
+});
+
+describe('the outcome where something is down', () => {
+  it.each([
+    ['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE'],
+    ['LOADER_UNAVAILABLE', 'LOADER_UNAVAILABLE'],
+    ['SESSION_TOO_LARGE', 'LOADER_UNAVAILABLE'],
+    ['NOT_SERIALIZABLE', 'LOADER_UNAVAILABLE'],
+  ] as const)('of %s is 503 under the code %s', (code, expected) => {
+    const reason = new SessionError(code, 'why', { retryAfterSeconds: 4 });
+    const { kind, error } = unavailable(reason);
+    expect(kind).toBe('unavailable');
+    expect(error).toMatchObject({
+      code: expected,
+      message: 'why',
+      retryAfterSeconds: 4,
+    });
+    expect(error.cause).toBe(reason);
+    expect(
+      unavailable(new SessionError(code, 'why')).error.retryAfterSeconds,
+    ).toBe(1);
+  });
+});
