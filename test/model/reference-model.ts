@@ -1,0 +1,99 @@
+/** The times of the sessions in the model. Seconds. */
+export interface ModelTimes {
+  readonly grace: number;
+  readonly idle: number;
+  readonly absolute: number;
+}
+
+/** A refresh token in the model: there is one chain in each session, so its place in it says which one it is. */
+export interface ModelToken {
+  readonly session: number;
+  readonly generation: number;
+}
+
+interface ModelSession {
+  readonly subject: string;
+  readonly createdAt: number;
+  generation: number;
+  rotatedAt: number;
+  expiresAt: number;
+  hasEnded: boolean;
+}
+
+export type ModelVerdict =
+  | { readonly child: ModelToken; readonly repeated: boolean }
+  | 'reused'
+  | 'over';
+
+/** What users of the library are promised of refresh tokens and of the ends of sessions, and nothing else. */
+export class ReferenceModel {
+  readonly sessions: ModelSession[] = [];
+  now = 0;
+
+  constructor(readonly times: ModelTimes) {}
+
+  login(subject: string): ModelToken {
+    const { now } = this;
+    this.sessions.push({
+      subject,
+      createdAt: now,
+      generation: 0,
+      rotatedAt: now,
+      expiresAt: now + this.times.idle,
+      hasEnded: false,
+    });
+    return { session: this.sessions.length - 1, generation: 0 };
+  }
+
+  refresh({ session: index, generation }: ModelToken): ModelVerdict {
+    const session = this.sessions[index]!;
+    const { now, times } = this;
+    if (!this.isAlive(index)) {
+      return 'over';
+    }
+    const child = { session: index, generation: generation + 1 };
+    if (generation === session.generation) {
+      session.generation += 1;
+      session.rotatedAt = now;
+      session.expiresAt = Math.min(
+        now + times.idle,
+        session.createdAt + times.absolute,
+      );
+      return { child, repeated: false };
+    }
+    if (
+      generation === session.generation - 1 &&
+      now < session.rotatedAt + times.grace
+    ) {
+      return { child, repeated: true };
+    }
+    session.hasEnded = true;
+    return 'reused';
+  }
+
+  /** @returns whether there was something to end */
+  revoke(index: number): boolean {
+    const wasAlive = this.isAlive(index);
+    this.sessions[index]!.hasEnded = true;
+    return wasAlive;
+  }
+
+  /** @returns how many sessions it ended */
+  revokeAll(subject: string, except?: number): number {
+    return this.list(subject).filter(
+      (index) => index !== except && this.revoke(index),
+    ).length;
+  }
+
+  list(subject: string): number[] {
+    return [...this.sessions.keys()].filter(
+      (index) =>
+        this.sessions[index]!.subject === subject && this.isAlive(index),
+    );
+  }
+
+  isAlive(index: number): boolean {
+    const { hasEnded, expiresAt } = this.sessions[index]!;
+    return !hasEnded && this.now < expiresAt;
+  }
+}
