@@ -1,13 +1,12 @@
-// The compiled sample with a clock that its parent process moves: { advance: seconds } in, the time out.
+// A compiled sample with a clock that its parent process moves: { advance: seconds } in, the time out.
 import { ConsoleLogger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { SessionClock } from 'nestjs-session-jwt';
 import { TestSessionClock } from 'nestjs-session-jwt/testing';
-import { AppModule } from '../../sample/01-cookie-session/dist/app.module.js';
-import {
-  createAdapter,
-  setUp,
-} from '../../sample/01-cookie-session/dist/create-app.js';
+
+const dist = new URL(`../../sample/${process.argv[2]}/dist/`, import.meta.url);
+const { AppModule } = await import(new URL('app.module.js', dist));
+const { createAdapter, setUp } = await import(new URL('create-app.js', dist));
 
 const clock = new TestSessionClock(Math.floor(Date.now() / 1000));
 const testingModule = await Test.createTestingModule({ imports: [AppModule] })
