@@ -52,12 +52,12 @@ function optionsOf(
     const group = /\b(\w+Options)\b/.exec(
       (member as ts.PropertySignature).type!.getText(),
     )?.[1];
-    if (group && known.has(group)) {
-      return optionsOf(known, group, `${path}.`);
-    }
     const tag = ts
       .getJSDocTags(member)
       .find(({ tagName }) => tagName.text === 'default');
+    if (group && known.has(group) && !tag) {
+      return optionsOf(known, group, `${path}.`);
+    }
     return [[path, ts.getTextOfJSDocComment(tag?.comment) ?? '']];
   });
 }
@@ -65,7 +65,10 @@ function optionsOf(
 describe('the README', () => {
   it('lists every option with the default that its docstring states', () => {
     const options = optionsOf(
-      interfacesOf('lib/options/session-jwt-module-options.ts'),
+      new Map([
+        ...interfacesOf('lib/options/session-jwt-module-options.ts'),
+        ...interfacesOf('lib/options/option-groups.ts'),
+      ]),
       'SessionJwtModuleOptions',
     );
     const extras = optionsOf(

@@ -1,0 +1,56 @@
+/** What the blocks of docs/coming-from.md take for granted: the application around them. */
+import { Injectable, Module, UnauthorizedException } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { Pool } from 'pg';
+import { OTHER_SECRET, SECRET } from '../../support/test-app.js';
+
+export const secret = SECRET;
+export const refreshSecret = OTHER_SECRET;
+
+/** Of the server that the test started before it imported this; fails at once while that is away. */
+export const redis = new Redis(process.env['REDIS_URL'] ?? '', {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+});
+redis.on('error', () => undefined);
+
+export const pool = new Pool({ connectionString: process.env['DATABASE_URL'] });
+
+export interface User {
+  id: string;
+  email: string;
+  roles: string[];
+  sessionsValidFrom?: Date;
+}
+
+export interface LoginDto {
+  user: string;
+}
+
+@Injectable()
+export class UsersService {
+  readonly all = new Map<string, User>(
+    [
+      { id: 'ada', email: 'ada@app.example', roles: ['admin'] },
+      { id: 'bob', email: 'bob@app.example', roles: ['member'] },
+    ].map((user) => [user.id, user]),
+  );
+  loads = 0;
+
+  async find(id: string): Promise<User | undefined> {
+    this.loads += 1;
+    return this.all.get(id);
+  }
+
+  async authenticate({ user }: LoginDto): Promise<User> {
+    const found = this.all.get(user);
+    if (!found) {
+      throw new UnauthorizedException();
+    }
+    return found;
+  }
+}
+
+@Module({ providers: [UsersService], exports: [UsersService] })
+export class UsersModule {}
