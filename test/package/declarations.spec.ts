@@ -39,8 +39,8 @@ describe('the published declarations', () => {
 
   it('document everything that the entry points export', () => {
     assertBuilt();
-    const entries = ['dist/index.d.ts', 'dist/testing/index.d.ts'].map((name) =>
-      join(ROOT, name),
+    const entries = ['', 'testing/', 'stores/redis/', 'stores/postgres/'].map(
+      (folder) => join(ROOT, 'dist', folder, 'index.d.ts'),
     );
     const program = ts.createProgram(entries, {
       module: ts.ModuleKind.NodeNext,

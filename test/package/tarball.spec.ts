@@ -24,6 +24,8 @@ describe('the packed package', () => {
         'dist/index.d.ts',
         'dist/testing/index.js',
         'dist/testing/index.d.ts',
+        'dist/stores/redis/index.js',
+        'dist/stores/postgres/index.js',
       ]),
     );
   });
