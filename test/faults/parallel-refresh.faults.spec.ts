@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 describe.each(['redis', 'postgres'] as const)('on %s', (name) => {
-  it(`F-01 V-25 gives ${REFRESHES} parallel refreshes of one token at two processes one child, and no alarm`, async () => {
+  it(`F-01, V-25, A-182: gives ${REFRESHES} parallel refreshes of one token at two processes one child, and no alarm`, async () => {
     const clock = new TestSessionClock(new Date());
     const shared = await servers.open(name, clock);
     const own = await openNode(shared.storeForNode(), clock);

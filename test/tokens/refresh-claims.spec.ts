@@ -74,7 +74,7 @@ describe.each(KINDS)('the claims of a %s refresh token', (kind) => {
     expect(parseRefreshClaims(payload, expected(kind))).toBe('claims');
   });
 
-  it.each(SHARED)('are refused without %s', (name) => {
+  it.each(SHARED)('are refused without %s (V-32)', (name) => {
     expect(without(kind, name)).toBe('claims');
   });
 
