@@ -162,11 +162,13 @@ export class MemorySessionStore extends SessionStore {
   }
 
   override async endAll(subject: string, except?: string): Promise<number> {
-    const now = this.#now();
-    const ended = this.#alive(subject, now).filter(({ id }) => id !== except);
-    for (const { id } of ended) {
-      this.#remove(subject, id);
+    const alive = this.#alive(subject, this.#now());
+    const ended = alive.filter(({ id }) => id !== except);
+    if (ended.length === alive.length) {
+      this.#subjects.delete(subject);
+      return ended.length;
     }
+    for (const { id } of ended) this.#remove(subject, id);
     return ended.length;
   }
 

@@ -90,6 +90,7 @@ export async function startPostgres(
       await Promise.all([endPools(), own.end()]);
       await server.stop();
       await new Promise((resolve) => {
+        undertaker.ref();
         undertaker.once('exit', resolve);
         undertaker.stdin!.end();
       });

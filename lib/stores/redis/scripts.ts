@@ -148,28 +148,28 @@ export const END = subjectScript(`
   return ends and 1 or 0
 `);
 
-/** ARGV: the id that stays, or ''. Returns how many it ended. */
+/**
+ * ARGV: the id that stays, or ''. Returns how many it ended. They have ended with the index. So that nobody else
+ * waits long, only the records of the first thousand are removed at once; those of the others expire by themselves.
+ */
 export const END_ALL = subjectScript(`
   tidy()
   local kept = endOf(ARGV[2])
-  local ids = redis.call('ZRANGE', index, 0, -1)
-  local ended = 0
-  -- Lua cannot pass more than some thousand arguments in one call.
-  for first = 1, #ids, 1000 do
-    local keys = {}
-    for i = first, math.min(first + 999, #ids) do
-      if not (kept and ids[i] == ARGV[2]) then
-        keys[#keys + 1] = keyOf(ids[i])
-      end
+  local keys = {}
+  local ended = redis.call('ZCARD', index)
+  for _, id in ipairs(redis.call('ZRANGE', index, 0, 999)) do
+    if not (kept and id == ARGV[2]) then
+      keys[#keys + 1] = keyOf(id)
     end
-    if #keys > 0 then
-      ended = ended + redis.call('UNLINK', unpack(keys))
-    end
+  end
+  if #keys > 0 then
+    ended = ended - #keys + redis.call('UNLINK', unpack(keys))
   end
   redis.call('UNLINK', index)
   if kept then
     redis.call('ZADD', index, kept, ARGV[2])
     tidy()
+    ended = ended - 1
   end
   return ended
 `);
