@@ -1,5 +1,6 @@
 import type {
   NewSessionRecord,
+  PresentedRefresh,
   SessionLifetime,
   SessionRecord,
 } from '../options/session-store.js';
@@ -42,6 +43,20 @@ export function endOf(
 ): number {
   const { idleSeconds, absoluteSeconds } = lifetime;
   return Math.min(now + idleSeconds * 1000, createdAt + absoluteSeconds * 1000);
+}
+
+/** Makes the child of a refresh token the current one. */
+export function moveOn(
+  entry: MemoryEntry,
+  presented: PresentedRefresh,
+  now: number,
+): void {
+  entry.generation = presented.generation + 1;
+  entry.hash = presented.nextHash;
+  entry.previousHash = presented.secretHash;
+  entry.rotatedAt = now;
+  entry.lastSeenAt = now;
+  entry.expiresAt = endOf(now, entry.createdAt, presented.lifetime);
 }
 
 /** What callers see of an entry. */

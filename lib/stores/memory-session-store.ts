@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { SystemSessionClock, type SessionClock } from '../clock.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import {
@@ -11,8 +10,15 @@ import {
   type SessionChange,
   type SessionRecord,
 } from '../options/session-store.js';
-import { endOf, newEntry, recordOf, type MemoryEntry } from './memory-entry.js';
+import {
+  endOf,
+  moveOn,
+  newEntry,
+  recordOf,
+  type MemoryEntry,
+} from './memory-entry.js';
 import { mergeAttributes } from './merge-attributes.js';
+import { riskOfThisProcess } from './risk-of-this-process.js';
 import { judgeRotation } from './rotation.js';
 
 /** Options of {@link MemorySessionStore}. */
@@ -113,12 +119,7 @@ export class MemorySessionStore extends SessionStore {
     switch (verdict) {
       case 'rotated':
       case 'rolled-forward':
-        entry.generation = presented.generation + 1;
-        entry.hash = presented.nextHash;
-        entry.previousHash = presented.secretHash;
-        entry.rotatedAt = now;
-        entry.lastSeenAt = now;
-        entry.expiresAt = endOf(now, entry.createdAt, presented.lifetime);
+        moveOn(entry, presented, now);
         break;
       case 'reused':
       case 'expired':
@@ -162,14 +163,15 @@ export class MemorySessionStore extends SessionStore {
   }
 
   override async endAll(subject: string, except?: string): Promise<number> {
-    const alive = this.#alive(subject, this.#now());
-    const ended = alive.filter(({ id }) => id !== except);
-    if (ended.length === alive.length) {
-      this.#subjects.delete(subject);
-      return ended.length;
+    const now = this.#now();
+    const kept = except && this.#find(except, subject, now);
+    let ended = 0;
+    for (const entry of this.#subjects.get(subject)?.values() ?? []) {
+      ended += Number(entry !== kept && now < entry.expiresAt);
+      if (kept && entry !== kept) this.#remove(subject, entry.id);
     }
-    for (const { id } of ended) this.#remove(subject, id);
-    return ended.length;
+    if (!kept) this.#subjects.delete(subject);
+    return ended;
   }
 
   override async list(subject: string): Promise<SessionRecord[]> {
@@ -238,13 +240,4 @@ export class MemorySessionStore extends SessionStore {
     }
     return undefined;
   }
-}
-
-function riskOfThisProcess(): string | undefined {
-  if (cluster.isWorker || process.env['NODE_APP_INSTANCE'] !== undefined) {
-    return "is in one process of several, which do not know each other's sessions";
-  }
-  return process.env['NODE_ENV'] === 'production'
-    ? 'forgets every session at a restart (NODE_ENV=production)'
-    : undefined;
 }
