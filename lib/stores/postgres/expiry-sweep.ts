@@ -1,4 +1,4 @@
-const BATCH = 1_000;
+const BATCH = 500;
 /** Milliseconds between two sweeps that sign-ins cause in one process. */
 const PAUSE = 60_000;
 

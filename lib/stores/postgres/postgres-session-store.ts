@@ -98,7 +98,7 @@ ${schemaOf(this.#names)}`,
   }
 
   /**
-   * Removes every expired record now, a thousand at a time, and says how many. Sign-ins begin it in the
+   * Removes every expired record now, 500 at a time, and says how many. Sign-ins begin it in the
    * background, at most once a minute in each process; until then, expired records only take room.
    */
   sweep(): Promise<number> {

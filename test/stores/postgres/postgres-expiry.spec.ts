@@ -88,7 +88,7 @@ describe('expired records', () => {
     console.log(
       `F-30 Postgres: 100,001 records in ${batches.length} batches and ${Math.round(performance.now() - begin)} ms, the longest batch (of index ${batches.indexOf(longest)}) ${longest.toFixed(1)} ms`,
     );
-    expect(batches.length).toBeGreaterThanOrEqual(101);
+    expect(batches.length).toBeGreaterThanOrEqual(201);
     // The goal is 50 ms; a machine that does other things meanwhile gets more.
     expect(longest).toBeLessThan(250);
     expect(await count()).toBe(1);
@@ -129,12 +129,12 @@ describe('expired records', () => {
     clock.offset = 8 * 86_400_000;
     await watched.create(newRecord());
     await until(async () => (await count()) === 1);
-    expect(batches).toHaveLength(3);
+    expect(batches).toHaveLength(6);
     await Promise.all(
       Array.from({ length: 20 }, () => watched.create(newRecord())),
     );
     await watched.sweep();
-    expect(batches).toHaveLength(4);
+    expect(batches).toHaveLength(7);
   }, 20_000);
 
   it('are never removed by two sweeps of one store at once', async () => {
