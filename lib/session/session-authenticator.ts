@@ -101,7 +101,7 @@ export class SessionAuthenticator {
       isAmbient ||= transport.ambient !== false;
     }
     if (this.#renewal && !(session && now < session.endsAt)) {
-      return this.#renew(this.#renewal, session, facts, canDeliver);
+      return this.#renew(session, facts, canDeliver, asksStore);
     }
     if (!session) {
       return ANONYMOUS;
@@ -122,20 +122,14 @@ export class SessionAuthenticator {
     facts: RequestFacts,
     canDeliver: boolean,
   ): Promise<SessionOutcome> {
-    if (!this.#records) {
-      throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
-    }
+    const records = this.#requireStore();
     const { sid } = session.claims;
     try {
-      const current = await this.#records.current(session);
+      const current = await records.current(session);
       const end = this.#memory.endOf(sid);
+      const now = this.#clock.nowSeconds();
       return current && !end
-        ? await this.#upToDate(
-            current,
-            facts,
-            canDeliver,
-            this.#clock.nowSeconds(),
-          )
+        ? await this.#upToDate(current, facts, canDeliver, now)
         : this.#refuse(end ?? 'unknown');
     } catch (error) {
       return unavailable(error as SessionError);
@@ -160,13 +154,16 @@ export class SessionAuthenticator {
     return (await this.#records?.current(session)) ?? 'unknown';
   }
 
+  #requireStore(): SessionRecords {
+    if (this.#records) return this.#records;
+    throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
+  }
+
   /** Whether another site made the browser send this request. */
   #forgery(facts: RequestFacts, isAmbient: boolean): Refusal | undefined {
-    if (isAmbient && isUnsafe(facts)) {
-      const decision = judgeCsrf(facts, this.#options.csrf);
-      return decision.allowed ? undefined : decision.reason;
-    }
-    return undefined;
+    if (!isAmbient || !isUnsafe(facts)) return undefined;
+    const decision = judgeCsrf(facts, this.#options.csrf);
+    return decision.allowed ? undefined : decision.reason;
   }
 
   /** Brings a session up to date that is due, and hands out what is newer than its token. */
@@ -187,11 +184,12 @@ export class SessionAuthenticator {
 
   /** The session token has expired or is gone: its refresh token may bring a new one. */
   #renew(
-    renewal: SessionRenewal,
     expired: VerifiedSession | undefined,
     facts: RequestFacts,
     canDeliver: boolean,
+    asksStore: boolean,
   ): SessionOutcome | Promise<SessionOutcome> {
+    const renewal = this.#renewal!;
     const found = canDeliver
       ? findRefreshToken(
           this.#transports.all,
@@ -207,6 +205,7 @@ export class SessionAuthenticator {
       return this.#refuse(found);
     }
     const { claims, isAmbient } = found;
+    if (asksStore) this.#requireStore();
     const forgery = this.#forgery(facts, isAmbient);
     return forgery
       ? this.#refuse(forgery)

@@ -368,6 +368,18 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
       },
     );
 
+    it('is one too where a refresh token brings the session: nothing is renewed unchecked', async () => {
+      const app = await openTestApp(adapter, {
+        controllers,
+        session: { refreshToken: {} },
+      });
+      const browser = await app.signIn();
+      app.clock.advance('16m');
+      const answer = await browser.get('/one/checked');
+      expect([answer.status, answer.setCookie]).toEqual([500, []]);
+      expect((await browser.get('/one/unchecked')).status).toBe(200);
+    });
+
     it('throws STORE_REQUIRED', async () => {
       const app = await openWithout();
       const { token } = await signIn(app);
