@@ -1,5 +1,5 @@
 import { ActiveSession, verifiedOf } from '../session/active-session.js';
-import type { NamedSession } from '../session/carried-sessions.js';
+import type { NamedSession } from '../tokens/session-claims.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { refreshTokenInBody } from './refresh-session.js';
 import type { DeliverOptions } from './session-service-options.js';

@@ -1,10 +1,7 @@
 import type { RequestFacts } from '../request-facts.js';
-import type { RefreshClaims, TokenClaims } from '../tokens/session-claims.js';
+import type { NamedSession, RefreshClaims } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
 import type { SessionTransports } from './session-transports.js';
-
-/** A session as its tokens name it. */
-export type NamedSession = Pick<TokenClaims, 'sid' | 'sub'>;
 
 /** Finds the sessions that a request carries, by tokens of either kind; expired ones too, forged ones not. */
 export class CarriedSessions {

@@ -1,6 +1,6 @@
 import type { SessionClock } from '../clock.js';
 import { SessionError } from '../errors/session-error.js';
-import type { TokenClaims } from '../tokens/session-claims.js';
+import type { NamedSession } from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
 import type { SessionEvents } from './session-events.js';
 
@@ -36,7 +36,7 @@ export class LoadFailures {
   }
 
   /** The error of a failed load, with the time to wait before the next one. */
-  add(claims: Pick<TokenClaims, 'sid' | 'sub'>, thrown: unknown): SessionError {
+  add(claims: NamedSession, thrown: unknown): SessionError {
     const { sid } = claims;
     const reason =
       thrown instanceof SessionError

@@ -1,5 +1,5 @@
 import type { SessionStore } from '../options/session-store.js';
-import type { TokenClaims } from '../tokens/session-claims.js';
+import type { NamedSession } from '../tokens/session-claims.js';
 import type { SessionEndReason, SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
 
@@ -24,12 +24,12 @@ export class SessionEnds {
    * @throws {SessionError} `STORE_UNAVAILABLE`; in this process the session has ended all the same
    */
   async end(
-    claims: Pick<TokenClaims, 'sid' | 'sub'>,
+    claims: NamedSession,
     reason: SessionEndReason,
     detail?: string,
   ): Promise<boolean> {
     const { sid, sub } = claims;
-    const isNews = this.noteEnd(sid, reason);
+    const isNews = this.#noteEnd(sid, reason);
     let reach: 'process' | 'store' = 'process';
     let ended = false;
     try {
@@ -55,7 +55,7 @@ export class SessionEnds {
    *
    * @throws {SessionError} `STORE_UNAVAILABLE`
    */
-  async replace(claims: Pick<TokenClaims, 'sid' | 'sub'>): Promise<void> {
+  async replace(claims: NamedSession): Promise<void> {
     if (this.#store) {
       await this.#store.end(claims.sid, claims.sub);
       this.noteEndInStore(claims, 'replaced');
@@ -65,16 +65,13 @@ export class SessionEnds {
   }
 
   /** Notes that the store has ended a session. */
-  noteEndInStore(
-    claims: Pick<TokenClaims, 'sid' | 'sub'>,
-    reason: SessionEndReason,
-  ): void {
-    this.noteEnd(claims.sid, reason);
+  noteEndInStore(claims: NamedSession, reason: SessionEndReason): void {
+    this.#noteEnd(claims.sid, reason);
     this.#events.ofSession(claims, { type: 'ended', reason, reach: 'store' });
   }
 
   /** Whether this process did not know yet that the session is over. */
-  noteEnd(sid: string, reason: SessionEndReason): boolean {
+  #noteEnd(sid: string, reason: SessionEndReason): boolean {
     if (this.#memory.endOf(sid)) {
       return false;
     }

@@ -9,7 +9,11 @@ import type {
   SessionStore,
 } from '../options/session-store.js';
 import { freezeWithin, MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
-import type { SessionClaims, TokenClaims } from '../tokens/session-claims.js';
+import type {
+  NamedSession,
+  SessionClaims,
+  TokenClaims,
+} from '../tokens/session-claims.js';
 import { lifetimeOf, type ClockPolicy } from './freshness.js';
 import { hashOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionEvents } from './session-events.js';
@@ -29,8 +33,6 @@ export interface SessionRecordsParts {
   readonly graceSeconds: number;
   readonly limit: SessionLimit | undefined;
 }
-
-type Named = Pick<TokenClaims, 'sid' | 'sub'>;
 
 /**
  * The records of sessions in the store, in the terms of tokens. Every method rejects with
@@ -86,7 +88,7 @@ export class SessionRecords {
       : verifiedSession(claims, this.#parts.policy);
   }
 
-  async read({ sid, sub }: Named): Promise<SessionRecord | undefined> {
+  async read({ sid, sub }: NamedSession): Promise<SessionRecord | undefined> {
     return this.#seen(await this.#parts.store.read(sid, sub));
   }
 
@@ -118,7 +120,7 @@ export class SessionRecords {
 
   /** Merges attributes; `undefined` when the session has ended. */
   async changed(
-    { sid, sub }: Named,
+    { sid, sub }: NamedSession,
     attributes: SessionClaims['attrs'],
   ): Promise<Pick<SessionClaims, 'attrs' | 'rev'> | undefined> {
     const { store } = this.#parts;
@@ -127,7 +129,7 @@ export class SessionRecords {
   }
 
   /** Removes the record of a session that was never handed out. */
-  async discard({ sid, sub }: Named): Promise<void> {
+  async discard({ sid, sub }: NamedSession): Promise<void> {
     await this.#parts.store.end(sid, sub);
   }
 

@@ -23,6 +23,9 @@ export interface TokenClaims {
   readonly int?: number;
 }
 
+/** A session as its tokens name it. */
+export type NamedSession = Pick<TokenClaims, 'sid' | 'sub'>;
+
 /** What a session is about: in the token, or in the record that the token refers to. */
 export interface SessionContent {
   /** When the data was loaded. */
