@@ -1,3 +1,4 @@
+export type { JwkSet, PublicJwk } from './keys/jwk-set.js';
 export { SessionClock } from './clock.js';
 export { SessionConfigError } from './errors/session-config-error.js';
 export type { Refusal } from './errors/refusal.js';
@@ -32,6 +33,16 @@ export type {
 } from './nest/session-service-options.js';
 export type { SessionRequest, SessionResponse } from './nest/exchange.js';
 export type { Duration } from './options/durations.js';
+export type {
+  EncryptOptions,
+  JwksOptions,
+  KeyCacheOptions,
+  KeyInput,
+  KeyProvider,
+  SessionKey,
+  SessionKeyAlgorithm,
+  VerifyOnlyOptions,
+} from './options/key-options.js';
 export type {
   CacheOptions,
   CookieOptions,

@@ -35,6 +35,12 @@ export const REFUSALS = {
     false,
     'the session token has expired and the request carries no refresh token',
   ),
+  // The application that issued it can bring it up to date.
+  stale: rule(
+    'TOKEN_EXPIRED',
+    false,
+    'the data of the token is too old, and this service loads none',
+  ),
   'not-yet-valid': rule(
     'TOKEN_NOT_YET_VALID',
     false,

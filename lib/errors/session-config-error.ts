@@ -5,9 +5,13 @@
 export class SessionConfigError extends Error {
   override readonly name = 'SessionConfigError';
 
-  constructor(readonly faults: readonly string[]) {
+  constructor(
+    readonly faults: readonly string[],
+    options?: { cause?: unknown },
+  ) {
     super(
-      `nestjs-session-jwt cannot start:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+      `nestjs-session-jwt cannot be used like this:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+      options,
     );
   }
 }

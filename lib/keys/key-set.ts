@@ -1,61 +1,103 @@
-import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import type { ResolvedKey } from '../options/resolved-options.js';
+import { deriveKey, kidOfSecret } from './derive.js';
+import { thumbprintOf } from './thumbprint.js';
+import type { TokenKey } from './token-key.js';
 
-/** A key and the one algorithm it may be used with. */
-export interface SessionKey {
-  readonly kid: string;
-  readonly algorithm: 'HS256';
-  readonly key: KeyObject;
+/** Which key signs, and which keys verify, at one moment. Never changes: a rotation gives another one. */
+export interface KeySet {
+  /** `undefined` where nothing is signed. */
+  readonly signing: TokenKey | undefined;
+  readonly isEmpty: boolean;
+  /** From then on one of its keys is no longer accepted. Seconds since the Unix epoch. */
+  readonly validUntil: number;
+  /** What tells it from others: equal for the same keys in the same places. */
+  readonly fingerprint: string;
+  /** The key that verifies, or decrypts, what names `kid`. */
+  find(kid: string): TokenKey | undefined;
 }
 
-const DERIVED_KEY_BYTES = 32;
-
-/** Which key signs, and which keys verify. */
-export class KeySet {
-  readonly signing: SessionKey;
+/** Keys that are known one by one: secrets or key pairs. */
+export class ListedKeys implements KeySet {
+  readonly signing: TokenKey | undefined;
+  readonly validUntil: number;
   /** A `Map`, because a `kid` comes from outside: `__proto__` is a name like any other. */
-  readonly #byKid: ReadonlyMap<string, SessionKey>;
+  readonly #byKid: ReadonlyMap<string, TokenKey>;
 
-  /** @param keys the first signs, all verify */
-  constructor(keys: readonly [SessionKey, ...SessionKey[]]) {
-    this.signing = keys[0];
+  constructor(
+    keys: readonly TokenKey[],
+    signing: TokenKey | undefined,
+    validUntil = Infinity,
+  ) {
+    this.signing = signing;
+    this.validUntil = validUntil;
     this.#byKid = new Map(keys.map((key) => [key.kid, key]));
   }
 
-  static fromSecrets(secrets: readonly KeyObject[]): KeySet {
-    const [first, ...others] = secrets.map(keyOfSecret);
-    if (!first) {
-      throw new TypeError('a key set needs at least one secret');
-    }
-    return new KeySet([first, ...others]);
+  get isEmpty(): boolean {
+    return this.#byKid.size === 0;
   }
 
-  /** Keys of another purpose, one for each secret: a token signed for one is refused for the other. */
-  static derivedFrom(secrets: readonly KeyObject[], purpose: string): KeySet {
-    return KeySet.fromSecrets(
-      secrets.map((secret) =>
-        createSecretKey(deriveBytes(secret, purpose, DERIVED_KEY_BYTES)),
-      ),
+  get fingerprint(): string {
+    const names = [...this.#byKid.values()].map(
+      ({ kid, algorithm }) => `${kid} ${algorithm}`,
     );
+    return [this.signing?.kid, this.validUntil, ...names].join();
   }
 
-  find(kid: string): SessionKey | undefined {
+  find(kid: string): TokenKey | undefined {
     return this.#byKid.get(kid);
   }
 }
 
-/** The `kid` is derived one way (RFC 5869), so that it reveals nothing of the secret. */
-function keyOfSecret(key: KeyObject): SessionKey {
-  const kid = deriveBytes(key, 'kid', 12).toString('base64url');
-  return { kid, algorithm: 'HS256', key };
+/** HS256 keys: the first secret signs, all verify. */
+export function keysOfSecrets(
+  secrets: readonly KeyObject[],
+  isVerifyOnly = false,
+): KeySet {
+  const keys = secrets.map((key): TokenKey => ({
+    kid: kidOfSecret(key),
+    algorithm: 'HS256',
+    key,
+    signingKey: isVerifyOnly ? undefined : key,
+  }));
+  return new ListedKeys(keys, isVerifyOnly ? undefined : keys[0]);
 }
 
-/** Bytes for another purpose than signing: nothing made for one purpose is good for another. */
-export function deriveBytes(
-  key: KeyObject,
+/** HS256 keys of another purpose, one for each secret: a token signed for one is refused for the other. */
+export function keysDerivedFrom(
+  secrets: readonly KeyObject[],
   purpose: string,
-  length: number,
-): Buffer {
-  return Buffer.from(
-    hkdfSync('sha256', key, '', `nestjs-session-jwt:${purpose}:v1`, length),
+): KeySet {
+  return keysOfSecrets(secrets.map((secret) => deriveKey(secret, purpose)));
+}
+
+/** Key pairs: the active one signs, all verify, until their end. */
+export function keysOfPairs(
+  pairs: readonly ResolvedKey[],
+  now: number,
+): KeySet {
+  const living = pairs.filter(({ endsAt }) => now < endsAt);
+  const keys = living.map(keyOfPair);
+  const active = living.findIndex(
+    ({ state, privateKey }) => state === 'active' && privateKey,
   );
+  return new ListedKeys(
+    keys,
+    keys[active],
+    Math.min(...living.map(({ endsAt }) => endsAt)),
+  );
+}
+
+function keyOfPair({
+  algorithm,
+  publicKey,
+  privateKey,
+}: ResolvedKey): TokenKey {
+  return {
+    kid: thumbprintOf(publicKey.export({ format: 'jwk' })),
+    algorithm,
+    key: publicKey,
+    signingKey: privateKey,
+  };
 }

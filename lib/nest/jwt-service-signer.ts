@@ -1,10 +1,11 @@
-import { JwtService } from '@nestjs/jwt';
-import type { SessionKey } from '../keys/key-set.js';
-import type { TokenHeader } from '../tokens/token-header.js';
-import type { TokenSigner } from '../tokens/token-signer.js';
+import { JwtService, type JwtSignOptions } from '@nestjs/jwt';
+import type { TokenKey } from '../keys/token-key.js';
+import type { SignedHeader, TokenSigner } from '../tokens/token-signer.js';
+
+type Algorithm = NonNullable<JwtSignOptions['algorithm']>;
 
 /**
- * Signs and verifies with `@nestjs/jwt`. The service is our own: the application's would add its defaults
+ * Signs and verifies HS256, RS256, PS256 and ES256 with `@nestjs/jwt`. The service is our own: the application's would add its defaults
  * and prefer its key. The key is a `KeyObject` and passed per call; a string would be imported anew each
  * time, which takes 30 times as long on Node 20.
  */
@@ -13,22 +14,22 @@ export class JwtServiceSigner implements TokenSigner {
 
   sign(
     claims: object,
-    header: TokenHeader,
-    { key, algorithm }: SessionKey,
+    header: SignedHeader,
+    { signingKey, algorithm }: TokenKey,
   ): string {
     return this.#jwt.sign(claims, {
       // The typings of JwtService know strings and buffers only; jsonwebtoken takes a KeyObject.
-      secret: key as unknown as Buffer,
-      algorithm,
+      secret: signingKey as unknown as Buffer,
+      algorithm: algorithm as Algorithm,
       keyid: header.kid,
-      header: { alg: header.alg, typ: header.typ },
+      header: { alg: algorithm, typ: header.typ },
     });
   }
 
-  verify(token: string, { key, algorithm }: SessionKey): boolean {
+  verify(token: string, { key, algorithm }: TokenKey): boolean {
     this.#jwt.verify(token, {
       secret: key as unknown as Buffer,
-      algorithms: [algorithm],
+      algorithms: [algorithm as Algorithm],
       ignoreExpiration: true,
       ignoreNotBefore: true,
     });

@@ -23,6 +23,22 @@ export function logSessionEvents(
           `The session store could not answer (${event.operation}): ${quoteError(event.error)}. Nobody is logged out; what needs the store gets 503.`,
         );
         break;
+      case 'keysFailed':
+        logger.log(
+          'error',
+          event.type,
+          `The keys of the session tokens could not be loaded: ${quoteError(event.error)}. Keys that are known already stay in use.`,
+        );
+        break;
+      case 'rejected':
+        if (event.reason === 'unknown-key') {
+          logger.log(
+            'warn',
+            event.reason,
+            'A token names a key that is not configured, and is refused with KEY_UNKNOWN. A burst of these means a broken rotation: a new key must be known everywhere before it signs, an old one until its last token has expired.',
+          );
+        }
+        break;
       case 'storeRolledBack':
         logger.log(
           'error',

@@ -3,7 +3,7 @@ import type { IssuedSession } from '../session/issued-session.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { handOver, refusedWith } from './hand-over.js';
 import type { RefreshOptions } from './session-service-options.js';
-import type { SessionRuntime } from './session-runtime.js';
+import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
 /** Exchanges the refresh token that is given, or that a request carries, and hands the new tokens over. */
 export async function refreshSession(
@@ -11,11 +11,12 @@ export async function refreshSession(
   from: string | SessionRequest,
   { response, crossSite }: RefreshOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
+  const { refresh } = await issuingOf(runtime);
   const isToken = typeof from === 'string';
   const exchange = isToken
     ? response && Exchange.ofResponse(response)
     : Exchange.of(from, response);
-  const { carriers, renewal } = await runtime.refresh.refresh({
+  const { carriers, renewal } = await refresh.refresh({
     token: isToken ? from : undefined,
     tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),
     facts: exchange,

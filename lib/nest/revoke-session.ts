@@ -23,7 +23,7 @@ export async function revokeSession(
     return revocation.endNamed(target.id, target.subject);
   }
   const exchange = Exchange.of(target, options.response);
-  const carried = revocation.carriedBy(
+  const carried = await revocation.carriedBy(
     exchange,
     refreshTokenInBody(runtime, exchange),
     options.crossSite,

@@ -1,6 +1,5 @@
 import {
   ConfigurableModuleBuilder,
-  Inject,
   Module,
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
@@ -12,15 +11,17 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { SessionClock, SystemSessionClock } from '../clock.js';
+import type { JwksOptions } from '../options/key-options.js';
+import { resolveJwks } from '../options/resolve-jwks-options.js';
 import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
 import { SessionStore } from '../options/session-store.js';
 import { SessionDataLoader } from '../session/session-data-loader.js';
-import { logSessionEvents } from './log-session-events.js';
+import { jwksControllerAt } from './session-jwks.controller.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import {
   createSessionRuntime,
   SESSION_RUNTIME,
-  type SessionRuntime,
+  type RuntimeSurroundings,
 } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
@@ -47,6 +48,13 @@ export interface SessionJwtModuleExtras {
    * @default true
    */
   guard?: boolean;
+  /**
+   * Publishes the public `keys` for services that only check sessions (RFC 7517), without a session, as an
+   * ordinary controller.
+   *
+   * @default false; `true` is the path '.well-known/jwks.json'
+   */
+  jwks?: boolean | JwksOptions;
   /** Modules that the data loader needs providers of. */
   imports?: ModuleMetadata['imports'];
 }
@@ -83,6 +91,7 @@ const ASYNC_NAMES: ReadonlySet<string> = new Set<
   'dataLoader',
   'global',
   'guard',
+  'jwks',
 ]);
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
@@ -97,12 +106,14 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
         dataLoader: undefined,
         global: true,
         guard: true,
+        jwks: undefined,
         imports: undefined,
       } as object,
       (definition, extras) => ({
         ...definition,
         global: extras.global ?? true,
         imports: [...(definition.imports ?? []), ...(extras.imports ?? [])],
+        controllers: controllersOf(extras),
         providers: [...(definition.providers ?? []), ...providersOf(extras)],
         exports: [
           SESSION_RUNTIME,
@@ -131,12 +142,6 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } =
  */
 @Module({})
 export class SessionJwtModule extends ConfigurableModuleClass {
-  /** @internal */
-  constructor(@Inject(SESSION_RUNTIME) { events, logger }: SessionRuntime) {
-    super();
-    logSessionEvents(events.stream, logger);
-  }
-
   /** Options known when the code is loaded. */
   static override forRoot(
     options: SessionJwtModuleOptions & SessionJwtModuleExtras,
@@ -168,7 +173,9 @@ export class SessionJwtModule extends ConfigurableModuleClass {
 function providersOf({
   dataLoader,
   guard,
+  jwks,
 }: SessionJwtModuleExtras): Provider[] {
+  const published = resolveJwks(jwks);
   return [
     { provide: SessionClock, useClass: SystemSessionClock },
     ...loaderProvidersOf(dataLoader),
@@ -181,7 +188,22 @@ function providersOf({
     },
     {
       provide: SESSION_RUNTIME,
-      useFactory: createSessionRuntime,
+      useFactory: (
+        options: unknown,
+        clock: SessionClock,
+        loader: RuntimeSurroundings['loader'],
+        store: unknown,
+        ...faults: (readonly string[] | undefined)[]
+      ) =>
+        createSessionRuntime(options, clock, {
+          loader,
+          store,
+          publishesKeys: published.jwks !== undefined,
+          faults: [
+            ...published.faults,
+            ...faults.flatMap((some) => some ?? []),
+          ],
+        }),
       inject: [
         MODULE_OPTIONS_TOKEN,
         SessionClock,
@@ -198,6 +220,11 @@ function providersOf({
       : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
   ];
+}
+
+function controllersOf({ jwks }: SessionJwtModuleExtras): Type[] {
+  const resolved = resolveJwks(jwks).jwks;
+  return resolved ? [jwksControllerAt(resolved)] : [];
 }
 
 function loaderProvidersOf(

@@ -1,5 +1,4 @@
 import type { SessionClock } from '../clock.js';
-import { deriveBytes, KeySet } from '../keys/key-set.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { ClockPolicy } from '../session/freshness.js';
@@ -19,17 +18,16 @@ import { SessionRefresh } from '../session/session-refresh.js';
 import { SessionRenewal } from '../session/session-renewal.js';
 import { SessionRevocation } from '../session/session-revocation.js';
 import { SessionTransports } from '../session/session-transports.js';
+import { TokenCheck } from '../session/token-check.js';
 import { TokenIssuer } from '../session/token-issuer.js';
+import { TokenVerifier } from '../session/token-verifier.js';
+import { signingKeyRequired } from '../tokens/token-codec.js';
 import { DeadlineSessionStore } from '../stores/deadline-session-store.js';
-import {
-  refreshTokens,
-  sessionTokens,
-  TokenCodec,
-} from '../tokens/token-codec.js';
 import { createTransports } from '../transports/create-transports.js';
-import { JwtServiceSigner } from './jwt-service-signer.js';
+import { logSessionEvents } from './log-session-events.js';
 import { RareLogger } from './rare-logger.js';
 import { endsSession } from './session-exception.js';
+import { openSessionKeys, type SessionKeys } from './session-keys.js';
 
 /** The token of the one {@link SessionRuntime} of a module. @internal */
 export const SESSION_RUNTIME = Symbol.for('nestjs-session-jwt:runtime');
@@ -39,41 +37,78 @@ export interface SessionRuntime {
   readonly options: ResolvedSessionJwtOptions;
   readonly loader: SessionDataLoader<unknown, unknown> | undefined;
   readonly authenticator: SessionAuthenticator;
-  readonly issuer: SessionIssuer;
-  readonly reload: SessionReload;
-  readonly refresh: SessionRefresh;
+  readonly check: TokenCheck;
+  /** `undefined` where sessions are only checked. */
+  readonly issuing: SessionIssuing | undefined;
   readonly revocation: SessionRevocation;
   readonly transports: SessionTransports;
   readonly events: SessionEvents;
   readonly logger: RareLogger;
   readonly clock: SessionClock;
-  readonly codec: TokenCodec;
+  readonly keys: SessionKeys;
   readonly policy: ClockPolicy;
+}
+
+/** What signs tokens. @internal */
+export interface SessionIssuing {
+  readonly issuer: SessionIssuer;
+  readonly reload: SessionReload;
+  readonly refresh: SessionRefresh;
+}
+
+/**
+ * What signs tokens, with the keys of now.
+ *
+ * @throws {SessionError} `SIGNING_KEY_REQUIRED` where sessions are only checked
+ * @internal
+ */
+export async function issuingOf({
+  issuing,
+  keys,
+}: SessionRuntime): Promise<SessionIssuing> {
+  if (!issuing) {
+    throw signingKeyRequired();
+  }
+  await keys.ring.ready();
+  return issuing;
 }
 
 const NO_LOADER =
   'dataLoader: none found; give `dataLoader: YourLoader`, or provide it as `SessionDataLoader` in a module that is in `imports` or global (a provider of the root module cannot be seen from here), or say `dataLoader: false` if the params are the data';
+const NO_PUBLIC_KEYS =
+  'jwks: needs keys: a secret has no public half, and encrypted tokens none either';
+
+/** What is given beside the options. @internal */
+export interface RuntimeSurroundings {
+  /** `false` where the params are the data, `undefined` where none was found. */
+  readonly loader: SessionDataLoader<unknown, unknown> | false | undefined;
+  /** That of the options, unless a test has replaced it. */
+  readonly store?: unknown;
+  /** Whether the public keys are to be published. */
+  readonly publishesKeys?: boolean;
+  /** What is wrong beside the options. */
+  readonly faults?: readonly string[];
+}
 
 /**
  * Builds the library from what the application wrote.
  *
- * @param loader `false` where the params are the data, `undefined` where none was found
- * @param store that of the options, unless a test has replaced it
- * @param faults what is wrong beside the options
  * @throws {SessionConfigError} with every fault
  * @internal
  */
-export function createSessionRuntime(
+export async function createSessionRuntime(
   input: unknown,
   clock: SessionClock,
-  loader: SessionDataLoader<unknown, unknown> | false | undefined,
-  store?: unknown,
-  ...faults: (readonly string[] | undefined)[]
-): SessionRuntime {
-  const options = resolveOptions(withStore(input, store), [
-    ...(loader === undefined ? [NO_LOADER] : []),
-    ...faults.flatMap((some) => some ?? []),
-  ]);
+  { loader, store, publishesKeys, faults = [] }: RuntimeSurroundings,
+): Promise<SessionRuntime> {
+  const options = resolveOptions(
+    withStore(input, store),
+    ({ isVerifyOnly, keys }) => [
+      ...(loader === undefined && !isVerifyOnly ? [NO_LOADER] : []),
+      ...(publishesKeys && !keys.arePairs ? [NO_PUBLIC_KEYS] : []),
+      ...faults,
+    ],
+  );
   const policy: ClockPolicy = {
     intervalSeconds: options.dataRefreshIntervalSeconds,
     idleSeconds: options.lifetime.idleSeconds,
@@ -82,30 +117,29 @@ export function createSessionRuntime(
     toleranceSeconds: options.clockToleranceSeconds,
     accessSeconds: options.refresh?.accessSeconds,
   };
+  const { isVerifyOnly } = options;
+  const paramsAreData = loader === false;
   const expected = {
     issuer: options.issuer,
     audience: options.audience,
-    paramsAreData: !loader,
+    paramsAreData: isVerifyOnly ? undefined : paramsAreData,
     isReference: options.store?.keepsData ?? false,
     isRecorded: options.store !== undefined,
   };
-  const signer = new JwtServiceSigner();
-  const keys = KeySet.fromSecrets(options.secrets);
-  const codec = new TokenCodec(keys, signer, sessionTokens(expected));
-  const refreshCodec =
-    options.refresh &&
-    new TokenCodec(
-      options.refresh.secrets.length > 0
-        ? KeySet.fromSecrets(options.refresh.secrets)
-        : KeySet.derivedFrom(options.secrets, 'refresh'),
-      signer,
-      refreshTokens(expected),
-    );
-  const events = new SessionEvents(
-    deriveBytes(keys.signing.key, 'session-name', 32),
-    () => clock.nowSeconds(),
+  const logger = new RareLogger(clock);
+  const now = (): number => clock.nowSeconds();
+  const events = new SessionEvents(now);
+  logSessionEvents(events.stream, logger);
+  const keys = await openSessionKeys(options, expected, clock, events);
+  const { codec, refreshCodec } = keys;
+  const { warnings = [] } = keys.ring.material;
+  for (const warning of [...options.warnings, ...warnings]) {
+    logger.once('warn', warning, warning);
+  }
+  const transports = new SessionTransports(
+    createTransports(options),
+    !isVerifyOnly,
   );
-  const transports = new SessionTransports(createTransports(options));
   const memory = new SessionMemory();
   options.store?.store.useClock?.(clock);
   const recorder =
@@ -116,13 +150,14 @@ export function createSessionRuntime(
       (operation, error) => events.storeFailed(operation, error),
     );
   const shared = { options, policy, clock, memory, events, transports };
+  const verifier = new TokenVerifier(codec, policy, options.cache);
   const records =
     options.store && recorder
       ? new SessionRecords({
           ...shared,
           ...options.store,
           store: recorder,
-          paramsAreData: !loader,
+          paramsAreData,
         })
       : undefined;
   const ends = new SessionEnds(memory, recorder, events);
@@ -161,31 +196,41 @@ export function createSessionRuntime(
   const carried = new CarriedSessions(transports, codec, refreshCodec);
   return {
     ...shared,
-    codec,
+    logger,
+    keys,
     loader: loader || undefined,
-    reload,
-    refresh: new SessionRefresh({
-      ...shared,
-      csrf: options.csrf,
-      renewal,
-      carried,
-    }),
-    logger: new RareLogger(clock),
     authenticator: new SessionAuthenticator({
       ...shared,
-      codec,
-      reload,
+      verifier,
+      reload: isVerifyOnly ? undefined : reload,
       renewal,
       records,
     }),
-    issuer: new SessionIssuer({
+    check: new TokenCheck({
       ...shared,
-      calls,
-      records,
-      carried,
-      tokens,
-      ends,
+      verifier,
+      records: expected.isReference ? records : undefined,
+      isVerifyOnly,
     }),
+    issuing: isVerifyOnly
+      ? undefined
+      : {
+          reload,
+          issuer: new SessionIssuer({
+            ...shared,
+            calls,
+            records,
+            carried,
+            tokens,
+            ends,
+          }),
+          refresh: new SessionRefresh({
+            ...shared,
+            csrf: options.csrf,
+            renewal,
+            carried,
+          }),
+        },
     revocation: new SessionRevocation({
       ...shared,
       csrf: options.csrf,

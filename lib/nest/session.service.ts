@@ -1,11 +1,7 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { REFUSALS, refusalError } from '../errors/refusal.js';
-import {
-  ActiveSession,
-  createActiveSession,
-  verifiedOf,
-} from '../session/active-session.js';
+import type { JwkSet } from '../keys/jwk-set.js';
+import { ActiveSession, verifiedOf } from '../session/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import type { SessionEvent } from '../session/session-events.js';
@@ -17,7 +13,6 @@ import type {
   SessionParams,
 } from '../session/session-types.js';
 import { Exchange, type SessionRequest } from './exchange.js';
-import { expandedData } from './expanded-data.js';
 import { authenticateRequest } from './authenticate-request.js';
 import { handOver, refusedWith } from './hand-over.js';
 import type {
@@ -29,7 +24,12 @@ import type {
 } from './session-service-options.js';
 import { refreshSession } from './refresh-session.js';
 import { revokeSession } from './revoke-session.js';
-import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
+import { verifyToken } from './verify-token.js';
+import {
+  issuingOf,
+  SESSION_RUNTIME,
+  type SessionRuntime,
+} from './session-runtime.js';
 
 /** Begins, changes, checks and ends sessions. */
 @Injectable()
@@ -68,7 +68,8 @@ export class SessionService<
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
     const { response, ...generateOptions } = options;
     const exchange = response && Exchange.ofResponse(response);
-    const signed = await this.runtime.issuer.generate(
+    const { issuer } = await issuingOf(this.runtime);
+    const signed = await issuer.generate(
       params,
       generateOptions as GenerateOptions,
       exchange,
@@ -106,12 +107,10 @@ export class SessionService<
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
+    const { reload } = await issuingOf(this.runtime);
     const exchange = Exchange.ofSession(session, options.response);
     const carriers = this.runtime.transports.carriersOf(exchange);
-    const reloaded = await this.runtime.reload.reloadNow(
-      verifiedOf(session),
-      carriers,
-    );
+    const reloaded = await reload.reloadNow(verifiedOf(session), carriers);
     if ('refusal' in reloaded) {
       throw refusedWith(this.runtime, reloaded.refusal, exchange);
     }
@@ -133,14 +132,15 @@ export class SessionService<
     attributes: AttributeChanges<TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
+    const { issuer, refresh } = await issuingOf(this.runtime);
     const exchange = Exchange.ofSession(session, options.response);
     const carriers = this.runtime.transports.carriersOf(exchange);
     const verified = verifiedOf(session);
-    const updated = await this.runtime.issuer.update(
+    const updated = await issuer.update(
       verified,
       attributes,
       carriers,
-      this.runtime.refresh.statelessOf(verified, exchange),
+      refresh.statelessOf(verified, exchange),
     );
     if ('refusal' in updated) {
       throw refusedWith(this.runtime, updated.refusal, exchange);
@@ -219,23 +219,28 @@ export class SessionService<
    * Checks a session token, nothing else: no loader is called and nothing is re-issued.
    *
    * @throws {SessionError} `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `KEY_UNKNOWN`,
-   *   `SESSION_ENDED` (in this process), and where the store keeps the data `SESSION_UNKNOWN`,
-   *   `STORE_UNAVAILABLE`
+   *   `SESSION_ENDED` (in this process), `KEYS_UNAVAILABLE`, and where the store keeps the data
+   *   `SESSION_UNKNOWN`, `STORE_UNAVAILABLE`
    */
   async verify(
     token: string,
   ): Promise<ActiveSession<TParams, TExpanded, TAttributes>> {
-    const { authenticator, events } = this.runtime;
-    const verified =
-      typeof token === 'string'
-        ? await authenticator.verify(token)
-        : 'malformed';
-    if (typeof verified === 'string') {
-      events.rejected(REFUSALS[verified].code, verified);
-      throw refusalError(verified);
-    }
-    const data = await expandedData(this.runtime, verified, undefined);
-    return createActiveSession(verified, data);
+    return verifyToken(this.runtime, token);
+  }
+
+  /** The public keys that verify session tokens (RFC 7517), for a route of your own; none without `keys`. */
+  jwks(): JwkSet {
+    return this.runtime.keys.published();
+  }
+
+  /**
+   * Asks for the keys now that come from a function or a `jwksUri`: after the emergency removal of one, which
+   * is refused from then on.
+   *
+   * @throws {SessionError} `KEYS_UNAVAILABLE`: the keys stay as they were
+   */
+  async reloadKeys(): Promise<void> {
+    await this.runtime.keys.ring.reload();
   }
 
   /** Called by Nest: completes {@link events$}. */

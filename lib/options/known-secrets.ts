@@ -12,8 +12,9 @@ export const KNOWN_SECRETS: readonly string[] = [
   'DO NOT USE THIS VALUE. INSTEAD, CREATE A COMPLEX SECRET AND KEEP IT SAFE OUTSIDE OF THE SOURCE CODE.',
   // RFC 7515, appendix A.1 (also in many test suites)
   'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
-  // RFC 7520, section 3.5
+  // RFC 7520, sections 3.5 and 3.6
   'hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg',
+  'AAPapAv4LbFbiVawEjagUBluYqN5rhna-8nuldDvOx8',
   // iron-session
   'complex_password_at_least_32_characters_long',
   // better-auth

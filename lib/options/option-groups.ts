@@ -131,7 +131,7 @@ export interface RefreshTokenOptions {
    * Signs refresh tokens with HS256, at least 32 random bytes. An array rotates: the first signs, all
    * verify.
    *
-   * @default derived from `secret`
+   * @default derived from `derivedSecret` or `secret`
    */
   secret?: SecretInput | SecretInput[];
   /**

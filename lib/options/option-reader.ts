@@ -3,6 +3,7 @@ import { readDurationSeconds } from './durations.js';
 /** Reads what users wrote, collects every fault instead of stopping at the first. */
 export class OptionReader {
   readonly faults: string[] = [];
+  readonly warnings: string[] = [];
 
   /** Says what is wrong with an option. Never pass a value that may be a secret. */
   fault(path: string, expected: string, got?: unknown): void {
@@ -11,6 +12,11 @@ export class OptionReader {
         ? `${path}: ${expected}`
         : `${path}: ${expected}, got ${describeValue(got)}`,
     );
+  }
+
+  /** Says what works but should be changed. */
+  warn(path: string, advice: string): void {
+    this.warnings.push(`${path}: ${advice}`);
   }
 
   /** The members of a group of options; unknown names are faults. */
@@ -158,7 +164,8 @@ function describeValue(value: unknown): string {
   return typeof value === 'function' ? 'a function' : String(value);
 }
 
-function kindOf(value: unknown): string {
+/** What kind of value it is, for where the value itself may be a secret. */
+export function kindOf(value: unknown): string {
   return value === null
     ? 'null'
     : Array.isArray(value)

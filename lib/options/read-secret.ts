@@ -1,4 +1,4 @@
-import { createSecretKey, KeyObject } from 'node:crypto';
+import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto';
 import { KNOWN_SECRETS, PLACEHOLDER } from './known-secrets.js';
 
 const MINIMUM_BYTES = 32;
@@ -42,16 +42,20 @@ function judged(
 }
 
 function weaknessOf(bytes: Buffer, text: string): string | undefined {
-  if (/-----BEGIN|ssh-(?:rsa|ed25519) /.test(text)) {
+  const entropy = decoded(text) ?? bytes;
+  const texts = [text, entropy.toString('utf8')];
+  if (texts.some((each) => /-----BEGIN|ssh-(?:rsa|ed25519) /.test(each))) {
     return 'is a PEM or public key text; a public key must never be a shared secret';
   }
-  if (/"(?:kty|keys)"\s*:/.test(text)) {
+  if (texts.some((each) => /"(?:kty|keys)"\s*:/.test(each))) {
     return 'is a JSON Web Key; a public key must never be a shared secret';
   }
   if (isKnown(bytes, text)) {
     return 'is a published sample or a placeholder, which anybody can sign with';
   }
-  const entropy = decoded(text) ?? bytes;
+  if (isPublicKey(entropy)) {
+    return 'is a public key; a public key must never be a shared secret';
+  }
   if (entropy.length < MINIMUM_BYTES) {
     return `has ${entropy.length} bytes${entropy === bytes ? '' : ' when decoded'}, expected at least ${MINIMUM_BYTES}`;
   }
@@ -84,6 +88,21 @@ function decoded(text: string): Buffer | undefined {
   return /^[\w+/-]+={0,2}$/.test(trimmed)
     ? Buffer.from(trimmed, 'base64')
     : undefined;
+}
+
+/** Whether the bytes are a public key without its PEM frame. */
+function isPublicKey(bytes: Buffer): boolean {
+  if (bytes[0] !== 0x30) {
+    return false;
+  }
+  return (['spki', 'pkcs1'] as const).some((type) => {
+    try {
+      createPublicKey({ key: bytes, format: 'der', type });
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Whether the bytes are one pattern over and over. */

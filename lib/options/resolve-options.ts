@@ -3,7 +3,7 @@ import { OptionReader } from './option-reader.js';
 import type { ResolvedSessionJwtOptions } from './resolved-options.js';
 import { resolveCookie } from './resolve-cookie-options.js';
 import { resolveCsrf } from './resolve-csrf-options.js';
-import { resolveSecrets } from './resolve-secrets.js';
+import { refuseSharedSecrets, resolveKeySource } from './resolve-key-source.js';
 import { resolveRefresh, resolveStore } from './resolve-store-options.js';
 import {
   MAXIMUM_LIFETIME,
@@ -21,6 +21,11 @@ const MINUTE = 60;
 
 const OPTION_NAMES = [
   'secret',
+  'keys',
+  'derivedSecret',
+  'encrypt',
+  'verifyOnly',
+  'keyCache',
   'issuer',
   'audience',
   'dataRefreshInterval',
@@ -50,6 +55,7 @@ const HINTS = {
   dataLoader: MODULE_LEVEL,
   global: MODULE_LEVEL,
   guard: MODULE_LEVEL,
+  jwks: MODULE_LEVEL,
   imports: MODULE_LEVEL,
 };
 
@@ -72,7 +78,9 @@ const PROPERTY = {
  */
 export function resolveOptions(
   input: unknown,
-  furtherFaults: readonly string[] = [],
+  furtherFaults: (
+    resolved: ResolvedSessionJwtOptions,
+  ) => readonly string[] = () => [],
 ): ResolvedSessionJwtOptions {
   const reader = new OptionReader();
   if (input === undefined || input === null) {
@@ -98,17 +106,18 @@ export function resolveOptions(
   );
   const cookie = resolveCookie(reader, options['cookie']);
   const transports = resolveTransports(reader, options['transport']);
-  const secrets = resolveSecrets(reader, 'secret', options['secret']);
+  const { keys, isVerifyOnly } = resolveKeySource(reader, options);
   const lifetime = resolveLifetime(reader, options['lifetime'], interval);
   const surroundings = {
-    secrets,
+    keys,
     cookie,
     transports,
     intervalSeconds: interval,
     idleSeconds: lifetime.idleSeconds,
   };
   const resolved: ResolvedSessionJwtOptions = {
-    secrets,
+    keys,
+    isVerifyOnly,
     issuer,
     audience: reader.text('audience', options['audience'], issuer, NAME),
     dataRefreshIntervalSeconds: interval,
@@ -136,15 +145,28 @@ export function resolveOptions(
     refresh: resolveRefresh(reader, options, surroundings),
     store: resolveStore(reader, options, surroundings),
     cache: resolveCache(reader, options['cache']),
+    warnings: reader.warnings,
   };
   refuseUnprotected(reader, resolved);
-  const faults = [...reader.faults, ...furtherFaults];
+  refuseSharedSecrets(reader, {
+    secret: keys.fixed.secrets,
+    derivedSecret: keys.derivedSecrets,
+    'encrypt.key': keys.encryption ?? [],
+    'refreshToken.secret': resolved.refresh?.secrets ?? [],
+  });
+  const faults = [...reader.faults, ...furtherFaults(resolved)];
   if (faults.length > 0) {
     throw new SessionConfigError(faults);
   }
   const { refresh, store } = resolved;
   for (const group of [
     ...Object.values(resolved as unknown as Record<string, unknown>),
+    keys.cache,
+    keys.fixed,
+    keys.fixed.secrets,
+    keys.fixed.keys,
+    keys.derivedSecrets,
+    keys.encryption,
     cookie.formerDomains,
     refresh?.secrets,
     refresh?.cookie,

@@ -1,10 +1,11 @@
-import type { KeyObject } from 'node:crypto';
 import type { OptionReader } from './option-reader.js';
+import { HOW_TO_MAKE_A_SECRET } from './read-secret.js';
 import { resolveRefreshCookie } from './resolve-cookie-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
 import { MAXIMUM_LIFETIME } from './resolve-time-options.js';
 import type {
   ResolvedCookieOptions,
+  ResolvedKeysOptions,
   ResolvedRefreshOptions,
   ResolvedStoreOptions,
 } from './resolved-options.js';
@@ -18,7 +19,7 @@ const FIELD = {
 
 /** What the other options must be known of. */
 interface Surroundings {
-  readonly secrets: readonly KeyObject[];
+  readonly keys: ResolvedKeysOptions;
   readonly cookie: ResolvedCookieOptions;
   readonly intervalSeconds: number;
   readonly idleSeconds: number;
@@ -28,7 +29,7 @@ interface Surroundings {
 export function resolveRefresh(
   reader: OptionReader,
   options: Record<string, unknown>,
-  { secrets, cookie, intervalSeconds, idleSeconds }: Surroundings,
+  { keys, cookie, intervalSeconds, idleSeconds }: Surroundings,
 ): ResolvedRefreshOptions | undefined {
   const accessSeconds = reader.seconds(
     'accessLifetime',
@@ -59,10 +60,15 @@ export function resolveRefresh(
     refresh['secret'] === undefined
       ? []
       : resolveSecrets(reader, 'refreshToken.secret', refresh['secret']);
-  if (own.some((key) => secrets.some((other) => other.equals(key)))) {
+  if (
+    refresh['secret'] === undefined &&
+    keys.arePairs &&
+    keys.derivedSecrets.length === 0 &&
+    options['secret'] === undefined
+  ) {
     reader.fault(
-      'refreshToken.secret',
-      'is the secret of the session tokens; leave it out to have one derived',
+      'derivedSecret',
+      `is needed for refresh tokens, since keys are for session tokens only; ${HOW_TO_MAKE_A_SECRET}`,
     );
   }
   return {

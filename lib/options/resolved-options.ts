@@ -1,10 +1,13 @@
 import type { KeyObject } from 'node:crypto';
+import type { SessionKeyAlgorithm } from './key-options.js';
 import type { SessionLimit, SessionStore } from './session-store.js';
 import type { Transport } from './transport.js';
 
 /** What users wrote, with every default in place, checked, frozen, and in seconds. All code reads this. */
 export interface ResolvedSessionJwtOptions {
-  readonly secrets: readonly KeyObject[];
+  readonly keys: ResolvedKeysOptions;
+  /** Whether sessions are only checked here: nothing is signed, reloaded or cleared. */
+  readonly isVerifyOnly: boolean;
   readonly issuer: string;
   readonly audience: string;
   readonly dataRefreshIntervalSeconds: number;
@@ -25,6 +28,47 @@ export interface ResolvedSessionJwtOptions {
   /** `undefined` where sessions are not recorded. */
   readonly store: ResolvedStoreOptions | undefined;
   readonly cache: ResolvedCacheOptions;
+  /** What works but should be changed; for the log. */
+  readonly warnings: readonly string[];
+}
+
+/** A key pair, or only its public half. */
+export interface ResolvedKey {
+  readonly algorithm: SessionKeyAlgorithm;
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject | undefined;
+  readonly state: 'next' | 'active' | 'retiring';
+  /** Seconds since the Unix epoch; from then on it verifies nothing. `Infinity` for most keys. */
+  readonly endsAt: number;
+}
+
+/** The secrets and key pairs of one moment. */
+export interface KeyMaterial {
+  readonly secrets: readonly KeyObject[];
+  readonly keys: readonly ResolvedKey[];
+  /** What works but should be changed. */
+  readonly warnings?: readonly string[];
+}
+
+export interface ResolvedKeysOptions {
+  /** What is known before anybody is asked. */
+  readonly fixed: KeyMaterial;
+  /** Asks the functions that the application gave; `undefined` where it gave none. Rejects with what is wrong. */
+  readonly provide: ((signal: AbortSignal) => Promise<KeyMaterial>) | undefined;
+  readonly jwksUri: URL | undefined;
+  /** Whether session tokens are signed with key pairs; their secrets then serve other purposes only. */
+  readonly arePairs: boolean;
+  /** Secrets that other keys are derived from; none: those of the session tokens. */
+  readonly derivedSecrets: readonly KeyObject[];
+  /** Secrets that encryption keys are derived from; none: as other derived keys. `undefined`: tokens are signed. */
+  readonly encryption: readonly KeyObject[] | undefined;
+  readonly cache: ResolvedKeyCacheOptions;
+}
+
+export interface ResolvedKeyCacheOptions {
+  readonly maxAgeSeconds: number;
+  readonly coolDownSeconds: number;
+  readonly timeoutSeconds: number;
 }
 
 export interface ResolvedRefreshOptions {

@@ -12,6 +12,13 @@ import type {
   SecretInput,
   TransportChoice,
 } from './option-groups.js';
+import type {
+  EncryptOptions,
+  KeyCacheOptions,
+  KeyProvider,
+  SessionKey,
+  VerifyOnlyOptions,
+} from './key-options.js';
 import type { SessionStore } from './session-store.js';
 
 /**
@@ -20,10 +27,42 @@ import type { SessionStore } from './session-store.js';
  */
 export interface SessionJwtModuleOptions {
   /**
-   * Signs session tokens with HS256. An array rotates: the first signs, all verify. Every secret needs at
-   * least 32 random bytes.
+   * Signs session tokens with HS256. An array rotates: the first signs, all verify; a function gives secrets
+   * that change while the application runs. Every secret needs at least 32 random bytes. Required unless
+   * there are `keys`, `encrypt.key` or a `jwksUri`.
    */
-  secret: SecretInput | SecretInput[];
+  secret?:
+    SecretInput | SecretInput[] | KeyProvider<SecretInput | SecretInput[]>;
+  /**
+   * Key pairs that sign session tokens instead of `secret`, so that other services can check sessions and
+   * cannot issue any. A function gives keys that change while the application runs.
+   */
+  keys?: SessionKey[] | KeyProvider<SessionKey[]>;
+  /**
+   * Secret that the keys of refresh tokens are derived from (HKDF, RFC 5869), where there are `keys` or where
+   * `secret` is shared with services that must not issue them. An array rotates.
+   *
+   * @default the `secret`
+   */
+  derivedSecret?: SecretInput | SecretInput[];
+  /**
+   * Makes tokens unreadable for clients: JWE with `dir` and `A256GCM` (RFC 7516) instead of a signature. Signed
+   * tokens are then refused, so that turning it on signs everybody out. `true` derives the key from
+   * `derivedSecret` or `secret`.
+   *
+   * @default false
+   */
+  encrypt?: boolean | EncryptOptions;
+  /**
+   * For a service that checks sessions which another application issues: with public `keys`, the keys of a
+   * `jwksUri`, or the shared `secret` (which could sign: trusted services only). It loads no data, and
+   * refuses a token whose data is older than `dataRefreshInterval` and `loader.maxStale` together.
+   *
+   * @default false
+   */
+  verifyOnly?: boolean | VerifyOnlyOptions;
+  /** Keys that come from a function or a `jwksUri`: how long they are used. */
+  keyCache?: KeyCacheOptions;
   /**
    * The `iss` claim. Two applications with one secret and one issuer accept each other's sessions.
    *

@@ -1,7 +1,13 @@
+import type { Refusal } from '../errors/refusal.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { NamedSession, RefreshClaims } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
 import type { SessionTransports } from './session-transports.js';
+
+/** What both codecs have in common here. */
+interface Verifies {
+  verify(token: string): NamedSession | Refusal;
+}
 
 /** Finds the sessions that a request carries, by tokens of either kind; expired ones too, forged ones not. */
 export class CarriedSessions {
@@ -20,23 +26,38 @@ export class CarriedSessions {
   }
 
   /** @param refreshToken one that came in the body of the request */
-  of(facts: RequestFacts, refreshToken?: string): readonly NamedSession[] {
-    const named = new Map<string, NamedSession>();
-    const add = (claims: unknown): void => {
-      if (typeof claims === 'object' && claims !== null) {
-        const { sid, sub } = claims as NamedSession;
-        named.set(sid, { sid, sub });
-      }
-    };
-    const addRefresh = (token: unknown): void => {
-      if (typeof token === 'string') add(this.#refreshCodec?.verify(token));
-    };
-    for (const transport of this.#transports.all) {
-      const token = transport.read(facts);
-      if (typeof token === 'string') add(this.#codec.verify(token));
-      addRefresh(transport.readRefresh?.(facts));
+  async of(
+    facts: RequestFacts,
+    refreshToken?: string,
+  ): Promise<readonly NamedSession[]> {
+    await this.#codec.ready();
+    let claims = this.#read(facts, refreshToken);
+    if (claims.includes('unknown-key')) {
+      await this.#codec.learn();
+      claims = this.#read(facts, refreshToken);
     }
-    addRefresh(refreshToken);
+    const named = new Map<string, NamedSession>();
+    for (const each of claims) {
+      if (typeof each === 'object') {
+        named.set(each.sid, { sid: each.sid, sub: each.sub });
+      }
+    }
     return [...named.values()];
+  }
+
+  /** What the tokens of a request say, or why they are refused. */
+  #read(
+    facts: RequestFacts,
+    refreshToken: string | undefined,
+  ): readonly (NamedSession | Refusal)[] {
+    const read = (codec: Verifies | undefined, token: unknown) =>
+      codec && typeof token === 'string' ? [codec.verify(token)] : [];
+    return [
+      ...this.#transports.all.flatMap((transport) => [
+        ...read(this.#codec, transport.read(facts)),
+        ...read(this.#refreshCodec, transport.readRefresh?.(facts)),
+      ]),
+      ...read(this.#refreshCodec, refreshToken),
+    ];
   }
 }

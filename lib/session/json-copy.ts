@@ -74,9 +74,7 @@ function copyObject(
   }
   const copied: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
-    const memberPath = /^[A-Za-z_$][\w$]*$/.test(key)
-      ? `${path}.${key}`
-      : `${path}[${JSON.stringify(key)}]`;
+    const memberPath = pathOfMember(path, key);
     if (key === '__proto__') {
       refuse(memberPath, 'is not allowed as a member name');
     }
@@ -86,6 +84,18 @@ function copyObject(
     }
   }
   return Object.freeze(copied);
+}
+
+/** How a message names a member: in a form that no log takes for something else. */
+export function pathOfMember(path: string, name: string): string {
+  if (/^[A-Za-z_$][\w$]*$/.test(name)) {
+    return `${path}.${name}`;
+  }
+  const quoted = JSON.stringify(name).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${path}[${quoted}]`;
 }
 
 /** `JSON.stringify` asks for it, hidden or inherited, and writes what it returns. */

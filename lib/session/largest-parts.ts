@@ -1,3 +1,4 @@
+import { pathOfMember } from './json-copy.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
 
 /** The top-level members of params, data and attributes that take most of a token, with their bytes. */
@@ -7,7 +8,7 @@ export function largestParts(claims: SessionClaims): string {
     .flatMap(([name, value]) =>
       typeof value === 'object' && value !== null
         ? Object.entries(value).map(
-            ([key, member]) => [`${name}.${key}`, member] as const,
+            ([key, member]) => [pathOfMember(name, key), member] as const,
           )
         : [[name, value] as const],
     )

@@ -5,19 +5,21 @@ import { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
-import type { TokenCodec } from '../tokens/token-codec.js';
 import { findRefreshToken } from './find-refresh-token.js';
-import type { ClockPolicy } from './freshness.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
-import { unavailable, type SessionOutcome } from './session-outcome.js';
+import {
+  keysUnavailable,
+  unavailable,
+  type SessionOutcome,
+} from './session-outcome.js';
 import type { SessionRecords } from './session-records.js';
 import type { SessionReload } from './session-reload.js';
 import type { SessionRenewal } from './session-renewal.js';
-import { refusalOf } from './session-standing.js';
+import { refusalOf, stalenessOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
-import { verifiedSession, type VerifiedSession } from './verified-session.js';
-import { VerifiedTokens } from './verified-tokens.js';
+import type { TokenVerifier } from './token-verifier.js';
+import type { VerifiedSession } from './verified-session.js';
 
 const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
 const NOBODY_KNOWS =
@@ -25,8 +27,9 @@ const NOBODY_KNOWS =
 
 export interface SessionAuthenticatorParts {
   readonly transports: SessionTransports;
-  readonly codec: TokenCodec;
-  readonly reload: SessionReload;
+  readonly verifier: TokenVerifier;
+  /** `undefined` where nothing is loaded or issued. */
+  readonly reload: SessionReload | undefined;
   /** `undefined` where there are no refresh tokens. */
   readonly renewal: SessionRenewal | undefined;
   /** `undefined` where there is no store. */
@@ -34,36 +37,15 @@ export interface SessionAuthenticatorParts {
   readonly memory: SessionMemory;
   readonly events: SessionEvents;
   readonly clock: SessionClock;
-  readonly policy: ClockPolicy;
   readonly options: ResolvedSessionJwtOptions;
 }
 
 /** Answers one question: is there a session in this request? */
 export class SessionAuthenticator {
-  readonly #transports: SessionTransports;
-  readonly #codec: TokenCodec;
-  readonly #reload: SessionReload;
-  readonly #renewal: SessionRenewal | undefined;
-  readonly #records: SessionRecords | undefined;
-  readonly #memory: SessionMemory;
-  readonly #events: SessionEvents;
-  readonly #clock: SessionClock;
-  readonly #policy: ClockPolicy;
-  readonly #options: ResolvedSessionJwtOptions;
-  readonly #verified: VerifiedTokens;
+  readonly #parts: SessionAuthenticatorParts;
 
   constructor(parts: SessionAuthenticatorParts) {
-    this.#transports = parts.transports;
-    this.#codec = parts.codec;
-    this.#reload = parts.reload;
-    this.#renewal = parts.renewal;
-    this.#records = parts.records;
-    this.#memory = parts.memory;
-    this.#events = parts.events;
-    this.#clock = parts.clock;
-    this.#policy = parts.policy;
-    this.#options = parts.options;
-    this.#verified = new VerifiedTokens(parts.options.cache);
+    this.#parts = parts;
   }
 
   /**
@@ -77,10 +59,52 @@ export class SessionAuthenticator {
     canDeliver: boolean,
     asksStore = false,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const now = this.#clock.nowSeconds();
+    const waiting = this.#parts.verifier.ready();
+    if (waiting) {
+      return waiting.then(() =>
+        this.authenticate(facts, canDeliver, asksStore),
+      );
+    }
+    const outcome = this.#judge(facts, canDeliver, asksStore);
+    return outcome === 'unknown-key'
+      ? this.#judgeAgain(facts, canDeliver, asksStore)
+      : outcome;
+  }
+
+  /** A token names a key that is not known here: it may have been added meanwhile. */
+  async #judgeAgain(
+    facts: RequestFacts,
+    canDeliver: boolean,
+    asksStore: boolean,
+  ): Promise<SessionOutcome> {
+    const learning = this.#parts.verifier.learn();
+    const outcome = learning
+      ? await learning.then(() => this.#judge(facts, canDeliver, asksStore))
+      : 'unknown-key';
+    if (outcome !== 'unknown-key') {
+      return outcome;
+    }
+    if (this.#parts.verifier.hasNoKeys) {
+      return unavailable(keysUnavailable());
+    }
+    // A key that was removed must not keep anybody out who has a good refresh token.
+    const renewed = this.#parts.renewal
+      ? await this.#renew(undefined, facts, canDeliver, asksStore)
+      : ANONYMOUS;
+    return renewed === 'unknown-key' || renewed.kind === 'anonymous'
+      ? this.#refuse('unknown-key')
+      : renewed;
+  }
+
+  #judge(
+    facts: RequestFacts,
+    canDeliver: boolean,
+    asksStore: boolean,
+  ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
+    const now = this.#parts.clock.nowSeconds();
     let session: VerifiedSession | undefined;
     let isAmbient = false;
-    for (const transport of this.#transports.all) {
+    for (const transport of this.#parts.transports.all) {
       const token = transport.read(facts);
       if (token === undefined) {
         continue;
@@ -90,9 +114,9 @@ export class SessionAuthenticator {
           token === AMBIGUOUS_TOKEN ? 'ambiguous' : 'malformed',
         );
       }
-      const verified = this.#verify(token);
+      const verified = this.#parts.verifier.verify(token);
       if (typeof verified === 'string') {
-        return this.#refuse(verified);
+        return verified === 'unknown-key' ? verified : this.#refuse(verified);
       }
       if (session && session.claims.sid !== verified.claims.sid) {
         return this.#refuse('conflict');
@@ -100,18 +124,19 @@ export class SessionAuthenticator {
       session ??= verified;
       isAmbient ||= transport.ambient !== false;
     }
-    if (this.#renewal && !(session && now < session.endsAt)) {
+    if (this.#parts.renewal && !(session && now < session.endsAt)) {
       return this.#renew(session, facts, canDeliver, asksStore);
     }
     if (!session) {
       return ANONYMOUS;
     }
     const refusal =
-      refusalOf(session, this.#memory, now) ?? this.#forgery(facts, isAmbient);
+      refusalOf(session, this.#parts.memory, now) ??
+      this.#forgery(facts, isAmbient);
     if (refusal) {
       return this.#refuse(refusal);
     }
-    return asksStore || this.#options.store?.isAlwaysAsked
+    return asksStore || this.#parts.options.store?.isAlwaysAsked
       ? this.confirm(session, facts, canDeliver)
       : this.#upToDate(session, facts, canDeliver, now);
   }
@@ -126,8 +151,8 @@ export class SessionAuthenticator {
     const { sid } = session.claims;
     try {
       const current = await records.current(session);
-      const end = this.#memory.endOf(sid);
-      const now = this.#clock.nowSeconds();
+      const end = this.#parts.memory.endOf(sid);
+      const now = this.#parts.clock.nowSeconds();
       return current && !end
         ? await this.#upToDate(current, facts, canDeliver, now)
         : this.#refuse(end ?? 'unknown');
@@ -136,33 +161,15 @@ export class SessionAuthenticator {
     }
   }
 
-  /**
-   * Checks a session token, nothing else: no loader is called, nothing is re-issued. The store is asked only
-   * where the token is a reference to it.
-   *
-   * @throws {SessionError} `STORE_UNAVAILABLE`
-   */
-  async verify(token: string): Promise<VerifiedSession | Refusal> {
-    const session = this.#verify(token);
-    if (typeof session === 'string') {
-      return session;
-    }
-    const refusal = refusalOf(session, this.#memory, this.#clock.nowSeconds());
-    if (refusal || !this.#options.store?.keepsData) {
-      return refusal ?? session;
-    }
-    return (await this.#records?.current(session)) ?? 'unknown';
-  }
-
   #requireStore(): SessionRecords {
-    if (this.#records) return this.#records;
+    if (this.#parts.records) return this.#parts.records;
     throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
   }
 
   /** Whether another site made the browser send this request. */
   #forgery(facts: RequestFacts, isAmbient: boolean): Refusal | undefined {
     if (!isAmbient || !isUnsafe(facts)) return undefined;
-    const decision = judgeCsrf(facts, this.#options.csrf);
+    const decision = judgeCsrf(facts, this.#parts.options.csrf);
     return decision.allowed ? undefined : decision.reason;
   }
 
@@ -173,13 +180,17 @@ export class SessionAuthenticator {
     canDeliver: boolean,
     now: number,
   ): SessionOutcome | Promise<SessionOutcome> {
-    if (this.#reload.isCurrent(session, now)) {
+    if (!this.#parts.reload) {
+      const staleness = stalenessOf(session, now);
+      return staleness ? this.#refuse(staleness) : session;
+    }
+    if (this.#parts.reload.isCurrent(session, now)) {
       return session;
     }
     const carriers = canDeliver
-      ? this.#transports.carriersOf(facts)
+      ? this.#parts.transports.carriersOf(facts)
       : undefined;
-    return this.#reported(this.#reload.renew(session, carriers, now));
+    return this.#reported(this.#parts.reload.renew(session, carriers, now));
   }
 
   /** The session token has expired or is gone: its refresh token may bring a new one. */
@@ -188,11 +199,11 @@ export class SessionAuthenticator {
     facts: RequestFacts,
     canDeliver: boolean,
     asksStore: boolean,
-  ): SessionOutcome | Promise<SessionOutcome> {
-    const renewal = this.#renewal!;
+  ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
+    const renewal = this.#parts.renewal!;
     const found = canDeliver
       ? findRefreshToken(
-          this.#transports.all,
+          this.#parts.transports.all,
           facts,
           (token) => renewal.verify(token),
           expired?.claims.sid,
@@ -202,7 +213,7 @@ export class SessionAuthenticator {
       return expired ? this.#refuse('refresh-due') : ANONYMOUS;
     }
     if (typeof found === 'string') {
-      return this.#refuse(found);
+      return found === 'unknown-key' ? found : this.#refuse(found);
     }
     const { claims, isAmbient } = found;
     if (asksStore) this.#requireStore();
@@ -210,29 +221,15 @@ export class SessionAuthenticator {
     return forgery
       ? this.#refuse(forgery)
       : renewal
-          .renew(claims, this.#transports.carriersOf(facts))
+          .renew(claims, this.#parts.transports.carriersOf(facts))
           .then((renewed) =>
-            this.#reported(this.#transports.outcomeOf(renewed)),
+            this.#reported(this.#parts.transports.outcomeOf(renewed)),
           );
   }
 
-  #verify(token: string): VerifiedSession | Refusal {
-    const known = this.#verified.get(token);
-    if (known) {
-      return known;
-    }
-    const claims = this.#codec.verify(token);
-    if (typeof claims === 'string') {
-      return claims;
-    }
-    const session = verifiedSession(claims, this.#policy);
-    this.#verified.set(token, session);
-    return session;
-  }
-
   #refuse(refusal: Refusal): SessionOutcome {
-    this.#events.rejected(REFUSALS[refusal].code, refusal);
-    return this.#transports.rejected(refusal);
+    this.#parts.events.rejected(REFUSALS[refusal].code, refusal);
+    return this.#parts.transports.rejected(refusal);
   }
 
   #reported(
@@ -242,7 +239,10 @@ export class SessionAuthenticator {
       return outcome.then((settled) => this.#reported(settled));
     }
     if (outcome.kind === 'rejected') {
-      this.#events.rejected(REFUSALS[outcome.refusal].code, outcome.refusal);
+      this.#parts.events.rejected(
+        REFUSALS[outcome.refusal].code,
+        outcome.refusal,
+      );
     }
     return outcome;
   }

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { Observable, Subscriber, type Operator, type Subscription } from 'rxjs';
 import type { Refusal } from '../errors/refusal.js';
 import type { SessionErrorCode } from '../errors/session-error.js';
@@ -60,6 +60,12 @@ export type SessionEvent =
       readonly aheadSeconds: number;
     }
   | {
+      /** The function or the JWKS that gives the keys could not be asked. The keys stay as they were. */
+      readonly type: 'keysFailed';
+      readonly at: Date;
+      readonly error: unknown;
+    }
+  | {
       readonly type: 'storeFailed';
       readonly at: Date;
       readonly operation: string;
@@ -92,16 +98,20 @@ type OwnPart<Event> = Event extends OfSession
 export class SessionEvents {
   readonly stream: Observable<SessionEvent>;
   readonly #subscribers = new Set<Subscriber<SessionEvent>>();
-  readonly #nameKey: Buffer;
   readonly #now: () => number;
+  #nameKey: Buffer = randomBytes(32);
 
-  constructor(nameKey: Buffer, now: () => number) {
-    this.#nameKey = nameKey;
+  constructor(now: () => number) {
     this.#now = now;
     this.stream = new GuardedObservable((subscriber) => {
       this.#subscribers.add(subscriber);
       return () => this.#subscribers.delete(subscriber);
     });
+  }
+
+  /** Names sessions with this key, so that all nodes that have it use the same names; before that, at random. */
+  nameWith(key: Buffer): void {
+    this.#nameKey = key;
   }
 
   ofSession(
@@ -121,6 +131,12 @@ export class SessionEvents {
   storeFailed(operation: string, error: unknown): void {
     if (this.#subscribers.size > 0) {
       this.#emit({ type: 'storeFailed', at: this.#date(), operation, error });
+    }
+  }
+
+  keysFailed(error: unknown): void {
+    if (this.#subscribers.size > 0) {
+      this.#emit({ type: 'keysFailed', at: this.#date(), error });
     }
   }
 

@@ -1,5 +1,8 @@
 import type { Refusal } from '../errors/refusal.js';
-import { SessionError } from '../errors/session-error.js';
+import {
+  SessionError,
+  type SessionErrorCode,
+} from '../errors/session-error.js';
 import type { Dispatch } from './dispatch.js';
 import type { VerifiedSession } from './verified-session.js';
 
@@ -14,12 +17,27 @@ export type SessionOutcome =
     }
   | { readonly kind: 'unavailable'; readonly error: SessionError };
 
-/** The outcome where the loader or the store is down; what the loader did wrong is one of these too. */
+const OTHER_SOURCES: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
+  'STORE_UNAVAILABLE',
+  'KEYS_UNAVAILABLE',
+]);
+
+/** The error where no key is known at all, because their source has never answered. */
+export function keysUnavailable(): SessionError {
+  return new SessionError(
+    'KEYS_UNAVAILABLE',
+    'the keys of the session tokens could not be loaded yet',
+    { retryAfterSeconds: 1 },
+  );
+}
+
+/** The outcome where loader, store or keys cannot be had; what the loader did wrong is one of these too. */
 export function unavailable(
   reason: SessionError,
 ): Extract<SessionOutcome, { kind: 'unavailable' }> {
-  const code =
-    reason.code === 'STORE_UNAVAILABLE' ? reason.code : 'LOADER_UNAVAILABLE';
+  const code = OTHER_SOURCES.has(reason.code)
+    ? reason.code
+    : 'LOADER_UNAVAILABLE';
   const error = new SessionError(code, reason.message, {
     cause: reason,
     retryAfterSeconds: reason.retryAfterSeconds ?? 1,

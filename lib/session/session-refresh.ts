@@ -63,10 +63,15 @@ export class SessionRefresh {
     const carriers =
       bringing.length > 0 ? bringing : [this.#carrierOfGivenToken()];
     refuseCrossSite(this.#parts, facts, carriers, crossSite);
-    const isConflict = searched && carried.of(searched, tokenInBody).length > 1;
-    const claims = isConflict
-      ? 'conflict'
-      : this.#find(renewal, token ?? tokenInBody, searched);
+    const isConflict =
+      searched && (await carried.of(searched, tokenInBody)).length > 1;
+    const find = (): RefreshClaims | Refusal =>
+      this.#find(renewal, token ?? tokenInBody, searched);
+    let claims = isConflict ? 'conflict' : find();
+    if (claims === 'unknown-key') {
+      await renewal.learn();
+      claims = find();
+    }
     return {
       carriers,
       renewal:

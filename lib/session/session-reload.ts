@@ -224,7 +224,7 @@ export class SessionReload {
     }
     const variant = `${claims.rev} ${claims.per} ${carriers.map(({ name }) => name).join()}`;
     const known = result.signed.get(variant);
-    if (known && now < known.session.endsAt) {
+    if (known && tokens.isGood(known, now)) {
       return tokens.offer(known, carriers, now);
     }
     const session = tokens.reloaded(claims, now);

@@ -54,6 +54,11 @@ export class SessionRenewal {
     return this.#parts.codec.verify(token);
   }
 
+  /** Looks for a key that a refresh token names and nobody here knows. Never rejects. */
+  learn(): Promise<void> | undefined {
+    return this.#parts.codec.learn();
+  }
+
   /**
    * One exchange at a time for each refresh token in this process: requests that come together share it.
    * Never rejects.

@@ -38,11 +38,11 @@ export class SessionRevocation {
    *
    * @throws {SessionError} `CSRF_REFUSED`
    */
-  carriedBy(
+  async carriedBy(
     facts: RequestFacts,
     refreshToken: string | undefined,
     crossSite: boolean | undefined,
-  ): readonly NamedSession[] {
+  ): Promise<readonly NamedSession[]> {
     const { carried, transports } = this.#parts;
     refuseCrossSite(this.#parts, facts, transports.all, crossSite);
     return carried.of(facts, refreshToken);

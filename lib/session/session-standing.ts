@@ -14,3 +14,11 @@ export function refusalOf(
     ? freshness
     : memory.endOf(session.claims.sid);
 }
+
+/** Where nothing can be loaded, data reaches an age at which it must not be used any more. */
+export function stalenessOf(
+  session: VerifiedSession,
+  now: number,
+): Refusal | undefined {
+  return now < session.staleUntil ? undefined : 'stale';
+}

@@ -12,8 +12,12 @@ export class SessionTransports {
   readonly all: readonly Transport[];
   readonly #clearing: Dispatch;
 
-  constructor(all: readonly Transport[]) {
+  readonly #clearsRefused: boolean;
+
+  /** @param clearsRefused whether a client whose tokens are refused is told to forget them */
+  constructor(all: readonly Transport[], clearsRefused = true) {
     this.all = all;
+    this.#clearsRefused = clearsRefused;
     this.#clearing = {
       deliveries: all.flatMap((transport) => transport.clear()),
       isCurrent: () => true,
@@ -56,7 +60,10 @@ export class SessionTransports {
     return {
       kind: 'rejected',
       refusal,
-      dispatch: REFUSALS[refusal].clears ? this.#clearing : undefined,
+      dispatch:
+        this.#clearsRefused && REFUSALS[refusal].clears
+          ? this.#clearing
+          : undefined,
     };
   }
 

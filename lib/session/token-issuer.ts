@@ -29,6 +29,8 @@ export interface SignedSession {
   readonly session: VerifiedSession & { readonly dispatch: Dispatch };
   readonly token: string;
   readonly refreshToken: string | undefined;
+  /** The keys that were the present ones then. */
+  readonly keys: object;
 }
 
 /** The claims that both tokens of a session are made of. */
@@ -136,6 +138,11 @@ export class TokenIssuer {
     }
   }
 
+  /** Whether a token that was signed before is still good. */
+  isGood({ session, keys }: SignedSession, now: number): boolean {
+    return now < session.endsAt && keys === this.#codec.keys;
+  }
+
   /** A session token that was signed before, on its way to one more response. */
   offer(
     { session, token }: SignedSession,
@@ -190,6 +197,7 @@ export class TokenIssuer {
       session: session as SignedSession['session'],
       token,
       refreshToken,
+      keys: this.#codec.keys,
     };
   }
 }

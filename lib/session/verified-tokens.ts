@@ -4,6 +4,8 @@ import type { VerifiedSession } from './verified-session.js';
 
 interface Entry {
   readonly token: string;
+  /** The keys that it was verified with. */
+  readonly keys: object;
   readonly session: VerifiedSession;
 }
 
@@ -13,8 +15,8 @@ const BYTES_PER_ENTRY = 512;
 /**
  * Tokens whose signature and claims were found to be good, so that the next request spends no crypto on
  * them. Found by their signature and used only when the whole token is equal (a match by a part let one
- * user's claims stand for another's: CVE-2026-35039). Refusals are never remembered, and clocks are asked
- * at each use.
+ * user's claims stand for another's: CVE-2026-35039) and the keys are still the same. Refusals are never
+ * remembered, and clocks are asked at each use.
  */
 export class VerifiedTokens {
   readonly #entries: BoundedMap<string, Entry>;
@@ -27,13 +29,15 @@ export class VerifiedTokens {
     );
   }
 
-  get(token: string): VerifiedSession | undefined {
+  get(token: string, keys: object): VerifiedSession | undefined {
     const entry = this.#entries.get(signatureOf(token));
-    return entry?.token === token ? entry.session : undefined;
+    return entry?.token === token && entry.keys === keys
+      ? entry.session
+      : undefined;
   }
 
-  set(token: string, session: VerifiedSession): void {
-    this.#entries.set(signatureOf(token), { token, session });
+  set(token: string, keys: object, session: VerifiedSession): void {
+    this.#entries.set(signatureOf(token), { token, keys, session });
   }
 }
 

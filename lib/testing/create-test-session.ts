@@ -1,5 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import {
+  issuingOf,
   SESSION_RUNTIME,
   type SessionRuntime,
 } from '../nest/session-runtime.js';
@@ -69,12 +70,13 @@ export async function createTestSession(
     auth_time: Math.min(requested.auth_time, oiat),
     lat,
   };
-  const { session, token, refreshToken } = await runtime.issuer.begin(
+  const { issuer } = await issuingOf(runtime);
+  const { session, token, refreshToken } = await issuer.begin(
     {
       ...begun,
       ...('data' in overrides
         ? { data: toFrozenJson(data, 'data') }
-        : await runtime.issuer.load(begun)),
+        : await issuer.load(begun)),
     },
     options,
     runtime.transports.all.slice(0, 1),

@@ -10,8 +10,11 @@ import type {
 export interface ClaimsExpectation {
   readonly issuer: string;
   readonly audience: string;
-  /** Whether the params are the data (`dataLoader: false`), so that a token holds no `data`. */
-  readonly paramsAreData: boolean;
+  /**
+   * Whether the params are the data (`dataLoader: false`), so that a token holds no `data`; `undefined` where
+   * another application decides that.
+   */
+  readonly paramsAreData: boolean | undefined;
   /** Whether the store keeps what sessions are about, so that a session token is only a reference. */
   readonly isReference: boolean;
   /** Whether a store keeps the chains of refresh tokens. */
@@ -122,7 +125,8 @@ function isContent(
     claims.oiat <= lat &&
     lat <= claims.iat &&
     'params' in claims &&
-    'data' in claims !== expected.paramsAreData &&
+    (expected.paramsAreData === undefined ||
+      'data' in claims !== expected.paramsAreData) &&
     isAttributed(claims)
   );
 }

@@ -1,12 +1,12 @@
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * The value of a base64url segment that holds JSON, or `undefined`: not UTF-8 (RFC 8725, section 3.7), not
- * JSON, a member name used twice (escaped spellings included), or a member `__proto__`.
+ * The value of JSON text, or `undefined`: not UTF-8 (RFC 8725, section 3.7), not JSON, a member name used
+ * twice (escaped spellings included), or a member `__proto__`.
  */
-export function parseStrictJson(segment: string): unknown {
+export function parseStrictJson(bytes: Uint8Array): unknown {
   try {
-    const text = UTF8.decode(Buffer.from(segment, 'base64url'));
+    const text = UTF8.decode(bytes);
     const value: unknown = JSON.parse(text);
     return isCanonicalJson(value, text) || hasPlainMembers(text)
       ? value

@@ -1,78 +1,56 @@
 import { SessionError } from '../errors/session-error.js';
 import type { Refusal } from '../errors/refusal.js';
+import type { CurrentKeys } from '../keys/key-ring.js';
 import type { KeySet } from '../keys/key-set.js';
-import {
-  parseRefreshClaims,
-  parseSessionClaims,
-  type ClaimsExpectation,
-} from './claims-profile.js';
-import { MAXIMUM_TOKEN_LENGTH, openCompact } from './front-gate.js';
-import {
-  tokenClaimsOf,
-  type RefreshClaims,
-  type SessionClaims,
-} from './session-claims.js';
+import type { TokenKey } from '../keys/token-key.js';
+import { MAXIMUM_TOKEN_LENGTH } from './front-gate.js';
+import type { SessionClaims } from './session-claims.js';
 import { parseStrictJson } from './strict-json.js';
-import { parseTokenHeader, type TokenType } from './token-header.js';
-import type { TokenSigner } from './token-signer.js';
-
-/** One kind of token: what it is called in its header, what is written and what may be read. */
-export interface TokenKind<Claims> {
-  readonly type: TokenType;
-  /** What a message calls it. */
-  readonly name: string;
-  readonly write: (claims: Claims) => object;
-  readonly parse: (value: unknown) => Claims | Refusal;
-}
-
-/** Session tokens. */
-export function sessionTokens(
-  expected: ClaimsExpectation,
-): TokenKind<SessionClaims> {
-  return {
-    type: 'session+jwt',
-    name: 'session token',
-    write: expected.isReference ? tokenClaimsOf : (claims) => claims,
-    parse: (value) => parseSessionClaims(value, expected),
-  };
-}
-
-/** Refresh tokens. */
-export function refreshTokens(
-  expected: ClaimsExpectation,
-): TokenKind<RefreshClaims> {
-  return {
-    type: 'session-refresh+jwt',
-    name: 'refresh token',
-    write: (claims) => claims,
-    parse: (value) => parseRefreshClaims(value, expected),
-  };
-}
+import type { OpenToken, TokenFormat } from './token-format.js';
+import type { TokenKind } from './token-kind.js';
 
 /** Tokens of one kind, to and from text. Clocks are not its business: it says what a token is, not how old. */
 export class TokenCodec<Claims extends object = SessionClaims> {
-  readonly #keys: KeySet;
-  readonly #signer: TokenSigner;
+  readonly #keys: CurrentKeys;
+  readonly #format: TokenFormat;
   readonly #kind: TokenKind<Claims>;
 
-  constructor(keys: KeySet, signer: TokenSigner, kind: TokenKind<Claims>) {
+  constructor(keys: CurrentKeys, format: TokenFormat, kind: TokenKind<Claims>) {
     this.#keys = keys;
-    this.#signer = signer;
+    this.#format = format;
     this.#kind = kind;
   }
 
-  /** @throws {SessionError} `SESSION_TOO_LARGE` beyond 8,192 characters */
+  /** The keys as they are now; what was verified with others, or signed with them, must not be used any more. */
+  get keys(): KeySet {
+    return this.#keys.current;
+  }
+
+  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  ready(): Promise<void> | undefined {
+    return this.#keys.ready();
+  }
+
+  /** Looks for a key that is not known; `undefined` when that would be in vain. Never rejects. */
+  learn(): Promise<void> | undefined {
+    return this.#keys.learn();
+  }
+
+  /**
+   * @throws {SessionError} `SESSION_TOO_LARGE` beyond 8,192 characters, `SIGNING_KEY_REQUIRED` where there is
+   *   no key to sign with
+   */
   sign(claims: Claims): string {
-    const { kid, algorithm } = this.#keys.signing;
-    const token = this.#signer.sign(
-      this.#kind.write(claims),
-      { alg: algorithm, typ: this.#kind.type, kid },
-      this.#keys.signing,
-    );
+    const { signing } = this.#keys.current;
+    if (!signing) {
+      throw signingKeyRequired();
+    }
+    const { type, name, write } = this.#kind;
+    const token = this.#format.protect(write(claims), type, signing);
     if (token.length > MAXIMUM_TOKEN_LENGTH) {
       throw new SessionError(
         'SESSION_TOO_LARGE',
-        `the ${this.#kind.name} has ${token.length} bytes, at most ${MAXIMUM_TOKEN_LENGTH} are allowed`,
+        `the ${name} has ${token.length} bytes, at most ${MAXIMUM_TOKEN_LENGTH} are allowed`,
       );
     }
     return token;
@@ -80,35 +58,42 @@ export class TokenCodec<Claims extends object = SessionClaims> {
 
   /** The frozen claims of a token that this application issued, or why it is refused. Never throws. */
   verify(token: string): Claims | Refusal {
-    const segments = openCompact(token);
-    if (!segments) {
+    const open = this.#format.open(token);
+    if (!open) {
       return 'malformed';
     }
-    const header = parseTokenHeader(segments.header, this.#kind.type);
+    const header = open.header(this.#kind.type);
     if (!header) {
       return 'header';
     }
-    const key = this.#keys.find(header.kid);
+    const key = this.#keys.current.find(header.kid);
     if (!key) {
       return 'unknown-key';
     }
-    if (key.algorithm !== header.alg) {
+    if (key.algorithm !== header.algorithm) {
       return 'header';
     }
-    if (!this.#isSignedBy(token, key)) {
-      return 'signature';
-    }
-    return this.#kind.parse(parseStrictJson(segments.payload));
+    const payload = authenticPayload(open, key);
+    return payload ? this.#kind.parse(parseStrictJson(payload)) : 'signature';
   }
+}
 
-  #isSignedBy(
-    token: string,
-    key: Parameters<TokenSigner['verify']>[1],
-  ): boolean {
-    try {
-      return this.#signer.verify(token, key);
-    } catch {
-      return false;
-    }
+/** The error of what needs a key to sign with, in a process that only verifies. */
+export function signingKeyRequired(): SessionError {
+  return new SessionError(
+    'SIGNING_KEY_REQUIRED',
+    'this application only checks sessions (verifyOnly): it has no key to issue them with',
+  );
+}
+
+/** Every failure is the same one: what exactly was wrong would help who made it (RFC 7516, section 11.5). */
+function authenticPayload(
+  open: OpenToken,
+  key: TokenKey,
+): Uint8Array | undefined {
+  try {
+    return open.payload(key);
+  } catch {
+    return undefined;
   }
 }

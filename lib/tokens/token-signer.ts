@@ -1,10 +1,16 @@
-import type { SessionKey } from '../keys/key-set.js';
-import type { TokenHeader } from './token-header.js';
+import type { TokenKey } from '../keys/token-key.js';
 
-/** The cryptography behind the codec. It decides nothing: key, algorithm and header are given. */
+/** The protected header of a signed token. */
+export interface SignedHeader {
+  readonly alg: string;
+  readonly typ: string;
+  readonly kid: string;
+}
+
+/** The cryptography behind signed tokens. It decides nothing: key, algorithm and header are given. */
 export interface TokenSigner {
   /** The compact token with exactly this header and these claims. */
-  sign(claims: object, header: TokenHeader, key: SessionKey): string;
+  sign(claims: object, header: SignedHeader, key: TokenKey): string;
   /** Whether the signature of a well-formed compact token was made with this key. May throw if not. */
-  verify(token: string, key: SessionKey): boolean;
+  verify(token: string, key: TokenKey): boolean;
 }

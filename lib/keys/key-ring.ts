@@ -1,0 +1,198 @@
+import type { SessionClock } from '../clock.js';
+import { SessionError } from '../errors/session-error.js';
+import type {
+  KeyMaterial,
+  ResolvedKeyCacheOptions,
+} from '../options/resolved-options.js';
+import type { KeySet } from './key-set.js';
+
+/** How soon a source is asked again that has given nothing yet. */
+const FIRST_LOAD_PAUSE_SECONDS = 1;
+
+/** Loads keys from where they are kept: a function of the application, or a JWKS. */
+export type KeySource = (signal: AbortSignal) => Promise<KeyMaterial>;
+
+/** Keys of one purpose as they are now. */
+export interface CurrentKeys {
+  readonly current: KeySet;
+  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  ready(): Promise<void> | undefined;
+  /** Looks for a key that is not known; `undefined` when that would be in vain. Never rejects. */
+  learn(): Promise<void> | undefined;
+}
+
+export interface KeyRingParts {
+  /** What is known before the source has answered. */
+  readonly fixed: KeyMaterial;
+  /** `undefined` where keys never change. */
+  readonly source: KeySource | undefined;
+  readonly clock: SessionClock;
+  readonly cache: ResolvedKeyCacheOptions;
+  /** Told each time that the source fails. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The keys of the application, which may change while it runs, and the sets that are made of them. */
+export class KeyRing {
+  readonly #parts: KeyRingParts;
+  readonly #slots: KeySlot[] = [];
+  #material: KeyMaterial;
+  #outdatedAt: number;
+  #learnAgainAt = -Infinity;
+  #isLoaded: boolean;
+  #hasFailed = false;
+  #flight: Promise<void> | undefined;
+
+  constructor(parts: KeyRingParts) {
+    this.#parts = parts;
+    this.#material = parts.fixed;
+    this.#isLoaded = parts.source === undefined;
+    this.#outdatedAt = this.#isLoaded ? Infinity : -Infinity;
+  }
+
+  /** Everything that is known now. */
+  get material(): KeyMaterial {
+    return this.#material;
+  }
+
+  /** @param build makes the keys of one purpose out of all */
+  slot(build: (material: KeyMaterial, now: number) => KeySet): CurrentKeys {
+    const slot = new KeySlot(this, this.#parts.clock, (now) =>
+      build(this.#material, now),
+    );
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  ready(): Promise<void> | undefined {
+    if (
+      this.#outdatedAt === Infinity ||
+      this.#parts.clock.nowSeconds() < this.#outdatedAt
+    ) {
+      return undefined;
+    }
+    const flight = this.#load().catch(() => undefined);
+    // While the source is known to be down nobody waits for it.
+    return this.#hasFailed && this.#isLoaded ? undefined : flight;
+  }
+
+  learn(): Promise<void> | undefined {
+    const now = this.#parts.clock.nowSeconds();
+    if (!this.#parts.source || now < this.#learnAgainAt) {
+      return this.#flight?.catch(() => undefined);
+    }
+    this.#learnAgainAt = now + this.#parts.cache.coolDownSeconds;
+    return this.#load().catch(() => undefined);
+  }
+
+  /**
+   * Loads the keys now, whatever their age: one that was removed is refused from then on.
+   *
+   * @throws {SessionError} `KEYS_UNAVAILABLE`
+   */
+  async reload(): Promise<void> {
+    // A load under way may have read what was true before.
+    await this.#flight?.catch(() => undefined);
+    await this.#load();
+  }
+
+  #load(): Promise<void> {
+    this.#flight ??= this.#ask().finally(() => {
+      this.#flight = undefined;
+    });
+    return this.#flight;
+  }
+
+  async #ask(): Promise<void> {
+    const { source, clock, cache, onFailure } = this.#parts;
+    if (!source) {
+      return;
+    }
+    const askedAt = clock.nowSeconds();
+    try {
+      this.#material = await withinSeconds(cache.timeoutSeconds, source);
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#outdatedAt =
+        clock.nowSeconds() +
+        (this.#isLoaded ? cache.coolDownSeconds : FIRST_LOAD_PAUSE_SECONDS);
+      onFailure(error);
+      throw new SessionError(
+        'KEYS_UNAVAILABLE',
+        'the keys of the session tokens could not be loaded',
+        { cause: error, retryAfterSeconds: 1 },
+      );
+    }
+    this.#isLoaded = true;
+    this.#hasFailed = false;
+    this.#outdatedAt = askedAt + cache.maxAgeSeconds;
+    for (const slot of this.#slots) {
+      slot.rebuild();
+    }
+  }
+}
+
+/** The keys of one purpose, made anew when the ring has others or when one of them ends. */
+class KeySlot implements CurrentKeys {
+  readonly #ring: KeyRing;
+  readonly #clock: SessionClock;
+  readonly #build: (now: number) => KeySet;
+  #keys: KeySet;
+
+  constructor(
+    ring: KeyRing,
+    clock: SessionClock,
+    build: (now: number) => KeySet,
+  ) {
+    this.#ring = ring;
+    this.#clock = clock;
+    this.#build = build;
+    this.#keys = build(clock.nowSeconds());
+  }
+
+  get current(): KeySet {
+    if (
+      this.#keys.validUntil < Infinity &&
+      this.#clock.nowSeconds() >= this.#keys.validUntil
+    ) {
+      this.rebuild();
+    }
+    return this.#keys;
+  }
+
+  ready(): Promise<void> | undefined {
+    return this.#ring.ready();
+  }
+
+  learn(): Promise<void> | undefined {
+    return this.#ring.learn();
+  }
+
+  /** The same keys stay the same object, so that what was verified with them stays known. */
+  rebuild(): void {
+    const keys = this.#build(this.#clock.nowSeconds());
+    if (keys.fingerprint !== this.#keys.fingerprint) {
+      this.#keys = keys;
+    }
+  }
+}
+
+async function withinSeconds<T>(
+  seconds: number,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new Error(`the keys took longer than ${seconds} s`);
+      reject(error);
+      controller.abort(error);
+    }, seconds * 1000);
+  });
+  try {
+    return await Promise.race([work(controller.signal), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,132 @@
+import type { SessionClock } from '../clock.js';
+import { SessionConfigError } from '../errors/session-config-error.js';
+import type { SessionError } from '../errors/session-error.js';
+import { DailyKeys } from '../keys/daily-keys.js';
+import { deriveBytes } from '../keys/derive.js';
+import { publishedKeys, type JwkSet } from '../keys/jwk-set.js';
+import { KeyRing, type KeySource } from '../keys/key-ring.js';
+import {
+  keysDerivedFrom,
+  keysOfPairs,
+  keysOfSecrets,
+  type KeySet,
+} from '../keys/key-set.js';
+import { remoteKeys } from '../keys/remote-keys.js';
+import type {
+  KeyMaterial,
+  ResolvedKeysOptions,
+  ResolvedSessionJwtOptions,
+} from '../options/resolved-options.js';
+import type { SessionEvents } from '../session/session-events.js';
+import type { ClaimsExpectation } from '../tokens/claims-profile.js';
+import { EdDsaSigner } from '../tokens/eddsa-signer.js';
+import type { RefreshClaims } from '../tokens/session-claims.js';
+import { TokenCodec } from '../tokens/token-codec.js';
+import { encryptedTokens, signedTokens } from '../tokens/token-format.js';
+import { refreshTokens, sessionTokens } from '../tokens/token-kind.js';
+import { JwtServiceSigner } from './jwt-service-signer.js';
+
+const NAME_KEY_BYTES = 32;
+
+/** The keys of a module, and the codecs that use them. */
+export interface SessionKeys {
+  readonly ring: KeyRing;
+  readonly codec: TokenCodec;
+  /** `undefined` where there are no refresh tokens. */
+  readonly refreshCodec: TokenCodec<RefreshClaims> | undefined;
+  /** The public halves of the key pairs. */
+  readonly published: () => JwkSet;
+}
+
+/**
+ * Loads the keys for the first time, and builds what signs and verifies with them.
+ *
+ * @throws {SessionConfigError} when a function of the application fails or gives what cannot be used; a JWKS
+ *   that cannot be fetched yet is asked again
+ */
+export async function openSessionKeys(
+  options: ResolvedSessionJwtOptions,
+  expected: ClaimsExpectation,
+  clock: SessionClock,
+  events: SessionEvents,
+): Promise<SessionKeys> {
+  const { keys, refresh, isVerifyOnly } = options;
+  const ring = new KeyRing({
+    fixed: keys.fixed,
+    source: await sourceOf(keys),
+    clock,
+    cache: keys.cache,
+    onFailure: (error) => events.keysFailed(error),
+  });
+  if (keys.provide) {
+    await ring.reload().catch(refuseBoot);
+  } else {
+    await ring.ready();
+  }
+  const now = (): number => clock.nowSeconds();
+  const format = keys.encryption
+    ? encryptedTokens
+    : signedTokens(new EdDsaSigner(new JwtServiceSigner()), keys.arePairs);
+  const derivedFrom = ({ secrets }: KeyMaterial) =>
+    [keys.derivedSecrets, secrets].find((each) => each.length > 0) ?? [];
+  const encryptedFrom = (material: KeyMaterial) =>
+    keys.encryption?.length ? keys.encryption : derivedFrom(material);
+
+  const sessionKeys = (material: KeyMaterial): KeySet => {
+    if (keys.encryption) {
+      const secrets = encryptedFrom(material);
+      return new DailyKeys(secrets, 'encrypt-session', now, isVerifyOnly);
+    }
+    return keys.arePairs
+      ? keysOfPairs(material.keys, now())
+      : keysOfSecrets(material.secrets, isVerifyOnly);
+  };
+  const refreshKeys = (material: KeyMaterial): KeySet => {
+    const own = refresh?.secrets.length ? refresh.secrets : undefined;
+    if (keys.encryption) {
+      const secrets = own ?? encryptedFrom(material);
+      return new DailyKeys(secrets, 'encrypt-refresh', now);
+    }
+    return own
+      ? keysOfSecrets(own)
+      : keysDerivedFrom(derivedFrom(material), 'refresh');
+  };
+  const [secret] = encryptedFrom(ring.material);
+  if (secret) {
+    events.nameWith(deriveBytes(secret, 'session-name', NAME_KEY_BYTES));
+  }
+  return {
+    ring,
+    codec: new TokenCodec(
+      ring.slot(sessionKeys),
+      format,
+      sessionTokens(expected),
+    ),
+    refreshCodec:
+      refresh &&
+      new TokenCodec(
+        ring.slot(refreshKeys),
+        keys.encryption ? format : signedTokens(new JwtServiceSigner(), false),
+        refreshTokens(expected),
+      ),
+    published: () => publishedKeys(ring.material.keys, now()),
+  };
+}
+
+/** Without keys nothing can be issued: what is wrong with them belongs to the other faults of a boot. */
+function refuseBoot({ cause }: SessionError): never {
+  throw cause instanceof SessionConfigError
+    ? cause
+    : new SessionConfigError(
+        ['the function that gives the secret or the keys failed; see cause'],
+        { cause },
+      );
+}
+
+async function sourceOf({
+  provide,
+  jwksUri,
+  cache,
+}: ResolvedKeysOptions): Promise<KeySource | undefined> {
+  return jwksUri ? remoteKeys(jwksUri, cache.timeoutSeconds) : provide;
+}

@@ -1,0 +1,22 @@
+import { REFUSALS, refusalError } from '../errors/refusal.js';
+import {
+  createActiveSession,
+  type ActiveSession,
+} from '../session/active-session.js';
+import { expandedData } from './expanded-data.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+/** The session of a token, for callers that have no request. */
+export async function verifyToken(
+  runtime: SessionRuntime,
+  token: unknown,
+): Promise<ActiveSession<any, any, any>> {
+  const verified =
+    typeof token === 'string' ? await runtime.check.check(token) : 'malformed';
+  if (typeof verified === 'string') {
+    runtime.events.rejected(REFUSALS[verified].code, verified);
+    throw refusalError(verified);
+  }
+  const data = await expandedData(runtime, verified, undefined);
+  return createActiveSession(verified, data);
+}

@@ -1,0 +1,173 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  KeyObject,
+  type JsonWebKey,
+} from 'node:crypto';
+import { isRocaModulus } from './roca.js';
+import { isOfSmallOrder } from './small-order.js';
+import type { SessionKeyAlgorithm } from './key-options.js';
+
+/** The algorithms that key pairs may be used with. */
+export const KEY_ALGORITHMS = [
+  'ES256',
+  'EdDSA',
+  'RS256',
+  'PS256',
+] as const satisfies readonly SessionKeyAlgorithm[];
+
+const MINIMUM_RSA_BITS = 2048;
+const RECOMMENDED_RSA_BITS = 3072;
+/** Beyond this a verification takes milliseconds. */
+const MAXIMUM_RSA_BITS = 8192;
+
+const HOW_TO_GENERATE: Readonly<Record<SessionKeyAlgorithm, string>> = {
+  ES256: "'ec', { namedCurve: 'P-256' }",
+  EdDSA: "'ed25519'",
+  RS256: "'rsa', { modulusLength: 3072 }",
+  PS256: "'rsa', { modulusLength: 3072 }",
+};
+
+/** A line that prints a good private key. */
+export function howToMakeAKey(algorithm: SessionKeyAlgorithm): string {
+  return `make one with: node -e "console.log(require('node:crypto').generateKeyPairSync(${HOW_TO_GENERATE[algorithm]}).privateKey.export({ type: 'pkcs8', format: 'pem' }))"`;
+}
+
+/** A line that prints the public half of a private key. */
+export const HOW_TO_GET_A_PUBLIC_KEY = `get it with: node -e "console.log(require('node:crypto').createPublicKey(require('node:fs').readFileSync('private.pem')).export({ type: 'spki', format: 'pem' }))"`;
+
+type ReadKey = { readonly key: KeyObject } | { readonly fault: string };
+
+/** The key of an option, or what is wrong with its form. The answer never contains the key. */
+export function readKeyInput(
+  input: unknown,
+  kind: 'private' | 'public',
+): ReadKey {
+  try {
+    const key = input instanceof KeyObject ? input : parsed(input, kind);
+    if (!key) {
+      return { fault: 'expected PEM text, a JSON Web Key or a KeyObject' };
+    }
+    return key.type === kind
+      ? { key }
+      : { fault: `is a ${key.type} key, expected a ${kind} one` };
+  } catch {
+    return { fault: `cannot be read as a ${kind} key` };
+  }
+}
+
+/** Why a key must not be used with an algorithm, if so (RFC 8725, section 3.5; RFC 7518, section 3). */
+export function weaknessOfKey(
+  key: KeyObject,
+  algorithm: SessionKeyAlgorithm,
+): string | undefined {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  switch (algorithm) {
+    case 'ES256':
+      return type === 'ec' && details?.namedCurve === 'prime256v1'
+        ? undefined
+        : `ES256 takes a key on the curve P-256, this one is ${describe(key)}`;
+    case 'EdDSA':
+      if (type !== 'ed25519') {
+        return `EdDSA takes an Ed25519 key, this one is ${describe(key)}`;
+      }
+      return isOfSmallOrder(bytesOf(key, 'x'))
+        ? 'is an Ed25519 key of small order, for which anybody can sign'
+        : undefined;
+    case 'RS256':
+    case 'PS256':
+      return type === 'rsa'
+        ? weaknessOfRsa(key)
+        : `${algorithm} takes an RSA key, this one is ${describe(key)}`;
+  }
+}
+
+/** What a JSON Web Key says of itself that forbids this use (RFC 7517, sections 4.2 to 4.4). */
+export function statedOtherwise(
+  input: unknown,
+  algorithm: SessionKeyAlgorithm,
+): string | undefined {
+  if (
+    typeof input !== 'object' ||
+    input === null ||
+    input instanceof KeyObject
+  ) {
+    return undefined;
+  }
+  const { alg, use, key_ops: operations } = input as JsonWebKey;
+  if (alg !== undefined && alg !== algorithm) {
+    return `is a JSON Web Key for another algorithm than ${algorithm}`;
+  }
+  const isForSignatures =
+    (use === undefined || use === 'sig') &&
+    (operations === undefined ||
+      (Array.isArray(operations) &&
+        (operations.includes('verify') || operations.includes('sign'))));
+  return isForSignatures
+    ? undefined
+    : 'is a JSON Web Key for another use than signatures';
+}
+
+/** What works today but should not be chosen any more. */
+export function adviceOnKey(key: KeyObject): string | undefined {
+  const bits = key.asymmetricKeyDetails?.modulusLength;
+  return bits !== undefined && bits < RECOMMENDED_RSA_BITS
+    ? `is an RSA key of ${bits} bits; ${RECOMMENDED_RSA_BITS} are recommended, ES256 and EdDSA are shorter and faster`
+    : undefined;
+}
+
+function parsed(
+  input: unknown,
+  kind: 'private' | 'public',
+): KeyObject | undefined {
+  if (typeof input === 'string') {
+    // A private key would be turned into its public one without a word.
+    if (kind === 'public' && input.includes('PRIVATE KEY')) {
+      return createPrivateKey(input);
+    }
+    return kind === 'private'
+      ? createPrivateKey(input)
+      : createPublicKey(input);
+  }
+  if (
+    typeof input !== 'object' ||
+    input === null ||
+    Array.isArray(input) ||
+    ArrayBuffer.isView(input)
+  ) {
+    return undefined;
+  }
+  const jwk = { key: input as JsonWebKey, format: 'jwk' } as const;
+  return kind === 'private' || 'd' in input
+    ? createPrivateKey(jwk)
+    : createPublicKey(jwk);
+}
+
+function weaknessOfRsa(key: KeyObject): string | undefined {
+  const details = key.asymmetricKeyDetails!;
+  const modulusLength = details.modulusLength!;
+  const publicExponent = details.publicExponent!;
+  if (modulusLength < MINIMUM_RSA_BITS || modulusLength > MAXIMUM_RSA_BITS) {
+    return `is an RSA key of ${modulusLength} bits, expected ${MINIMUM_RSA_BITS} to ${MAXIMUM_RSA_BITS}`;
+  }
+  if (publicExponent < 3n || publicExponent % 2n === 0n) {
+    return `is an RSA key with the public exponent ${publicExponent}, expected 65537`;
+  }
+  return isRocaModulus(modulusOf(key))
+    ? 'is an RSA key that can be factored (ROCA, CVE-2017-15361)'
+    : undefined;
+}
+
+function modulusOf(key: KeyObject): bigint {
+  return BigInt(`0x${bytesOf(key, 'n').toString('hex')}`);
+}
+
+function bytesOf(key: KeyObject, member: 'n' | 'x'): Buffer {
+  return Buffer.from(key.export({ format: 'jwk' })[member]!, 'base64url');
+}
+
+function describe({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject) {
+  return asymmetricKeyDetails?.namedCurve
+    ? `${asymmetricKeyType} on ${asymmetricKeyDetails.namedCurve}`
+    : asymmetricKeyType;
+}

@@ -1,0 +1,58 @@
+import type { SessionClock } from '../clock.js';
+import type { Refusal } from '../errors/refusal.js';
+import type { SessionMemory } from './session-memory.js';
+import { keysUnavailable } from './session-outcome.js';
+import type { SessionRecords } from './session-records.js';
+import { refusalOf, stalenessOf } from './session-standing.js';
+import type { TokenVerifier } from './token-verifier.js';
+import type { VerifiedSession } from './verified-session.js';
+
+export interface TokenCheckParts {
+  readonly verifier: TokenVerifier;
+  /** Where the token is only a reference to a record. */
+  readonly records: SessionRecords | undefined;
+  readonly memory: SessionMemory;
+  readonly clock: SessionClock;
+  readonly isVerifyOnly: boolean;
+}
+
+/** Checks a session token, nothing else: no loader is called, nothing is re-issued. */
+export class TokenCheck {
+  readonly #parts: TokenCheckParts;
+
+  constructor(parts: TokenCheckParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {SessionError} `STORE_UNAVAILABLE`, `KEYS_UNAVAILABLE` */
+  async check(token: string): Promise<VerifiedSession | Refusal> {
+    const { records, memory, clock, isVerifyOnly } = this.#parts;
+    const session = await this.#verify(token);
+    if (typeof session === 'string') {
+      return session;
+    }
+    const now = clock.nowSeconds();
+    const refusal = refusalOf(session, memory, now);
+    if (refusal) {
+      return refusal;
+    }
+    const current = records ? await records.current(session) : session;
+    return current
+      ? ((isVerifyOnly ? stalenessOf(current, now) : undefined) ?? current)
+      : 'unknown';
+  }
+
+  async #verify(token: string): Promise<VerifiedSession | Refusal> {
+    const { verifier } = this.#parts;
+    await verifier.ready();
+    let session = verifier.verify(token);
+    if (session === 'unknown-key') {
+      await verifier.learn();
+      session = verifier.verify(token);
+    }
+    if (session === 'unknown-key' && verifier.hasNoKeys) {
+      throw keysUnavailable();
+    }
+    return session;
+  }
+}
