@@ -985,6 +985,18 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
         return send(app.port, { path: '/me', headers: { Cookie: cookie } });
       },
     },
+    stale: {
+      status: 401,
+      clears: false,
+      provoke: async () => {
+        const own = await token();
+        app = await start(adapter, { verifyOnly: true }, openTestApp, {
+          clock: app.clock,
+        });
+        app.clock.advance('30m');
+        return withCookie(own);
+      },
+    },
     'not-yet-valid': {
       status: 401,
       clears: false,

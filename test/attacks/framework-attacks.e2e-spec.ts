@@ -581,7 +581,7 @@ describe.each(adapters)(
         extras: { dataLoader: CountingLoader },
         ...(configure && { configure }),
       });
-      const { codec } = app.app.get<SessionRuntime>(SESSION_RUNTIME);
+      const { codec } = app.app.get<SessionRuntime>(SESSION_RUNTIME).keys;
       const verify = codec.verify.bind(codec);
       codec.verify = (token) => {
         verifications += 1;

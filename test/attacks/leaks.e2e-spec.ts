@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { format, inspect } from 'node:util';
 import {
   Controller,
@@ -14,13 +15,30 @@ import {
   IssuedSession,
   Public,
   Session,
+  SessionConfigError,
   SessionError,
   SessionGuard,
+  SessionJwtModule,
   SessionService,
+  type SessionJwtModuleOptions,
 } from '../../lib/index.js';
+import {
+  SESSION_RUNTIME,
+  type SessionRuntime,
+} from '../../lib/nest/session-runtime.js';
 import { Browser, send, type TestResponse } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
-import { forgeToken, readToken } from '../support/forged-token.js';
+import {
+  encodeSegment,
+  forgeToken,
+  readHeader,
+  readToken,
+} from '../support/forged-token.js';
+import { JwksServer, publicJwk } from '../support/jwks-server.js';
+import { keyOf, withoutSecret } from '../support/key-kinds.js';
+import { keyPairs } from '../support/key-pairs.js';
+import { bootError, closeBooted } from '../support/nest-app.js';
+import { openTestApp } from '../support/opened-apps.js';
 import {
   adapters,
   OTHER_SECRET,
@@ -28,6 +46,7 @@ import {
   startTestApp,
   type TestApp,
 } from '../support/test-app.js';
+import { Vault } from '../support/vault.js';
 
 const COOKIE = '__Host-session';
 const withCookie = (token: string): Record<string, string> => ({
@@ -97,14 +116,42 @@ class LeakHunt {
   readonly #secrets = new Map<string, string>();
 
   /** A token, with all of its parts that open or show something. */
-  token(token: string): void {
-    const [header = '', payload = '', signature = ''] = token.split('.');
-    expect(signature).toHaveLength(43);
+  token(token: string, sid = readToken(token).claims['sid']): void {
+    const [signature = '', payload = ''] = token.split('.').toReversed();
+    expect(signature.length).toBeGreaterThanOrEqual(22);
+    expect(payload.length).toBeGreaterThan(80);
     this.secret('a signature', signature);
     this.secret('half a signature', signature.slice(0, 22));
     this.secret('a payload', payload.slice(40, 80));
-    this.secret('a session id', readToken(token).claims['sid'] as string);
-    expect(header).not.toBe('');
+    this.secret('a session id', sid as string);
+  }
+
+  /** Bytes in the forms in which they could be printed. */
+  bytes(name: string, bytes: Buffer): void {
+    for (const encoding of ['base64', 'base64url', 'hex'] as const) {
+      this.secret(`${encoding} of ${name}`, bytes.toString(encoding));
+    }
+    // As `inspect` shows a buffer: its first bytes.
+    this.secret(
+      `bytes of ${name}`,
+      bytes
+        .subarray(0, 12)
+        .toString('hex')
+        .replace(/..(?!$)/g, '$& '),
+    );
+  }
+
+  /** A private key, in all of its forms and parts. */
+  privateKey(name: string, key: KeyObject): void {
+    const { d, p, q, dp, dq, qi } = key.export({ format: 'jwk' });
+    for (const [member, value] of Object.entries({ d, p, q, dp, dq, qi })) {
+      if (value)
+        this.bytes(`${member} of ${name}`, Buffer.from(value, 'base64url'));
+    }
+    const pem = key.export({ type: 'pkcs8', format: 'pem' }) as string;
+    for (const line of pem.split('\n').slice(2, -3)) {
+      this.secret(`PEM of ${name}`, line);
+    }
   }
 
   secret(name: string, value: string): void {
@@ -316,6 +363,282 @@ describe.each(adapters)(
     });
   },
 );
+
+interface KeyedKind {
+  readonly session: () => Partial<SessionJwtModuleOptions>;
+  /** What must be known nowhere. */
+  readonly hunt: (hunt: LeakHunt) => void;
+}
+
+const vault = new Vault([keyOf('RS256')]);
+
+const KEYED: Record<string, KeyedKind> = {
+  'a key pair': {
+    session: () => ({ keys: [keyOf('ES256')], refreshToken: {} }),
+    hunt: (hunt) => hunt.privateKey('the ES256 key', keyPairs.ES256.privateKey),
+  },
+  'a key pair from a function': {
+    session: () => ({ keys: vault.provide, keyCache: { timeout: 0.05 } }),
+    hunt: (hunt) => hunt.privateKey('the RS256 key', keyPairs.RS256.privateKey),
+  },
+  'encryption under the secret': {
+    session: () => ({ encrypt: true, refreshToken: {} }),
+    hunt: () => {},
+  },
+  'encryption under a key of its own': {
+    session: () => withoutSecret({ encrypt: { key: OTHER_SECRET } }),
+    hunt: () => {},
+  },
+};
+
+describe.each(adapters)('keys on %s (A-163, A-164, S-116)', (adapter) => {
+  let logs: CapturedLogs;
+  let hunt: LeakHunt;
+
+  beforeEach(() => {
+    logs = new CapturedLogs();
+    hunt = new LeakHunt();
+    vault.instead = undefined;
+    for (const secret of [SECRET, OTHER_SECRET]) {
+      hunt.secret('a secret', secret);
+      hunt.bytes('a secret', Buffer.from(secret));
+    }
+  });
+
+  /** The keys that an application has now, and how it names them. */
+  const huntKeysOf = (app: TestApp): void => {
+    const { codec, refreshCodec } =
+      app.app.get<SessionRuntime>(SESSION_RUNTIME).keys;
+    for (const { signing } of [
+      codec.keys,
+      ...(refreshCodec ? [refreshCodec.keys] : []),
+    ]) {
+      hunt.secret('a kid', signing!.kid);
+      const key = signing!.signingKey!;
+      if (key.type === 'secret') hunt.bytes('a key', key.export());
+    }
+  };
+
+  /** Everything that a client, an operator or a handler comes to see. */
+  const look = (app: TestApp, answers: TestResponse[]): void => {
+    for (const { text, headers } of answers) {
+      hunt.text(text);
+      hunt.text(JSON.stringify({ ...headers, 'set-cookie': '' }));
+    }
+    logs.lines.forEach(({ text }) => hunt.text(text));
+    app.events.forEach((event) => hunt.print(event));
+    app.users.loads = [];
+  };
+
+  /** Tokens that are refused for their keys. */
+  const refusable = (token: string): string[] => {
+    const segments = token.split('.');
+    const header = readHeader(token);
+    const named = (changes: object) =>
+      segments.with(0, encodeSegment({ ...header, ...changes })).join('.');
+    return [
+      `${token}x`,
+      [...segments.slice(0, -1), 'A'.repeat(86)].join('.'),
+      named({ kid: 'unknown' }),
+      named({ alg: 'none' }),
+      named({ jwk: keyPairs.ES256.publicKey.export({ format: 'jwk' }) }),
+      forgeToken({ ...header, alg: 'HS256' }, { sub: 'ada' }, OTHER_SECRET),
+    ];
+  };
+
+  it.each(Object.entries(KEYED))(
+    'appear in no body, no header, no log line, no event and no error: %s',
+    async (_kind, kind) => {
+      kind.hunt(hunt);
+      const app = await openTestApp(adapter, {
+        session: { transport: ['cookie', 'header'], ...kind.session() },
+        controllers: [CarelessController],
+        configure: (nest) => nest.useLogger(logs),
+      });
+      huntKeysOf(app);
+      const browser = app.browser();
+      const answers = [await browser.post('/careless/begin')];
+      const token = newestToken(answers[0]!);
+      const { id } = await app.sessions.verify(token);
+      hunt.token(token, id);
+      for (const path of ['log', 'throw', 'large', 'dates']) {
+        answers.push(await browser.get(`/careless/${path}`));
+      }
+      for (const refused of refusable(token)) {
+        answers.push(
+          await app.browser().get('/me', withCookie(refused)),
+          await app.browser().get('/me', withBearer(refused)),
+        );
+        const failure: unknown = await app.sessions
+          .verify(refused)
+          .catch((error: unknown) => error);
+        expect(failure).toBeInstanceOf(SessionError);
+        hunt.print(failure);
+      }
+      vault.instead = () => {
+        throw new Error(INTERNAL);
+      };
+      const failure: unknown = await app.sessions
+        .reloadKeys()
+        .catch((error: unknown) => error);
+      hunt.print(failure ?? null);
+      app.clock.advance('5m');
+      answers.push(await browser.get('/careless/log'));
+      expect(answers.map(({ status }) => status).join(' ')).toBe(
+        `200 200 500 500 500 ${'401 '.repeat(12)}200`,
+      );
+      expect(logs.matching('names a key that is not configured')).toHaveLength(
+        1,
+      );
+      look(app, answers);
+      expect(hunt.leaks()).toEqual([]);
+    },
+  );
+
+  it('appear in none of these where they come from a JWKS, whatever it answers', async () => {
+    hunt.privateKey('the ES256 key', keyPairs.ES256.privateKey);
+    const issuer = await openTestApp(adapter, {
+      session: withoutSecret({ keys: [keyOf('ES256')] }),
+    });
+    const { token, session } = await issuer.sessions.generate('ada');
+    hunt.token(token, session.id);
+    huntKeysOf(issuer);
+    const server = await new JwksServer([
+      publicJwk(keyPairs.ES256, 'ES256'),
+    ]).start();
+    try {
+      const app = await openTestApp(adapter, {
+        session: withoutSecret({
+          verifyOnly: { jwksUri: server.uri },
+          transport: ['cookie', 'header'],
+        }),
+        controllers: [CarelessController],
+        configure: (nest) => nest.useLogger(logs),
+      });
+      const answers = [
+        await app.browser().get('/careless/log', withBearer(token)),
+        await app.browser().get('/careless/log', withCookie(token)),
+        await app.browser().post('/careless/begin'),
+      ];
+      for (const keys of [
+        [keyPairs.ES256.privateKey.export({ format: 'jwk' })],
+        [{ kty: 'oct', k: SECRET }],
+        [{ kty: 'EC', d: SECRET, alg: OTHER_SECRET }],
+      ]) {
+        server.keys = keys;
+        const failure: unknown = await app.sessions
+          .reloadKeys()
+          .catch((error: unknown) => error);
+        expect(failure).toMatchObject({ code: 'KEYS_UNAVAILABLE' });
+        hunt.print(failure);
+      }
+      for (const refused of refusable(token)) {
+        answers.push(await app.browser().get('/me', withCookie(refused)));
+      }
+      expect(answers.map(({ status }) => status).join(' ')).toBe(
+        `200 200 500${' 401'.repeat(6)}`,
+      );
+      // Thrice when it was told to, once for the unknown key.
+      expect(app.eventsOf('keysFailed')).toHaveLength(4);
+      look(app, answers);
+      expect(hunt.leaks()).toEqual([]);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('keys in options that cannot be used (A-163)', () => {
+  const { privateKey } = keyPairs.RS256;
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const jwk = privateKey.export({ format: 'jwk' });
+  const good = { algorithm: 'RS256', privateKey: pem };
+
+  afterEach(closeBooted);
+
+  it.each<[title: string, options: () => object]>([
+    ['for a secret, as PEM', () => ({ secret: pem })],
+    ['for a secret, as a JSON Web Key', () => ({ secret: jwk })],
+    ['for a secret, as text of it', () => ({ secret: JSON.stringify(jwk) })],
+    ['for a secret, as KeyObject', () => ({ secret: privateKey })],
+    ['for a derived secret', () => ({ keys: [good], derivedSecret: pem })],
+    [
+      'for a refresh secret',
+      () => ({ keys: [good], refreshToken: { secret: pem } }),
+    ],
+    ['for encryption', () => ({ encrypt: { key: pem } })],
+    ['for the options of encryption', () => ({ encrypt: pem })],
+    ['for a JWKS', () => ({ verifyOnly: { jwksUri: pem } })],
+    ['for the options of a verifier', () => ({ verifyOnly: pem })],
+    [
+      'in the address of a JWKS',
+      () => ({ verifyOnly: { jwksUri: `https://key:${jwk.d}@keys.example/` } }),
+    ],
+    ['a list of PEM texts', () => ({ keys: [pem, pem] })],
+    ['a JSON Web Key for a list', () => ({ keys: jwk })],
+    ['a JSON Web Key for an option', () => ({ keys: [jwk] })],
+    ['a KeyObject for an option', () => ({ keys: [privateKey] })],
+    [
+      'for another algorithm',
+      () => ({ keys: [{ ...good, algorithm: 'ES256' }] }),
+    ],
+    [
+      'for a public one',
+      () => ({ keys: [{ algorithm: 'RS256', publicKey: pem }] }),
+    ],
+    [
+      'for a public one, as a JSON Web Key',
+      () => ({ keys: [{ algorithm: 'RS256', publicKey: jwk }] }),
+    ],
+    ['where there must be none', () => ({ verifyOnly: true, keys: [good] })],
+    ['twice', () => ({ keys: [good, { ...good, state: 'next' }] })],
+    [
+      'cut in half',
+      () => ({ keys: [{ ...good, privateKey: pem.slice(0, 900) }] }),
+    ],
+    [
+      'without its frame',
+      () => ({
+        keys: [{ ...good, privateKey: pem.replace(/-----.*-----/g, '') }],
+      }),
+    ],
+    ['as bytes', () => ({ keys: [{ ...good, privateKey: Buffer.from(pem) }] })],
+    ['as text for a list', () => ({ keys: pem })],
+    ['for an algorithm', () => ({ keys: [{ ...good, algorithm: pem }] })],
+    ['for a state', () => ({ keys: [{ ...good, state: jwk.d }] })],
+    [
+      'for an end',
+      () => ({ keys: [{ ...good, state: 'retiring', until: jwk.d }] }),
+    ],
+    ['from a function', () => ({ keys: () => [good, good] })],
+    ['from a function that gives its text', () => ({ keys: () => pem })],
+    [
+      'from a function that gives its text in a list',
+      () => ({ keys: () => [pem] }),
+    ],
+  ])(
+    'are printed by no error and in no log line: %s',
+    async (_title, options) => {
+      const logger = new CapturedLogs();
+      const error = await bootError(
+        {
+          imports: [
+            SessionJwtModule.forRoot({ dataLoader: false, ...options() }),
+          ],
+        },
+        { logger },
+      );
+      expect(error).toBeInstanceOf(SessionConfigError);
+      const hunt = new LeakHunt();
+      hunt.privateKey('the key', privateKey);
+      hunt.secret('the start of d', jwk.d!.slice(0, 40));
+      hunt.secret('the start of the PEM', pem.split('\n')[1]!.slice(0, 40));
+      hunt.print(error);
+      logger.lines.forEach(({ text }) => hunt.text(text));
+      expect(hunt.leaks()).toEqual([]);
+    },
+  );
+});
 
 describe.each(adapters)(
   'bodies and headers of refusals on %s (A-164)',

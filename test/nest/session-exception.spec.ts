@@ -53,7 +53,9 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['CSRF_REFUSED', 403],
   ['LOADER_UNAVAILABLE', 503],
   ['STORE_UNAVAILABLE', 503],
+  ['KEYS_UNAVAILABLE', 503],
   ['STORE_REQUIRED', 500],
+  ['SIGNING_KEY_REQUIRED', 500],
   ['SESSION_TOO_LARGE', 500],
   ['NOT_SERIALIZABLE', 500],
   ['SUBJECT_REQUIRED', 500],
@@ -222,6 +224,8 @@ describe.each(adapters)(
       ['LOADER_UNAVAILABLE', 'none given', undefined, '1'],
       ['STORE_UNAVAILABLE', 'a second given', 7, '7'],
       ['STORE_UNAVAILABLE', 'none given', undefined, '1'],
+      ['KEYS_UNAVAILABLE', 'a second given', 7, '7'],
+      ['KEYS_UNAVAILABLE', 'none given', undefined, '1'],
     ] as const)(
       '503 of %s says when to try again, with %s',
       async (code, _case, given, expected) => {

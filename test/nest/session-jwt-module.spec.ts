@@ -27,6 +27,7 @@ import {
   SessionGuard,
   SessionJwtModule,
   SessionService,
+  type SecretInput,
   type SessionJwtModuleOptions,
   type SessionJwtOptionsFactory,
 } from '../../lib/index.js';
@@ -298,6 +299,7 @@ describe('SessionJwtModule.forRootAsync', () => {
     ['dataLoader', false],
     ['global', false],
     ['guard', false],
+    ['jwks', true],
     ['imports', [DirectoryModule]],
   ])(
     'refuses %s in the result of the factory, too late to count (given: %p)',
@@ -548,7 +550,7 @@ describe('the message of SessionConfigError', () => {
     );
   });
 
-  it.each<[string, SessionJwtModuleOptions['secret']]>([
+  it.each<[string, SecretInput | SecretInput[]]>([
     ['a short text', 'Zu-kurz-4711'],
     ['a repeated pattern', 'Tr4mp3lp'.repeat(8)],
     ['a short text in an array', [SECRET, 'Zu-kurz-4711']],
@@ -949,22 +951,15 @@ describe('dependency injection in lib/nest', () => {
     .filter(({ path }) => path.startsWith('lib/nest/'))
     .flatMap(({ path, text }) => {
       const found = text.match(
-        /^@(?:Injectable|Catch|Module)\([\s\S]*?^(?:export )?class (?<name>\w+)/m,
+        /^ *@(?:Injectable|Catch|Module|Controller)\([\s\S]*?^ *(?:export )?class (?<name>\w+)[\s\S]*?\bconstructor\((?<parameters>[\s\S]*?)\)\s*\{/m,
       );
-      if (!found) {
-        return [];
-      }
-      const parameters =
-        /\bconstructor\((?<list>[\s\S]*?)\)\s*\{/.exec(text)?.groups?.[
-          'list'
-        ] ?? '';
-      return [{ path, name: found.groups!['name'], parameters }];
-    });
+      return found ? [{ path, ...found.groups }] : [];
+    }) as { path: string; name: string; parameters: string }[];
 
   it('is found by this test at all', () => {
     expect(injectables.map(({ name }) => name)).toEqual([
       'SessionExceptionFilter',
-      'SessionJwtModule',
+      'SessionJwksController',
       'SessionGuard',
       'SessionService',
     ]);

@@ -55,9 +55,9 @@ export function within(
   };
 }
 
-/** Every part of six characters, for finding what must not be shown. */
-export function piecesOf(text: string): string[] {
-  return Array.from({ length: Math.max(0, text.length - 5) }, (_, i) =>
-    text.slice(i, i + 6),
+/** Every part of so many characters, for finding what must not be shown. */
+export function piecesOf(text: string, length = 6): string[] {
+  return Array.from({ length: Math.max(0, text.length - length + 1) }, (_, i) =>
+    text.slice(i, i + length),
   );
 }

@@ -147,7 +147,18 @@ function ofRefreshCookie({
   };
 }
 
-/** Every option. The ranges of times and counts have a spec of their own, and so have the secrets. */
+/** They have specs of their own. */
+const KEY_OPTIONS = [
+  'secret',
+  'keys',
+  'derivedSecret',
+  'encrypt',
+  'verifyOnly',
+  'keyCache',
+  'refreshToken.secret',
+];
+
+/** Every other option. The ranges of times and counts have a spec of their own. */
 const OPTIONS: readonly OptionRow[] = [
   {
     path: 'issuer',
@@ -590,16 +601,29 @@ describe('the options as a whole', () => {
         known.delete(group);
       }
     }
-    known.delete('secret');
-    known.delete('refreshToken.secret');
+    for (const name of KEY_OPTIONS) {
+      known.delete(name);
+    }
     expect([...known].toSorted()).toEqual(
       OPTIONS.map(({ path }) => path).toSorted(),
     );
   });
 
   it('are complete with a secret alone', () => {
-    const { secrets, csrf, ...others } = resolve();
-    expect(secrets.map((key) => key.export().toString())).toEqual([SECRET]);
+    const { keys, csrf, warnings, ...others } = resolve();
+    expect(warnings).toEqual([]);
+    expect(keys.fixed.secrets.map((key) => key.export().toString())).toEqual([
+      SECRET,
+    ]);
+    expect({ ...keys, fixed: keys.fixed.keys }).toEqual({
+      fixed: [],
+      provide: undefined,
+      jwksUri: undefined,
+      arePairs: false,
+      derivedSecrets: [],
+      encryption: undefined,
+      cache: { maxAgeSeconds: 300, coolDownSeconds: 30, timeoutSeconds: 2 },
+    });
     expect({ ...csrf, trustedOrigins: [...csrf.trustedOrigins] }).toEqual({
       checksOrigin: true,
       trustedOrigins: [],
@@ -607,6 +631,7 @@ describe('the options as a whole', () => {
       secureOrigins: true,
     });
     expect(others).toEqual({
+      isVerifyOnly: false,
       issuer: 'nestjs-session-jwt',
       audience: 'nestjs-session-jwt',
       dataRefreshIntervalSeconds: 900,
@@ -674,12 +699,12 @@ describe('the options as a whole', () => {
         .filter((group) => !group.includes('.'))
         .map((group) => [group, undefined]),
     );
-    const { secrets: _secrets, ...defaults } = resolve();
+    const { keys: _keys, ...defaults } = resolve();
     for (const given of [
       { ...undefinedOptions, ...undefinedMembers },
       { ...undefinedOptions, ...undefinedGroups },
     ]) {
-      const { secrets: _, ...resolved } = resolve(given);
+      const { keys: _, ...resolved } = resolve(given);
       expect(resolved).toEqual(defaults);
     }
   });
@@ -779,7 +804,7 @@ describe('an option name that is not known', () => {
     expect(({} as { issuer?: string }).issuer).toBeUndefined();
   });
 
-  it.each(['dataLoader', 'global', 'guard', 'imports'])(
+  it.each(['dataLoader', 'global', 'guard', 'jwks', 'imports'])(
     'is %s in what the factory returned: it is told to stand beside the factory',
     (name) => {
       const faults = faultsOf({ secret: SECRET, [name]: false });
@@ -789,12 +814,9 @@ describe('an option name that is not known', () => {
     },
   );
 
-  it.each(['routes', 'jwks'])(
-    'is %s in what the factory returned: it stops the boot',
-    (name) => {
-      expect(faultyPathsOf({ [name]: true })).toEqual([name]);
-    },
-  );
+  it('is routes in what the factory returned: it stops the boot', () => {
+    expect(faultyPathsOf({ routes: true })).toEqual(['routes']);
+  });
 });
 
 describe('a group of options that is no object', () => {
@@ -824,6 +846,10 @@ describe('a group of options that is no object', () => {
 describe('the error of faulty options', () => {
   const everyOptionFaulty = {
     secret: 'short',
+    keys: [{ algorithm: 'HS256', publicKey: 5, until: 'soon', kid: 'x' }],
+    derivedSecret: ['short'],
+    encrypt: { key: '', algorithm: 'A128GCM' },
+    keyCache: { maxAge: 0, coolDown: 0, timeout: 0, size: 1 },
     issuer: /a/g,
     audience: 5,
     dataRefreshInterval: '900',
@@ -887,7 +913,7 @@ describe('the error of faulty options', () => {
     const further = 'dataLoader: none found';
     let error: unknown;
     try {
-      resolveOptions(everyOptionFaulty, [further]);
+      resolveOptions(everyOptionFaulty, () => [further]);
     } catch (thrown) {
       error = thrown;
     }
@@ -899,6 +925,19 @@ describe('the error of faulty options', () => {
     ).toEqual(
       [
         'secret',
+        'keys[0].algorithm',
+        'keys[0].publicKey',
+        'keys[0].until',
+        'keys[0].kid',
+        'derivedSecret[0]',
+        'encrypt',
+        'encrypt.key',
+        'encrypt.algorithm',
+        'keyCache',
+        'keyCache.maxAge',
+        'keyCache.coolDown',
+        'keyCache.timeout',
+        'keyCache.size',
         'issuer',
         'audience',
         'dataRefreshInterval',
@@ -967,7 +1006,7 @@ describe('the error of faulty options', () => {
 
   it('stands alone when something else than the options is missing', () => {
     expect(() =>
-      resolveOptions({ secret: SECRET }, ['dataLoader: none found']),
+      resolveOptions({ secret: SECRET }, () => ['dataLoader: none found']),
     ).toThrow(new SessionConfigError(['dataLoader: none found']));
   });
 
@@ -1082,7 +1121,7 @@ describe('what the user wrote', () => {
     expect(
       JSON.stringify({ ...resolved, csrf: [...resolved.csrf.trustedOrigins] }),
     ).toBe(before);
-    expect(resolved.secrets).toHaveLength(2);
+    expect(resolved.keys.fixed.secrets).toHaveLength(2);
   });
 
   it('keeps its own Transport and store, which stay as they are', () => {
@@ -1099,6 +1138,7 @@ describe('what the user wrote', () => {
     expect(parts.map(([path]) => path)).toEqual(
       expect.arrayContaining([
         'options.csrf.trustedOrigins',
+        'options.keys.cache',
         'options.refresh.cookie.formerDomains',
         'options.refresh.secrets',
         'options.store.limit',
@@ -1123,7 +1163,7 @@ describe('the secret', () => {
     ['a KeyObject', first],
     ['an array of one', [SECRET]],
   ])('is the same key as %s', (_title, secret) => {
-    const { secrets } = resolveOptions({ secret });
+    const { secrets } = resolveOptions({ secret }).keys.fixed;
     expect(secrets).toHaveLength(1);
     expect(secrets[0]!.equals(first)).toBe(true);
     expect(secrets[0]!.type).toBe('secret');
@@ -1131,13 +1171,15 @@ describe('the secret', () => {
 
   it('is used as its UTF-8 bytes, not decoded, so that other JWT libraries agree', () => {
     const hex = Buffer.from(SECRET).toString('hex');
-    expect(resolveOptions({ secret: hex }).secrets[0]!.export()).toEqual(
-      Buffer.from(hex, 'utf8'),
-    );
+    expect(
+      resolveOptions({ secret: hex }).keys.fixed.secrets[0]!.export(),
+    ).toEqual(Buffer.from(hex, 'utf8'));
   });
 
   it('is a list in the given order when there are several', () => {
-    const { secrets } = resolveOptions({ secret: [OTHER_SECRET, first] });
+    const { secrets } = resolveOptions({
+      secret: [OTHER_SECRET, first],
+    }).keys.fixed;
     expect(secrets.map((key) => key.equals(second))).toEqual([true, false]);
     expect(secrets).toHaveLength(2);
   });
@@ -1148,13 +1190,15 @@ describe('the secret', () => {
     );
     expect(Buffer.from(bytes.toString('utf8'))).not.toEqual(bytes);
     for (const secret of [bytes, createSecretKey(bytes)]) {
-      expect(resolveOptions({ secret }).secrets[0]!.export()).toEqual(bytes);
+      expect(
+        resolveOptions({ secret }).keys.fixed.secrets[0]!.export(),
+      ).toEqual(bytes);
     }
   });
 
   it('is not tied to the Buffer that it came in', () => {
     const bytes = Buffer.from(SECRET);
-    const { secrets } = resolveOptions({ secret: bytes });
+    const { secrets } = resolveOptions({ secret: bytes }).keys.fixed;
     bytes.fill(0);
     expect(secrets[0]!.equals(first)).toBe(true);
   });

@@ -1,3 +1,4 @@
+import type { CurrentKeys } from '../../lib/keys/key-ring.js';
 import {
   AMBIGUOUS_TOKEN,
   type Transport,
@@ -5,8 +6,9 @@ import {
 import { CarriedSessions } from '../../lib/session/carried-sessions.js';
 import { SessionTransports } from '../../lib/session/session-transports.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
-import { OTHER_SECRET } from '../support/test-app.js';
-import { createCodecs, refreshClaimsOf } from './codecs.js';
+import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { secretKeys } from '../support/token-keys.js';
+import { createCodecs, refreshClaimsOf, sessionCodecWith } from './codecs.js';
 
 const { codec, refreshCodec } = createCodecs();
 const forger = createCodecs({}, OTHER_SECRET);
@@ -125,21 +127,45 @@ describe('the sessions that a request carries', () => {
     ],
     ['are none where there is no text', [carrying(null, null)], undefined, []],
     ['are none where there is no token in it', [carrying('', 'x.y.z')], '', []],
-  ])('%s', (_case, transports, bodyToken, expected) => {
-    expect(sessionsOf(transports, bodyToken)).toEqual(expected.map(named));
+  ])('%s', async (_case, transports, bodyToken, expected) => {
+    expect(await sessionsOf(transports, bodyToken)).toEqual(
+      expected.map(named),
+    );
   });
 
-  it('are told by id and subject, without anything else of the token', () => {
-    const [found] = sessionsOf([carrying(session())]);
+  it('are told by id and subject, without anything else of the token', async () => {
+    const [found] = await sessionsOf([carrying(session())]);
     expect(Object.keys(found!)).toEqual(['sid', 'sub']);
   });
 
-  it('are not those of refresh tokens where the module has none', () => {
+  it('are not those of refresh tokens where the module has none', async () => {
     const carried = new CarriedSessions(
       new SessionTransports([carrying(undefined, refresh())]),
       codec,
       undefined,
     );
-    expect(carried.of({ headers: {} }, refresh())).toEqual([]);
+    expect(await carried.of({ headers: {} }, refresh())).toEqual([]);
+  });
+
+  it('are found when their key is one that has to be asked for first', async () => {
+    let asked = 0;
+    const keys: CurrentKeys = {
+      get current() {
+        return secretKeys(asked > 0 ? SECRET : OTHER_SECRET);
+      },
+      ready: () => undefined,
+      learn() {
+        asked += 1;
+        return Promise.resolve();
+      },
+    };
+    const carried = new CarriedSessions(
+      new SessionTransports([carrying(session())]),
+      sessionCodecWith(keys),
+      undefined,
+    );
+    expect(await carried.of({ headers: {} })).toEqual([named(ADA)]);
+    expect(await carried.of({ headers: {} })).toEqual([named(ADA)]);
+    expect(asked).toBe(1);
   });
 });

@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import { KeySet } from '../../lib/keys/key-set.js';
+import type { CurrentKeys } from '../../lib/keys/key-ring.js';
+import { keysDerivedFrom, keysOfSecrets } from '../../lib/keys/key-set.js';
 import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
 import type { ClaimsExpectation } from '../../lib/tokens/claims-profile.js';
 import type { RefreshLink } from '../../lib/session/refresh-chain.js';
@@ -8,13 +9,27 @@ import type {
   SessionClaims,
   TokenClaims,
 } from '../../lib/tokens/session-claims.js';
-import {
-  refreshTokens,
-  sessionTokens,
-  TokenCodec,
-} from '../../lib/tokens/token-codec.js';
+import { TokenCodec } from '../../lib/tokens/token-codec.js';
+import { signedTokens } from '../../lib/tokens/token-format.js';
+import { refreshTokens, sessionTokens } from '../../lib/tokens/token-kind.js';
 import { DAY, NOW } from '../support/session-claims.js';
 import { SECRET } from '../support/test-app.js';
+import { fixedKeys } from '../support/token-keys.js';
+
+const SIGNED = signedTokens(new JwtServiceSigner(), false);
+
+const EXPECTED: ClaimsExpectation = {
+  issuer: 'nestjs-session-jwt',
+  audience: 'nestjs-session-jwt',
+  paramsAreData: false,
+  isReference: false,
+  isRecorded: true,
+};
+
+/** A codec of session tokens with keys that a test controls. */
+export function sessionCodecWith(keys: CurrentKeys): TokenCodec {
+  return new TokenCodec(keys, SIGNED, sessionTokens(EXPECTED));
+}
 
 /** The codecs of a module with refresh tokens, over the secret of tests. */
 export function createCodecs(
@@ -24,25 +39,17 @@ export function createCodecs(
   readonly codec: TokenCodec;
   readonly refreshCodec: TokenCodec<RefreshClaims>;
 } {
-  const expected: ClaimsExpectation = {
-    issuer: 'nestjs-session-jwt',
-    audience: 'nestjs-session-jwt',
-    paramsAreData: false,
-    isReference: false,
-    isRecorded: true,
-    ...overrides,
-  };
+  const expected = { ...EXPECTED, ...overrides };
   const secrets = [createSecretKey(Buffer.from(secret))];
-  const signer = new JwtServiceSigner();
   return {
     codec: new TokenCodec(
-      KeySet.fromSecrets(secrets),
-      signer,
+      fixedKeys(keysOfSecrets(secrets)),
+      SIGNED,
       sessionTokens(expected),
     ),
     refreshCodec: new TokenCodec(
-      KeySet.derivedFrom(secrets, 'refresh'),
-      signer,
+      fixedKeys(keysDerivedFrom(secrets, 'refresh')),
+      SIGNED,
       refreshTokens(expected),
     ),
   };

@@ -66,7 +66,7 @@ function judge(
   }: Request = {},
 ): { code: string | undefined; events: SessionEvent[] } {
   const { all, ...named } = transportsOf(carried);
-  const stream = new SessionEvents(Buffer.alloc(32), () => NOW);
+  const stream = new SessionEvents(() => NOW);
   const events: SessionEvent[] = [];
   stream.stream.subscribe((event) => events.push(event));
   const facts: RequestFacts = {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { SessionError } from '../../lib/errors/session-error.js';
-import { toFrozenJson } from '../../lib/session/json-copy.js';
+import { toFrozenJson, pathOfMember } from '../../lib/session/json-copy.js';
 
 class ObjectId {
   constructor(readonly hex: string) {}
@@ -322,5 +322,23 @@ describe('toFrozenJson', () => {
       toFrozenJson(JSON.parse(text), 'data');
     }
     expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
+  });
+});
+
+describe('the path of a member in a message', () => {
+  it.each([
+    ['name', 'data.name'],
+    ['$a_1', 'data.$a_1'],
+    ['', 'data[""]'],
+    ['first name', 'data["first name"]'],
+    ['1', 'data["1"]'],
+    ['a"b', 'data["a\\"b"]'],
+    ['line\nbreak', 'data["line\\nbreak"]'],
+    ['\u202edetrever', 'data["\\u202edetrever"]'],
+    ['\u001b[31mred', 'data["\\u001b[31mred"]'],
+    ['\u{1f600}', 'data["\\ud83d\\ude00"]'],
+    ['\u2028', 'data["\\u2028"]'],
+  ])('of %j is %s (S-118)', (name, path) => {
+    expect(pathOfMember('data', name)).toBe(path);
   });
 });

@@ -9,7 +9,7 @@ import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';
 
 function start() {
   const clock = new TestSessionClock(NOW);
-  const stream = new SessionEvents(Buffer.alloc(32), () => clock.nowSeconds());
+  const stream = new SessionEvents(() => clock.nowSeconds());
   const events: SessionEvent[] = [];
   stream.stream.subscribe((event) => events.push(event));
   return { clock, events, failures: new LoadFailures(stream, clock) };

@@ -26,7 +26,8 @@ import { refreshClaimsOf } from './codecs.js';
 const KEY = randomBytes(32);
 
 function createEvents(key: Buffer = KEY) {
-  const events = new SessionEvents(key, () => NOW);
+  const events = new SessionEvents(() => NOW);
+  events.nameWith(key);
   const claims = claimsOf();
   return {
     events,
@@ -266,7 +267,7 @@ describe('SessionEvents', () => {
 
   it('costs nothing while nobody listens: no session is named', () => {
     let names = 0;
-    const events = new SessionEvents(KEY, () => {
+    const events = new SessionEvents(() => {
       names += 1;
       return NOW;
     });

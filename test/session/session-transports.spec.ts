@@ -82,6 +82,7 @@ describe('the transports of a request with two kinds of tokens', () => {
     ['malformed', true],
     ['params', true],
     ['refresh-due', false],
+    ['stale', false],
     ['replaced', false],
     ['missing', false],
     ['unknown-key', false],
@@ -103,7 +104,18 @@ describe('the transports of a request with two kinds of tokens', () => {
   );
 
   it('name every refusal in that table', () => {
-    expect(Object.keys(REFUSALS)).toHaveLength(20);
+    expect(Object.keys(REFUSALS)).toHaveLength(21);
+  });
+
+  it('cost nobody anything where sessions are only checked', () => {
+    const checking = new SessionTransports(transports.all, false);
+    for (const refusal of Object.keys(REFUSALS) as Refusal[]) {
+      expect(checking.rejected(refusal).dispatch).toBeUndefined();
+    }
+    expect(checking.clearing).toEqual({
+      ...transports.clearing,
+      isCurrent: expect.any(Function),
+    });
   });
 });
 

@@ -8,6 +8,8 @@ const HEADER = Buffer.from(
   '{"alg":"HS256","typ":"session+jwt","kid":"k"}',
 ).toString('base64url');
 
+const KEYS = {};
+
 const sessionOf = (sub: string) => verifiedSession(claimsOf({ sub }), POLICY);
 const payloadOf = (sub: string) =>
   Buffer.from(JSON.stringify({ sub })).toString('base64url');
@@ -17,12 +19,12 @@ describe('VerifiedTokens', () => {
     const tokens = new VerifiedTokens(AMPLE);
     const session = sessionOf('ada');
     const token = `${HEADER}.${payloadOf('ada')}.${randomBytes(32).toString('base64url')}`;
-    tokens.set(token, session);
-    expect(tokens.get(token)).toBe(session);
-    expect(tokens.get(token.slice(0, -1))).toBeUndefined();
-    expect(tokens.get(`${token} `)).toBeUndefined();
-    expect(tokens.get(`x${token}`)).toBeUndefined();
-    expect(tokens.get('')).toBeUndefined();
+    tokens.set(token, KEYS, session);
+    expect(tokens.get(token, KEYS)).toBe(session);
+    expect(tokens.get(token.slice(0, -1), KEYS)).toBeUndefined();
+    expect(tokens.get(`${token} `, KEYS)).toBeUndefined();
+    expect(tokens.get(`x${token}`, KEYS)).toBeUndefined();
+    expect(tokens.get('', KEYS)).toBeUndefined();
   });
 
   it('V-01, V-02: 100,000 tokens with equal prefixes, lengths and tails each keep their own subject', () => {
@@ -35,11 +37,11 @@ describe('VerifiedTokens', () => {
       return `${HEADER}.${payloadOf(nameOf(i))}.${own.subarray(0, 20).toString('base64url')}${tail}`;
     };
     for (let i = 0; i < 100_000; i += 1) {
-      tokens.set(tokenOf(i), sessionOf(nameOf(i)));
+      tokens.set(tokenOf(i), KEYS, sessionOf(nameOf(i)));
     }
     let own = 0;
     for (let i = 0; i < 100_000; i += 1) {
-      own += Number(tokens.get(tokenOf(i))?.claims.sub === nameOf(i));
+      own += Number(tokens.get(tokenOf(i), KEYS)?.claims.sub === nameOf(i));
     }
     process.stdout.write(
       `V-01, V-02: ${own} of 100,000 tokens with equal prefixes and tails gave their own subject\n`,
@@ -51,7 +53,7 @@ describe('VerifiedTokens', () => {
     const tokens = new VerifiedTokens(AMPLE);
     const signature = randomBytes(32).toString('base64url');
     const victim = `${HEADER}.${payloadOf('ada')}.${signature}`;
-    tokens.set(victim, sessionOf('ada'));
+    tokens.set(victim, KEYS, sessionOf('ada'));
     for (const forged of [
       `${HEADER}.${payloadOf('bob')}.${signature}`,
       `${payloadOf('bob')}.${payloadOf('ada')}.${signature}`,
@@ -59,9 +61,9 @@ describe('VerifiedTokens', () => {
       signature,
       `${victim}.${signature}`,
     ]) {
-      expect(tokens.get(forged)).toBeUndefined();
+      expect(tokens.get(forged, KEYS)).toBeUndefined();
     }
-    expect(tokens.get(victim)?.claims.sub).toBe('ada');
+    expect(tokens.get(victim, KEYS)?.claims.sub).toBe('ada');
   });
 
   it('never answers with the wrong one of two tokens that share a signature', () => {
@@ -69,10 +71,10 @@ describe('VerifiedTokens', () => {
     const signature = randomBytes(32).toString('base64url');
     const first = `${HEADER}.${payloadOf('ada')}.${signature}`;
     const second = `${HEADER}.${payloadOf('bob')}.${signature}`;
-    tokens.set(first, sessionOf('ada'));
-    tokens.set(second, sessionOf('bob'));
-    expect(tokens.get(second)?.claims.sub).toBe('bob');
-    expect(tokens.get(first)?.claims.sub ?? 'ada').toBe('ada');
+    tokens.set(first, KEYS, sessionOf('ada'));
+    tokens.set(second, KEYS, sessionOf('bob'));
+    expect(tokens.get(second, KEYS)?.claims.sub).toBe('bob');
+    expect(tokens.get(first, KEYS)?.claims.sub ?? 'ada').toBe('ada');
   });
 
   it('A-185: is bounded by tokens', () => {
@@ -82,9 +84,9 @@ describe('VerifiedTokens', () => {
       () => `${HEADER}.${payloadOf('ada')}.${randomBytes(32).toString('hex')}`,
     );
     for (const token of all) {
-      tokens.set(token, sessionOf('ada'));
+      tokens.set(token, KEYS, sessionOf('ada'));
     }
-    const known = all.filter((token) => tokens.get(token) !== undefined);
+    const known = all.filter((token) => tokens.get(token, KEYS) !== undefined);
     expect(known.length).toBeGreaterThanOrEqual(50);
     expect(known.length).toBeLessThanOrEqual(100);
   });
@@ -97,16 +99,16 @@ describe('VerifiedTokens', () => {
       () => `${HEADER}.${'A'.repeat(1_000)}.${randomBytes(32).toString('hex')}`,
     );
     for (const token of all) {
-      tokens.set(token, sessionOf('ada'));
+      tokens.set(token, KEYS, sessionOf('ada'));
     }
-    const known = all.filter((token) => tokens.get(token) !== undefined);
+    const known = all.filter((token) => tokens.get(token, KEYS) !== undefined);
     expect(known.length).toBeGreaterThan(1);
     expect(known.join('').length).toBeLessThanOrEqual(maxBytes);
   });
 
   it('knows nothing when it is off', () => {
     const tokens = new VerifiedTokens({ maxTokens: 0, maxBytes: 0 });
-    tokens.set('a.b.c', sessionOf('ada'));
-    expect(tokens.get('a.b.c')).toBeUndefined();
+    tokens.set('a.b.c', KEYS, sessionOf('ada'));
+    expect(tokens.get('a.b.c', KEYS)).toBeUndefined();
   });
 });

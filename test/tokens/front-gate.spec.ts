@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import {
   MAXIMUM_TOKEN_LENGTH,
-  openCompact,
+  openEncrypted,
+  openSigned,
 } from '../../lib/tokens/front-gate.js';
 
 const GOOD = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl';
@@ -14,12 +15,12 @@ function tokenOf(length: number): string {
 }
 
 function isOpen(token: string): boolean {
-  return openCompact(token) !== undefined;
+  return openSigned(token) !== undefined;
 }
 
-describe('the front gate', () => {
+describe('the front gate of signed tokens', () => {
   it('opens for three segments and hands the first two on, still encoded', () => {
-    expect(openCompact(GOOD)).toEqual({
+    expect(openSigned(GOOD)).toEqual({
       header: 'eyJhbGciOiJIUzI1NiJ9',
       payload: 'eyJzdWIiOiJhZGEifQ',
     });
@@ -155,7 +156,7 @@ describe('the front gate', () => {
         const [header, payload, signature] = segments.map((segment) =>
           Buffer.from(segment).toString('base64url'),
         );
-        expect(openCompact(`${header}.${payload}.${signature}`)).toEqual({
+        expect(openSigned(`${header}.${payload}.${signature}`)).toEqual({
           header,
           payload,
         });
@@ -218,5 +219,140 @@ describe('the front gate', () => {
       }
     }
     expect(performance.now() - start).toBeLessThan(1_000);
+  });
+});
+
+describe('the front gate of encrypted tokens', () => {
+  const HEADER = 'eyJhbGciOiJkaXIifQ';
+  const NONCE = 'AAECAwQFBgcICQoL';
+  const CIPHERTEXT = 'c29tZXRoaW5n';
+  const TAG = 'AAECAwQFBgcICQoLDA0ODw';
+  const ENCRYPTED = `${HEADER}..${NONCE}.${CIPHERTEXT}.${TAG}`;
+  const opens = (token: string) => openEncrypted(token) !== undefined;
+  const sized = (length: number) =>
+    `AAAA..${NONCE}.${'A'.repeat(length - 46)}.${TAG}`;
+
+  it('opens for five segments, the second of them empty, and hands the others on, still encoded', () => {
+    expect(openEncrypted(ENCRYPTED)).toEqual({
+      header: HEADER,
+      nonce: NONCE,
+      ciphertext: CIPHERTEXT,
+      tag: TAG,
+    });
+  });
+
+  it('opens up to 8,192 characters and no further (A-048)', () => {
+    for (const [length, isGood] of [
+      [8_190, true],
+      [8_191, false],
+      [8_192, true],
+      [8_193, false],
+      [8_194, false],
+      [8_196, false],
+      [200_000, false],
+    ] as const) {
+      expect(sized(length)).toHaveLength(length);
+      expect([length, opens(sized(length))]).toEqual([length, isGood]);
+    }
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['only dots', '....'],
+    ['three segments, as a JWS', GOOD],
+    ['four segments', `${HEADER}.${NONCE}.${CIPHERTEXT}.${TAG}`],
+    ['six segments', `${ENCRYPTED}.AAAA`],
+    ['a leading dot', `.${ENCRYPTED}`],
+    ['a trailing dot', `${ENCRYPTED}.`],
+    ['an encrypted key', ENCRYPTED.replace('..', '.AAAA.')],
+    ['an empty header', ENCRYPTED.slice(HEADER.length)],
+    ['an empty nonce', ENCRYPTED.replace(NONCE, '')],
+    ['an empty ciphertext', ENCRYPTED.replace(CIPHERTEXT, '')],
+    ['an empty tag', ENCRYPTED.replace(TAG, '')],
+    ['a nonce of 88 bits', ENCRYPTED.replace(NONCE, NONCE.slice(0, 15))],
+    ['a nonce of 104 bits', ENCRYPTED.replace(NONCE, `${NONCE}AA`)],
+    ['a nonce of 128 bits', ENCRYPTED.replace(NONCE, TAG)],
+    ['a tag of 96 bits', ENCRYPTED.replace(TAG, NONCE)],
+    ['a tag of 32 bits', ENCRYPTED.replace(TAG, 'AAAAAA')],
+    ['a tag of 8 bits', ENCRYPTED.replace(TAG, 'AA')],
+    ['a tag of 136 bits', ENCRYPTED.replace(TAG, `${TAG.slice(0, 21)}QA`)],
+    ['a tag with spare bits', `${ENCRYPTED.slice(0, -1)}x`],
+    ['a header with spare bits', ENCRYPTED.replace(HEADER, `${HEADER}B`)],
+    ['a ciphertext with spare bits', ENCRYPTED.replace(CIPHERTEXT, 'AB')],
+    ['a ciphertext of no bytes', ENCRYPTED.replace(CIPHERTEXT, 'A')],
+    [
+      'the JSON serialisation',
+      JSON.stringify({
+        protected: HEADER,
+        iv: NONCE,
+        ciphertext: 'AA',
+        tag: TAG,
+      }),
+    ],
+  ])('stays shut for %s (A-043, A-045, A-046, S-007)', (_case, token) => {
+    expect(opens(ENCRYPTED)).toBe(true);
+    expect(opens(token)).toBe(false);
+    expect(openSigned(ENCRYPTED)).toBeUndefined();
+  });
+
+  it.each([
+    ' ',
+    '\t',
+    '\n',
+    '\r',
+    '\0',
+    '=',
+    '+',
+    '/',
+    '%2E',
+    ',',
+    '\u200b',
+    '\u00e9',
+  ])(
+    'stays shut wherever %j stands (A-040, A-041, A-042, A-044, S-019, V-12)',
+    (character) => {
+      for (let at = 0; at <= ENCRYPTED.length; at += 1) {
+        const before = ENCRYPTED.slice(0, at);
+        expect(opens(before + character + ENCRYPTED.slice(at))).toBe(false);
+        expect(opens(before + character + ENCRYPTED.slice(at + 1))).toBe(false);
+      }
+    },
+  );
+
+  it('opens for every four byte strings of the right sizes, and for exactly one spelling of them (A-052)', () => {
+    const exactly = (length: number) =>
+      fc.uint8Array({ minLength: length, maxLength: length });
+    const any = fc.uint8Array({ minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(any, exactly(12), any, exactly(16), (...segments) => {
+        const [header, nonce, ciphertext, tag] = segments.map((segment) =>
+          Buffer.from(segment).toString('base64url'),
+        );
+        expect(
+          openEncrypted(`${header}..${nonce}.${ciphertext}.${tag}`),
+        ).toEqual({ header, nonce, ciphertext, tag });
+      }),
+      { seed: 53, numRuns: 500 },
+    );
+  });
+
+  it('opens only when each segment is what its own bytes encode to', () => {
+    let opened = 0;
+    for (const last of ALPHABET) {
+      for (const [token, segment] of [
+        [`AA${last}..${NONCE}.AAAA.${TAG}`, `AA${last}`],
+        [`AAAA..${NONCE}.A${last}.${TAG}`, `A${last}`],
+        [
+          `AAAA..${NONCE}.AAAA.${TAG.slice(0, -1)}${last}`,
+          TAG.slice(0, -1) + last,
+        ],
+      ] as const) {
+        const isCanonical =
+          Buffer.from(segment, 'base64url').toString('base64url') === segment;
+        expect([token, opens(token)]).toEqual([token, isCanonical]);
+        opened += Number(isCanonical);
+      }
+    }
+    expect(opened).toBe(16 + 4 + 4);
   });
 });

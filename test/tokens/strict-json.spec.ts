@@ -3,9 +3,7 @@ import { parseStrictJson } from '../../lib/tokens/strict-json.js';
 import { titleOf } from '../support/titles.js';
 
 function parse(content: string | Uint8Array): unknown {
-  return parseStrictJson(
-    Buffer.from(content as Uint8Array).toString('base64url'),
-  );
+  return parseStrictJson(Buffer.from(content as Uint8Array));
 }
 
 const bytes = (...values: (number | string)[]) =>

@@ -1,27 +1,41 @@
 import { createSecretKey, hkdfSync } from 'node:crypto';
 import { SessionError } from '../../lib/errors/session-error.js';
-import { KeySet } from '../../lib/keys/key-set.js';
+import { DailyKeys } from '../../lib/keys/daily-keys.js';
+import {
+  keysDerivedFrom,
+  keysOfSecrets,
+  type KeySet,
+} from '../../lib/keys/key-set.js';
 import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
 import type { ClaimsExpectation } from '../../lib/tokens/claims-profile.js';
 import type {
   RefreshClaims,
   SessionClaims,
 } from '../../lib/tokens/session-claims.js';
+import { TokenCodec } from '../../lib/tokens/token-codec.js';
+import {
+  encryptedTokens,
+  signedTokens,
+  type TokenFormat,
+} from '../../lib/tokens/token-format.js';
 import {
   refreshTokens,
   sessionTokens,
-  TokenCodec,
   type TokenKind,
-} from '../../lib/tokens/token-codec.js';
+} from '../../lib/tokens/token-kind.js';
 import { sharedClaimsOf } from '../session/codecs.js';
-import { forgeToken, readToken } from '../support/forged-token.js';
-import { claimsOf } from '../support/session-claims.js';
+import {
+  forgeEncrypted,
+  forgeToken,
+  readHeader,
+  readToken,
+} from '../support/forged-token.js';
+import { claimsOf, NOW } from '../support/session-claims.js';
 import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { fixedKeys, signingKeyOf } from '../support/token-keys.js';
+import { pairModes } from './modes.js';
 
-const SIGNER = new JwtServiceSigner();
 const SECRETS = [createSecretKey(Buffer.from(SECRET))];
-const SESSION_KEYS = KeySet.fromSecrets(SECRETS);
-const REFRESH_KEYS = KeySet.derivedFrom(SECRETS, 'refresh');
 
 const EXPECTED: ClaimsExpectation = {
   issuer: 'nestjs-session-jwt',
@@ -66,27 +80,78 @@ const CLAIMS: Record<Name, SessionClaims | RefreshClaims> = {
   recorded: RECORDED,
 };
 
-/** A codec with the keys of a module, or with keys that a test names. */
+interface Protection {
+  readonly keys: KeySet;
+  readonly format: TokenFormat;
+}
+
+/** What protects the tokens of one application, as a module sets it up. */
+interface Setup {
+  readonly session: Protection;
+  readonly refresh: Protection;
+  readonly refreshKeysOf: (secrets: typeof SECRETS) => KeySet;
+  /** Protects anything under a symmetric key, whatever the header says. */
+  readonly forge: typeof forgeToken | typeof forgeEncrypted;
+}
+
+const SIGNED = signedTokens(new JwtServiceSigner(), false);
+const daily = (secrets: typeof SECRETS, purpose: string): Protection => ({
+  keys: new DailyKeys(secrets, purpose, () => NOW),
+  format: encryptedTokens,
+});
+const signedSetup: Setup = {
+  session: { keys: keysOfSecrets(SECRETS), format: SIGNED },
+  refresh: { keys: keysDerivedFrom(SECRETS, 'refresh'), format: SIGNED },
+  refreshKeysOf: (secrets) => keysDerivedFrom(secrets, 'refresh'),
+  forge: forgeToken,
+};
+const encryptedSetup: Setup = {
+  session: daily(SECRETS, 'encrypt-session'),
+  refresh: daily(SECRETS, 'encrypt-refresh'),
+  refreshKeysOf: (secrets) => daily(secrets, 'encrypt-refresh').keys,
+  forge: forgeEncrypted,
+};
+const symmetric: [string, Setup][] = [
+  ['a secret', signedSetup],
+  ['encryption', encryptedSetup],
+];
+const setups: [string, Setup][] = [
+  ...symmetric,
+  ...pairModes.map((mode): [string, Setup] => [
+    `${mode.name} keys and a derived secret`,
+    { ...signedSetup, session: mode },
+  ]),
+];
+
+const isSession = (name: Name) => KINDS[name].type === 'session+jwt';
+
+/** A codec as a module builds it, or with keys that a test names. */
 function codecOf(
+  { session, refresh }: Setup,
   name: Name,
-  keys = KINDS[name].type === 'session+jwt' ? SESSION_KEYS : REFRESH_KEYS,
+  { keys, format }: Protection = isSession(name) ? session : refresh,
 ): TokenCodec<any> {
-  return new TokenCodec<any>(keys, SIGNER, KINDS[name]);
+  return new TokenCodec<any>(fixedKeys(keys), format, KINDS[name]);
 }
 
 const PAIRS = NAMES.flatMap((token) =>
   NAMES.map((slot) => [token, slot] as const),
 );
 
-describe('each kind of token', () => {
+describe.each(setups)('each kind of token under %s', (_setup, setup) => {
+  const { session, refresh } = setup;
+  const protectionOf = (name: Name) => (isSession(name) ? session : refresh);
+
   it.each(NAMES)('is read in its own place: %s', (name) => {
-    const codec = codecOf(name);
+    const codec = codecOf(setup, name);
     const token = codec.sign(CLAIMS[name]);
-    expect(readToken(token).header).toEqual({
-      alg: 'HS256',
+    const { kid, algorithm } = signingKeyOf(protectionOf(name).keys);
+    expect(readHeader(token)).toEqual({
+      ...(algorithm === 'A256GCM'
+        ? { alg: 'dir', enc: algorithm }
+        : { alg: algorithm }),
       typ: KINDS[name].type,
-      kid: (KINDS[name].type === 'session+jwt' ? SESSION_KEYS : REFRESH_KEYS)
-        .signing.kid,
+      kid,
     });
     expect(codec.verify(token)).toMatchObject({ sid: SESSION.sid, sub: 'ada' });
   });
@@ -94,68 +159,83 @@ describe('each kind of token', () => {
   it.each(PAIRS)(
     'A-073, S-018: %s in the place of %s is read only where these are one',
     (token, slot) => {
-      const verified = codecOf(slot).verify(codecOf(token).sign(CLAIMS[token]));
+      const verified = codecOf(setup, slot).verify(
+        codecOf(setup, token).sign(CLAIMS[token]),
+      );
       if (token === slot) {
         expect(verified).toMatchObject({ sid: SESSION.sid });
       } else {
-        expect(['header', 'claims']).toContain(verified);
+        expect(verified).toBe(
+          isSession(token) === isSession(slot) ? 'claims' : 'header',
+        );
       }
     },
   );
 
   it.each(PAIRS)(
-    'A-073, S-018: so it is where one key signs everything: %s in the place of %s',
+    'A-073, S-018: so it is where one key protects everything: %s in the place of %s',
     (token, slot) => {
-      const signed = codecOf(token, SESSION_KEYS).sign(CLAIMS[token]);
-      const verified = codecOf(slot, SESSION_KEYS).verify(signed);
-      const [own, other] = [KINDS[token].type, KINDS[slot].type];
+      const signed = codecOf(setup, token, session).sign(CLAIMS[token]);
+      const verified = codecOf(setup, slot, session).verify(signed);
       if (token === slot) {
         expect(verified).toMatchObject({ sid: SESSION.sid });
       } else {
-        expect(verified).toBe(own === other ? 'claims' : 'header');
+        expect(verified).toBe(
+          isSession(token) === isSession(slot) ? 'claims' : 'header',
+        );
       }
     },
   );
+});
+
+describe.each(symmetric)('under %s', (_setup, setup) => {
+  const { session, refresh, forge } = setup;
+  const protectionOf = (name: Name) => (isSession(name) ? session : refresh);
+  const headerOf = (name: Name, kid: string) => ({
+    ...readHeader(codecOf(setup, name).sign(CLAIMS[name])),
+    kid,
+  });
+  const writtenBy = (name: Name) =>
+    (KINDS[name] as TokenKind<any>).write(CLAIMS[name]);
 
   it.each(
-    PAIRS.filter(([token, slot]) => KINDS[token].type !== KINDS[slot].type),
+    PAIRS.filter(([token, slot]) => isSession(token) !== isSession(slot)),
   )(
-    'S-020, V-23: with the type of the other in its header the key of %s opens no %s',
+    'S-020, V-23: the key of %s opens no %s, although the header says that it is one',
     (token, slot) => {
-      const keys =
-        KINDS[token].type === 'session+jwt' ? SESSION_KEYS : REFRESH_KEYS;
-      const theirs =
-        KINDS[slot].type === 'session+jwt' ? SESSION_KEYS : REFRESH_KEYS;
-      const forge = (kid: string, secret = keys.signing.key) =>
-        forgeToken(
-          { alg: 'HS256', typ: KINDS[slot].type, kid },
-          readToken(codecOf(slot).sign(CLAIMS[slot])).claims,
-          secret,
-        );
-      const codec = codecOf(slot);
-      expect(codec.verify(forge(keys.signing.kid))).toBe('unknown-key');
-      expect(codec.verify(forge(theirs.signing.kid))).toBe('signature');
+      const ours = signingKeyOf(protectionOf(token).keys);
+      const theirs = signingKeyOf(protectionOf(slot).keys);
+      const codec = codecOf(setup, slot);
+      const forged = (kid: string, { key } = ours) =>
+        forge(headerOf(slot, kid), writtenBy(slot), key);
+      expect(codec.verify(forged(ours.kid))).toBe('unknown-key');
+      expect(codec.verify(forged(theirs.kid))).toBe('signature');
       // Only the key keeps them apart: with the right one all of this is good.
-      expect(
-        codec.verify(forge(theirs.signing.kid, theirs.signing.key)),
-      ).toMatchObject({ sid: SESSION.sid });
+      expect(codec.verify(forged(theirs.kid, theirs))).toMatchObject({
+        sid: SESSION.sid,
+      });
     },
   );
 
-  it.each(['session', 'session-name', 'kid', 'csrf', 'refresh '])(
-    'S-020, V-23: a refresh token is refused under a key that is derived for %p',
+  it.each([
+    'session',
+    'session-name',
+    'kid',
+    'csrf',
+    'refresh ',
+    'encrypt-session',
+    'encrypt-csrf',
+    'day 1',
+  ])(
+    'S-020, V-23: a key that is derived for %p opens no refresh token',
     (purpose) => {
       const derived = Buffer.from(
         hkdfSync('sha256', SECRET, '', `nestjs-session-jwt:${purpose}:v1`, 32),
       );
       for (const name of ['stateless', 'recorded'] as const) {
-        const header = {
-          alg: 'HS256',
-          typ: 'session-refresh+jwt',
-          kid: REFRESH_KEYS.signing.kid,
-        };
-        const token = forgeToken(header, CLAIMS[name], derived);
-        expect(codecOf(name).verify(token)).toBe('signature');
+        const { kid } = signingKeyOf(refresh.keys);
+        const token = forge(headerOf(name, kid), CLAIMS[name], derived);
+        expect(codecOf(setup, name).verify(token)).toBe('signature');
       }
     },
   );
@@ -163,7 +243,7 @@ describe('each kind of token', () => {
   it.each(['stateless', 'recorded'] as const)(
     'S-052: a %s refresh token is refused as soon as one character of it is another',
     (name) => {
-      const codec = codecOf(name);
+      const codec = codecOf(setup, name);
       const token = codec.sign(CLAIMS[name]);
       const accepted: number[] = [];
       for (let at = 0; at < token.length; at += 1) {
@@ -179,19 +259,24 @@ describe('each kind of token', () => {
     },
   );
 
-  it('signed under a secret that was put behind another is still read', () => {
+  it('a refresh token of a secret that was put behind another is still read', () => {
     const secrets = [createSecretKey(Buffer.from(OTHER_SECRET)), ...SECRETS];
-    const rotated = KeySet.derivedFrom(secrets, 'refresh');
-    const token = codecOf('recorded').sign(RECORDED);
-    expect(codecOf('recorded', rotated).verify(token)).toEqual(RECORDED);
-    const gone = KeySet.derivedFrom(secrets.slice(0, 1), 'refresh');
-    expect(codecOf('recorded', gone).verify(token)).toBe('unknown-key');
+    const withSecrets = (...given: typeof SECRETS) =>
+      codecOf(setup, 'recorded', {
+        ...refresh,
+        keys: setup.refreshKeysOf(given),
+      });
+    const token = codecOf(setup, 'recorded').sign(RECORDED);
+    expect(withSecrets(...secrets).verify(token)).toEqual(RECORDED);
+    expect(withSecrets(...secrets.slice(0, 1)).verify(token)).toBe(
+      'unknown-key',
+    );
   });
 });
 
 describe('what a token holds', () => {
   const claimsIn = (name: Name) =>
-    readToken(codecOf(name).sign(CLAIMS[name])).claims;
+    readToken(codecOf(signedSetup, name).sign(CLAIMS[name])).claims;
 
   it('is all of the session, in a session token', () => {
     expect(claimsIn('session')).toEqual(SESSION);
@@ -200,7 +285,9 @@ describe('what a token holds', () => {
   it('is nothing of what the session is about, in a reference', () => {
     expect(claimsIn('reference')).toEqual(SHARED);
     const changed = { ...SESSION, rev: 7, attrs: { theme: 'dark' } };
-    const { claims } = readToken(codecOf('reference').sign(changed));
+    const { claims } = readToken(
+      codecOf(signedSetup, 'reference').sign(changed),
+    );
     expect(claims).toEqual(SHARED);
   });
 
@@ -218,7 +305,7 @@ describe('the size of a token', () => {
     ['session', 'session token'],
     ['stateless', 'refresh token'],
   ])('of the kind %s is at most 8,192 characters', (name, called) => {
-    const codec = codecOf(name);
+    const codec = codecOf(signedSetup, name);
     const sign = (length: number) =>
       codec.sign({ ...CLAIMS[name], params: 'x'.repeat(length) });
     let largest = 5_000;
@@ -252,10 +339,14 @@ describe('the size of a token', () => {
       data: 'x'.repeat(50_000),
       attrs: { note: 'x'.repeat(50_000) },
     };
-    expect(codecOf('reference').sign(large)).toHaveLength(
-      codecOf('reference').sign(SESSION).length,
+    expect(codecOf(signedSetup, 'reference').sign(large)).toHaveLength(
+      codecOf(signedSetup, 'reference').sign(SESSION).length,
     );
-    expect(codecOf('reference').sign(SESSION).length).toBeLessThan(600);
-    expect(codecOf('recorded').sign(RECORDED).length).toBeLessThan(600);
+    expect(codecOf(signedSetup, 'reference').sign(SESSION).length).toBeLessThan(
+      600,
+    );
+    expect(codecOf(signedSetup, 'recorded').sign(RECORDED).length).toBeLessThan(
+      600,
+    );
   });
 });

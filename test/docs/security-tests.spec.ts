@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { specsByRequirement } from '../support/named-requirements.mjs';
+
+const rows = [
+  ...readFileSync('docs/security-tests.md', 'utf8').matchAll(
+    /^\| (\w-\d+) \| (.+?) \| (.*?) ?\|$/gm,
+  ),
+].map(([, id = '', , cell = '']) => ({
+  id,
+  specs: cell.split(', ').map((name) => name.replaceAll('`', '')),
+}));
+
+/** All IDs of a letter from one number to another. */
+function range(letter: string, first: number, last: number): string[] {
+  const digits = letter === 'V' ? 2 : 3;
+  return Array.from(
+    { length: last - first + 1 },
+    (_, i) => `${letter}-${String(first + i).padStart(digits, '0')}`,
+  );
+}
+
+describe('the table of what is refused', () => {
+  it('has a line for every attack on tokens and keys, every rule and every advisory', () => {
+    expect(rows.map(({ id }) => id)).toEqual([
+      ...range('A', 1, 15),
+      ...range('A', 20, 30),
+      ...range('A', 40, 52),
+      ...range('A', 60, 74),
+      ...['A-180', 'A-181', 'A-185'],
+      ...range('S', 1, 20),
+      ...range('S', 30, 41),
+      ...range('V', 1, 24),
+      ...['V-32', 'V-44', 'V-54', 'V-56'],
+    ]);
+  });
+
+  it('names exactly the specs that name the requirement in a title', () => {
+    const named = specsByRequirement();
+    expect(rows).toEqual(
+      rows.map(({ id }) => ({ id, specs: named.get(id) ?? [] })),
+    );
+  });
+});

@@ -1,0 +1,17 @@
+// Writes the third column of docs/security-tests.md.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { specsByRequirement } from '../support/named-requirements.mjs';
+
+const FILE = 'docs/security-tests.md';
+const specs = specsByRequirement();
+
+writeFileSync(
+  FILE,
+  readFileSync(FILE, 'utf8').replace(
+    /^\| (\w-\d+) \| (.*?) \|.*\|$/gm,
+    (_row, id, text) => {
+      const names = (specs.get(id) ?? []).map((name) => `\`${name}\``);
+      return `| ${id} | ${text} | ${names.join(', ')} |`;
+    },
+  ),
+);

@@ -1,0 +1,28 @@
+// Which specs name a requirement (A-001, S-020, V-44 …) in the title of a test.
+import { readdirSync, readFileSync } from 'node:fs';
+
+const SPEC = /^(.*?)\.(?:e2e-)?spec\.ts$/;
+const ID = /\b[ASV]-\d{2,3}\b/g;
+/** Titles are texts; an ID in a comment names no test. */
+const COMMENT = /^\s*(?:\/\/|\/?\*)/;
+
+/** The names of specs below `test/`, without their ending, by the requirement that they name. */
+export function specsByRequirement() {
+  const specs = new Map();
+  for (const file of readdirSync('test', { recursive: true })) {
+    const [, name] = SPEC.exec(file) ?? [];
+    if (name === undefined) {
+      continue;
+    }
+    const text = readFileSync(`test/${file}`, 'utf8')
+      .split('\n')
+      .filter((line) => !COMMENT.test(line))
+      .join('\n');
+    for (const [id] of text.matchAll(ID)) {
+      specs.set(id, (specs.get(id) ?? new Set()).add(name));
+    }
+  }
+  return new Map(
+    [...specs].map(([id, names]) => [id, [...names].toSorted()]),
+  );
+}
