@@ -110,7 +110,6 @@ describe('the reference', () => {
     expect(new Set(documented)).toEqual(new Set(types));
     expect(documented).toHaveLength(types.length);
   });
-
 });
 
 describe('the README', () => {

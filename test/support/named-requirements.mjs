@@ -9,7 +9,8 @@ const COMMENT = /^\s*(?:\/\/|\/?\*)/;
 /** The names of specs below `test/`, without their ending, by the requirement that they name. */
 export function specsByRequirement() {
   const specs = new Map();
-  for (const file of readdirSync('test', { recursive: true })) {
+  for (const entry of readdirSync('test', { recursive: true })) {
+    const file = String(entry);
     const [, name] = SPEC.exec(file) ?? [];
     if (name === undefined) {
       continue;
@@ -23,6 +24,9 @@ export function specsByRequirement() {
     }
   }
   return new Map(
-    [...specs].map(([id, names]) => [id, [...names].toSorted()]),
+    [...specs].map(([id, names]) => [
+      id,
+      [...names].toSorted((a, b) => (a < b ? -1 : 1)),
+    ]),
   );
 }
