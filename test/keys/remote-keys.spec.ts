@@ -92,14 +92,21 @@ describe('the keys of another server', () => {
     await other.close();
   });
 
-  it('may be a thousand', async () => {
+  it.each([
+    [100, true],
+    [101, false],
+  ])('may be %i: %p', async (count, areLoaded) => {
     const [jwk] = setOf('ES256').keys;
-    const keys = Array.from({ length: 1_000 }, (_, i) => ({
+    const others = Array.from({ length: count - 1 }, (_, i) => ({
       ...jwk,
+      use: 'enc',
       kid: `${i}`,
     }));
-    server.answer = answerWith({ keys });
-    expect(await load()).toEqual(['ES256']);
+    server.answer = answerWith({ keys: [jwk, ...others] });
+    const loaded = await load().catch((error: Error) => error.message);
+    expect(loaded).toEqual(
+      areLoaded ? ['ES256'] : 'the key set has more than 100 keys',
+    );
   });
 });
 

@@ -125,8 +125,22 @@ export const modules = [
     },
   }),
 
-  // @ts-expect-error: a secret is needed
-  SessionJwtModule.forRoot({ dataLoader: false }),
+  SessionJwtModule.forRoot({
+    keys: [{ algorithm: 'ES256', privateKey: 'PEM', state: 'active' }],
+    jwks: { path: 'keys', maxAge: '1h' },
+  }),
+  SessionJwtModule.forRoot({
+    secret: async ({ signal }) => (signal.aborted ? [secret] : secret),
+    keyCache: { maxAge: '1m' },
+  }),
+  SessionJwtModule.forRoot({ verifyOnly: { jwksUri: 'https://a.example' } }),
+  SessionJwtModule.forRoot({ encrypt: { key: [secret] } }),
+  // @ts-expect-error: an algorithm that key pairs do not have
+  SessionJwtModule.forRoot({ keys: [{ algorithm: 'HS256' }] }),
+  // @ts-expect-error: one key, one algorithm
+  SessionJwtModule.forRoot({ keys: [{ privateKey: 'PEM' }] }),
+  // @ts-expect-error: the keys of a JWKS come from somewhere
+  SessionJwtModule.forRoot({ verifyOnly: {} }),
   // @ts-expect-error: a typo
   SessionJwtModule.forRoot({ secret, dataLoder: AsyncLoader }),
   // @ts-expect-error: a typo in a group
@@ -146,8 +160,6 @@ export const modules = [
   // @ts-expect-error: true or false
   SessionJwtModule.forRoot({ secret, guard: 'no' }),
 
-  // @ts-expect-error: a factory gives the secret
-  SessionJwtModule.forRootAsync({ useFactory: () => ({}) }),
   // @ts-expect-error: a typo in the one option that is needed
   SessionJwtModule.forRootAsync({ useFactory: () => ({ secrett: secret }) }),
   SessionJwtModule.forRootAsync({

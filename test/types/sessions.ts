@@ -206,9 +206,10 @@ export function describe(event: SessionEvent): string {
       return `${event.subject} ${event.count} ${event.session}`;
     case 'refreshed':
       return `${event.session} ${event.repeated}`;
+    case 'keysFailed':
     case 'storeFailed':
       expectTrue<Equals<typeof event.error, unknown>>();
-      return event.operation;
+      return event.type === 'keysFailed' ? event.type : event.operation;
     case 'storeRolledBack':
       return `${event.session} ${event.lost}`;
     case 'clockSkewed':
