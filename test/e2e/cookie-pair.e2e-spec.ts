@@ -409,22 +409,47 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         await expectNotExchanged(app, refresh);
       });
 
-      it('keeps both cookies when the session token names an unknown key', async () => {
+      /** The session token of another application, whose key nobody here knows. */
+      const strangeToken = async (): Promise<string | undefined> => {
+        const elsewhere = await open({ secret: OTHER_SECRET });
+        return (await elsewhere.signIn()).cookie();
+      };
+
+      it('is renewed when the session token names an unknown key: it may have been removed', async () => {
+        const app = await open();
+        const browser = await app.signIn();
+        const response = await meWith(app, {
+          session: await strangeToken(),
+          refresh: await refreshOf(browser),
+        });
+        expect(response.status).toBe(200);
+        expect(response.json.subject).toBe('ada');
+        expect(response.setCookie).toHaveLength(2);
+        expect(app.eventsOf('rejected')).toEqual([]);
+      });
+
+      it('keeps both cookies when the session token names an unknown key, and the refresh token too', async () => {
         const app = await open();
         const elsewhere = await open({ secret: OTHER_SECRET });
-        const stranger = await elsewhere.signIn();
-        const browser = await app.signIn();
-        const refresh = await refreshOf(browser);
         const response = await meWith(app, {
-          session: await stranger.cookie(),
-          refresh,
+          session: await strangeToken(),
+          refresh: await refreshOf(await elsewhere.signIn()),
         });
         expect(response.status).toBe(401);
         expect(response.setCookie).toEqual([]);
         expect(app.eventsOf('rejected')).toMatchObject([
           { code: 'KEY_UNKNOWN' },
         ]);
-        await expectNotExchanged(app, refresh);
+      });
+
+      it('keeps the session cookie when it names an unknown key and there is no refresh token', async () => {
+        const app = await open();
+        const response = await meWith(app, { session: await strangeToken() });
+        expect(response.status).toBe(401);
+        expect(response.setCookie).toEqual([]);
+        expect(app.eventsOf('rejected')).toMatchObject([
+          { code: 'KEY_UNKNOWN' },
+        ]);
       });
 
       it.each<[string, string, (good: string, session: string) => string]>([
