@@ -11,7 +11,7 @@ export async function refreshSession(
   from: string | SessionRequest,
   { response, crossSite }: RefreshOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
-  const { refresh } = await issuingOf(runtime);
+  const { refresh } = issuingOf(runtime);
   const isToken = typeof from === 'string';
   const exchange = isToken
     ? response && Exchange.ofResponse(response)

@@ -57,19 +57,15 @@ export interface SessionIssuing {
 }
 
 /**
- * What signs tokens, with the keys of now.
+ * What signs tokens.
  *
  * @throws {SessionError} `SIGNING_KEY_REQUIRED` where sessions are only checked
  * @internal
  */
-export async function issuingOf({
-  issuing,
-  keys,
-}: SessionRuntime): Promise<SessionIssuing> {
+export function issuingOf({ issuing }: SessionRuntime): SessionIssuing {
   if (!issuing) {
     throw signingKeyRequired();
   }
-  await keys.ring.ready();
   return issuing;
 }
 

@@ -68,7 +68,7 @@ export class SessionService<
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
     const { response, ...generateOptions } = options;
     const exchange = response && Exchange.ofResponse(response);
-    const { issuer } = await issuingOf(this.runtime);
+    const { issuer } = issuingOf(this.runtime);
     const signed = await issuer.generate(
       params,
       generateOptions as GenerateOptions,
@@ -107,7 +107,7 @@ export class SessionService<
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    const { reload } = await issuingOf(this.runtime);
+    const { reload } = issuingOf(this.runtime);
     const exchange = Exchange.ofSession(session, options.response);
     const carriers = this.runtime.transports.carriersOf(exchange);
     const reloaded = await reload.reloadNow(verifiedOf(session), carriers);
@@ -132,7 +132,7 @@ export class SessionService<
     attributes: AttributeChanges<TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    const { issuer, refresh } = await issuingOf(this.runtime);
+    const { issuer, refresh } = issuingOf(this.runtime);
     const exchange = Exchange.ofSession(session, options.response);
     const carriers = this.runtime.transports.carriersOf(exchange);
     const verified = verifiedOf(session);

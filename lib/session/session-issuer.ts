@@ -90,6 +90,7 @@ export class SessionIssuer {
     facts: RequestFacts | undefined,
   ): Promise<SignedSession> {
     const { clock, tokens, records, ends, carried } = this.#parts;
+    await tokens.ready();
     const signedAt = clock.nowSeconds();
     const session = tokens.renewed(claims, signedAt);
     const link = records ? firstLink() : undefined;
@@ -154,6 +155,7 @@ export class SessionIssuer {
       return { refusal };
     }
     const attributes = toFrozenAttributes(changes);
+    await this.#parts.tokens.ready();
     const known = memory.newerThan(claims.sid, claims.rev) ?? claims;
     const merged = {
       attrs: mergeAttributes(known.attrs, attributes),

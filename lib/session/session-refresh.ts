@@ -63,6 +63,7 @@ export class SessionRefresh {
     const carriers =
       bringing.length > 0 ? bringing : [this.#carrierOfGivenToken()];
     refuseCrossSite(this.#parts, facts, carriers, crossSite);
+    await renewal.ready();
     const isConflict =
       searched && (await carried.of(searched, tokenInBody)).length > 1;
     const find = (): RefreshClaims | Refusal =>

@@ -85,14 +85,14 @@ export class SessionReload {
     session: VerifiedSession,
     carriers: readonly Transport[],
   ): Promise<SignedSession | { readonly refusal: Refusal }> {
-    const { claims } = session;
+    await this.#parts.tokens.ready();
     const over = this.#refusalOf(session);
     if (over) {
       return { refusal: over };
     }
     const sign = (result: LoadedResult): SignedSession =>
       this.#signed(this.#newest(session, result), result, carriers);
-    const reloaded = await this.#parts.loads.loadAnew(claims, sign);
+    const reloaded = await this.#parts.loads.loadAnew(session.claims, sign);
     const end = this.#refusalOf(session);
     if (end) {
       return { refusal: end };

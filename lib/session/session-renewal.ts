@@ -54,6 +54,11 @@ export class SessionRenewal {
     return this.#parts.codec.verify(token);
   }
 
+  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  ready(): Promise<void> | undefined {
+    return this.#parts.codec.ready();
+  }
+
   /** Looks for a key that a refresh token names and nobody here knows. Never rejects. */
   learn(): Promise<void> | undefined {
     return this.#parts.codec.learn();

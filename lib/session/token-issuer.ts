@@ -59,6 +59,11 @@ export class TokenIssuer {
     this.#memory = memory;
   }
 
+  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  ready(): Promise<void> | undefined {
+    return this.#codec.ready();
+  }
+
   /** Claims of the session token of a session that begins or is refreshed now. */
   renewed(claims: Omit<SessionClaims, 'exp'>, now: number): SessionClaims {
     // Data that a node ahead of our clock has loaded makes this token one of later, too.

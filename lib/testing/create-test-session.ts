@@ -70,7 +70,7 @@ export async function createTestSession(
     auth_time: Math.min(requested.auth_time, oiat),
     lat,
   };
-  const { issuer } = await issuingOf(runtime);
+  const { issuer } = issuingOf(runtime);
   const { session, token, refreshToken } = await issuer.begin(
     {
       ...begun,

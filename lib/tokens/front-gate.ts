@@ -25,29 +25,30 @@ const ENCRYPTED = /^([\w-]+)\.\.([\w-]{16})\.([\w-]+)\.([\w-]{22})$/;
  * one spelling, and nothing else gets any further.
  */
 export function openSigned(token: string): SignedSegments | undefined {
-  const [header, payload] = segmentsOf(token, SIGNED);
-  return header !== undefined && payload !== undefined
-    ? { header, payload }
-    : undefined;
+  const segments = segmentsOf(token, SIGNED);
+  return segments && { header: segments[1]!, payload: segments[2]! };
 }
 
 /** As {@link openSigned}, for the five segments of a compact JWE (RFC 7516, section 3.1). */
 export function openEncrypted(token: string): EncryptedSegments | undefined {
-  const [header, nonce, ciphertext, tag] = segmentsOf(token, ENCRYPTED);
-  return header !== undefined &&
-    nonce !== undefined &&
-    ciphertext !== undefined &&
-    tag !== undefined
-    ? { header, nonce, ciphertext, tag }
-    : undefined;
+  const segments = segmentsOf(token, ENCRYPTED);
+  return (
+    segments && {
+      header: segments[1]!,
+      nonce: segments[2]!,
+      ciphertext: segments[3]!,
+      tag: segments[4]!,
+    }
+  );
 }
 
-function segmentsOf(token: string, form: RegExp): readonly string[] {
+/** The match of a token and its segments. */
+function segmentsOf(token: string, form: RegExp): RegExpExecArray | undefined {
   if (token.length > MAXIMUM_TOKEN_LENGTH) {
-    return [];
+    return undefined;
   }
-  const [, ...segments] = form.exec(token) ?? [];
-  return segments.every(isCanonical) ? segments : [];
+  const match = form.exec(token);
+  return match?.slice(1).every(isCanonical) ? match : undefined;
 }
 
 /** Whether the bits that the last character has to spare are zero. */

@@ -274,3 +274,24 @@ describe('the memory of daily keys', () => {
     expect(again.key.equals(first.key)).toBe(true);
   });
 });
+
+describe('the keys of encrypted tokens, at their edges', () => {
+  const clock = new TestSessionClock(1_893_456_000);
+  const keys = new DailyKeys(
+    [createSecretKey(Buffer.from(SECRET))],
+    'encrypt-session',
+    () => clock.nowSeconds(),
+  );
+  const { kid } = keys.signing!;
+
+  it('are never none', () => {
+    expect(keys.isEmpty).toBe(false);
+  });
+
+  it.each([`x${kid}`, `\n${kid}`, `${kid} `, `a.${kid}`])(
+    'do not find %j, which only ends like a kid (A-020)',
+    (name) => {
+      expect(keys.find(name)).toBeUndefined();
+    },
+  );
+});

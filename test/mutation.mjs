@@ -1,0 +1,96 @@
+/**
+ * `npm run test:mutation`: changes `lib/keys` and `lib/tokens` in small ways, one at a time, and asks the specs of
+ * the changed file whether they notice. Takes about half an hour; arguments name files to begin with.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Stryker } from '@stryker-mutator/core';
+
+/** What is changed, and the specs that must notice. */
+const GROUPS = [
+  [['tokens/front-gate'], ['tokens/front-gate']],
+  [['tokens/token-header'], ['tokens/token-header']],
+  [['tokens/strict-json'], ['tokens/strict-json']],
+  [
+    ['tokens/claims-profile', 'tokens/session-claims'],
+    ['tokens/claims-profile', 'tokens/refresh-claims', 'tokens/token-kinds'],
+  ],
+  [
+    ['tokens/token-format', 'tokens/token-kind', 'tokens/eddsa-signer'],
+    ['tokens/token-format', 'tokens/token-kinds', 'tokens/eddsa-signer'],
+  ],
+  [['tokens/token-codec'], ['tokens/token-codec', 'session/token-verifier']],
+  [
+    ['keys/key-set', 'keys/derive', 'keys/thumbprint'],
+    ['keys/key-set', 'keys/derive', 'keys/thumbprint'],
+  ],
+  [['keys/daily-keys'], ['keys/daily-keys']],
+  [['keys/key-ring'], ['keys/key-ring']],
+  [
+    ['keys/jwk-set', 'keys/remote-keys'],
+    ['keys/jwk-set', 'keys/remote-keys', 'keys/remote-keys-without-jose'],
+  ],
+];
+const GOAL = 90;
+const NOTICED = new Set(['Killed', 'Timeout']);
+const MISSED = new Set(['Survived', 'NoCoverage']);
+
+// Chance is for the suite; here a few tries of each property do.
+Object.assign(process.env, { NONCE_TOKENS: '1000', FUZZ_SECONDS: '0' });
+const scratch = mkdtempSync(join(tmpdir(), 'session-jwt-mutation-'));
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
+const wanted = process.argv.slice(2);
+const total = { noticed: 0, missed: 0 };
+for (const [sources, specs] of GROUPS) {
+  if (wanted.length > 0 && !wanted.some((name) => sources.includes(name))) {
+    continue;
+  }
+  const fileName = join(scratch, `${sources[0].replace('/', '-')}.json`);
+  await new Stryker({
+    mutate: sources.map((name) => `lib/${name}.ts`),
+    testRunner: 'jest',
+    testRunnerNodeArgs: [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+    ],
+    jest: {
+      configFile: 'jest.config.ts',
+      enableFindRelatedTests: false,
+      config: { testRegex: `test/(${specs.join('|')})\\.spec\\.ts$` },
+    },
+    coverageAnalysis: 'perTest',
+    concurrency: 2,
+    timeoutMS: 20_000,
+    reporters: ['json'],
+    jsonReporter: { fileName },
+    warnings: { slow: false },
+    allowConsoleColors: false,
+    tempDirName: join(scratch, 'sandbox'),
+    ignorePatterns: ['dist', 'docs', 'sample', 'coverage'],
+  }).runMutationTest();
+  report(JSON.parse(readFileSync(fileName, 'utf8')));
+}
+const all = total.noticed + total.missed;
+const score = (100 * total.noticed) / all;
+console.log(
+  `\n${total.noticed} of ${all} changes noticed: ${score.toFixed(1)} %, ${GOAL} % are the goal`,
+);
+process.exitCode = score >= GOAL ? 0 : 1;
+
+function report({ files }) {
+  for (const [file, { mutants }] of Object.entries(files)) {
+    const count = (kinds) => mutants.filter(({ status }) => kinds.has(status));
+    const noticed = count(NOTICED);
+    const missed = count(MISSED);
+    total.noticed += noticed.length;
+    total.missed += missed.length;
+    console.log(`${file}: ${noticed.length} noticed, ${missed.length} missed`);
+    for (const { location, mutatorName, replacement } of missed) {
+      const { line, column } = location.start;
+      const shown = replacement?.replace(/\s+/g, ' ').slice(0, 60);
+      console.log(`  ${line}:${column} ${mutatorName} -> ${shown}`);
+    }
+  }
+}
