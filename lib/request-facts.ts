@@ -1,6 +1,8 @@
 /** What transports and CSRF checks know of a request. Node's own requests satisfy it as they are. */
 export interface RequestFacts {
   readonly method?: string | undefined;
+  /** The method that was sent, where middleware put another one into its place. */
+  readonly wireMethod?: string | undefined;
   /** Path and query, as received. */
   readonly url?: string | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;

@@ -1,34 +1,91 @@
 import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
-import { headerOf, type RequestFacts } from '../request-facts.js';
+import { bodyField, headerOf, type RequestFacts } from '../request-facts.js';
 import { isSameOrigin } from './cross-origin.js';
 
 export type CsrfDecision =
   | { readonly allowed: true }
-  | { readonly allowed: false; readonly reason: 'cross-site' | 'csrf-header' };
+  | {
+      readonly allowed: false;
+      readonly reason: 'cross-site' | 'csrf-header' | 'csrf-token';
+    };
 
 const ALLOWED: CsrfDecision = { allowed: true };
 
 /** Methods that must not change anything (RFC 9110, section 9.2.1); compared as HTTP does, with their case. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Whether a request can change something. A WebSocket handshake is a GET that opens a way to do so. */
+/** Where clients say that another method is meant, for frameworks that believe them. */
+const OVERRIDE_HEADERS = [
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+];
+const OVERRIDE_FIELD = /[?&]_method=([^&#]*)/i;
+
+/**
+ * Whether a request can change something: by the method on the wire, the one that the framework made of it, or
+ * one that it asks for. A WebSocket handshake is a GET that opens a way to do so.
+ */
 export function isUnsafe(facts: RequestFacts): boolean {
   return (
-    !SAFE_METHODS.has(facts.method ?? '') ||
-    facts.headers['upgrade'] !== undefined
+    !isSafe(facts.method) ||
+    (facts.wireMethod !== undefined && !isSafe(facts.wireMethod)) ||
+    isHandshake(facts) ||
+    asksForUnsafeMethod(facts)
   );
 }
 
-/** Judges an unsafe request whose tokens the browser sent on its own. Every technique that is on must agree. */
+/** Of a WebSocket: a GET that opens a way to change something. */
+function isHandshake({ method, headers }: RequestFacts): boolean {
+  return method === 'GET' && headers['upgrade'] !== undefined;
+}
+
+function isSafe(method: string | undefined): boolean {
+  return SAFE_METHODS.has(method ?? '');
+}
+
+function asksForUnsafeMethod(facts: RequestFacts): boolean {
+  const { headers, url = '' } = facts;
+  for (const name of OVERRIDE_HEADERS) {
+    if (
+      headers[name] !== undefined &&
+      !isSafe(headerOf(facts, name)?.toUpperCase())
+    ) {
+      return true;
+    }
+  }
+  const field = OVERRIDE_FIELD.exec(url)?.[1];
+  return field !== undefined && !isSafe(field.toUpperCase());
+}
+
+/**
+ * Judges an unsafe request whose tokens the browser sent on its own. Every technique that is on must agree.
+ *
+ * @param isOurToken whether a CSRF token is one of the session that the request carries
+ */
 export function judgeCsrf(
   facts: RequestFacts,
   options: ResolvedCsrfOptions,
+  isOurToken: (token: string) => boolean,
 ): CsrfDecision {
+  // Scripts cannot set headers there, and browsers always say where it comes from.
+  if (isHandshake(facts) && options.checksOrigin) {
+    return judgeOrigin(facts, options);
+  }
   if (
     options.headerName !== undefined &&
     !headerOf(facts, options.headerName)
   ) {
     return { allowed: false, reason: 'csrf-header' };
+  }
+  const { token } = options;
+  if (token) {
+    // Never out of a cookie or the URL: another site can set or send those.
+    const given =
+      headerOf(facts, token.headerName) ?? bodyField(facts, token.fieldName);
+    if (given === undefined || !isOurToken(given)) {
+      return { allowed: false, reason: 'csrf-token' };
+    }
   }
   return judgeOrigin(facts, options);
 }

@@ -79,6 +79,11 @@ export const REFUSALS = {
     'the request comes from another site',
   ),
   'csrf-header': rule('CSRF_REFUSED', false, 'the CSRF header is missing'),
+  'csrf-token': rule(
+    'CSRF_REFUSED',
+    false,
+    'the CSRF token is missing, or is not one of this session',
+  ),
   context: rule(
     'TOKEN_MISSING',
     false,

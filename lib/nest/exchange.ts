@@ -56,6 +56,11 @@ export class Exchange implements RequestFacts {
     return this.#raw.method;
   }
 
+  /** What `method-override` and its like leave behind. */
+  get wireMethod(): string | undefined {
+    return (this.#raw as { originalMethod?: string }).originalMethod;
+  }
+
   get url(): string | undefined {
     return this.#raw.url;
   }

@@ -1,8 +1,9 @@
+import type { KeyObject } from 'node:crypto';
 import type { SessionClock } from '../clock.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import type { SessionError } from '../errors/session-error.js';
 import { DailyKeys } from '../keys/daily-keys.js';
-import { deriveBytes } from '../keys/derive.js';
+import { deriveBytes, deriveKey } from '../keys/derive.js';
 import { publishedKeys, type JwkSet } from '../keys/jwk-set.js';
 import { KeyRing, type KeySource } from '../keys/key-ring.js';
 import {
@@ -34,6 +35,8 @@ export interface SessionKeys {
   readonly codec: TokenCodec;
   /** `undefined` where there are no refresh tokens. */
   readonly refreshCodec: TokenCodec<RefreshClaims> | undefined;
+  /** Sign CSRF tokens (the first), and verify them (all). */
+  readonly csrfKeys: () => readonly KeyObject[];
   /** The public halves of the key pairs. */
   readonly published: () => JwkSet;
 }
@@ -109,7 +112,24 @@ export async function openSessionKeys(
         keys.encryption ? format : signedTokens(new JwtServiceSigner(), false),
         refreshTokens(expected),
       ),
+    csrfKeys: ofMaterial(ring, (material) =>
+      encryptedFrom(material).map((each) => deriveKey(each, 'csrf')),
+    ),
     published: () => publishedKeys(ring.material.keys, now()),
+  };
+}
+
+/** Something made of the keys, once for as long as they stay. */
+function ofMaterial<T>(
+  ring: KeyRing,
+  make: (material: KeyMaterial) => T,
+): () => T {
+  let made = { of: ring.material, value: make(ring.material) };
+  return () => {
+    if (made.of !== ring.material) {
+      made = { of: ring.material, value: make(ring.material) };
+    }
+    return made.value;
   };
 }
 

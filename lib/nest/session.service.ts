@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import { SessionConfigError } from '../errors/session-config-error.js';
 import type { JwkSet } from '../keys/jwk-set.js';
-import { ActiveSession, verifiedOf } from '../session/active-session.js';
+import { type ActiveSession } from '../session/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import type { SessionEvent } from '../session/session-events.js';
@@ -14,7 +15,8 @@ import type {
 } from '../session/session-types.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { authenticateRequest } from './authenticate-request.js';
-import { handOver, refusedWith } from './hand-over.js';
+import { reloadSession, updateSession } from './change-session.js';
+import { handOver } from './hand-over.js';
 import type {
   AttributeChanges,
   AuthenticateOptions,
@@ -107,14 +109,7 @@ export class SessionService<
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    const { reload } = issuingOf(this.runtime);
-    const exchange = Exchange.ofSession(session, options.response);
-    const carriers = this.runtime.transports.carriersOf(exchange);
-    const reloaded = await reload.reloadNow(verifiedOf(session), carriers);
-    if ('refusal' in reloaded) {
-      throw refusedWith(this.runtime, reloaded.refusal, exchange);
-    }
-    return handOver(this.runtime, reloaded, carriers, exchange);
+    return reloadSession(this.runtime, session, options);
   }
 
   /**
@@ -132,20 +127,7 @@ export class SessionService<
     attributes: AttributeChanges<TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    const { issuer, refresh } = issuingOf(this.runtime);
-    const exchange = Exchange.ofSession(session, options.response);
-    const carriers = this.runtime.transports.carriersOf(exchange);
-    const verified = verifiedOf(session);
-    const updated = await issuer.update(
-      verified,
-      attributes,
-      carriers,
-      refresh.statelessOf(verified, exchange),
-    );
-    if ('refusal' in updated) {
-      throw refusedWith(this.runtime, updated.refusal, exchange);
-    }
-    return handOver(this.runtime, updated, carriers, exchange);
+    return updateSession(this.runtime, session, attributes, options);
   }
 
   /**
@@ -226,6 +208,19 @@ export class SessionService<
     token: string,
   ): Promise<ActiveSession<TParams, TExpanded, TAttributes>> {
     return verifyToken(this.runtime, token);
+  }
+
+  /**
+   * A CSRF token of a session, for a field or a `<meta>` element of a page that the server renders; another one each
+   * time, all of them good as long as the session has its id.
+   *
+   * @throws {SessionConfigError} without the option `csrf.token`
+   */
+  csrfToken(session: ActiveSession<any, any, any>): string {
+    if (!this.runtime.options.csrf.token) {
+      throw new SessionConfigError(['csrfToken: needs the option csrf.token']);
+    }
+    return this.runtime.csrfTokens.issue(session.id);
   }
 
   /** The public keys that verify session tokens (RFC 7517), for a route of your own; none without `keys`. */

@@ -188,6 +188,28 @@ export interface CsrfOptions {
    * @default false
    */
   header?: string | false;
+  /**
+   * Unsafe requests must carry a token that `SessionService.csrfToken(session)` made for their session, in a
+   * header or in a field of the body: never in the URL or a cookie.
+   *
+   * @default false
+   */
+  token?: boolean | CsrfTokenOptions;
+}
+
+/** Where CSRF tokens travel. */
+export interface CsrfTokenOptions {
+  /** @default 'X-CSRF-Token' */
+  header?: string;
+  /** @default '_csrf' */
+  field?: string;
+  /**
+   * Name of a cookie that brings the token to scripts, which send it back in the header; it is written together
+   * with the session cookie. `'XSRF-TOKEN'` with `header: 'X-XSRF-TOKEN'` is what Angular and axios look for.
+   *
+   * @default none: your pages carry the token
+   */
+  cookie?: string;
 }
 
 /** Bounds of what a process remembers. */

@@ -6,7 +6,7 @@ export const HEADER_NAME = {
   expected: 'a header name',
 };
 /** RFC 6265, section 4.1.1: a cookie name is a token. */
-const COOKIE_NAME = { ...HEADER_NAME, expected: 'a cookie name' };
+export const COOKIE_NAME = { ...HEADER_NAME, expected: 'a cookie name' };
 const DOMAIN = {
   pattern:
     /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?!$)|$))+$/i,
@@ -16,6 +16,8 @@ const PATH = {
   pattern: /^\/[\x21-\x2b\x2d-\x3a\x3d-\x7e]{0,1023}$/,
   expected: "a path that starts with '/' and has no ';', ',' or '<'",
 };
+
+type CookiePrefix = '' | '__Secure-' | '__Host-';
 
 const COOKIE_DEFAULTS: ResolvedCookieOptions = {
   name: '',
@@ -95,11 +97,7 @@ function resolveCookieAt(
     cookie['partitioned'],
     defaults.partitioned,
   );
-  const prefix = !secure
-    ? ''
-    : domain || path !== '/'
-      ? '__Secure-'
-      : '__Host-';
+  const prefix = prefixOf({ secure, domain, path });
   const name = reader.text(
     `${at}.name`,
     cookie['name'],
@@ -112,7 +110,7 @@ function resolveCookieAt(
   if (!secure && partitioned) {
     reader.fault(`${at}.partitioned`, `needs ${at}.secure`);
   }
-  checkPrefix(reader, at, name, prefix);
+  checkPrefix(reader, `${at}.name`, name, prefix);
   return {
     name,
     domain,
@@ -128,6 +126,43 @@ function resolveCookieAt(
         : cookie['formerDomains'],
     ),
   };
+}
+
+/** The strictest prefix that attributes allow. */
+function prefixOf({
+  secure,
+  domain,
+  path,
+}: Pick<ResolvedCookieOptions, 'secure' | 'domain' | 'path'>): CookiePrefix {
+  if (!secure) {
+    return '';
+  }
+  return domain || path !== '/' ? '__Secure-' : '__Host-';
+}
+
+/** A cookie with the attributes of another, which scripts may read. */
+export function resolveReadableCookie(
+  reader: OptionReader,
+  path: string,
+  value: unknown,
+  attributes: ResolvedCookieOptions,
+): ResolvedCookieOptions | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  const name = reader.text(path, value, 'XSRF-TOKEN', COOKIE_NAME);
+  if (/^__(?:Host-)?Http-/i.test(name)) {
+    reader.fault(
+      path,
+      'is to be read by scripts, so its prefix cannot forbid that',
+      name,
+    );
+  }
+  if (name === attributes.name) {
+    reader.fault(path, 'is the name of the session cookie');
+  }
+  checkPrefix(reader, path, name, prefixOf(attributes));
+  return { ...attributes, name };
 }
 
 function resolveFormerDomains(
@@ -149,22 +184,18 @@ function checkPrefix(
   reader: OptionReader,
   at: string,
   name: string,
-  allowed: '' | '__Secure-' | '__Host-',
+  allowed: CookiePrefix,
 ): void {
   for (const prefix of ['__Host-', '__Secure-', '__Http-', '__Host-Http-']) {
     if (!name.toLowerCase().startsWith(prefix.toLowerCase())) {
       continue;
     }
     if (!name.startsWith(prefix)) {
-      reader.fault(`${at}.name`, `the prefix is written '${prefix}'`, name);
+      reader.fault(at, `the prefix is written '${prefix}'`, name);
     } else if (prefix === '__Host-' && allowed !== '__Host-') {
-      reader.fault(
-        `${at}.name`,
-        `'__Host-' needs ${at}.secure, path '/' and no domain`,
-        name,
-      );
+      reader.fault(at, "'__Host-' needs secure, path '/' and no domain", name);
     } else if (allowed === '') {
-      reader.fault(`${at}.name`, `'${prefix}' needs ${at}.secure`, name);
+      reader.fault(at, `'${prefix}' needs secure`, name);
     }
   }
 }

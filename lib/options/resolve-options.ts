@@ -2,7 +2,7 @@ import { SessionConfigError } from '../errors/session-config-error.js';
 import { OptionReader } from './option-reader.js';
 import type { ResolvedSessionJwtOptions } from './resolved-options.js';
 import { resolveCookie } from './resolve-cookie-options.js';
-import { resolveCsrf } from './resolve-csrf-options.js';
+import { checkCsrfToken, resolveCsrf } from './resolve-csrf-options.js';
 import { refuseSharedSecrets, resolveKeySource } from './resolve-key-source.js';
 import { resolveRefresh, resolveStore } from './resolve-store-options.js';
 import {
@@ -56,6 +56,7 @@ const HINTS = {
   global: MODULE_LEVEL,
   guard: MODULE_LEVEL,
   jwks: MODULE_LEVEL,
+  routes: MODULE_LEVEL,
   imports: MODULE_LEVEL,
 };
 
@@ -141,7 +142,7 @@ export function resolveOptions(
           ),
     cookie,
     header: resolveHeader(reader, options['header']),
-    csrf: resolveCsrf(reader, options['csrf'], cookie.secure),
+    csrf: resolveCsrf(reader, options['csrf'], cookie),
     refresh: resolveRefresh(reader, options, surroundings),
     store: resolveStore(reader, options, surroundings),
     cache: resolveCache(reader, options['cache']),
@@ -154,6 +155,7 @@ export function resolveOptions(
     'encrypt.key': keys.encryption ?? [],
     'refreshToken.secret': resolved.refresh?.secrets ?? [],
   });
+  checkCsrfToken(reader, options, resolved);
   const faults = [...reader.faults, ...furtherFaults(resolved)];
   if (faults.length > 0) {
     throw new SessionConfigError(faults);
@@ -184,7 +186,7 @@ function refuseUnprotected(
   reader: OptionReader,
   { transports, cookie, refresh, csrf }: ResolvedSessionJwtOptions,
 ): void {
-  if (csrf.checksOrigin || csrf.headerName !== undefined) {
+  if (csrf.checksOrigin || csrf.headerName !== undefined || csrf.token) {
     return;
   }
   const isSentAnywhere = [cookie, refresh?.cookie].some(

@@ -12,7 +12,8 @@ import type {
 import type { SessionLimit, SessionStore } from './session-store.js';
 import type { Transport } from './transport.js';
 
-const FIELD = {
+/** A field of a parsed body. */
+export const FIELD_NAME = {
   pattern: /^(?!__proto__$)[\w.-]{1,64}$/,
   expected: 'the name of a body field',
 };
@@ -78,7 +79,7 @@ export function resolveRefresh(
       'refreshToken.field',
       refresh['field'],
       'refreshToken',
-      FIELD,
+      FIELD_NAME,
     ),
     accessSeconds,
   };

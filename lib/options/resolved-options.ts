@@ -118,8 +118,18 @@ export interface ResolvedCsrfOptions {
   readonly trustedOrigins: ReadonlySet<string>;
   /** In lower case; `undefined` when the technique is off. */
   readonly headerName: string | undefined;
+  /** `undefined` when the technique is off. */
+  readonly token: ResolvedCsrfTokenOptions | undefined;
   /** Whether every page that can hold our cookie is served over HTTPS (or from this machine). */
   readonly secureOrigins: boolean;
+}
+
+export interface ResolvedCsrfTokenOptions {
+  /** In lower case. */
+  readonly headerName: string;
+  readonly fieldName: string;
+  /** The cookie that brings the token to scripts; `undefined` for none. */
+  readonly cookie: ResolvedCookieOptions | undefined;
 }
 
 export interface ResolvedCacheOptions {

@@ -14,6 +14,8 @@ export interface TransportTokens {
   readonly persistent: boolean;
   /** The refresh token, where the module issues them, and the seconds until it ends. */
   readonly refresh?: { readonly token: string; readonly maxAgeSeconds: number };
+  /** A CSRF token of the session, where a cookie brings it to scripts, and the seconds until the session ends. */
+  readonly csrf?: { readonly token: string; readonly maxAgeSeconds: number };
 }
 
 /** Something that is put into the head of a response. */

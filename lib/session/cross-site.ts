@@ -1,6 +1,15 @@
-import { isUnsafe, judgeOrigin, mustProveOrigin } from '../csrf/csrf-policy.js';
-import { REFUSALS, refusalError } from '../errors/refusal.js';
-import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
+import {
+  isUnsafe,
+  judgeCsrf,
+  judgeOrigin,
+  mustProveOrigin,
+} from '../csrf/csrf-policy.js';
+import type { CsrfTokens } from '../csrf/csrf-tokens.js';
+import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
+import type {
+  ResolvedCsrfOptions,
+  ResolvedSessionJwtOptions,
+} from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { SessionEvents } from './session-events.js';
@@ -42,6 +51,27 @@ export function refuseCrossSite(
     events.rejected(REFUSALS[decision.reason].code, decision.reason);
     throw refusalError(decision.reason);
   }
+}
+
+/** Whether another site made the browser send a request that carries a session by itself. */
+export function forgeryOf(
+  {
+    options,
+    csrfTokens,
+  }: {
+    readonly options: ResolvedSessionJwtOptions;
+    readonly csrfTokens: CsrfTokens;
+  },
+  facts: RequestFacts,
+  sid: string,
+): Refusal | undefined {
+  if (!isUnsafe(facts)) {
+    return undefined;
+  }
+  const decision = judgeCsrf(facts, options.csrf, (token) =>
+    csrfTokens.isOf(sid, token),
+  );
+  return decision.allowed ? undefined : decision.reason;
 }
 
 export function isAmbient({ ambient }: Transport): boolean {

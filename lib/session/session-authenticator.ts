@@ -1,10 +1,11 @@
 import type { SessionClock } from '../clock.js';
-import { judgeCsrf, isUnsafe } from '../csrf/csrf-policy.js';
+import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { REFUSALS, type Refusal } from '../errors/refusal.js';
 import { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
+import { forgeryOf } from './cross-site.js';
 import { findRefreshToken } from './find-refresh-token.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
@@ -27,6 +28,7 @@ const NOBODY_KNOWS =
 
 export interface SessionAuthenticatorParts {
   readonly transports: SessionTransports;
+  readonly csrfTokens: CsrfTokens;
   readonly verifier: TokenVerifier;
   /** `undefined` where nothing is loaded or issued. */
   readonly reload: SessionReload | undefined;
@@ -132,7 +134,9 @@ export class SessionAuthenticator {
     }
     const refusal =
       refusalOf(session, this.#parts.memory, now) ??
-      this.#forgery(facts, isAmbient);
+      (isAmbient
+        ? forgeryOf(this.#parts, facts, session.claims.sid)
+        : undefined);
     if (refusal) {
       return this.#refuse(refusal);
     }
@@ -164,13 +168,6 @@ export class SessionAuthenticator {
   #requireStore(): SessionRecords {
     if (this.#parts.records) return this.#parts.records;
     throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
-  }
-
-  /** Whether another site made the browser send this request. */
-  #forgery(facts: RequestFacts, isAmbient: boolean): Refusal | undefined {
-    if (!isAmbient || !isUnsafe(facts)) return undefined;
-    const decision = judgeCsrf(facts, this.#parts.options.csrf);
-    return decision.allowed ? undefined : decision.reason;
   }
 
   /** Brings a session up to date that is due, and hands out what is newer than its token. */
@@ -217,7 +214,9 @@ export class SessionAuthenticator {
     }
     const { claims, isAmbient } = found;
     if (asksStore) this.#requireStore();
-    const forgery = this.#forgery(facts, isAmbient);
+    const forgery = isAmbient
+      ? forgeryOf(this.#parts, facts, claims.sid)
+      : undefined;
     return forgery
       ? this.#refuse(forgery)
       : renewal

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { SessionError } from '../errors/session-error.js';
 import type { Transport } from '../options/transport.js';
 import {
@@ -45,18 +46,24 @@ export class TokenIssuer {
   readonly #refreshCodec: TokenCodec<RefreshClaims> | undefined;
   readonly #policy: ClockPolicy;
   readonly #memory: SessionMemory;
+  readonly #csrf: CsrfTokens | undefined;
 
-  /** @param refreshCodec `undefined` where there are no refresh tokens */
+  /**
+   * @param refreshCodec `undefined` where there are no refresh tokens
+   * @param csrf where a cookie brings CSRF tokens to scripts
+   */
   constructor(
     codec: TokenCodec,
     refreshCodec: TokenCodec<RefreshClaims> | undefined,
     policy: ClockPolicy,
     memory: SessionMemory,
+    csrf?: CsrfTokens,
   ) {
     this.#codec = codec;
     this.#refreshCodec = refreshCodec;
     this.#policy = policy;
     this.#memory = memory;
+    this.#csrf = csrf;
   }
 
   /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
@@ -171,6 +178,8 @@ export class TokenIssuer {
     const { token, refreshToken } = signed;
     const { sid, rev } = claims;
     const generation = refresh && linkOf(refresh)?.gen;
+    // After a reload the refresh token, and with it the end of the session, stays: so does the CSRF token.
+    const endsWith = refresh ?? (this.#refreshCodec ? undefined : claims);
     const tokens = {
       sessionToken: token,
       maxAgeSeconds: endOfToken(claims, this.#policy) - now,
@@ -180,6 +189,13 @@ export class TokenIssuer {
           refresh: {
             token: refreshToken,
             maxAgeSeconds: endOfToken(refresh, this.#policy) - now,
+          },
+        }),
+      ...(this.#csrf &&
+        endsWith && {
+          csrf: {
+            token: this.#csrf.issue(sid),
+            maxAgeSeconds: endOfToken(endsWith, this.#policy) - now,
           },
         }),
     };

@@ -15,12 +15,21 @@ export class CookieTransport implements Transport {
   readonly varyBy = 'Cookie';
   readonly #session: TokenCookie;
   readonly #refresh: TokenCookie | undefined;
+  readonly #csrf: TokenCookie | undefined;
   readonly #clear: readonly Delivery[];
 
-  constructor(session: ResolvedCookieOptions, refresh?: ResolvedCookieOptions) {
+  /** @param csrf the cookie that brings CSRF tokens to scripts */
+  constructor(
+    session: ResolvedCookieOptions,
+    refresh?: ResolvedCookieOptions,
+    csrf?: ResolvedCookieOptions,
+  ) {
     this.#session = new TokenCookie(session);
     this.#refresh = refresh && new TokenCookie(refresh);
-    this.#clear = [...this.#session.clear(), ...(this.#refresh?.clear() ?? [])];
+    this.#csrf = csrf && new TokenCookie(csrf, true);
+    this.#clear = [this.#session, this.#refresh, this.#csrf].flatMap(
+      (cookie) => cookie?.clear() ?? [],
+    );
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
@@ -34,20 +43,20 @@ export class CookieTransport implements Transport {
   }
 
   write(tokens: TransportTokens): readonly Delivery[] {
-    const { sessionToken, maxAgeSeconds, refresh, persistent } = tokens;
-    const session = this.#session.write(
-      sessionToken,
-      persistent ? maxAgeSeconds : undefined,
-    );
-    return refresh && this.#refresh
-      ? [
-          ...session,
-          ...this.#refresh.write(
-            refresh.token,
-            persistent ? refresh.maxAgeSeconds : undefined,
-          ),
-        ]
-      : session;
+    const { sessionToken, maxAgeSeconds, refresh, csrf, persistent } = tokens;
+    const write = (
+      cookie: TokenCookie | undefined,
+      value: string | undefined,
+      maxAge = maxAgeSeconds,
+    ): readonly Delivery[] =>
+      cookie && value !== undefined
+        ? cookie.write(value, persistent ? maxAge : undefined)
+        : [];
+    return [
+      ...write(this.#session, sessionToken),
+      ...write(this.#refresh, refresh?.token, refresh?.maxAgeSeconds),
+      ...write(this.#csrf, csrf?.token, csrf?.maxAgeSeconds),
+    ];
   }
 
   clear(): readonly Delivery[] {

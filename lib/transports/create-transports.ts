@@ -10,7 +10,11 @@ export function createTransports(
   return options.transports.map((choice) => {
     switch (choice) {
       case 'cookie':
-        return new CookieTransport(options.cookie, options.refresh?.cookie);
+        return new CookieTransport(
+          options.cookie,
+          options.refresh?.cookie,
+          options.csrf.token?.cookie,
+        );
       case 'header':
         return new HeaderTransport(options.header);
       default:

@@ -4,14 +4,18 @@ import type { AMBIGUOUS_TOKEN, Delivery } from '../options/transport.js';
 import { headerOf, type RequestFacts } from '../request-facts.js';
 import { readCookie } from './read-cookie.js';
 
-/** One cookie that holds a token and that no script can read. */
+/** One cookie that holds a token. */
 export class TokenCookie {
   readonly #options: ResolvedCookieOptions;
   /** Cookies left over from before a change of `domain`; they would make every request ambiguous. */
   readonly #clearFormer: readonly Delivery[];
   readonly #clearAll: readonly Delivery[];
 
-  constructor(options: ResolvedCookieOptions) {
+  /** @param isReadable whether scripts may read it */
+  constructor(
+    options: ResolvedCookieOptions,
+    private readonly isReadable = false,
+  ) {
     this.#options = options;
     // A cookie with a domain cannot have had the `__Host-` prefix.
     const formerName = options.name.replace(/^__Host-/, '__Secure-');
@@ -54,7 +58,7 @@ export class TokenCookie {
     const cookie = {
       name,
       path,
-      httpOnly: true,
+      httpOnly: !this.isReadable,
       secure,
       sameSite,
       partitioned,

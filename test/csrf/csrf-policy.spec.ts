@@ -7,11 +7,13 @@ import {
   mustProveOrigin,
 } from '../../lib/csrf/csrf-policy.js';
 import type { ResolvedCsrfOptions } from '../../lib/options/resolved-options.js';
+import type { RequestFacts } from '../../lib/request-facts.js';
 
 const ORIGIN_ALONE: ResolvedCsrfOptions = {
   checksOrigin: true,
   trustedOrigins: new Set(['https://partner.example']),
   headerName: undefined,
+  token: undefined,
   secureOrigins: true,
 };
 const HEADER_ALONE: ResolvedCsrfOptions = {
@@ -20,6 +22,12 @@ const HEADER_ALONE: ResolvedCsrfOptions = {
   headerName: 'x-requested-with',
 };
 const BOTH: ResolvedCsrfOptions = { ...HEADER_ALONE, checksOrigin: true };
+const TOKEN_ALONE: ResolvedCsrfOptions = {
+  ...ORIGIN_ALONE,
+  checksOrigin: false,
+  token: { headerName: 'x-csrf-token', fieldName: '_csrf', cookie: undefined },
+};
+const ALL: ResolvedCsrfOptions = { ...BOTH, token: TOKEN_ALONE.token };
 const NONE: ResolvedCsrfOptions = { ...ORIGIN_ALONE, checksOrigin: false };
 
 type Headers = Record<string, string | string[]>;
@@ -28,8 +36,15 @@ function post(headers: Headers = {}) {
   return { method: 'POST', headers: { host: 'app.example', ...headers } };
 }
 
+function override(value: string): Partial<RequestFacts> {
+  return { headers: { 'x-http-method-override': value } };
+}
+
 const FOREIGN: Headers = { origin: 'https://evil.example' };
 const CUSTOM: Headers = { 'x-requested-with': 'fetch' };
+const TOKEN: Headers = { 'x-csrf-token': 'ours' };
+const OWN: Headers = { 'sec-fetch-site': 'same-origin' };
+const isOurs = (token: string): boolean => token === 'ours';
 
 describe('whether a request can change something', () => {
   it.each(['GET', 'HEAD', 'OPTIONS'])('%s cannot', (method) => {
@@ -68,19 +83,45 @@ describe('whether a request can change something', () => {
     },
   );
 
-  it('A-127: a header that names another method changes nothing', () => {
-    const headers = {
-      'x-http-method-override': 'DELETE',
-      'x-http-method': 'DELETE',
-      'x-method-override': 'DELETE',
-    };
-    expect(isUnsafe({ method: 'GET', headers })).toBe(false);
-    expect(
-      isUnsafe({
-        method: 'POST',
-        headers: { 'x-http-method-override': 'GET' },
-      }),
-    ).toBe(true);
+  describe('A-127: is judged by every method that is named', () => {
+    it.each<
+      [
+        method: string,
+        what: string,
+        expected: boolean,
+        more: Partial<RequestFacts>,
+      ]
+    >([
+      ['GET', 'a header for DELETE', true, override('DELETE')],
+      ['GET', 'a header for delete', true, override('delete')],
+      ['GET', 'a header for GET', false, override('GET')],
+      ['GET', 'a header for head', false, override('head')],
+      ['GET', 'an empty header', true, override('')],
+      ['GET', 'a header that was sent twice', true, override('GET, GET')],
+      ['POST', 'a header for GET', true, override('GET')],
+      ['GET', '_method=DELETE', true, { url: '/a?_method=DELETE' }],
+      ['GET', '_method=delete', true, { url: '/a?b=1&_method=delete' }],
+      ['GET', '_METHOD=DELETE', true, { url: '/a?_METHOD=DELETE' }],
+      ['GET', '_method=%44ELETE', true, { url: '/a?_method=%44ELETE' }],
+      ['GET', 'an empty _method', true, { url: '/a?_method=' }],
+      ['GET', '_method=GET', false, { url: '/a?_method=GET#x' }],
+      ['POST', '_method=GET', true, { url: '/a?_method=GET' }],
+      ['GET', 'a path of that name', false, { url: '/_method=DELETE' }],
+      ['GET', 'a longer name', false, { url: '/a?http_method=DELETE' }],
+      ['GET', 'POST sent', true, { wireMethod: 'POST' }],
+      ['GET', 'GET sent', false, { wireMethod: 'GET' }],
+      ['DELETE', 'GET sent', true, { wireMethod: 'GET' }],
+    ])('%s with %s: unsafe is %p', (method, _what, expected, more) => {
+      expect(isUnsafe({ method, headers: {}, ...more })).toBe(expected);
+    });
+
+    it.each(['x-http-method-override', 'x-http-method', 'x-method-override'])(
+      'the header %s counts',
+      (name) => {
+        const headers = { [name]: 'DELETE' };
+        expect(isUnsafe({ method: 'GET', headers })).toBe(true);
+      },
+    );
   });
 
   it("takes for safe what Nest's enableCsrfProtection takes for safe", () => {
@@ -118,7 +159,7 @@ describe('the CSRF policy', () => {
       what: string,
       options: ResolvedCsrfOptions,
       headers: Headers,
-      reason: 'cross-site' | 'csrf-header' | undefined,
+      reason: 'cross-site' | 'csrf-header' | 'csrf-token' | undefined,
     ]
   >([
     ['origin alone: no browser header', ORIGIN_ALONE, {}, undefined],
@@ -174,11 +215,71 @@ describe('the CSRF policy', () => {
       { ...CUSTOM, 'sec-fetch-site': 'same-origin' },
       undefined,
     ],
+    ['token alone: missing', TOKEN_ALONE, {}, 'csrf-token'],
+    ['token alone: empty', TOKEN_ALONE, { 'x-csrf-token': '' }, 'csrf-token'],
+    [
+      'token alone: of another session',
+      TOKEN_ALONE,
+      { 'x-csrf-token': 'theirs' },
+      'csrf-token',
+    ],
+    ['token alone: ours', TOKEN_ALONE, TOKEN, undefined],
+    [
+      'token alone: ours, twice',
+      TOKEN_ALONE,
+      { 'x-csrf-token': ['ours', 'ours'] },
+      'csrf-token',
+    ],
+    [
+      'token alone: ours, of another site',
+      TOKEN_ALONE,
+      { ...FOREIGN, ...TOKEN },
+      undefined,
+    ],
+    ['all: all hold', ALL, { ...OWN, ...CUSTOM, ...TOKEN }, undefined],
+    ['all: no token', ALL, { ...OWN, ...CUSTOM }, 'csrf-token'],
+    ['all: no custom header', ALL, { ...OWN, ...TOKEN }, 'csrf-header'],
+    [
+      'all: another site',
+      ALL,
+      { ...FOREIGN, ...CUSTOM, ...TOKEN },
+      'cross-site',
+    ],
     ['none: another site', NONE, FOREIGN, undefined],
   ])('S-111: %s', (_what, options, headers, reason) => {
-    expect(judgeCsrf(post(headers), options)).toEqual(
+    expect(judgeCsrf(post(headers), options, isOurs)).toEqual(
       reason ? { allowed: false, reason } : { allowed: true },
     );
+  });
+
+  describe('S-152: takes the CSRF token', () => {
+    const judge = (more: Partial<RequestFacts>) =>
+      judgeCsrf({ ...post(), ...more }, TOKEN_ALONE, isOurs).allowed;
+
+    it.each<[what: string, more: Partial<RequestFacts>, expected: boolean]>([
+      ['from the field of a body', { body: { _csrf: 'ours' } }, true],
+      ['from no other field', { body: { csrf: 'ours' } }, false],
+      ['from no list', { body: { _csrf: ['ours'] } }, false],
+      ['from no body that is a text', { body: '_csrf=ours' }, false],
+      [
+        'from no prototype',
+        { body: Object.create({ _csrf: 'ours' }) as object },
+        false,
+      ],
+      ['from no URL', { url: '/?_csrf=ours&x-csrf-token=ours' }, false],
+      [
+        'from no cookie',
+        { headers: { cookie: '_csrf=ours; x-csrf-token=ours' } },
+        false,
+      ],
+      [
+        'from the header before the body',
+        { headers: { 'x-csrf-token': 'theirs' }, body: { _csrf: 'ours' } },
+        false,
+      ],
+    ])('%s', (_what, more, expected) => {
+      expect(judge(more)).toBe(expected);
+    });
   });
 
   it('S-158: asks for no custom header where there is no session yet, at sign-in and sign-out', () => {

@@ -1,5 +1,12 @@
 import type { Transport } from '../../lib/options/transport.js';
-import { faultsOf, faultyPathsOf, resolve } from './faults.js';
+import {
+  at,
+  faultsOf,
+  faultyPathsOf,
+  resolve,
+  THIRD_SECRET,
+} from './faults.js';
+import { keyPairs } from '../support/key-pairs.js';
 import { SECRET } from '../support/test-app.js';
 import { rows } from '../support/titles.js';
 
@@ -126,58 +133,258 @@ describe('an application without any protection against other sites', () => {
   });
 });
 
-describe('the option csrf.header', () => {
-  it.each(
-    rows([
-      'Cookie',
-      'Origin',
-      'Referer',
-      'Host',
-      'User-Agent',
-      'Accept',
-      'Accept-Language',
-      'Accept-Encoding',
-      'Content-Type',
-      'CONTENT-TYPE',
-      'Content-Language',
-      'Content-Length',
-      'Connection',
-      'Cache-Control',
-      'Pragma',
-      'Range',
-      'TE',
-      'Via',
-      'DNT',
-      'Priority',
-      'Upgrade-Insecure-Requests',
-      'Sec-Fetch-Site',
-      'Sec-Fetch-Mode',
-      'Sec-CH-UA',
-      'Sec-Anything',
-      'Proxy-Authorization',
-      'Access-Control-Request-Method',
-    ]),
-  )(
-    'stops the boot when it is %s: browsers send that for any site',
-    (_title, header) => {
-      expect(faultyPathsOf({ csrf: { header } })).toEqual(['csrf.header']);
+describe.each([['csrf.header'], ['csrf.token.header']])(
+  'the option %s',
+  (path) => {
+    const given = (header: string) => at(path, header);
+
+    it.each(
+      rows([
+        'Cookie',
+        'Origin',
+        'Referer',
+        'Host',
+        'User-Agent',
+        'Accept',
+        'Accept-Language',
+        'Accept-Encoding',
+        'Content-Type',
+        'CONTENT-TYPE',
+        'Content-Language',
+        'Content-Length',
+        'Connection',
+        'Cache-Control',
+        'Pragma',
+        'Range',
+        'TE',
+        'Via',
+        'DNT',
+        'Priority',
+        'Upgrade-Insecure-Requests',
+        'Sec-Fetch-Site',
+        'Sec-Fetch-Mode',
+        'Sec-CH-UA',
+        'Sec-Anything',
+        'Proxy-Authorization',
+        'Access-Control-Request-Method',
+      ]),
+    )(
+      'stops the boot when it is %s: browsers send that for any site',
+      (_title, header) => {
+        expect(faultyPathsOf(given(header))).toEqual([path]);
+      },
+    );
+
+    it('stops the boot when it is Authorization: browsers add cached Basic credentials for any site', () => {
+      expect(faultyPathsOf(given('Authorization'))).toEqual([path]);
+    });
+
+    it.each(['X-CSRF', 'X-Requested-With', 'X-Accept', 'Security', 'Secret'])(
+      'may be %s',
+      (header) => {
+        const { headerName, token } = resolve(given(header)).csrf;
+        expect(headerName ?? token?.headerName).toBe(header.toLowerCase());
+      },
+    );
+  },
+);
+
+describe('the option csrf.token', () => {
+  it.each<[title: string, csrf: object | undefined]>([
+    ['by default', undefined],
+    ['beside others', { header: 'X-CSRF' }],
+    ['with false', { token: false }],
+  ])('is off %s', (_title, csrf) => {
+    expect(resolve({ csrf }).csrf.token).toBeUndefined();
+  });
+
+  it.each([[true], [{}]])(
+    'as %j reads the header X-CSRF-Token and the field _csrf, and writes no cookie',
+    (token) => {
+      expect(resolve({ csrf: { token } }).csrf.token).toEqual({
+        headerName: 'x-csrf-token',
+        fieldName: '_csrf',
+        cookie: undefined,
+      });
     },
   );
 
-  it('stops the boot when it is Authorization: browsers add cached Basic credentials for any site', () => {
-    expect(faultyPathsOf({ csrf: { header: 'Authorization' } })).toEqual([
-      'csrf.header',
+  it('leaves the other techniques as they are', () => {
+    const { csrf } = resolve({ csrf: { token: true } });
+    expect(csrf).toMatchObject({ checksOrigin: true, headerName: undefined });
+  });
+
+  it('takes names of its own', () => {
+    const token = { header: 'X-XSRF-TOKEN', field: 'csrf', cookie: 'XSRF' };
+    expect(resolve({ csrf: { token } }).csrf.token).toMatchObject({
+      headerName: 'x-xsrf-token',
+      fieldName: 'csrf',
+      cookie: { name: 'XSRF' },
+    });
+  });
+
+  it.each(rows(['true', 1, null, [], 'X-CSRF-Token']))(
+    'stops the boot when it is %s',
+    (_title, token) => {
+      expect(faultyPathsOf({ csrf: { token } })).toEqual(['csrf.token']);
+    },
+  );
+
+  it('stops the boot with an unknown name in it', () => {
+    expect(faultsOf({ secret: SECRET, ...at('csrf.token.name', 'x') })).toEqual(
+      [expect.stringMatching(/^csrf\.token\.name: unknown option/)],
+    );
+  });
+
+  it.each<[path: string, value: unknown]>([
+    ['csrf.token.header', ''],
+    ['csrf.token.header', 'X CSRF'],
+    ['csrf.token.header', false],
+    ['csrf.token.field', ''],
+    ['csrf.token.field', '__proto__'],
+    ['csrf.token.field', 'user[csrf]'],
+    ['csrf.token.field', 1],
+    ['csrf.token.cookie', ''],
+    ['csrf.token.cookie', 'XSRF TOKEN'],
+    ['csrf.token.cookie', 'XSRF;'],
+    ['csrf.token.cookie', 'XSRF\r\n'],
+    ['csrf.token.cookie', true],
+    ['csrf.token.cookie', {}],
+  ])('names %s when it is %j', (path, value) => {
+    expect(faultyPathsOf(at(path, value))).toEqual([path]);
+  });
+
+  it('tells every fault at once', () => {
+    const token = { header: 'Cookie', field: '', cookie: '__Http-x', more: 1 };
+    expect(faultyPathsOf({ csrf: { token } })).toEqual([
+      'csrf.token.more',
+      'csrf.token.header',
+      'csrf.token.field',
+      'csrf.token.cookie',
     ]);
   });
 
-  it.each(['X-CSRF', 'X-Requested-With', 'X-Accept', 'Security', 'Secret'])(
-    'may be %s',
-    (header) => {
-      expect(resolve({ csrf: { header } }).csrf.headerName).toBe(
-        header.toLowerCase(),
+  it('is protection enough for SameSite=None and for an ambient transport', () => {
+    const csrf = { origin: false, token: true };
+    expect(faultyPathsOf({ cookie: { sameSite: 'none' }, csrf })).toEqual([]);
+    expect(faultyPathsOf({ transport: ownTransport(true), csrf })).toEqual([]);
+  });
+
+  describe('with a cookie for scripts', () => {
+    const cookieOf = (options: object, name = 'XSRF-TOKEN') =>
+      resolve({ ...options, csrf: { token: { cookie: name } } }).csrf.token
+        ?.cookie;
+
+    it.each<[what: string, cookie: object]>([
+      ['the defaults', {}],
+      [
+        'a domain and a path',
+        { domain: 'app.example', path: '/app', sameSite: 'strict' },
+      ],
+      ['no Secure', { secure: false }],
+      ['Partitioned', { sameSite: 'none', partitioned: true }],
+      ['former domains', { formerDomains: ['old.example'] }],
+    ])('gives it the attributes of the session cookie: %s', (_what, cookie) => {
+      expect(cookieOf({ cookie })).toEqual({
+        ...resolve({ cookie }).cookie,
+        name: 'XSRF-TOKEN',
+      });
+    });
+
+    it.each([
+      ['__Http-XSRF'],
+      ['__Host-Http-XSRF'],
+      ['__http-xsrf'],
+      ['__HOST-HTTP-xsrf'],
+    ])(
+      'stops the boot with a prefix that hides it from scripts: %s',
+      (cookie) => {
+        const faults = faultsOf({
+          secret: SECRET,
+          csrf: { token: { cookie } },
+        });
+        expect(faults[0]).toMatch(/^csrf\.token\.cookie: is to be read by scr/);
+      },
+    );
+
+    it.each<[name: string, options: object, expected: string[]]>([
+      ['__Host-XSRF', {}, []],
+      ['__Secure-XSRF', {}, []],
+      ['__Secure-XSRF', { cookie: { path: '/app' } }, []],
+      ['__host-XSRF', {}, ['csrf.token.cookie']],
+      ['__Host-XSRF', { cookie: { path: '/app' } }, ['csrf.token.cookie']],
+      [
+        '__Host-XSRF',
+        { cookie: { domain: 'a.example' } },
+        ['csrf.token.cookie'],
+      ],
+      ['__Secure-XSRF', { cookie: { secure: false } }, ['csrf.token.cookie']],
+      ['__Host-session', {}, ['csrf.token.cookie']],
+      ['own', { cookie: { name: 'own' } }, ['csrf.token.cookie']],
+      ['__Host-session-refresh', { refreshToken: {} }, ['csrf.token.cookie']],
+      [
+        'own',
+        { refreshToken: { cookie: { name: 'own' } } },
+        ['csrf.token.cookie'],
+      ],
+    ])('named %s, with %j: faulty are %j', (cookie, options, expected) => {
+      const csrf = { token: { cookie } };
+      expect(faultyPathsOf({ ...options, csrf })).toEqual(expected);
+    });
+  });
+
+  describe('needs something that its key can be derived from', () => {
+    const { privateKey, publicKey } = keyPairs.ES256;
+    const pair = { algorithm: 'ES256', privateKey, publicKey };
+    const publicHalf = { algorithm: 'ES256', publicKey };
+    const csrf = { token: true };
+
+    it.each<[what: string, options: object, expected: string[]]>([
+      ['keys alone', { keys: [pair], csrf }, ['derivedSecret']],
+      [
+        'keys and a secret of refresh tokens',
+        { keys: [pair], refreshToken: { secret: THIRD_SECRET }, csrf },
+        ['derivedSecret'],
+      ],
+      [
+        'keys and a derived secret',
+        { keys: [pair], derivedSecret: SECRET, csrf },
+        [],
+      ],
+      ['keys, without the technique', { keys: [pair] }, []],
+      [
+        'public keys',
+        { keys: [publicHalf], verifyOnly: true, csrf },
+        ['csrf.token'],
+      ],
+      [
+        'a JWKS',
+        { verifyOnly: { jwksUri: 'https://id.example/jwks' }, csrf },
+        ['csrf.token'],
+      ],
+      ['a secret', { secret: SECRET, csrf }, []],
+      ['a secret, verify only', { secret: SECRET, verifyOnly: true, csrf }, []],
+      ['a function that gives the secret', { secret: () => SECRET, csrf }, []],
+      [
+        'keys, and encrypted tokens with a key of their own',
+        { encrypt: { key: SECRET }, csrf },
+        [],
+      ],
+    ])('%s', (_what, options, expected) => {
+      const paths = faultsOf(options).map((fault) => fault.split(':')[0]);
+      expect(paths).toEqual(expected);
+    });
+
+    it('and is told how to make one, where one can be given', () => {
+      const [fault] = faultsOf({ keys: [pair], csrf });
+      expect(faultsOf({ keys: [publicHalf], verifyOnly: true, csrf })).toEqual([
+        'csrf.token: needs a secret: public keys cannot check CSRF tokens',
+      ]);
+      expect(fault).toMatch(
+        /^derivedSecret: is needed for csrf\.token.*random/,
       );
-    },
-  );
+    });
+  });
 });
 
 describe('the origins that can hold our cookie', () => {

@@ -500,6 +500,19 @@ const OPTIONS: readonly OptionRow[] = [
     invalid: ['', 'a b', 'a:b', 'a\r\nb', true, null, 5, ['x-csrf'], {}],
   },
   {
+    path: 'csrf.token',
+    read: ({ csrf }) => csrf.token,
+    fallback: undefined,
+    valid: [
+      [false, undefined],
+      [
+        true,
+        { headerName: 'x-csrf-token', fieldName: '_csrf', cookie: undefined },
+      ],
+    ],
+    invalid: ['yes', null, 0, []],
+  },
+  {
     path: 'cache',
     read: ({ cache }) => cache,
     fallback: { maxTokens: 10_000, maxBytes: 16_777_216 },

@@ -332,11 +332,11 @@ describe('the cookie of refresh tokens', () => {
   it.each<[object, string]>([
     [
       { name: '__Host-rid', path: '/auth' },
-      "refreshToken.cookie.name: '__Host-' needs refreshToken.cookie.secure, path '/' and no domain, got \"__Host-rid\"",
+      "refreshToken.cookie.name: '__Host-' needs secure, path '/' and no domain, got \"__Host-rid\"",
     ],
     [
       { name: '__Secure-rid', secure: false },
-      'refreshToken.cookie.name: \'__Secure-\' needs refreshToken.cookie.secure, got "__Secure-rid"',
+      'refreshToken.cookie.name: \'__Secure-\' needs secure, got "__Secure-rid"',
     ],
     [
       { name: '__host-rid' },

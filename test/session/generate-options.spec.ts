@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
-import { createSessionRuntime } from '../../lib/nest/session-runtime.js';
+import { createSessionRuntime } from '../../lib/nest/create-session-runtime.js';
 import {
   readGenerateOptions,
   readMetadata,

@@ -90,6 +90,7 @@ describe('the transports of a request with two kinds of tokens', () => {
     ['not-yet-valid', false],
     ['cross-site', false],
     ['csrf-header', false],
+    ['csrf-token', false],
     ['context', false],
   ])(
     'cost a client that is refused for %s its tokens: %s',
@@ -104,7 +105,7 @@ describe('the transports of a request with two kinds of tokens', () => {
   );
 
   it('name every refusal in that table', () => {
-    expect(Object.keys(REFUSALS)).toHaveLength(21);
+    expect(Object.keys(REFUSALS)).toHaveLength(22);
   });
 
   it('cost nobody anything where sessions are only checked', () => {

@@ -1,0 +1,219 @@
+import type { SessionClock } from '../clock.js';
+import { CsrfTokens } from '../csrf/csrf-tokens.js';
+import { resolveOptions } from '../options/resolve-options.js';
+import type { ClockPolicy } from '../session/freshness.js';
+import { CarriedSessions } from '../session/carried-sessions.js';
+import { LoadFailures } from '../session/load-failures.js';
+import { LoaderCalls } from '../session/loader-calls.js';
+import { SessionAuthenticator } from '../session/session-authenticator.js';
+import type { SessionDataLoader } from '../session/session-data-loader.js';
+import { SessionEnds } from '../session/session-ends.js';
+import { SessionEvents } from '../session/session-events.js';
+import { SessionIssuer } from '../session/session-issuer.js';
+import { SessionLoads } from '../session/session-loads.js';
+import { SessionMemory } from '../session/session-memory.js';
+import { SessionRecords } from '../session/session-records.js';
+import { SessionReload } from '../session/session-reload.js';
+import { SessionRefresh } from '../session/session-refresh.js';
+import { SessionRenewal } from '../session/session-renewal.js';
+import { SessionRevocation } from '../session/session-revocation.js';
+import { SessionTransports } from '../session/session-transports.js';
+import { TokenCheck } from '../session/token-check.js';
+import { TokenIssuer } from '../session/token-issuer.js';
+import { TokenVerifier } from '../session/token-verifier.js';
+import { DeadlineSessionStore } from '../stores/deadline-session-store.js';
+import { createTransports } from '../transports/create-transports.js';
+import { logSessionEvents } from './log-session-events.js';
+import { RareLogger } from './rare-logger.js';
+import { endsSession } from './session-exception.js';
+import { openSessionKeys } from './session-keys.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+const NO_LOADER =
+  'dataLoader: none found; give `dataLoader: YourLoader`, or provide it as `SessionDataLoader` in a module that is in `imports` or global (a provider of the root module cannot be seen from here), or say `dataLoader: false` if the params are the data';
+const NO_PUBLIC_KEYS =
+  'jwks: needs keys: a secret has no public half, and encrypted tokens none either';
+
+/** What is given beside the options. @internal */
+export interface RuntimeSurroundings {
+  /** `false` where the params are the data, `undefined` where none was found. */
+  readonly loader: SessionDataLoader<unknown, unknown> | false | undefined;
+  /** That of the options, unless a test has replaced it. */
+  readonly store?: unknown;
+  /** Whether the public keys are to be published. */
+  readonly publishesKeys?: boolean;
+  /** What is wrong beside the options. */
+  readonly faults?: readonly string[];
+}
+
+/**
+ * Builds the library from what the application wrote.
+ *
+ * @throws {SessionConfigError} with every fault
+ * @internal
+ */
+export async function createSessionRuntime(
+  input: unknown,
+  clock: SessionClock,
+  { loader, store, publishesKeys, faults = [] }: RuntimeSurroundings,
+): Promise<SessionRuntime> {
+  const options = resolveOptions(
+    withStore(input, store),
+    ({ isVerifyOnly, keys }) => [
+      ...(loader === undefined && !isVerifyOnly ? [NO_LOADER] : []),
+      ...(publishesKeys && !keys.arePairs ? [NO_PUBLIC_KEYS] : []),
+      ...faults,
+    ],
+  );
+  const policy: ClockPolicy = {
+    intervalSeconds: options.dataRefreshIntervalSeconds,
+    idleSeconds: options.lifetime.idleSeconds,
+    absoluteSeconds: options.lifetime.absoluteSeconds,
+    maxStaleSeconds: options.loader.maxStaleSeconds,
+    toleranceSeconds: options.clockToleranceSeconds,
+    accessSeconds: options.refresh?.accessSeconds,
+  };
+  const { isVerifyOnly } = options;
+  const paramsAreData = loader === false;
+  const expected = {
+    issuer: options.issuer,
+    audience: options.audience,
+    paramsAreData: isVerifyOnly ? undefined : paramsAreData,
+    isReference: options.store?.keepsData ?? false,
+    isRecorded: options.store !== undefined,
+  };
+  const logger = new RareLogger(clock);
+  const now = (): number => clock.nowSeconds();
+  const events = new SessionEvents(now);
+  logSessionEvents(events.stream, logger);
+  const keys = await openSessionKeys(options, expected, clock, events);
+  const { codec, refreshCodec } = keys;
+  const { warnings = [] } = keys.ring.material;
+  for (const warning of [...options.warnings, ...warnings]) {
+    logger.once('warn', warning, warning);
+  }
+  const transports = new SessionTransports(
+    createTransports(options),
+    !isVerifyOnly,
+  );
+  const memory = new SessionMemory();
+  options.store?.store.useClock?.(clock);
+  const recorder =
+    options.store &&
+    new DeadlineSessionStore(
+      options.store.store,
+      options.store.timeoutSeconds,
+      (operation, error) => events.storeFailed(operation, error),
+    );
+  const csrfTokens = new CsrfTokens(keys.csrfKeys);
+  const shared = {
+    options,
+    policy,
+    clock,
+    memory,
+    events,
+    transports,
+    csrfTokens,
+  };
+  const verifier = new TokenVerifier(codec, policy, options.cache);
+  const records =
+    options.store && recorder
+      ? new SessionRecords({
+          ...shared,
+          ...options.store,
+          store: recorder,
+          paramsAreData,
+        })
+      : undefined;
+  const ends = new SessionEnds(memory, recorder, events);
+  const tokens = new TokenIssuer(
+    codec,
+    refreshCodec,
+    policy,
+    memory,
+    options.csrf.token?.cookie && csrfTokens,
+  );
+  const calls = loader
+    ? new LoaderCalls(loader, options.loader, endsSession)
+    : undefined;
+  const failures = new LoadFailures(events, clock);
+  const loads = new SessionLoads({
+    ...shared,
+    calls,
+    records,
+    ends,
+    failures,
+    cache: options.cache,
+  });
+  const reload = new SessionReload({
+    ...shared,
+    loads,
+    failures,
+    tokens,
+    options: options.loader,
+    isReference: expected.isReference,
+  });
+  const renewal =
+    refreshCodec &&
+    new SessionRenewal({
+      ...shared,
+      codec: refreshCodec,
+      loads,
+      failures,
+      records,
+      tokens,
+      ends,
+    });
+  const carried = new CarriedSessions(transports, codec, refreshCodec);
+  return {
+    ...shared,
+    logger,
+    keys,
+    loader: loader || undefined,
+    authenticator: new SessionAuthenticator({
+      ...shared,
+      verifier,
+      reload: isVerifyOnly ? undefined : reload,
+      renewal,
+      records,
+    }),
+    check: new TokenCheck({
+      ...shared,
+      verifier,
+      records: expected.isReference ? records : undefined,
+      isVerifyOnly,
+    }),
+    issuing: isVerifyOnly
+      ? undefined
+      : {
+          reload,
+          issuer: new SessionIssuer({
+            ...shared,
+            calls,
+            records,
+            carried,
+            tokens,
+            ends,
+          }),
+          refresh: new SessionRefresh({
+            ...shared,
+            csrf: options.csrf,
+            renewal,
+            carried,
+          }),
+        },
+    revocation: new SessionRevocation({
+      ...shared,
+      csrf: options.csrf,
+      store: recorder,
+      carried,
+      ends,
+    }),
+  };
+}
+
+function withStore(input: unknown, store: unknown): unknown {
+  return !store || typeof input !== 'object' || !input
+    ? input
+    : { ...input, store };
+}
