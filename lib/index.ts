@@ -20,9 +20,10 @@ export { SessionGuard } from './nest/session.guard.js';
 export {
   SessionJwtModule,
   type SessionJwtModuleAsyncOptions,
-  type SessionJwtModuleExtras,
   type SessionJwtOptionsFactory,
 } from './nest/session-jwt.module.js';
+export type { SessionJwtModuleExtras } from './nest/module-extras.js';
+export type { Device } from './nest/session-routes.controller.js';
 export { SessionService } from './nest/session.service.js';
 export type {
   AttributeChanges,
@@ -47,6 +48,7 @@ export type {
   CacheOptions,
   CookieOptions,
   CsrfOptions,
+  CsrfTokenOptions,
   HeaderOptions,
   LifetimeOptions,
   LoaderOptions,
@@ -56,6 +58,7 @@ export type {
   SecretInput,
   TransportChoice,
 } from './options/option-groups.js';
+export type { RoutesOptions } from './options/resolve-routes-options.js';
 export type { SessionJwtModuleOptions } from './options/session-jwt-module-options.js';
 export {
   SessionStore,

@@ -74,7 +74,7 @@ describe('the reference', () => {
       'SessionJwtModuleOptions',
     );
     const extras = optionsOf(
-      interfacesOf('lib/nest/session-jwt.module.ts'),
+      interfacesOf('lib/nest/module-extras.ts'),
       'SessionJwtModuleExtras',
     );
     const documented = rowsBelow('## Options').map(([name, byDefault]) => [

@@ -958,8 +958,10 @@ describe('dependency injection in lib/nest', () => {
 
   it('is found by this test at all', () => {
     expect(injectables.map(({ name }) => name)).toEqual([
+      'ProvidedSessionGuard',
       'SessionExceptionFilter',
       'SessionJwksController',
+      'SessionRoutesController',
       'SessionGuard',
       'SessionService',
     ]);

@@ -1,0 +1,137 @@
+import {
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  NotFoundException,
+  Param,
+  Post,
+  Req,
+  Res,
+  UseGuards,
+  VERSION_NEUTRAL,
+  type Type,
+} from '@nestjs/common';
+import type { ResolvedRoutesOptions } from '../options/resolve-routes-options.js';
+import { ActiveSession } from '../session/active-session.js';
+import type { IssuedSession } from '../session/issued-session.js';
+import type { SessionInfo } from '../session/session-info.js';
+import type { SessionRequest, SessionResponse } from './exchange.js';
+import { ProvidedSessionGuard } from './provided-session.guard.js';
+import { Public } from './route-access.js';
+import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
+import { Session } from './session.decorator.js';
+import { SessionGuard } from './session.guard.js';
+import { SessionService } from './session.service.js';
+
+/** A session of the signed-in user, as the list of devices shows it. */
+export interface Device extends SessionInfo {
+  /** Whether it is the one that asks. */
+  readonly isCurrent: boolean;
+}
+
+/**
+ * The controller of the ready-made routes, at the path of the options.
+ *
+ * @param isGuarded whether our guard is the application's, so that replacing that one is enough in tests
+ */
+export function sessionRoutesAt(
+  { path }: ResolvedRoutesOptions,
+  isGuarded: boolean,
+): Type {
+  @Controller({ path, version: VERSION_NEUTRAL })
+  @UseGuards(isGuarded ? ProvidedSessionGuard : SessionGuard)
+  class SessionRoutesController {
+    constructor(
+      @Inject(SessionService)
+      private readonly sessions: SessionService,
+      @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    ) {}
+
+    /** The session of the request. */
+    @Get()
+    @Header('Cache-Control', 'no-store')
+    current(@Session() session: ActiveSession<any, any, any>) {
+      return session;
+    }
+
+    /** New tokens for the refresh token of the request; 401 when it is over. */
+    @Public()
+    @Post('refresh')
+    @Header('Cache-Control', 'no-store')
+    @HttpCode(200)
+    refresh(
+      @Req() request: SessionRequest,
+      @Res({ passthrough: true }) response: SessionResponse,
+    ): Promise<IssuedSession<any, any, any, any>> {
+      if (!this.runtime.options.refresh) {
+        throw new NotFoundException();
+      }
+      return this.sessions.refresh(request, { response });
+    }
+
+    /** Ends the session of the request, also one that has expired; twice is fine. */
+    @Public()
+    @Post('logout')
+    @Header('Cache-Control', 'no-store')
+    @HttpCode(204)
+    async logout(
+      @Req() request: SessionRequest,
+      @Res({ passthrough: true }) response: SessionResponse,
+    ): Promise<void> {
+      await this.sessions.revoke(request, { response });
+    }
+
+    /** The sessions of the user, the one that was used last first. */
+    @Get('devices')
+    @Header('Cache-Control', 'no-store')
+    async devices(
+      @Session() session: ActiveSession<any, any, any>,
+    ): Promise<Device[]> {
+      this.#requireStore();
+      const devices = await this.sessions.list(session.subject);
+      return devices.map((device) => ({
+        ...device,
+        isCurrent: device.id === session.id,
+      }));
+    }
+
+    /** Ends all but the one that asks. Its path is no id, so that an empty id ends nothing. */
+    @Delete('devices/others')
+    @Header('Cache-Control', 'no-store')
+    async endOtherDevices(
+      @Session() { id, subject }: ActiveSession<any, any, any>,
+    ): Promise<{ ended: number }> {
+      this.#requireStore();
+      return { ended: await this.sessions.revokeAll(subject, { except: id }) };
+    }
+
+    /** Ends one of them. Nobody ends sessions of others: the subject is that of the session. */
+    @Delete('devices/:id')
+    @Header('Cache-Control', 'no-store')
+    @HttpCode(204)
+    async endDevice(
+      @Param('id') id: string,
+      @Session() session: ActiveSession<any, any, any>,
+    ): Promise<void> {
+      this.#requireStore();
+      const { subject } = session;
+      const hasEnded = await (id === session.id
+        ? this.sessions.revoke(session)
+        : this.sessions.revoke({ id, subject }));
+      if (!hasEnded) {
+        throw new NotFoundException();
+      }
+    }
+
+    /** Without a store there is no list, and so no such route. */
+    #requireStore(): void {
+      if (!this.runtime.options.store) {
+        throw new NotFoundException();
+      }
+    }
+  }
+  return SessionRoutesController;
+}
