@@ -26,7 +26,7 @@ const config: Config = {
   moduleNameMapper: {
     '^nestjs-session-jwt$': '<rootDir>/lib/index.ts',
     '^nestjs-session-jwt/(redis|postgres)$': '<rootDir>/lib/stores/$1/index.ts',
-    '^nestjs-session-jwt/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-session-jwt/(client|testing)$': '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };

@@ -1,3 +1,4 @@
+import * as client from '../../lib/client/index.js';
 import * as library from '../../lib/index.js';
 import * as postgres from '../../lib/stores/postgres/index.js';
 import * as redis from '../../lib/stores/redis/index.js';
@@ -110,6 +111,8 @@ const TESTING_TYPES = [
   'TestSession',
   'TestSessionOverrides',
 ];
+const CLIENT_RUNTIME = ['SessionClient'];
+const CLIENT_TYPES = ['SessionClientOptions', 'SessionTokens'];
 const REDIS_RUNTIME = ['RedisSessionStore'];
 const REDIS_TYPES = [
   'IoredisClient',
@@ -148,6 +151,7 @@ describe('the public API', () => {
 
   beforeAll(() => {
     api = readPublicApi([
+      'client/index.ts',
       'index.ts',
       'stores/postgres/index.ts',
       'stores/redis/index.ts',
@@ -158,6 +162,7 @@ describe('the public API', () => {
   it('has the reviewed names at run time', () => {
     expect(Object.keys(library).toSorted()).toEqual(RUNTIME.toSorted());
     expect(Object.keys(testing).toSorted()).toEqual(TESTING_RUNTIME.toSorted());
+    expect(Object.keys(client).toSorted()).toEqual(CLIENT_RUNTIME.toSorted());
     expect(Object.keys(redis).toSorted()).toEqual(REDIS_RUNTIME.toSorted());
     expect(Object.keys(postgres).toSorted()).toEqual(
       POSTGRES_RUNTIME.toSorted(),
@@ -168,6 +173,9 @@ describe('the public API', () => {
     expect(api.exports['index.ts']).toEqual([...RUNTIME, ...TYPES].toSorted());
     expect(api.exports['testing/index.ts']).toEqual(
       [...TESTING_RUNTIME, ...TESTING_TYPES].toSorted(),
+    );
+    expect(api.exports['client/index.ts']).toEqual(
+      [...CLIENT_RUNTIME, ...CLIENT_TYPES].toSorted(),
     );
     expect(api.exports['stores/redis/index.ts']).toEqual(
       [...REDIS_RUNTIME, ...REDIS_TYPES].toSorted(),

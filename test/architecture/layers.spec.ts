@@ -49,7 +49,7 @@ describe('the layers of lib/', () => {
     const entries = sources.filter(({ path }) =>
       /(?:^|\/)index\.ts$/.test(path),
     );
-    expect(entries).toHaveLength(4);
+    expect(entries).toHaveLength(5);
     expect(entries.flatMap(starExports)).toEqual([]);
   });
 
@@ -135,6 +135,13 @@ describe('the check of the layers', () => {
       'a file outside lib',
       'lib/nest/a.ts',
       `import { x } from '../../test/x.js';`,
+    ],
+    ['a package in the client', 'lib/client/a.ts', `import 'cookie';`],
+    ['Node in the client', 'lib/client/a.ts', `import 'node:crypto';`],
+    [
+      'a part of the server in the client',
+      'lib/client/a.ts',
+      `import type { X } from '../errors/x.js';`,
     ],
     ['a folder nobody planned', 'lib/utils/a.ts', ``],
   ])('notices %s', (_case, path, text) => {

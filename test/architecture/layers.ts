@@ -31,6 +31,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transports: FOUNDATION,
   csrf: FOUNDATION,
   session: [...USE_CASES, ...FOUNDATION],
+  // For browsers: neither a part of the server nor a package.
+  client: [],
   // Wiring builds every part, so it may name every part; what it may not hold is a rule.
   nest: ['session', 'keys', ...USE_CASES, ...FOUNDATION],
   testing: ['nest', 'session', 'keys', ...USE_CASES, ...FOUNDATION],
@@ -43,6 +45,9 @@ export const MAY_IMPORT_NEST: readonly string[] = [
   'testing',
   'index.ts',
 ];
+
+/** Parts that import no package and nothing of Node. */
+const SELF_CONTAINED: readonly string[] = ['client'];
 
 /** `tokens` for `lib/tokens/codec.ts`, `clock.ts` for `lib/clock.ts`. */
 export function partOf(path: string): string {
@@ -108,7 +113,9 @@ export function layerViolations(sources: readonly SourceText[]): string[] {
       if (!isRelative(specifier)) {
         const isOwnName = /^nestjs-session-jwt(\/|$)/.test(specifier);
         const isNest = specifier.startsWith('@nestjs/');
-        return isOwnName || (isNest && !MAY_IMPORT_NEST.includes(part))
+        return isOwnName ||
+          (isNest && !MAY_IMPORT_NEST.includes(part)) ||
+          SELF_CONTAINED.includes(part)
           ? [`${source.path} imports ${specifier}`]
           : [];
       }

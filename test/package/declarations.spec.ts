@@ -39,9 +39,13 @@ describe('the published declarations', () => {
 
   it('document everything that the entry points export', () => {
     assertBuilt();
-    const entries = ['', 'testing/', 'stores/redis/', 'stores/postgres/'].map(
-      (folder) => join(ROOT, 'dist', folder, 'index.d.ts'),
-    );
+    const entries = [
+      '',
+      'client/',
+      'testing/',
+      'stores/redis/',
+      'stores/postgres/',
+    ].map((folder) => join(ROOT, 'dist', folder, 'index.d.ts'));
     const program = ts.createProgram(entries, {
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,

@@ -22,6 +22,8 @@ describe('the packed package', () => {
         'LICENSE',
         'dist/index.js',
         'dist/index.d.ts',
+        'dist/client/index.js',
+        'dist/client/index.d.ts',
         'dist/testing/index.js',
         'dist/testing/index.d.ts',
         'dist/stores/redis/index.js',

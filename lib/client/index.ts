@@ -1,0 +1,5 @@
+export { SessionClient } from './session-client.js';
+export type {
+  SessionClientOptions,
+  SessionTokens,
+} from './session-client-options.js';

@@ -1,0 +1,248 @@
+import type {
+  SessionClientOptions,
+  SessionTokens,
+} from './session-client-options.js';
+import { baseOfPage, readCookie } from './page.js';
+import { createTabs, type Tabs } from './tabs.js';
+
+const SAFE = /^(?:GET|HEAD|OPTIONS)$/;
+/** A refresh holds up every tab; it must not do so for ever. */
+const REFRESH_MILLISECONDS = 30_000;
+
+/**
+ * `fetch` for applications with a session: a 401 is answered by one refresh for all requests that wait, in all
+ * tabs, and they are sent again. Depends on nothing; for browsers and Node, where each client is on its own.
+ */
+export class SessionClient {
+  readonly #options: SessionClientOptions;
+  readonly #url: string;
+  readonly #keepsTokens: boolean;
+  readonly #tabs: Tabs<SessionTokens>;
+  #tokens: SessionTokens | undefined;
+  /** Whether there is a session; unknown at first. */
+  #isLive: boolean | undefined;
+  #refreshing: Promise<Response | boolean> | undefined;
+
+  /** @param options all have a default; in Node `url` has to be an address */
+  constructor(options: SessionClientOptions = {}) {
+    this.#options = options;
+    this.#url = new URL(options.url ?? '/session', baseOfPage()).href;
+    this.#keepsTokens = options.tokens === 'memory';
+    this.#tabs = createTabs(`session ${options.tokens} ${this.#url}`, {
+      session: (tokens) => {
+        this.#isLive = true;
+        this.#tokens = tokens ?? this.#tokens;
+      },
+      ended: () => this.#end(),
+      answer: () => (this.#isLive ? { tokens: this.#tokens } : undefined),
+    });
+  }
+
+  /**
+   * As the global `fetch`, with cookies to the origin of the routes unless `credentials` says otherwise. A request
+   * that is refused with 401 was not processed, and is sent again after the refresh, once; a stream is not. Where the
+   * session is over, the answer is that 401; where the refresh fails for another reason (503, say), it is the answer
+   * of the refresh, and the session goes on.
+   */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const url =
+      input instanceof Request
+        ? input.url
+        : new URL(input, baseOfPage() ?? this.#url).href;
+    if (!this.#isOwn(url)) {
+      return this.#fetch(input, init);
+    }
+    const request =
+      input instanceof Request
+        ? new Request(input, init)
+        : new Request(url, { ...this.#credentials(), ...init });
+    const again =
+      init?.body instanceof ReadableStream ? undefined : request.clone();
+    if (!this.#tokens && this.#keepsTokens) {
+      await this.#tabs.ready;
+    }
+    const epoch = this.#tabs.epoch();
+    const hadTokens = this.#tokens !== undefined;
+    const response = await this.#sendAndTake(request);
+    if (
+      response.status !== 401 ||
+      !this.#isOwn(response.url) ||
+      (this.#keepsTokens && !hadTokens) ||
+      [this.#url + '/refresh', this.#url + '/logout'].includes(url)
+    ) {
+      return response;
+    }
+    const refreshed = await this.#refresh(epoch);
+    if (typeof refreshed !== 'boolean') {
+      // Each of those that wait reads its own.
+      return refreshed.clone();
+    }
+    if (!refreshed || !again) {
+      return response;
+    }
+    void response.body?.cancel();
+    return this.#sendAndTake(again);
+  };
+
+  /**
+   * Says that a sign-in gave this client a session, here and in the other tabs.
+   *
+   * @param tokens the body of its answer, where the client keeps the tokens
+   */
+  use(tokens?: SessionTokens): void {
+    this.#keep(tokens);
+    this.#tabs.tellSession(this.#tokens);
+  }
+
+  /**
+   * Ends the session on the server and in every tab; in the tabs also when the server cannot be reached. Then it
+   * rejects as `fetch` does, and with cookies the session goes on as soon as the server is there again.
+   *
+   * @returns the answer of the server: 204 when the session is over there too
+   */
+  async signOut(): Promise<Response> {
+    try {
+      await this.#tabs.ready;
+      const answer = await this.#tabs.exclusively(() =>
+        this.#post('/logout', this.#tokens?.token),
+      );
+      return answer!;
+    } finally {
+      this.#endEverywhere();
+    }
+  }
+
+  /** Stops listening to other tabs and telling them anything; requests work on. */
+  close(): void {
+    this.#tabs.close();
+  }
+
+  /** Whether there are new tokens; the answer of a refresh that cannot tell. */
+  #refresh(epoch: number): Promise<Response | boolean> {
+    if (this.#tabs.epoch() !== epoch) {
+      return Promise.resolve(this.#isLive !== false);
+    }
+    this.#refreshing ??= this.#tabs
+      .exclusively(() => this.#exchange(epoch), epoch)
+      .then((answer) => answer ?? this.#isLive !== false)
+      .finally(() => {
+        this.#refreshing = undefined;
+      });
+    return this.#refreshing;
+  }
+
+  async #exchange(epoch: number): Promise<Response | boolean> {
+    const isLive = this.#isLive || this.#csrfCookie() !== undefined;
+    const canRefresh = !this.#keepsTokens || this.#tokens?.refreshToken;
+    const response = canRefresh ? await this.#post('/refresh') : undefined;
+    const tokens =
+      response?.ok && this.#keepsTokens
+        ? ((await response.json()) as SessionTokens)
+        : undefined;
+    if (this.#tabs.epoch() !== epoch) {
+      // Another session, or none, since.
+      return this.#isLive !== false;
+    }
+    if (response?.ok) {
+      this.use(tokens);
+      return true;
+    }
+    // Without refresh tokens there is no such route.
+    if (response && response.status !== 401 && response.status !== 404) {
+      return response;
+    }
+    if (isLive) {
+      this.#isLive = true;
+      this.#endEverywhere();
+    }
+    return false;
+  }
+
+  #post(path: string, token?: string): Promise<Response> {
+    const refreshToken = this.#tokens?.refreshToken;
+    const request = new Request(this.#url + path, {
+      ...this.#credentials(),
+      method: 'POST',
+      // It would take the refresh token along.
+      redirect: 'error',
+      signal: AbortSignal.timeout(REFRESH_MILLISECONDS),
+      ...(refreshToken !== undefined && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ refreshToken }),
+      }),
+    });
+    return this.#send(request, token);
+  }
+
+  #send(request: Request, token: string | undefined): Promise<Response> {
+    const { headers, method } = request;
+    const { csrf } = this.#options;
+    if (token !== undefined && !headers.has('authorization')) {
+      headers.set('authorization', `Bearer ${token}`);
+    }
+    if (csrf && !SAFE.test(method)) {
+      const value = 'value' in csrf ? csrf.value : this.#csrfCookie();
+      if (value !== undefined) headers.set(csrf.header, value);
+    }
+    return this.#fetch(request);
+  }
+
+  /** Sends a request of the session, and takes what the answer says of it. */
+  async #sendAndTake(request: Request): Promise<Response> {
+    const epoch = this.#tabs.epoch();
+    const response = await this.#send(request, this.#tokens?.token);
+    const token = response.headers.get('session-token');
+    const refreshToken = response.headers.get('session-refresh-token');
+    // Not from another origin, and not what a refresh or a sign-out has overtaken.
+    if (!this.#isOwn(response.url) || epoch !== this.#tabs.epoch()) {
+      return response;
+    }
+    if (this.#tokens && token !== null) {
+      this.#keep({ token, ...(refreshToken !== null && { refreshToken }) });
+      this.#tabs.tellTokens(this.#tokens);
+    } else if (response.ok && request.url === this.#url) {
+      this.#isLive = true;
+    }
+    return response;
+  }
+
+  #fetch(...request: Parameters<typeof fetch>): Promise<Response> {
+    return (this.#options.fetch ?? fetch)(...request);
+  }
+
+  /** Only the tokens of an answer, and the refresh token of before where it brings none. */
+  #keep(given: SessionTokens | undefined): void {
+    this.#isLive = true;
+    if (given && this.#keepsTokens) {
+      const { token, refreshToken = this.#tokens?.refreshToken } = given;
+      this.#tokens = { token, ...(refreshToken && { refreshToken }) };
+    }
+  }
+
+  #endEverywhere(): void {
+    this.#tabs.tellEnded();
+    this.#end();
+  }
+
+  #end(): void {
+    this.#tokens = undefined;
+    if (this.#isLive !== false) {
+      this.#isLive = false;
+      this.#options.onSessionEnded?.();
+    }
+  }
+
+  #credentials(): RequestInit {
+    return this.#keepsTokens ? {} : { credentials: 'include' };
+  }
+
+  /** The answers of a `fetch` that was given may have no address. */
+  #isOwn(url: string): boolean {
+    return new URL(url || this.#url).origin === new URL(this.#url).origin;
+  }
+
+  #csrfCookie(): string | undefined {
+    const { csrf } = this.#options;
+    return csrf && 'cookie' in csrf ? readCookie(csrf.cookie) : undefined;
+  }
+}

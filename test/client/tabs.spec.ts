@@ -1,0 +1,230 @@
+import { createGate, turn, until } from '../support/asynchrony.js';
+import type { SessionClient } from '../../lib/client/index.js';
+import { API, FakeRoutes, ROUTES, tokensOf } from './fake-routes.js';
+
+type Globals = Record<string, unknown>;
+
+/** Web Locks, as far as the client uses them. */
+class Locks {
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  request(name: string, work: () => Promise<unknown>): Promise<unknown> {
+    const last = this.#queues.get(name) ?? Promise.resolve();
+    const result = last.then(work);
+    this.#queues.set(
+      name,
+      result.catch(() => undefined),
+    );
+    return result;
+  }
+}
+
+class ForbiddenLocks {
+  request(): Promise<never> {
+    return Promise.reject(new Error('SecurityError'));
+  }
+}
+
+let open: SessionClient[] = [];
+
+/** Makes this process a browser, as far as the client looks at one. */
+function browse(locks?: object): void {
+  define('location', { href: `${API}/page` });
+  define('navigator', { locks });
+}
+
+function define(name: string, value: unknown): void {
+  Object.defineProperty(globalThis, name, { value, configurable: true });
+}
+
+function tabsOf(routes: FakeRoutes, count: number): SessionClient[] {
+  const tabs = Array.from({ length: count }, (_, i) =>
+    routes.client({}, `tab ${i}`),
+  );
+  open.push(...tabs);
+  return tabs;
+}
+
+/** Lets what one tab has told arrive at the others. */
+async function delivered(): Promise<void> {
+  for (let i = 0; i < 50; i += 1) await turn();
+}
+
+async function statuses(
+  tabs: SessionClient[],
+  path = '/me',
+): Promise<number[]> {
+  const answers = await Promise.all(tabs.map((tab) => tab.fetch(path)));
+  return answers.map(({ status }) => status);
+}
+
+afterEach(() => {
+  for (const tab of open) tab.close();
+  open = [];
+  Reflect.deleteProperty(globalThis, 'location');
+  Reflect.deleteProperty(globalThis, 'navigator');
+});
+
+describe.each<[how: string, locks: () => object | undefined]>([
+  ['Web Locks', () => new Locks()],
+  ['an election', () => undefined],
+  ['locks that the browser forbids', () => new ForbiddenLocks()],
+])('the tabs of a browser with %s', (_how, locks) => {
+  beforeEach(() => browse(locks()));
+
+  describe.each([
+    ['cookies', false],
+    ['tokens in memory', true],
+  ])('and %s', (_what, keepsTokens) => {
+    let routes: FakeRoutes;
+    const refreshes = () => routes.to('/session/refresh').length;
+
+    beforeEach(() => {
+      routes = new FakeRoutes(keepsTokens);
+    });
+
+    async function signedIn(count: number): Promise<SessionClient[]> {
+      const tabs = tabsOf(routes, count);
+      tabs[0]!.use(routes.tokens());
+      await delivered();
+      if (keepsTokens) {
+        expect(await statuses(tabs)).toEqual(Array(count).fill(200));
+      } else {
+        await Promise.all(tabs.map((tab) => tab.fetch(ROUTES)));
+      }
+      return tabs;
+    }
+
+    it('refresh once for all of them', async () => {
+      const tabs = await signedIn(5);
+      routes.expire();
+      expect(await statuses(tabs)).toEqual(Array(5).fill(200));
+      expect(refreshes()).toBe(1);
+      expect(routes.ended).toEqual([]);
+    });
+
+    it('refresh once when one asks while another one refreshes', async () => {
+      const [first, second] = await signedIn(2);
+      routes.expire();
+      const gate = createGate();
+      routes.gate = gate.promise;
+      const early = first!.fetch('/me');
+      await until(() => refreshes() === 1, 'the refresh');
+      const late = second!.fetch('/me');
+      await until(() => routes.to('/me').length > 1, 'the second request');
+      setTimeout(() => gate.open(), 100);
+      expect((await early).status).toBe(200);
+      expect((await late).status).toBe(200);
+      expect(refreshes()).toBe(1);
+    });
+
+    it('refresh each time that the tokens expire', async () => {
+      const tabs = await signedIn(2);
+      for (const round of [1, 2]) {
+        routes.expire();
+        expect(await statuses(tabs)).toEqual([200, 200]);
+        expect(refreshes()).toBe(round);
+      }
+    });
+
+    it('all hear of the end when one of them signs out, each once', async () => {
+      const tabs = await signedIn(3);
+      await tabs[1]!.signOut();
+      await until(() => routes.ended.length === 3, 'the end in each tab');
+      expect(await statuses(tabs)).toEqual([401, 401, 401]);
+      expect(routes.ended.toSorted()).toEqual(['tab 0', 'tab 1', 'tab 2']);
+    });
+
+    it('all hear of the end that one of them notices, each once', async () => {
+      const tabs = await signedIn(3);
+      routes.valid = undefined;
+      expect(await statuses(tabs.slice(0, 2))).toEqual([401, 401]);
+      await until(() => routes.ended.length === 3, 'the end in each tab');
+      expect(refreshes()).toBe(1);
+    });
+
+    it('go on when the first has no luck: the next one tries', async () => {
+      const tabs = await signedIn(2);
+      routes.expire();
+      routes.answer = ({ url }) =>
+        url === `${ROUTES}/refresh` && refreshes() === 1
+          ? new Response(null, { status: 503 })
+          : undefined;
+      expect(new Set(await statuses(tabs))).toEqual(new Set([200, 503]));
+      expect(refreshes()).toBe(2);
+      expect(routes.ended).toEqual([]);
+    });
+
+    it('do without one that was closed', async () => {
+      const [first, second] = await signedIn(2);
+      first!.close();
+      routes.expire();
+      expect((await second!.fetch('/me')).status).toBe(200);
+      await second!.signOut();
+      expect(routes.ended).toEqual(['tab 1']);
+    });
+
+    it('tell a new one of the session, whose end it then tells', async () => {
+      const [first] = await signedIn(1);
+      const [late] = tabsOf(routes, 1);
+      expect((await late!.fetch('/me')).status).toBe(200);
+      routes.valid = undefined;
+      routes.ended.length = 0;
+      await delivered();
+      expect((await late!.fetch('/me')).status).toBe(401);
+      await until(() => routes.ended.length === 2, 'the end in both');
+      expect((await first!.fetch('/me')).status).toBe(401);
+    });
+  });
+});
+
+describe('the tabs of a browser with tokens in memory', () => {
+  beforeEach(() => browse(new Locks()));
+
+  it('share the tokens of a sign-in and of answers, not what is older', async () => {
+    const routes = new FakeRoutes(true);
+    const [first, second] = tabsOf(routes, 2);
+    first!.use(tokensOf(1));
+    expect(await statuses([second!])).toEqual([200]);
+    routes.answer = () =>
+      new Response(null, { headers: { 'session-token': 'token-3' } });
+    await first!.fetch('/me');
+    routes.answer = () => undefined;
+    routes.valid = 3;
+    await delivered();
+    expect(await statuses([second!])).toEqual([200]);
+    expect(routes.to('/session/refresh')).toEqual([]);
+  });
+
+  it('a visitor of another one ends no session', async () => {
+    const routes = new FakeRoutes(true);
+    const [first] = tabsOf(routes, 1);
+    first!.use(tokensOf(1));
+    const stranger = routes.client({ url: `${API}/other` }, 'stranger');
+    open.push(stranger);
+    expect((await stranger.fetch('/me')).status).toBe(401);
+    expect((await first!.fetch('/me')).status).toBe(200);
+    expect(routes.ended).toEqual([]);
+  });
+});
+
+describe('a browser that forbids channels', () => {
+  it('leaves each tab alone, and working', async () => {
+    browse(new Locks());
+    const channel = (globalThis as Globals).BroadcastChannel;
+    define('BroadcastChannel', function () {
+      throw new Error('SecurityError');
+    });
+    try {
+      const routes = new FakeRoutes();
+      const [tab] = tabsOf(routes, 1);
+      tab!.use();
+      routes.expire();
+      expect(await statuses([tab!, tab!])).toEqual([200, 200]);
+      await tab!.signOut();
+      expect(routes.ended).toEqual(['tab 0']);
+    } finally {
+      define('BroadcastChannel', channel);
+    }
+  });
+});
