@@ -12,24 +12,27 @@ const GROUPS = [
   [['tokens/front-gate'], ['tokens/front-gate']],
   [['tokens/token-header'], ['tokens/token-header']],
   [['tokens/strict-json'], ['tokens/strict-json']],
-  [
-    ['tokens/claims-profile', 'tokens/session-claims'],
-    ['tokens/claims-profile', 'tokens/refresh-claims', 'tokens/token-kinds'],
-  ],
-  [
-    ['tokens/token-format', 'tokens/token-kind', 'tokens/eddsa-signer'],
-    ['tokens/token-format', 'tokens/token-kinds', 'tokens/eddsa-signer'],
-  ],
-  [['tokens/token-codec'], ['tokens/token-codec', 'session/token-verifier']],
-  [
-    ['keys/key-set', 'keys/derive', 'keys/thumbprint'],
-    ['keys/key-set', 'keys/derive', 'keys/thumbprint'],
-  ],
   [['keys/daily-keys'], ['keys/daily-keys']],
   [['keys/key-ring'], ['keys/key-ring']],
   [
+    ['keys/key-set', 'keys/derive', 'keys/thumbprint'],
+    ['keys/key-set', 'keys/derive', 'keys/thumbprint'],
+  ],
+  [
     ['keys/jwk-set', 'keys/remote-keys'],
     ['keys/jwk-set', 'keys/remote-keys', 'keys/remote-keys-without-jose'],
+  ],
+  [
+    ['tokens/token-format', 'tokens/eddsa-signer'],
+    ['tokens/token-format', 'tokens/eddsa-signer'],
+  ],
+  [
+    ['tokens/token-codec', 'tokens/token-kind'],
+    ['tokens/token-codec', 'tokens/token-kinds', 'session/token-verifier'],
+  ],
+  [
+    ['tokens/claims-profile', 'tokens/session-claims'],
+    ['tokens/claims-profile', 'tokens/refresh-claims'],
   ],
 ];
 const GOAL = 90;
