@@ -298,8 +298,9 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         const renewed = pairIn(await browser.get('/me'));
         expect(refreshClaimsIn(renewed.refresh).exp).toBe(start + 30 * MINUTE);
         app.clock.advance(15 * MINUTE - 1);
-        const last = pairIn(await browser.get('/me'));
-        expect(claimsIn(last.session).exp).toBe(start + 30 * MINUTE);
+        // Renewed once more, unless the session token happened to live as long already.
+        expect((await browser.get('/me')).status).toBe(200);
+        expect(claimsIn(await browser.cookie()).exp).toBe(start + 30 * MINUTE);
         app.clock.advance(1);
         expect((await browser.get('/me')).status).toBe(401);
       });

@@ -5,7 +5,7 @@ import {
   compileLibrary,
   type CompiledLibrary,
 } from '../support/compiled-library.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 
 /** An application whose loader hangs, closed while requests wait for it. */
 const APPLICATION = `

@@ -3,7 +3,7 @@ import { SystemSessionClock } from '../../lib/clock.js';
 import { childOf, hashOf } from '../../lib/session/refresh-chain.js';
 import type { CompiledLibrary } from '../support/compiled-library.js';
 import { seededRandom } from '../support/random.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import type { KilledRefreshSettings, KillPoint } from './killed-refresh.js';
 import { postManyTimes } from './many-requests.js';
 import {

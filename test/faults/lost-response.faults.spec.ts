@@ -10,7 +10,7 @@ import {
 } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { boot, closeBooted } from '../support/nest-app.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import {
   inBatches,
   linkIn,

@@ -15,7 +15,7 @@ import type { RefreshLink } from '../../lib/session/refresh-chain.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import { claimsIn } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 
 /** One node of an application that hands out token pairs. */
 export interface SessionNode {

@@ -1,6 +1,6 @@
 import { TestSessionClock } from '../../lib/testing/index.js';
 import type { CompiledLibrary } from '../support/compiled-library.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { postManyTimes } from './many-requests.js';
 import type { NodeFigures } from './node-server.js';
 import {

@@ -2,7 +2,7 @@ import { createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import { DailyKeys } from '../../lib/keys/daily-keys.js';
 import { kidOfSecret } from '../../lib/keys/derive.js';
 import { TestSessionClock } from '../../lib/testing/test-session-clock.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { signingKeyOf } from '../support/token-keys.js';
 
 const DAY = 86_400;

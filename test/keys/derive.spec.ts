@@ -6,7 +6,7 @@ import {
   randomBytes,
 } from 'node:crypto';
 import { deriveBytes, deriveKey, kidOfSecret } from '../../lib/keys/derive.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 
 const keyOf = (secret: string | Buffer) =>
   createSecretKey(Buffer.from(secret as string));

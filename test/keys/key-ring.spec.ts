@@ -13,7 +13,7 @@ import type {
 } from '../../lib/options/resolved-options.js';
 import { TestSessionClock } from '../../lib/testing/test-session-clock.js';
 import { keyPairs, otherKeyPairs } from '../support/key-pairs.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { secretKeys, signingKeyOf } from '../support/token-keys.js';
 import { UnhandledErrors } from '../support/unhandled.js';
 

@@ -10,7 +10,7 @@ import { thumbprintOf } from '../../lib/keys/thumbprint.js';
 import { KEY_ALGORITHMS } from '../../lib/options/read-key.js';
 import type { ResolvedKey } from '../../lib/options/resolved-options.js';
 import { keyPairs, otherKeyPairs } from '../support/key-pairs.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { secretKeys, signingKeyOf } from '../support/token-keys.js';
 
 const NOW = 1_893_456_000;

@@ -13,7 +13,7 @@ import { TestSessionClock } from '../../lib/testing/test-session-clock.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { keyPairs, otherKeyPairs } from '../support/key-pairs.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { rows } from '../support/titles.js';
 import { UnhandledErrors } from '../support/unhandled.js';
 

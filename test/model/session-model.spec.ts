@@ -10,7 +10,7 @@ import {
   type SessionNode,
 } from '../faults/nodes.js';
 import { STORES, StoreServers, type StoreName } from '../faults/stores.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import {
   ReferenceModel,
   type ModelTimes,

@@ -40,7 +40,7 @@ import {
   closeBooted,
   type BootedApp,
 } from '../support/nest-app.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 
 /** The data source behind the loader: what `imports` is for. */
 class Directory {

@@ -1,7 +1,7 @@
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 
 /** Random, and the same in every run. */
 export const THIRD_SECRET = 'Rw7nYb2KcVx9sQ0mTf4LzEj8HpUa6GdIo3XqZt1vNyB';

@@ -9,7 +9,7 @@ import { inspect } from 'node:util';
 import { Test } from '@nestjs/testing';
 import { SessionConfigError, SessionJwtModule } from '../../lib/index.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { faultsOf, piecesOf, resolve } from './faults.js';
 
 const HOW_TO = 'randomBytes(32)';

@@ -7,7 +7,7 @@ import {
   THIRD_SECRET,
 } from './faults.js';
 import { keyPairs } from '../support/key-pairs.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { rows } from '../support/titles.js';
 
 function ownTransport(ambient?: boolean, name = 'own'): Transport {

@@ -2,7 +2,7 @@ import { Test } from '@nestjs/testing';
 import { SessionConfigError, SessionJwtModule } from '../../lib/index.js';
 import { resolveJwks } from '../../lib/options/resolve-jwks-options.js';
 import { keyPairs } from '../support/key-pairs.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { rows } from '../support/titles.js';
 
 const DEFAULTS = { path: '.well-known/jwks.json', maxAgeSeconds: 300 };

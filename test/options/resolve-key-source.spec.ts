@@ -1,7 +1,7 @@
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { keyPairs, otherKeyPairs } from '../support/key-pairs.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { rows } from '../support/titles.js';
 import { faultsOf, piecesOf, THIRD_SECRET } from './faults.js';
 import { rsaModulus } from './key-kinds.js';

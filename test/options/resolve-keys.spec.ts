@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { thumbprintOf } from '../../lib/keys/thumbprint.js';
 import { KEY_ALGORITHMS } from '../../lib/options/read-key.js';
 import { keyPairs, otherKeyPairs } from '../support/key-pairs.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { rows } from '../support/titles.js';
 import { faultsOf, piecesOf, resolve } from './faults.js';
 import {

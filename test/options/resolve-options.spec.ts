@@ -4,7 +4,7 @@ import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
 import type { Transport } from '../../lib/options/transport.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { rows, titleOf } from '../support/titles.js';
 import {
   faultsOf,

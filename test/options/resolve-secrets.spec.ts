@@ -3,7 +3,7 @@ import { Test } from '@nestjs/testing';
 import { SessionConfigError, SessionJwtModule } from '../../lib/index.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { keyPairs } from '../support/key-pairs.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { faultsOf, piecesOf, THIRD_SECRET } from './faults.js';
 import { jwkOf, pemOf } from './key-kinds.js';
 import { outputOfLineIn } from './printed-line.js';

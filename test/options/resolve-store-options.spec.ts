@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import type { SessionStore } from '../../lib/options/session-store.js';
 import type { Transport } from '../../lib/options/transport.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { rows } from '../support/titles.js';
 import {
   faultsOf,

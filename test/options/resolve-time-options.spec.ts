@@ -1,6 +1,6 @@
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { faultsOf, faultyPathsOf, resolve, within } from './faults.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { rows } from '../support/titles.js';
 
 const DAY = 86_400;

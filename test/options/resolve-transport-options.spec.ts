@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { parseSetCookie } from 'cookie';
 import { CookieTransport } from '../../lib/transports/cookie-transport.js';
 import { faultsOf, faultyPathsOf, resolve } from './faults.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { rows, titleOf } from '../support/titles.js';
 
 /** What no attribute of a cookie may hold: it would begin another attribute, another cookie or another header. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { normalizeTrustedOrigin } from '@nestjs/core/security/cross-origin-protection.js';
 import { readTrustedOrigin } from '../../lib/options/trusted-origin.js';
 import { faultsOf, resolve } from './faults.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { titleOf } from '../support/titles.js';
 
 function byNest(value: unknown): string | undefined {

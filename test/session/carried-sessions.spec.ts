@@ -6,7 +6,7 @@ import {
 import { CarriedSessions } from '../../lib/session/carried-sessions.js';
 import { SessionTransports } from '../../lib/session/session-transports.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { secretKeys } from '../support/token-keys.js';
 import { createCodecs, refreshClaimsOf, sessionCodecWith } from './codecs.js';
 

@@ -13,7 +13,7 @@ import { TokenCodec } from '../../lib/tokens/token-codec.js';
 import { signedTokens } from '../../lib/tokens/token-format.js';
 import { refreshTokens, sessionTokens } from '../../lib/tokens/token-kind.js';
 import { DAY, NOW } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { fixedKeys } from '../support/token-keys.js';
 
 const SIGNED = signedTokens(new JwtServiceSigner(), false);

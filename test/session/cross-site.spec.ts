@@ -11,7 +11,7 @@ import {
 } from '../../lib/session/session-events.js';
 import { SessionTransports } from '../../lib/session/session-transports.js';
 import { NOW } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 
 /** What the request brings by each of two transports. */
 interface Carried {

@@ -17,7 +17,7 @@ import {
   NOW,
   POLICY,
 } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 
 type Options = GenerateOptions<any>;
 

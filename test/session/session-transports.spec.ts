@@ -5,7 +5,7 @@ import type { RequestFacts } from '../../lib/request-facts.js';
 import { unavailable } from '../../lib/session/session-outcome.js';
 import { SessionTransports } from '../../lib/session/session-transports.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 
 const transports = new SessionTransports(
   createTransports(

@@ -19,7 +19,7 @@ import {
   NOW,
   POLICY,
 } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { createCodecs, sharedClaimsOf } from './codecs.js';
 
 const ACCESS: ClockPolicy = { ...POLICY, accessSeconds: 15 * MINUTE };

@@ -11,7 +11,7 @@ import {
   NOW,
   POLICY,
 } from '../support/session-claims.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { secretKeys } from '../support/token-keys.js';
 import { createCodecs, sessionCodecWith } from './codecs.js';
 

@@ -8,7 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { SessionKeyAlgorithm } from '../../lib/options/key-options.js';
-import { SECRET } from './test-app.js';
+import { SECRET } from './secrets.js';
 
 /** What stands in a segment: objects as JSON; texts and bytes as they are, however malformed. */
 export type SegmentContent = object | string | Uint8Array | null;

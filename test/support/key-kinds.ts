@@ -4,7 +4,7 @@ import type {
   SessionKeyAlgorithm,
 } from '../../lib/index.js';
 import { keyPairs } from './key-pairs.js';
-import { OTHER_SECRET, SECRET } from './test-app.js';
+import { OTHER_SECRET, SECRET } from './secrets.js';
 
 /** Options of an application without the secret that applications of tests have otherwise. */
 export function withoutSecret(

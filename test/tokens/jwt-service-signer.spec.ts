@@ -11,7 +11,7 @@ import {
 } from '../support/forged-token.js';
 import { keyPairs } from '../support/key-pairs.js';
 import { NOW } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { signingKeyOf } from '../support/token-keys.js';
 import { pairModes, secretMode, type Mode } from './modes.js';
 

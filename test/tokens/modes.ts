@@ -28,7 +28,7 @@ import {
   type KeyPair,
 } from '../support/key-pairs.js';
 import { NOW } from '../support/session-claims.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { fixedKeys, secretKeys, signingKeyOf } from '../support/token-keys.js';
 
 export const EXPECTED: ClaimsExpectation = {

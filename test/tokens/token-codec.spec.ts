@@ -15,7 +15,7 @@ import {
 } from '../support/forged-token.js';
 import { keyPairs, otherKeyPairs } from '../support/key-pairs.js';
 import { DAY, NOW } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { fixedKeys, signingKeyOf } from '../support/token-keys.js';
 import {
   CLAIMS,

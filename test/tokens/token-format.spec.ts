@@ -12,7 +12,7 @@ import {
   readHeader,
 } from '../support/forged-token.js';
 import { DAY, NOW } from '../support/session-claims.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { fixedKeys, signingKeyOf } from '../support/token-keys.js';
 import {
   CLAIMS,

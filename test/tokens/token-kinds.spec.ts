@@ -31,7 +31,7 @@ import {
   readToken,
 } from '../support/forged-token.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
-import { OTHER_SECRET, SECRET } from '../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { fixedKeys, signingKeyOf } from '../support/token-keys.js';
 import { pairModes } from './modes.js';
 

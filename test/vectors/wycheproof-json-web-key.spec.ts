@@ -16,7 +16,7 @@ import { TestSessionClock } from '../../lib/testing/index.js';
 import { EdDsaSigner } from '../../lib/tokens/eddsa-signer.js';
 import { faultsOf } from '../options/faults.js';
 import { forgeToken } from '../support/forged-token.js';
-import { SECRET } from '../support/test-app.js';
+import { SECRET } from '../support/secrets.js';
 import { describeVectors, report } from '../support/vectors.js';
 
 interface Jwk extends JsonWebKey {

@@ -2,7 +2,7 @@
 import { Injectable, Module, UnauthorizedException } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
-import { OTHER_SECRET, SECRET } from '../../support/test-app.js';
+import { OTHER_SECRET, SECRET } from '../../support/secrets.js';
 
 export const secret = SECRET;
 export const refreshSecret = OTHER_SECRET;
