@@ -20,10 +20,11 @@ import {
   createSessionRuntime,
   type RuntimeSurroundings,
 } from './create-session-runtime.js';
+import { describeRoutes } from './describe-routes.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { jwksControllerAt } from './session-jwks.controller.js';
 import { sessionRoutesAt } from './session-routes.controller.js';
-import { SESSION_RUNTIME } from './session-runtime.js';
+import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
 
@@ -32,6 +33,7 @@ export const SESSION_OPTIONS = Symbol('nestjs-session-jwt:options');
 /** Faults of what is given beside the options, for the one message that names all. */
 export const ASYNC_FAULTS = Symbol('nestjs-session-jwt:async-faults');
 const LOADER_FAULTS = Symbol('nestjs-session-jwt:loader-faults');
+const ROUTES_DESCRIPTION = Symbol('nestjs-session-jwt:routes-description');
 /** Where Nest keeps what `@Injectable({ scope })` says; it exports no name for it. */
 const SCOPE_METADATA = 'scope:options';
 const REQUEST_SCOPED =
@@ -78,14 +80,22 @@ export interface SessionJwtModuleExtras {
 }
 
 /** What the module is made of. */
-export function providersOf({
+export function partsOf({
   dataLoader,
   guard,
   jwks,
   routes,
-}: SessionJwtModuleExtras): Provider[] {
+}: SessionJwtModuleExtras): { controllers: Type[]; providers: Provider[] } {
+  const isGuarded = guard ?? true;
   const published = resolveJwks(jwks);
-  return [
+  const mounted = resolveRoutes(routes);
+  const routesController =
+    mounted.routes && sessionRoutesAt(mounted.routes, isGuarded);
+  const controllers = [
+    ...(published.jwks ? [jwksControllerAt(published.jwks)] : []),
+    ...(routesController ? [routesController] : []),
+  ];
+  const providers: Provider[] = [
     { provide: SessionClock, useClass: SystemSessionClock },
     ...loaderProvidersOf(dataLoader),
     {
@@ -110,7 +120,7 @@ export function providersOf({
           publishesKeys: published.jwks !== undefined,
           faults: [
             ...published.faults,
-            ...resolveRoutes(routes).faults,
+            ...mounted.faults,
             ...faults.flatMap((some) => some ?? []),
           ],
         }),
@@ -125,21 +135,21 @@ export function providersOf({
     },
     SessionService,
     SessionGuard,
-    ...((guard ?? true)
-      ? [{ provide: APP_GUARD, useExisting: SessionGuard }]
-      : []),
+    ...(isGuarded ? [{ provide: APP_GUARD, useExisting: SessionGuard }] : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
+    ...(routesController
+      ? [
+          {
+            // Before documents are made of the routes, which is before any hook runs.
+            provide: ROUTES_DESCRIPTION,
+            useFactory: (runtime: SessionRuntime) =>
+              describeRoutes(routesController, runtime),
+            inject: [SESSION_RUNTIME],
+          },
+        ]
+      : []),
   ];
-}
-
-/** The controllers that the module mounts. */
-export function controllersOf(extras: SessionJwtModuleExtras): Type[] {
-  const { jwks } = resolveJwks(extras.jwks);
-  const { routes } = resolveRoutes(extras.routes);
-  return [
-    ...(jwks ? [jwksControllerAt(jwks)] : []),
-    ...(routes ? [sessionRoutesAt(routes, extras.guard ?? true)] : []),
-  ];
+  return { controllers, providers };
 }
 
 function loaderProvidersOf(

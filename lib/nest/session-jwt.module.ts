@@ -9,8 +9,7 @@ import type { SessionJwtModuleOptions } from '../options/session-jwt-module-opti
 import { SessionStore } from '../options/session-store.js';
 import {
   ASYNC_FAULTS,
-  controllersOf,
-  providersOf,
+  partsOf,
   SESSION_OPTIONS,
   type SessionJwtModuleExtras,
 } from './module-extras.js';
@@ -64,20 +63,23 @@ const { ConfigurableModuleClass } =
         routes: undefined,
         imports: undefined,
       } as object,
-      (definition, extras) => ({
-        ...definition,
-        global: extras.global ?? true,
-        imports: [...(definition.imports ?? []), ...(extras.imports ?? [])],
-        controllers: controllersOf(extras),
-        providers: [...(definition.providers ?? []), ...providersOf(extras)],
-        exports: [
-          SESSION_RUNTIME,
-          SessionClock,
-          SessionStore,
-          SessionGuard,
-          SessionService,
-        ],
-      }),
+      (definition, extras) => {
+        const { controllers, providers } = partsOf(extras);
+        return {
+          ...definition,
+          global: extras.global ?? true,
+          imports: [...(definition.imports ?? []), ...(extras.imports ?? [])],
+          controllers,
+          providers: [...(definition.providers ?? []), ...providers],
+          exports: [
+            SESSION_RUNTIME,
+            SessionClock,
+            SessionStore,
+            SessionGuard,
+            SessionService,
+          ],
+        };
+      },
     )
     .build();
 

@@ -18,7 +18,11 @@ import type { ResolvedRoutesOptions } from '../options/resolve-routes-options.js
 import { ActiveSession } from '../session/active-session.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import type { SessionInfo } from '../session/session-info.js';
-import type { SessionRequest, SessionResponse } from './exchange.js';
+import {
+  Exchange,
+  type SessionRequest,
+  type SessionResponse,
+} from './exchange.js';
 import { ProvidedSessionGuard } from './provided-session.guard.js';
 import { Public } from './route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -38,7 +42,7 @@ export interface Device extends SessionInfo {
  * @param isGuarded whether our guard is the application's, so that replacing that one is enough in tests
  */
 export function sessionRoutesAt(
-  { path }: ResolvedRoutesOptions,
+  { path, clearSiteData }: ResolvedRoutesOptions,
   isGuarded: boolean,
 ): Type {
   @Controller({ path, version: VERSION_NEUTRAL })
@@ -82,6 +86,13 @@ export function sessionRoutesAt(
       @Res({ passthrough: true }) response: SessionResponse,
     ): Promise<void> {
       await this.sessions.revoke(request, { response });
+      if (clearSiteData) {
+        // By @Header a refused request of another site would have it too.
+        Exchange.of(request, response).setHeader(
+          'Clear-Site-Data',
+          clearSiteData,
+        );
+      }
     }
 
     /** The sessions of the user, the one that was used last first. */

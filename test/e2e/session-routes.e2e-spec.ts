@@ -640,6 +640,35 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
     });
   });
 
+  describe('S-115: Clear-Site-Data', () => {
+    it.each<[routes: Routes, value: string | undefined]>([
+      [true, undefined],
+      [{ clearSiteData: false }, undefined],
+      [{ clearSiteData: true }, '"cache", "cookies", "storage"'],
+      [{ clearSiteData: ['storage'] }, '"storage"'],
+    ])(
+      'with %j is %s at a sign-out, and nowhere else',
+      async (routes, value) => {
+        const app = await open(adapter, {}, { routes });
+        const sent = ({ headers }: TestResponse) => headers['clear-site-data'];
+        const browser = await app.signIn();
+        expect(sent(await browser.get('/session'))).toBeUndefined();
+        const forged = await browser.send({
+          method: 'POST',
+          path: '/session/logout',
+          body: {},
+          headers: FOREIGN,
+        });
+        expect(forged.status).toBe(403);
+        expect(sent(forged)).toBeUndefined();
+        const signedOut = await browser.post('/session/logout');
+        expect(signedOut.status).toBe(204);
+        expect(sent(signedOut)).toBe(value);
+        expect(linesOf(signedOut)).toEqual([CLEARED]);
+      },
+    );
+  });
+
   describe('where they are', () => {
     const statusOf = async (app: TestApp, path: string) =>
       (await (await app.signIn()).get(path)).status;
@@ -975,6 +1004,13 @@ describe('the option routes', () => {
     ['a wildcard', { path: '*all' }, 'routes.path'],
     ['a blank', { path: 'my session' }, 'routes.path'],
     ['a path that is no text', { path: 7 }, 'routes.path'],
+    ...[[], ['*'], ['cache', 'cookie'], 'cache', 1, null, [['cache']]].map(
+      (clearSiteData): [string, unknown, string] => [
+        `Clear-Site-Data ${JSON.stringify(clearSiteData)}`,
+        { clearSiteData },
+        'routes.clearSiteData',
+      ],
+    ),
   ])('does not start with %s', async (_what, routes, path) => {
     for (const factory of [undefined, { secret: SECRET }]) {
       const faults = await faultsOf({ routes }, factory);
