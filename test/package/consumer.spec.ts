@@ -72,11 +72,7 @@ describe('an application that installs the packed package', () => {
       { cwd: folder },
     );
     expect(installed).toMatchObject({ ok: true });
-    compiled = await run(
-      process.execPath,
-      [join(folder, 'node_modules/typescript/bin/tsc'), '-p', folder],
-      { cwd: folder },
-    );
+    compiled = await compile('-p', folder);
   }, 300_000);
 
   afterAll(async () => {
@@ -94,8 +90,16 @@ describe('an application that installs the packed package', () => {
     expect(compiled).toEqual({ ok: true, output: '' });
   });
 
-  it('signs in and reads its session', async () => {
+  it('compiles its client for browsers too, without a type of Node', async () => {
+    const output = await compile('-p', join(folder, 'tsconfig.browser.json'));
+    expect(output).toEqual({ ok: true, output: '' });
+  }, 60_000);
+
+  it('signs in, reads its session and has a client that runs in Node', async () => {
     const url = await startApp();
+    expect(
+      await run(process.execPath, ['dist/client.js', url], { cwd: folder }),
+    ).toEqual({ ok: true, output: '401\n' });
 
     const anonymous = await fetch(`${url}/me`);
     expect(anonymous.status).toBe(401);
@@ -120,6 +124,11 @@ describe('an application that installs the packed package', () => {
     expect(me.status).toBe(200);
     expect(await me.json()).toEqual({ id: 'ada', email: 'ada@example.org' });
   }, 60_000);
+
+  function compile(...args: string[]): Promise<CommandResult> {
+    const compiler = join(folder, 'node_modules/typescript/bin/tsc');
+    return run(process.execPath, [compiler, ...args], { cwd: folder });
+  }
 
   /** The address that the application prints once it listens. */
   async function startApp(): Promise<string> {
