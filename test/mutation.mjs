@@ -23,8 +23,8 @@ const GROUPS = [
     ['keys/jwk-set', 'keys/remote-keys', 'keys/remote-keys-without-jose'],
   ],
   [
-    ['tokens/token-format', 'tokens/eddsa-signer'],
-    ['tokens/token-format', 'tokens/eddsa-signer'],
+    ['tokens/token-format', 'tokens/crypto-signer'],
+    ['tokens/token-format', 'tokens/crypto-signer'],
   ],
   [
     ['tokens/token-codec', 'tokens/token-kind'],

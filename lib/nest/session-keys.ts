@@ -20,7 +20,7 @@ import type {
 } from '../options/resolved-options.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { ClaimsExpectation } from '../tokens/claims-profile.js';
-import { EdDsaSigner } from '../tokens/eddsa-signer.js';
+import { CryptoSigner } from '../tokens/crypto-signer.js';
 import type { RefreshClaims } from '../tokens/session-claims.js';
 import { TokenCodec } from '../tokens/token-codec.js';
 import { encryptedTokens, signedTokens } from '../tokens/token-format.js';
@@ -67,9 +67,10 @@ export async function openSessionKeys(
     await ring.ready();
   }
   const now = (): number => clock.nowSeconds();
+  const signer = new CryptoSigner(new JwtServiceSigner());
   const format = keys.encryption
     ? encryptedTokens
-    : signedTokens(new EdDsaSigner(new JwtServiceSigner()), keys.arePairs);
+    : signedTokens(signer, keys.arePairs);
   const derivedFrom = ({ secrets }: KeyMaterial) =>
     [keys.derivedSecrets, secrets].find((each) => each.length > 0) ?? [];
   const encryptedFrom = (material: KeyMaterial) =>
@@ -109,7 +110,7 @@ export async function openSessionKeys(
       refresh &&
       new TokenCodec(
         ring.slot(refreshKeys),
-        keys.encryption ? format : signedTokens(new JwtServiceSigner(), false),
+        keys.encryption ? format : signedTokens(signer, false),
         refreshTokens(expected),
       ),
     csrfKeys: ofMaterial(ring, (material) =>

@@ -1,5 +1,9 @@
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+
 /**
  * The value of JSON text, or `undefined`: not UTF-8 (RFC 8725, section 3.7), not JSON, a member name used
  * twice (escaped spellings included), or a member `__proto__`.
@@ -8,54 +12,40 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   try {
     const text = UTF8.decode(bytes);
     const value: unknown = JSON.parse(text);
-    return isCanonicalJson(value, text) || hasPlainMembers(text)
-      ? value
-      : undefined;
+    // Of a name that is used twice only the last member is in the value.
+    return membersOf(value) === membersIn(text) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** The form that `JSON.stringify` writes cannot repeat a name; checking for it is cheaper than a scan. */
-function isCanonicalJson(value: unknown, text: string): boolean {
-  return !text.includes('"__proto__"') && JSON.stringify(value) === text;
-}
-
-/** Whether no object of a valid JSON text repeats a member name or has one named `__proto__`. */
-function hasPlainMembers(text: string): boolean {
-  const open: (Set<string> | undefined)[] = [];
-  let names: Set<string> | undefined;
-  let expectsName = false;
-  for (let i = 0; i < text.length; i += 1) {
-    const character = text[i];
-    if (character === '"') {
-      const end = endOfString(text, i);
-      if (names && expectsName) {
-        const name = JSON.parse(text.slice(i, end)) as string;
-        if (name === '__proto__' || names.has(name)) {
-          return false;
-        }
-        names.add(name);
-        expectsName = false;
-      }
-      i = end - 1;
-    } else if (character === '{' || character === '[') {
-      open.push(names);
-      names = character === '{' ? new Set() : undefined;
-      expectsName = true;
-    } else if (character === '}' || character === ']') {
-      names = open.pop();
-    } else if (character === ',') {
-      expectsName = true;
+/** How many members the objects of a value have; no number if one is named `__proto__`. */
+function membersOf(value: unknown): number {
+  let members = 0;
+  if (typeof value === 'object' && value !== null) {
+    const isArray = Array.isArray(value);
+    for (const name in value) {
+      members +=
+        (isArray ? 0 : name === '__proto__' ? NaN : 1) +
+        membersOf((value as Record<string, unknown>)[name]);
     }
   }
-  return true;
+  return members;
 }
 
-function endOfString(text: string, start: number): number {
-  let i = start + 1;
-  while (text[i] !== '"') {
-    i += text[i] === '\\' ? 2 : 1;
+/** How many members valid JSON text spells out: each has a colon outside of strings. */
+function membersIn(text: string): number {
+  let members = 0;
+  let isInString = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) {
+      isInString = !isInString;
+    } else if (isInString) {
+      if (code === BACKSLASH) i += 1;
+    } else if (code === COLON) {
+      members += 1;
+    }
   }
-  return i + 1;
+  return members;
 }

@@ -6,14 +6,19 @@ import type { TokenKey } from '../keys/token-key.js';
 import { MAXIMUM_TOKEN_LENGTH } from './front-gate.js';
 import type { SessionClaims } from './session-claims.js';
 import { parseStrictJson } from './strict-json.js';
+import type { TokenHeader } from './token-header.js';
 import type { OpenToken, TokenFormat } from './token-format.js';
 import type { TokenKind } from './token-kind.js';
+
+const REMEMBERED_HEADERS = 100;
 
 /** Tokens of one kind, to and from text. Clocks are not its business: it says what a token is, not how old. */
 export class TokenCodec<Claims extends object = SessionClaims> {
   readonly #keys: CurrentKeys;
   readonly #format: TokenFormat;
   readonly #kind: TokenKind<Claims>;
+  /** Allowed headers as authentic tokens spell them, so that they are read once. */
+  readonly #headers = new Map<string, TokenHeader>();
 
   constructor(keys: CurrentKeys, format: TokenFormat, kind: TokenKind<Claims>) {
     this.#keys = keys;
@@ -62,7 +67,8 @@ export class TokenCodec<Claims extends object = SessionClaims> {
     if (!open) {
       return 'malformed';
     }
-    const header = open.header(this.#kind.type);
+    const known = this.#headers.get(open.headerSegment);
+    const header = known ?? open.header(this.#kind.type);
     if (!header) {
       return 'header';
     }
@@ -74,7 +80,21 @@ export class TokenCodec<Claims extends object = SessionClaims> {
       return 'header';
     }
     const payload = authenticPayload(open, key);
-    return payload ? this.#kind.parse(parseStrictJson(payload)) : 'signature';
+    if (!payload) {
+      return 'signature';
+    }
+    if (!known) {
+      this.#remember(open.headerSegment, header);
+    }
+    return this.#kind.parse(parseStrictJson(payload));
+  }
+
+  /** One of an authentic token: it is the same in all tokens of a key, mostly. */
+  #remember(segment: string, header: TokenHeader): void {
+    if (this.#headers.size >= REMEMBERED_HEADERS) {
+      this.#headers.clear();
+    }
+    this.#headers.set(segment, header);
   }
 }
 

@@ -22,6 +22,8 @@ export interface TokenFormat {
 
 /** A token taken apart, of which nothing is known to be true yet. */
 export interface OpenToken {
+  /** Its header, still encoded. */
+  readonly headerSegment: string;
   /** Its header if that is allowed. */
   header(type: TokenType): TokenHeader | undefined;
   /** The claims as JSON text, if they were protected with this key. May throw if not. */
@@ -40,6 +42,7 @@ export function signedTokens(
       const segments = openSigned(token);
       return (
         segments && {
+          headerSegment: segments.header,
           header: (type) => parseSignedHeader(segments.header, type, arePairs),
           payload: (key) =>
             signer.verify(token, key)
@@ -75,6 +78,7 @@ export const encryptedTokens: TokenFormat = {
     const segments = openEncrypted(token);
     return (
       segments && {
+        headerSegment: segments.header,
         header: (type) => parseEncryptedHeader(segments.header, type),
         payload({ key }) {
           const decipher = createDecipheriv(

@@ -1,7 +1,6 @@
 import { createSecretKey } from 'node:crypto';
 import type { CurrentKeys } from '../../lib/keys/key-ring.js';
 import { keysDerivedFrom, keysOfSecrets } from '../../lib/keys/key-set.js';
-import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
 import type { ClaimsExpectation } from '../../lib/tokens/claims-profile.js';
 import type { RefreshLink } from '../../lib/session/refresh-chain.js';
 import type {
@@ -14,9 +13,10 @@ import { signedTokens } from '../../lib/tokens/token-format.js';
 import { refreshTokens, sessionTokens } from '../../lib/tokens/token-kind.js';
 import { DAY, NOW } from '../support/session-claims.js';
 import { SECRET } from '../support/secrets.js';
+import { SIGNER } from '../support/signers.js';
 import { fixedKeys } from '../support/token-keys.js';
 
-const SIGNED = signedTokens(new JwtServiceSigner(), false);
+const SIGNED = signedTokens(SIGNER, false);
 
 const EXPECTED: ClaimsExpectation = {
   issuer: 'nestjs-session-jwt',

@@ -2,11 +2,9 @@ import { createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { DailyKeys } from '../../lib/keys/daily-keys.js';
 import { keysOfPairs, type KeySet } from '../../lib/keys/key-set.js';
 import type { TokenAlgorithm } from '../../lib/keys/token-key.js';
-import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
 import type { SessionKeyAlgorithm } from '../../lib/options/key-options.js';
 import type { ResolvedKey } from '../../lib/options/resolved-options.js';
 import type { ClaimsExpectation } from '../../lib/tokens/claims-profile.js';
-import { EdDsaSigner } from '../../lib/tokens/eddsa-signer.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import { TokenCodec } from '../../lib/tokens/token-codec.js';
 import {
@@ -29,6 +27,7 @@ import {
 } from '../support/key-pairs.js';
 import { NOW } from '../support/session-claims.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
+import { SIGNER } from '../support/signers.js';
 import { fixedKeys, secretKeys, signingKeyOf } from '../support/token-keys.js';
 
 export const EXPECTED: ClaimsExpectation = {
@@ -77,8 +76,6 @@ export interface Mode {
   strangersKey(): KeyObject;
 }
 
-const SIGNER = new JwtServiceSigner();
-
 /** Tokens under a shared secret. */
 export const secretMode: Mode = {
   ...modeOf(
@@ -97,7 +94,7 @@ export const pairModes: readonly Mode[] = (
 ).map((algorithm) => ({
   ...modeOf(
     algorithm,
-    signedTokens(new EdDsaSigner(SIGNER), true),
+    signedTokens(SIGNER, true),
     pairKeys(
       pairOf(algorithm, keyPairs[algorithm]),
       pairOf(algorithm, otherKeyPairs[algorithm], 'next'),

@@ -48,6 +48,7 @@ function watched(mode: Mode): { watchedCodec: TokenCodec; stages: string[] } {
       const open = mode.format.open(token);
       return (
         open && {
+          headerSegment: open.headerSegment,
           header(type) {
             stages.push('header');
             return open.header(type);
@@ -290,6 +291,45 @@ describe.each(modes)('the codec with $name', (mode) => {
       const { watchedCodec, stages } = watched(mode);
       expect(watchedCodec.verify(token)).toBe(refusal);
       expect(stages).toEqual(expected);
+    });
+
+    it('reads the header of an authentic token once, and that of a forged one each time', () => {
+      const { watchedCodec, stages } = watched(mode);
+      const [segment, ...rest] = good.split('.');
+      const forged = [segment, ...rest.slice(0, -1), 'A'.repeat(22)].join('.');
+      const unknown = badlySigned({ kid: 'unknown' });
+      for (const token of [forged, unknown, forged, unknown]) {
+        expect(['signature', 'unknown-key', 'malformed']).toContain(
+          watchedCodec.verify(token),
+        );
+      }
+      expect(stages).not.toContain('claims');
+      stages.length = 0;
+      expect(watchedCodec.verify(good)).toEqual(CLAIMS);
+      expect(watchedCodec.verify(good)).toEqual(CLAIMS);
+      expect(stages).toEqual([
+        ...['gate', 'header', 'key', 'signature', 'claims'],
+        ...['gate', 'key', 'signature', 'claims'],
+      ]);
+      stages.length = 0;
+      expect(watchedCodec.verify(unknown)).toBe('unknown-key');
+      expect(stages).toEqual(['gate', 'header', 'key']);
+    });
+
+    it('remembers 100 spellings of headers at most', () => {
+      const { watchedCodec, stages } = watched(mode);
+      const blanks = (count: number) =>
+        forge(JSON.stringify(header) + ' '.repeat(count), CLAIMS);
+      const readsHeaderOf = (token: string) => {
+        stages.length = 0;
+        expect(watchedCodec.verify(token)).toEqual(CLAIMS);
+        return stages.includes('header');
+      };
+      const tokens = Array.from({ length: 100 }, (_, i) => blanks(i));
+      expect(tokens.map(readsHeaderOf)).not.toContain(false);
+      expect(tokens.map(readsHeaderOf)).not.toContain(true);
+      expect(readsHeaderOf(blanks(100))).toBe(true);
+      expect(readsHeaderOf(tokens[0]!)).toBe(true);
     });
 
     it('takes a format that throws, and one that says no, for a wrong signature (A-166)', () => {

@@ -6,7 +6,6 @@ import {
   keysOfSecrets,
   type KeySet,
 } from '../../lib/keys/key-set.js';
-import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
 import type { ClaimsExpectation } from '../../lib/tokens/claims-profile.js';
 import type {
   RefreshClaims,
@@ -32,6 +31,7 @@ import {
 } from '../support/forged-token.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
+import { SIGNER } from '../support/signers.js';
 import { fixedKeys, signingKeyOf } from '../support/token-keys.js';
 import { pairModes } from './modes.js';
 
@@ -94,7 +94,7 @@ interface Setup {
   readonly forge: typeof forgeToken | typeof forgeEncrypted;
 }
 
-const SIGNED = signedTokens(new JwtServiceSigner(), false);
+const SIGNED = signedTokens(SIGNER, false);
 const daily = (secrets: typeof SECRETS, purpose: string): Protection => ({
   keys: new DailyKeys(secrets, purpose, () => NOW),
   format: encryptedTokens,

@@ -1,8 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { ListedKeys } from '../../lib/keys/key-set.js';
 import type { TokenAlgorithm, TokenKey } from '../../lib/keys/token-key.js';
-import { JwtServiceSigner } from '../../lib/nest/jwt-service-signer.js';
-import { EdDsaSigner } from '../../lib/tokens/eddsa-signer.js';
 import { TokenCodec } from '../../lib/tokens/token-codec.js';
 import {
   encryptedTokens,
@@ -10,9 +8,8 @@ import {
   type TokenFormat,
 } from '../../lib/tokens/token-format.js';
 import { sessionTokens } from '../../lib/tokens/token-kind.js';
+import { SIGNER } from '../support/signers.js';
 import { fixedKeys } from '../support/token-keys.js';
-
-export const SIGNER = new EdDsaSigner(new JwtServiceSigner());
 
 /** Every way in which an application can have its session tokens protected. */
 export const FORMATS: Record<'secrets' | 'pairs' | 'encryption', TokenFormat> =

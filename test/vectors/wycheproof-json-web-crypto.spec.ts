@@ -19,7 +19,8 @@ import { encryptedTokens } from '../../lib/tokens/token-format.js';
 import { encodeSegment } from '../support/forged-token.js';
 import { claimsOf } from '../support/session-claims.js';
 import { describeVectors, report } from '../support/vectors.js';
-import { codecWith, contentOf, FORMATS, SIGNER, tokenKey } from './one-key.js';
+import { isSignedWith } from '../support/signers.js';
+import { codecWith, contentOf, FORMATS, tokenKey } from './one-key.js';
 
 interface Vectors {
   testGroups: {
@@ -302,7 +303,7 @@ describe('a token of ours with a good signature over another spelling', () => {
     'is refused before its key is looked up: %s (S-032)',
     (_algorithm, key) => {
       expect(verdictOn(signedBy(key), key)).toEqual(CLAIMS);
-      expect(SIGNER.verify(signedBy(key), key)).toBe(true);
+      expect(isSignedWith(signedBy(key), key)).toBe(true);
       // Blanks at the end, until the last character has bits to spare.
       const padded = (value: object) =>
         [0, 1, 2]
