@@ -36,11 +36,17 @@ export class VerifiedTokens {
       : undefined;
   }
 
-  set(token: string, keys: object, session: VerifiedSession): void {
+  set(text: string, keys: object, session: VerifiedSession): void {
+    const token = detached(text);
     this.#entries.set(signatureOf(token), { token, keys, session });
   }
 }
 
 function signatureOf(token: string): string {
   return token.slice(token.lastIndexOf('.') + 1);
+}
+
+/** The same text on its own: one that is cut out of a header would keep the whole header in memory. */
+function detached(token: string): string {
+  return Buffer.from(token, 'latin1').toString('latin1');
 }

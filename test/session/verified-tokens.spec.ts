@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { verifiedSession } from '../../lib/session/verified-session.js';
 import { VerifiedTokens } from '../../lib/session/verified-tokens.js';
 import { claimsOf, POLICY } from '../support/session-claims.js';
@@ -48,6 +50,32 @@ describe('VerifiedTokens', () => {
     );
     expect(own).toBe(100_000);
   }, 30_000);
+
+  it('keeps tokens, not the headers that they were cut out of', () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const heap = () => {
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const tokens = new VerifiedTokens(AMPLE);
+    const session = sessionOf('ada');
+    const count = 1_000;
+    const others = 'x'.repeat(16_000);
+    const before = heap();
+    for (let i = 0; i < count; i += 1) {
+      const signature = randomBytes(32).toString('base64url');
+      const token = `${HEADER}.${payloadOf('ada')}.${signature}`;
+      // Through bytes, as it comes from the network: one string, and not a rope.
+      const cookie = Buffer.from(`a=${others}; s=${token}; b=1`).toString();
+      tokens.set(
+        cookie.slice(cookie.indexOf('s=') + 2, cookie.lastIndexOf(';')),
+        KEYS,
+        session,
+      );
+    }
+    expect((heap() - before) / count).toBeLessThan(2_000);
+  });
 
   it('V-01, V-02: a token with the signature of another but its own payload is not known', () => {
     const tokens = new VerifiedTokens(AMPLE);
