@@ -54,7 +54,12 @@ export class SessionClient {
     }
     const request =
       input instanceof Request
-        ? new Request(input, init)
+        ? new Request(
+            input,
+            input.credentials === 'same-origin'
+              ? { ...this.#credentials(), ...init }
+              : init,
+          )
         : new Request(url, { ...this.#credentials(), ...init });
     const again =
       init?.body instanceof ReadableStream ? undefined : request.clone();
@@ -72,7 +77,7 @@ export class SessionClient {
     ) {
       return response;
     }
-    const refreshed = await this.#refresh(epoch);
+    const refreshed = await unlessAborted(this.#refresh(epoch), request.signal);
     if (typeof refreshed !== 'boolean') {
       // Each of those that wait reads its own.
       return refreshed.clone();
@@ -80,7 +85,8 @@ export class SessionClient {
     if (!refreshed || !again) {
       return response;
     }
-    void response.body?.cancel();
+    // A body that was cut off cannot be cancelled, which nobody needs to know.
+    response.body?.cancel().catch(() => undefined);
     return this.#sendAndTake(again);
   };
 
@@ -132,7 +138,7 @@ export class SessionClient {
   }
 
   async #exchange(epoch: number): Promise<Response | boolean> {
-    const isLive = this.#isLive || this.#csrfCookie() !== undefined;
+    const isLive = this.#isLive ?? this.#csrfCookie() !== undefined;
     const canRefresh = !this.#keepsTokens || this.#tokens?.refreshToken;
     const response = canRefresh ? await this.#post('/refresh') : undefined;
     const tokens =
@@ -245,4 +251,14 @@ export class SessionClient {
     const { csrf } = this.#options;
     return csrf && 'cookie' in csrf ? readCookie(csrf.cookie) : undefined;
   }
+}
+
+/** A caller that gives up does not wait for a refresh. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([
+    work,
+    new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    }),
+  ]);
 }

@@ -41,7 +41,11 @@ type Message<Tokens> =
   | { kind: 'wants'; rank: string };
 
 interface LockManager {
-  request(name: string, work: () => Promise<void>): Promise<unknown>;
+  request(
+    name: string,
+    options: { signal: AbortSignal },
+    work: () => Promise<void>,
+  ): Promise<unknown>;
 }
 
 /** How long a message takes at most: a new tab waits for answers, and a turn goes on until its news has arrived. */
@@ -50,6 +54,8 @@ const DELIVERY_MILLISECONDS = 100;
 const ELECTION_MILLISECONDS = 60;
 /** After this much a tab asks again who is at work: the other one may have been closed. */
 const PATIENCE_MILLISECONDS = 1000;
+/** Longer than a piece of work takes: the tab that has the lock for longer does not run. */
+const LOCK_MILLISECONDS = 40_000;
 
 /**
  * Tabs by `BroadcastChannel` and Web Locks; where there are none, this tab alone. A server has no tabs: its clients
@@ -169,9 +175,10 @@ export function createTabs<Tokens>(
         const elect = (): Promise<void> =>
           (turn = turn.then(() => elected(run, isOver)));
         if (locks) {
+          const signal = AbortSignal.timeout(LOCK_MILLISECONDS);
           // A browser that forbids storage may forbid locks.
           locks
-            .request(name, run)
+            .request(name, { signal }, run)
             .catch(() => (hasBegun ? undefined : elect()));
         } else {
           void elect();

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { createGate, turn, until } from '../support/asynchrony.js';
 import type { SessionClient } from '../../lib/client/index.js';
 import { API, FakeRoutes, ROUTES, tokensOf } from './fake-routes.js';
@@ -8,7 +9,11 @@ type Globals = Record<string, unknown>;
 class Locks {
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  request(name: string, work: () => Promise<unknown>): Promise<unknown> {
+  request(
+    name: string,
+    _options: object,
+    work: () => Promise<unknown>,
+  ): Promise<unknown> {
     const last = this.#queues.get(name) ?? Promise.resolve();
     const result = last.then(work);
     this.#queues.set(
@@ -57,6 +62,15 @@ async function statuses(
   const answers = await Promise.all(tabs.map((tab) => tab.fetch(path)));
   return answers.map(({ status }) => status);
 }
+
+const REAL_TIMEOUT = setTimeout;
+const timers = jest.spyOn(globalThis, 'setTimeout');
+
+/** A turn that another tab has ended leaves a timer behind, and that the process of these tests running. */
+afterAll(() => {
+  for (const { value } of timers.mock.results) clearTimeout(value as number);
+  timers.mockRestore();
+});
 
 afterEach(() => {
   for (const tab of open) tab.close();
@@ -164,6 +178,42 @@ describe.each<[how: string, locks: () => object | undefined]>([
       expect(routes.ended).toEqual(['tab 1']);
     });
 
+    it('go on with the session of a sign-in in one of them while another one refreshes', async () => {
+      const [first, second] = await signedIn(2);
+      routes.expire();
+      const gate = createGate();
+      routes.gate = gate.promise;
+      const me = first!.fetch('/me');
+      await until(() => refreshes() === 1, 'the refresh');
+      routes.valid = routes.jar = 7;
+      second!.use(routes.tokens());
+      await delivered();
+      gate.open();
+      expect((await me).status).toBe(200);
+      expect(await statuses([first!, second!])).toEqual([200, 200]);
+      expect(refreshes()).toBe(1);
+      expect(routes.ended).toEqual([]);
+    });
+
+    it('work on in a page that makes its client twice and closes the first, one request of which is under way', async () => {
+      const [other, first] = await signedIn(2);
+      routes.expire();
+      const gate = createGate();
+      routes.gate = gate.promise;
+      const early = first!.fetch('/me');
+      await until(() => refreshes() === 1, 'the refresh');
+      first!.close();
+      const [second] = tabsOf(routes, 1);
+      await delivered();
+      gate.open();
+      expect((await early).status).toBe(200);
+      expect(await statuses([second!, other!])).toEqual([200, 200]);
+      expect(routes.ended).toEqual([]);
+      await second!.signOut();
+      await until(() => routes.ended.length === 2, 'the end in both');
+      expect(routes.ended).toHaveLength(2);
+    });
+
     it('tell a new one of the session, whose end it then tells', async () => {
       const [first] = await signedIn(1);
       const [late] = tabsOf(routes, 1);
@@ -205,6 +255,68 @@ describe('the tabs of a browser with tokens in memory', () => {
     expect((await stranger.fetch('/me')).status).toBe(401);
     expect((await first!.fetch('/me')).status).toBe(200);
     expect(routes.ended).toEqual([]);
+  });
+});
+
+describe('the tabs of a browser with Web Locks', () => {
+  it('go on without one that does not run any more, and has the lock', async () => {
+    const over = new AbortController();
+    const timeout = jest
+      .spyOn(AbortSignal, 'timeout')
+      .mockReturnValueOnce(over.signal);
+    browse({
+      request: (_name: string, { signal }: { signal: AbortSignal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () =>
+            reject(signal.reason as Error),
+          );
+        }),
+    });
+    try {
+      const routes = new FakeRoutes();
+      const [tab] = tabsOf(routes, 1);
+      tab!.use();
+      routes.expire();
+      const me = tab!.fetch('/me');
+      await until(() => timeout.mock.calls.length === 1, 'the wish for a lock');
+      // Longer than a refresh may take.
+      expect(timeout.mock.calls[0]![0]).toBeGreaterThan(30_000);
+      over.abort();
+      expect((await me).status).toBe(200);
+    } finally {
+      timeout.mockRestore();
+    }
+  });
+});
+
+describe('the tabs of a browser without Web Locks', () => {
+  it('go on without one that does not run any more, and was at work', async () => {
+    browse(undefined);
+    const routes = new FakeRoutes();
+    const [tab] = tabsOf(routes, 1);
+    tab!.use();
+    routes.expire();
+    const waits: number[] = [];
+    timers.mockImplementation((work: () => void, milliseconds = 0) => {
+      waits.push(milliseconds);
+      return REAL_TIMEOUT(work, Math.min(milliseconds, 80));
+    });
+    const frozen = new BroadcastChannel(`session cookies ${ROUTES}`);
+    try {
+      // It says that it goes first, as the tab at work does, and then nothing more.
+      frozen.addEventListener(
+        'message',
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin
+        () => frozen.postMessage({ kind: 'wants', rank: '' }),
+        { once: true },
+      );
+      expect((await tab!.fetch('/me')).status).toBe(200);
+      expect(routes.to('/session/refresh')).toHaveLength(1);
+      expect(waits).toContain(1000);
+    } finally {
+      frozen.close();
+      timers.mockImplementation(REAL_TIMEOUT);
+    }
   });
 });
 

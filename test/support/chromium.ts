@@ -26,34 +26,57 @@ export function chromiumPath(): string {
   return path;
 }
 
-export interface Browser {
-  readonly context: BrowserContext;
-  close(): Promise<void>;
+/** One headless browser with a profile of its own, which `close` removes. */
+export class Browser {
+  private constructor(
+    private readonly profile: string,
+    private readonly options: LaunchOptions,
+    /** Everything of the profile; another one after `restart`. */
+    public context: BrowserContext,
+  ) {}
+
+  static async open(options: LaunchOptions): Promise<Browser> {
+    const profile = await mkdtemp(join(tmpdir(), 'session-browser-'));
+    try {
+      const context = await launch(profile, options);
+      return new Browser(profile, options, context);
+    } catch (error) {
+      await removeProfile(profile);
+      throw error;
+    }
+  }
+
+  /** Ends the browser as a person does who closes its last window, and starts it again with the same profile. */
+  async restart(): Promise<void> {
+    await this.context.close();
+    this.context = await launch(this.profile, this.options);
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+    await removeProfile(this.profile);
+  }
 }
 
-/** One headless browser with a profile of its own, which `close` removes. */
-export async function openBrowser(
-  options: Parameters<typeof chromium.launchPersistentContext>[1] = {},
-): Promise<Browser> {
-  const executablePath = chromiumPath();
-  const profile = await mkdtemp(join(tmpdir(), 'session-browser-'));
-  const removeProfile = () =>
-    rm(profile, { recursive: true, force: true, maxRetries: 5 });
-  try {
-    const context = await chromium.launchPersistentContext(profile, {
-      executablePath,
-      args: ARGUMENTS,
-      ...options,
-    });
-    return {
-      context,
-      async close() {
-        await context.close();
-        await removeProfile();
-      },
-    };
-  } catch (error) {
-    await removeProfile();
-    throw error;
-  }
+type LaunchOptions = NonNullable<
+  Parameters<typeof chromium.launchPersistentContext>[1]
+>;
+
+export function openBrowser(options: LaunchOptions = {}): Promise<Browser> {
+  return Browser.open(options);
+}
+
+function launch(
+  profile: string,
+  { args = [], ...options }: LaunchOptions,
+): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(profile, {
+    executablePath: chromiumPath(),
+    args: [...ARGUMENTS, ...args],
+    ...options,
+  });
+}
+
+function removeProfile(profile: string): Promise<void> {
+  return rm(profile, { recursive: true, force: true, maxRetries: 5 });
 }

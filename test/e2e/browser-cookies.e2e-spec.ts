@@ -1,0 +1,701 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { Controller, Get, Header, Module } from '@nestjs/common';
+import type { Cookie, Frame, Page } from 'playwright-core';
+import {
+  MemorySessionStore,
+  Public,
+  type SessionJwtModuleOptions,
+} from '../../lib/index.js';
+import { openBrowser, type Browser } from '../support/chromium.js';
+import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+
+const PATIENCE_MILLISECONDS = 60_000;
+const HOST = 'app.test';
+const EVIL_HOST = 'evil.app.test';
+const ours = (header: string | undefined, name: string): string[] =>
+  (header ?? '')
+    .split(';')
+    .filter((pair) => pair.trim().startsWith(`${name}=`));
+const EMPTY_PAGE = '<!doctype html><link rel="icon" href="data:,">';
+
+const ATTRIBUTES: [
+  what: string,
+  session: Partial<SessionJwtModuleOptions>,
+  cookies: string[],
+][] = [
+  ['the defaults', {}, ['__Host-session app.test / HttpOnly Secure Lax']],
+  [
+    'a pair, and a CSRF cookie',
+    { refreshToken: {}, csrf: { token: { cookie: 'XSRF-TOKEN' } } },
+    [
+      '__Host-session app.test / HttpOnly Secure Lax',
+      '__Host-session-refresh app.test / HttpOnly Secure Lax',
+      'XSRF-TOKEN app.test / Secure Lax',
+    ],
+  ],
+  [
+    'a path of the refresh cookie',
+    { refreshToken: { cookie: { path: '/session' } } },
+    [
+      '__Host-session app.test / HttpOnly Secure Lax',
+      '__Secure-session-refresh app.test /session HttpOnly Secure Lax',
+    ],
+  ],
+  [
+    'a path',
+    { cookie: { path: '/me' } },
+    ['__Secure-session app.test /me HttpOnly Secure Lax'],
+  ],
+  [
+    'a domain',
+    { cookie: { domain: HOST }, refreshToken: {} },
+    [
+      '__Secure-session .app.test / HttpOnly Secure Lax',
+      '__Secure-session-refresh .app.test / HttpOnly Secure Lax',
+    ],
+  ],
+  [
+    'a domain and a path',
+    { cookie: { domain: HOST, path: '/me' } },
+    ['__Secure-session .app.test /me HttpOnly Secure Lax'],
+  ],
+  [
+    'strict',
+    { cookie: { sameSite: 'strict' } },
+    ['__Host-session app.test / HttpOnly Secure Strict'],
+  ],
+  [
+    'without Secure',
+    { cookie: { secure: false } },
+    ['session app.test / HttpOnly Lax'],
+  ],
+  [
+    'SameSite=None',
+    { cookie: { sameSite: 'none' } },
+    ['__Host-session app.test / HttpOnly Secure None'],
+  ],
+  [
+    'partitioned, a pair',
+    { cookie: { sameSite: 'none', partitioned: true }, refreshToken: {} },
+    [
+      '__Host-session app.test / HttpOnly Secure None in https://app.test',
+      '__Host-session-refresh app.test / HttpOnly Secure None in https://app.test',
+    ],
+  ],
+  [
+    'partitioned, a domain and a path',
+    {
+      cookie: {
+        sameSite: 'none',
+        partitioned: true,
+        domain: HOST,
+        path: '/me',
+      },
+    },
+    ['__Secure-session .app.test /me HttpOnly Secure None in https://app.test'],
+  ],
+];
+
+@Public()
+@Controller()
+class PageController {
+  @Get('page')
+  @Header('Content-Type', 'text/html')
+  page() {
+    return EMPTY_PAGE;
+  }
+}
+
+@Module({ controllers: [PageController] })
+class PageModule {}
+
+let browser: Browser;
+let page: Page;
+const closings: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  browser = await openBrowser({
+    args: [
+      '--host-resolver-rules=MAP *.test 127.0.0.1',
+      '--test-third-party-cookie-phaseout',
+    ],
+    ignoreHTTPSErrors: true,
+  });
+}, PATIENCE_MILLISECONDS);
+
+afterAll(() => browser?.close(), PATIENCE_MILLISECONDS);
+
+beforeEach(async () => {
+  page = await browser.context.newPage();
+}, PATIENCE_MILLISECONDS);
+
+afterEach(async () => {
+  await Promise.all(browser.context.pages().map((each) => each.close()));
+  await browser.context.clearCookies();
+  for (const close of closings.splice(0).toReversed()) await close();
+}, PATIENCE_MILLISECONDS);
+
+describe.each(adapters)('the cookies of an application on %s', (adapter) => {
+  /** What the requests of browsers to the application had as `Cookie`. */
+  let received: string[];
+
+  async function serveApp(
+    session: Partial<SessionJwtModuleOptions> = {},
+    host = HOST,
+  ): Promise<{ app: TestApp; origin: string }> {
+    received = [];
+    const app = await startTestApp(adapter, {
+      session,
+      imports: [PageModule],
+      configure: (nest) =>
+        nest.use(
+          (
+            { headers }: { headers: { cookie?: string } },
+            _response: unknown,
+            next: () => void,
+          ) => {
+            received.push(headers.cookie ?? '');
+            next();
+          },
+        ),
+    });
+    closings.push(() => app.close());
+    return { app, origin: `https://${host}:${await encrypted(app.port)}` };
+  }
+
+  async function signedIn(
+    session?: Partial<SessionJwtModuleOptions>,
+    body: object = {},
+  ): Promise<{ app: TestApp; origin: string }> {
+    const served = await serveApp(session);
+    await page.goto(`${served.origin}/page`);
+    expect((await signIn(page, body)).status).toBe(200);
+    return served;
+  }
+
+  describe('in the jar of a browser', () => {
+    it.each(ATTRIBUTES)(
+      'S-070, S-080, S-081, S-182: have the attributes of the options, and a sign-out takes all of them out: %s',
+      async (_what, session, expected) => {
+        await signedIn({ store: new MemorySessionStore(), ...session });
+        expect((await browser.context.cookies()).map(shown).toSorted()).toEqual(
+          expected.toSorted(),
+        );
+        expect((await post(page, '/logout')).status).toBe(204);
+        expect(await browser.context.cookies()).toEqual([]);
+      },
+      PATIENCE_MILLISECONDS,
+    );
+  });
+
+  it(
+    'S-182: show themselves to no script of the page, and let none replace them',
+    async () => {
+      await signedIn({
+        refreshToken: {},
+        csrf: { token: { cookie: 'XSRF-TOKEN' } },
+        store: new MemorySessionStore(),
+      });
+      const jar = await browser.context.cookies();
+      const [csrf, ...hidden] = jar.toSorted((a, b) =>
+        b.name.localeCompare(a.name),
+      );
+      const proof = { 'x-csrf-token': csrf!.value };
+      const answers = [
+        await post(page, '/change', {}, proof),
+        await post(page, '/attributes', { theme: 'dark' }, proof),
+        await ask(page, '/me'),
+      ];
+      const seen = await page.evaluate<string>(`(async () => {
+        const request = new XMLHttpRequest();
+        request.open('GET', '/me');
+        await new Promise((resolve) => { request.onload = resolve; request.send(); });
+        return JSON.stringify([
+          document.cookie,
+          await cookieStore.getAll(),
+          request.getAllResponseHeaders(),
+          request.responseText,
+        ]);
+      })()`);
+      const all = seen + JSON.stringify(answers);
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+      // What may be read is there twice: in `document.cookie`, and in `cookieStore`.
+      expect(csrf!.name).toBe('XSRF-TOKEN');
+      expect(all.split(csrf!.value)).toHaveLength(3);
+      expect(hidden).toHaveLength(2);
+      const values = (await browser.context.cookies()).concat(hidden);
+      for (const { name, value } of values) {
+        if (name === csrf!.name) continue;
+        expect(all.includes(name) || all.includes(value)).toBe(false);
+        await page.evaluate(
+          `document.cookie = '${name}=planted; Path=/; Secure'`,
+        );
+        await page
+          .evaluate(`cookieStore.set({ name: '${name}', value: 'planted' })`)
+          .catch(() => undefined);
+      }
+      expect((await ask(page, '/me')).body.subject).toBe('ada');
+      const after = await browser.context.cookies();
+      expect(after.map(shown).toSorted()).toEqual(jar.map(shown).toSorted());
+      expect(after.filter(({ value }) => value === 'planted')).toEqual([]);
+    },
+    PATIENCE_MILLISECONDS,
+  );
+
+  describe('with a hostile subdomain', () => {
+    /** Pages of the subdomain, which bring these lines. */
+    async function serveEvil(lines: string[]): Promise<string[]> {
+      const port = await serve((_request, response) =>
+        response
+          .writeHead(200, { 'content-type': 'text/html', 'set-cookie': lines })
+          .end(EMPTY_PAGE),
+      );
+      return [
+        `https://${EVIL_HOST}:${await encrypted(port)}`,
+        `http://${EVIL_HOST}:${port}`,
+      ];
+    }
+
+    /** Plants cookies from the subdomain in every way there is. */
+    async function toss(lines: string[]): Promise<void> {
+      const evil = await browser.context.newPage();
+      for (const origin of await serveEvil(lines)) {
+        await evil.goto(origin);
+        for (const line of lines) {
+          await evil.evaluate(`document.cookie = ${JSON.stringify(line)}`);
+        }
+      }
+      await evil.close();
+    }
+
+    it(
+      'A-103, A-104, S-070, S-071: are never planted by it, whatever their spelling, and the session goes on',
+      async () => {
+        const { app, origin } = await signedIn();
+        const { token } = await app.sessions.generate('bob');
+        const wide = `Domain=${HOST}; Secure`;
+        const names = [
+          '__Host-session',
+          '__host-session',
+          '__HOST-SESSION',
+          '__Host-Session',
+          ' __Host-session ',
+          '\t__Host-session\t',
+          '=__Host-session',
+          '= __host-session',
+        ];
+        const planted = names.flatMap((name) => [
+          `${name}=${token}; ${wide}; Path=/`,
+          `${name}=${token}; ${wide}; Path=/me`,
+          `${name}=${token}; Domain=${HOST}; Path=/`,
+          `${name}=${token}; Path=/; Secure`,
+          `${name}=${token}`,
+        ]);
+        // These are kept and sent, for browsers know nothing of them; nor do we.
+        const kept = [
+          `__Secure-session=${token}; ${wide}; Path=/`,
+          `session=${token}; ${wide}; Path=/me`,
+          `x__Host-session=${token}; ${wide}; Path=/me`,
+          `"__Host-session"=${token}; ${wide}; Path=/me`,
+          `a=b, __Host-session=${token}; ${wide}; Path=/me`,
+          `b="c __Host-session=${token}; ${wide}; Path=/me`,
+        ];
+        await toss([...planted, ...kept]);
+        const evil = await browser.context.newPage();
+        const [evilOrigin] = await serveEvil([]);
+        await evil.goto(evilOrigin!);
+        const refused = await evil.evaluate<string[]>(
+          `Promise.all(${JSON.stringify(names)}.map((name) =>
+            cookieStore.set({ name, value: 'x', domain: '${HOST}', path: '/me' }).then(() => 'set', () => 'refused'),
+          ))`,
+        );
+        expect(refused).toEqual(names.map(() => 'refused'));
+
+        received.length = 0;
+        for (const path of ['/me', '/optional']) {
+          const { status, body } = await ask(page, path);
+          expect([status, body.subject]).toEqual([200, 'ada']);
+        }
+        expect((await post(page, '/change')).body.id).toBe('ada');
+        for (const header of received) {
+          expect(ours(header, '__Host-session')).toHaveLength(1);
+          expect(header).toContain(`; __Secure-session=`);
+        }
+        expect(received[0]!.split('__Host-session')).toHaveLength(6);
+        const jar = await browser.context.cookies(`${origin}/me`);
+        expect(
+          jar
+            .filter(({ name }) => /^\W?__host-session\W?$/i.test(name))
+            .map(shown)
+            .toSorted(),
+        ).toEqual([
+          '"__Host-session" .app.test /me Secure Lax',
+          '__Host-session app.test / HttpOnly Secure Lax',
+        ]);
+        app.clock.advance('15m');
+        expect((await ask(page, '/me')).body.subject).toBe('ada');
+        expect(app.eventsOf('rejected')).toEqual([]);
+      },
+      PATIENCE_MILLISECONDS,
+    );
+
+    it.each([
+      ['session', '0s'],
+      ['session-refresh', '16m'],
+    ])(
+      'A-102, A-103: are refused where a domain lets it plant one more %s cookie, and the planted one is not taken',
+      async (name, age) => {
+        const { app } = await signedIn({
+          cookie: { domain: HOST },
+          refreshToken: {},
+          store: new MemorySessionStore(),
+        });
+        const bob = await app.sessions.generate('bob');
+        const planted = name === 'session' ? bob.token : bob.refreshToken;
+        // Browsers send the cookie with the longer path first.
+        await toss([
+          `__Secure-${name}=${planted}; Domain=${HOST}; Path=/me; Secure`,
+        ]);
+        app.clock.advance(age);
+        received.length = 0;
+
+        const { status, body } = await ask(page, '/me');
+        const sent = ours(received[0], `__Secure-${name}`);
+        expect(sent).toHaveLength(2);
+        expect(sent[0]!.trim() === `__Secure-${name}=${planted}`).toBe(true);
+        expect([status, body.errorCode]).toEqual([401, 'SESSION_REQUIRED']);
+        expect(app.account.handled).toBe(0);
+        expect(app.eventsOf('refreshed')).toEqual([]);
+        expect(app.eventsOf('rejected')).toMatchObject([
+          { code: 'TOKEN_CONFLICT' },
+        ]);
+        expect((await browser.context.cookies()).map(shown)).toEqual([
+          `__Secure-${name} .app.test /me Secure Lax`,
+        ]);
+      },
+      PATIENCE_MILLISECONDS,
+    );
+  });
+
+  describe('in a page of another site', () => {
+    async function embed(
+      partitioned: boolean,
+    ): Promise<{ app: TestApp; origin: string; frame: Frame }> {
+      const { app, origin } = await serveApp({
+        cookie: { sameSite: 'none', partitioned },
+        refreshToken: {},
+        store: new MemorySessionStore(),
+      });
+      const port = await serve((_request, response) =>
+        response
+          .writeHead(200, { 'content-type': 'text/html' })
+          .end(`${EMPTY_PAGE}<iframe src="${origin}/page"></iframe>`),
+      );
+      await page.goto(`https://other.test:${await encrypted(port)}`);
+      return { app, origin, frame: page.frames()[1]! };
+    }
+
+    it(
+      'are not kept by a browser that lets no site follow its users, unless they are partitioned',
+      async () => {
+        const { frame } = await embed(false);
+        expect((await signIn(frame)).status).toBe(200);
+        expect((await ask(frame, '/me')).status).toBe(401);
+        expect(await browser.context.cookies()).toEqual([]);
+      },
+      PATIENCE_MILLISECONDS,
+    );
+
+    it(
+      'S-080, S-081: work where they are partitioned, belong to that page alone, and are cleared there',
+      async () => {
+        const { app, origin, frame } = await embed(true);
+        expect((await signIn(frame)).status).toBe(200);
+        expect((await ask(frame, '/me')).body.subject).toBe('ada');
+        app.clock.advance('16m');
+        expect((await post(frame, '/change')).body.id).toBe('ada');
+        const jar = await browser.context.cookies();
+        expect(jar.map(shown).toSorted()).toEqual([
+          '__Host-session app.test / HttpOnly Secure None in https://other.test',
+          '__Host-session-refresh app.test / HttpOnly Secure None in https://other.test',
+        ]);
+
+        const alone = await browser.context.newPage();
+        await alone.goto(`${origin}/page`);
+        expect((await ask(alone, '/me')).status).toBe(401);
+
+        // The page around it has the cookies sent too, and gets nothing done by that.
+        const { handled } = app.account;
+        received.length = 0;
+        await page.evaluate(
+          `fetch('${origin}/change', { method: 'POST', mode: 'no-cors', credentials: 'include' })`,
+        );
+        expect(ours(received[0], '__Host-session')).toHaveLength(1);
+        expect(app.account.handled).toBe(handled);
+        expect(app.eventsOf('rejected').at(-1)).toMatchObject({
+          code: 'CSRF_REFUSED',
+        });
+
+        expect((await ask(frame, '/me')).status).toBe(200);
+        expect((await post(frame, '/logout')).status).toBe(204);
+        expect(await browser.context.cookies()).toEqual([]);
+        expect((await ask(frame, '/me')).status).toBe(401);
+      },
+      PATIENCE_MILLISECONDS,
+    );
+  });
+
+  it.each([
+    [
+      'are gone after it where the sign-in was not to be remembered',
+      false,
+      401,
+    ],
+    ['survive it otherwise', undefined, 200],
+  ])(
+    'when the browser is started again, %s',
+    async (_what, persistent, status) => {
+      const { app, origin } = await signedIn(
+        { refreshToken: {}, store: new MemorySessionStore() },
+        { persistent },
+      );
+      app.clock.advance('16m');
+      expect((await ask(page, '/me')).status).toBe(200);
+      expect(await browser.context.cookies()).toHaveLength(2);
+      await browser.restart();
+      const jar = await browser.context.cookies();
+      expect(jar).toHaveLength(status === 200 ? 2 : 0);
+      page = await browser.context.newPage();
+      await page.goto(`${origin}/page`);
+      expect((await ask(page, '/me')).status).toBe(status);
+    },
+    PATIENCE_MILLISECONDS,
+  );
+
+  describe('after a change of their domain', () => {
+    const store = new MemorySessionStore();
+    const WWW = `www.${HOST}`;
+
+    async function moved(
+      cookie: NonNullable<SessionJwtModuleOptions['cookie']>,
+      refreshToken: NonNullable<SessionJwtModuleOptions['refreshToken']> = {},
+    ): Promise<TestApp> {
+      const { app, origin } = await serveApp(
+        { store, cookie, refreshToken },
+        WWW,
+      );
+      await page.goto(`${origin}/page`);
+      return app;
+    }
+
+    beforeEach(async () => {
+      await moved({ domain: HOST });
+      expect((await signIn(page)).status).toBe(200);
+    }, PATIENCE_MILLISECONDS);
+
+    it(
+      'S-081: of the same name go on, and the former ones are removed with the first that is written',
+      async () => {
+        const app = await moved(
+          {
+            name: '__Secure-session',
+            formerDomains: [HOST],
+          },
+          { cookie: { name: '__Secure-session-refresh' } },
+        );
+        expect((await ask(page, '/me')).body.subject).toBe('ada');
+        app.clock.advance('16m');
+        expect((await ask(page, '/me')).body.subject).toBe('ada');
+        const jar = await browser.context.cookies();
+        expect(jar.map(shown).toSorted()).toEqual([
+          '__Secure-session www.app.test / HttpOnly Secure Lax',
+          '__Secure-session-refresh www.app.test / HttpOnly Secure Lax',
+        ]);
+        app.clock.advance('16m');
+        expect((await post(page, '/change')).body.id).toBe('ada');
+        expect(app.eventsOf('rejected')).toEqual([]);
+      },
+      PATIENCE_MILLISECONDS,
+    );
+
+    it.each([
+      ['for a domain within', { domain: WWW }, `__Secure- .${WWW}`],
+      ['for this host alone', {}, `__Host- ${WWW}`],
+    ])(
+      'A-102, S-081: %s, written before the former ones were named, cost one 401 and no more',
+      async (_what, cookie, place) => {
+        await moved(cookie);
+        expect((await signIn(page)).status).toBe(200);
+        expect(await browser.context.cookies()).toHaveLength(4);
+        const app = await moved({ ...cookie, formerDomains: [HOST] });
+        if ('domain' in cookie) {
+          expect((await ask(page, '/me')).status).toBe(401);
+          expect(await browser.context.cookies()).toEqual([]);
+        }
+        expect((await signIn(page)).status).toBe(200);
+        const [prefix, domain] = place.split(' ');
+        const jar = await browser.context.cookies();
+        expect(jar.map(shown).toSorted()).toEqual([
+          `${prefix}session ${domain} / HttpOnly Secure Lax`,
+          `${prefix}session-refresh ${domain} / HttpOnly Secure Lax`,
+        ]);
+        app.clock.advance('16m');
+        expect((await ask(page, '/me')).body.subject).toBe('ada');
+      },
+      PATIENCE_MILLISECONDS,
+    );
+  });
+});
+
+interface Answer {
+  status: number;
+  headers: [name: string, value: string][];
+  body: any;
+}
+
+/** What a script of the page gets for a request. */
+function ask(
+  where: Pick<Page, 'evaluate'>,
+  path: string,
+  init: object = {},
+): Promise<Answer> {
+  return where.evaluate(
+    `fetch(${JSON.stringify(path)}, ${JSON.stringify(init)}).then(async (answer) => ({
+      status: answer.status,
+      headers: [...answer.headers],
+      body: await answer.json().catch(() => undefined),
+    }))`,
+  );
+}
+
+function post(
+  where: Pick<Page, 'evaluate'>,
+  path: string,
+  body: object = {},
+  headers: object = {},
+): Promise<Answer> {
+  return ask(where, path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+function signIn(
+  where: Pick<Page, 'evaluate'>,
+  body: object = {},
+): Promise<Answer> {
+  return post(where, '/login', { user: 'ada', ...body });
+}
+
+/** A cookie without its value. */
+function shown(cookie: Cookie): string {
+  const { name, domain, path, httpOnly, secure, sameSite, partitionKey } =
+    cookie;
+  return [
+    name,
+    domain,
+    path,
+    ...(httpOnly ? ['HttpOnly'] : []),
+    ...(secure ? ['Secure'] : []),
+    sameSite,
+    ...(partitionKey ? [`in ${partitionKey}`] : []),
+  ].join(' ');
+}
+
+/** A server of plain HTTP; the port of it. */
+function serve(listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
+  closings.push(async () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return portOf(server.listen(0, '127.0.0.1'));
+}
+
+/** HTTPS in front of a server of this machine; the port of it. */
+async function encrypted(port: number): Promise<number> {
+  const sockets = new Set<{ destroy(): void }>();
+  const server = createTlsServer(certificate(), (socket) => {
+    const inner = connect(port, '127.0.0.1');
+    for (const each of [socket, inner]) {
+      sockets.add(each);
+      each.on('error', () => inner.destroy());
+      each.on('close', () => sockets.delete(each));
+    }
+    socket.pipe(inner).pipe(socket);
+  });
+  closings.push(async () => {
+    const closed = once(server.close(), 'close');
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  });
+  return portOf(server.listen(0, '127.0.0.1'));
+}
+
+async function portOf(server: { address(): unknown }): Promise<number> {
+  await once(server as never, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** A new key and a certificate for it that nobody has signed but itself (RFC 5280, section 4.1). */
+function certificate(): { key: string; cert: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+  });
+  const sequence = (...content: Buffer[]) => der(0x30, ...content);
+  const time = (date: Date) =>
+    der(
+      0x17,
+      Buffer.from(`${date.toISOString().slice(2, 19).replace(/\D/g, '')}Z`),
+    );
+  const DAY = 24 * 60 * 60 * 1000;
+  const ecdsaWithSha256 = sequence(
+    der(0x06, Buffer.from('2a8648ce3d040302', 'hex')),
+  );
+  const commonName = sequence(
+    der(
+      0x31,
+      sequence(
+        der(0x06, Buffer.from('550403', 'hex')),
+        der(0x0c, Buffer.from(HOST)),
+      ),
+    ),
+  );
+  const content = sequence(
+    der(0x02, Buffer.from([1])),
+    ecdsaWithSha256,
+    commonName,
+    sequence(
+      time(new Date(Date.now() - DAY)),
+      time(new Date(Date.now() + DAY)),
+    ),
+    commonName,
+    publicKey.export({ type: 'spki', format: 'der' }),
+  );
+  const signed = sequence(
+    content,
+    ecdsaWithSha256,
+    der(0x03, Buffer.from([0]), sign('sha256', content, privateKey)),
+  );
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    cert: `-----BEGIN CERTIFICATE-----\n${signed.toString('base64')}\n-----END CERTIFICATE-----\n`,
+  };
+}
+
+function der(tag: number, ...content: Buffer[]): Buffer {
+  const body = Buffer.concat(content);
+  const { length } = body;
+  const head =
+    length < 0x80
+      ? [length]
+      : length < 0x100
+        ? [0x81, length]
+        : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...head]), body]);
+}
