@@ -89,6 +89,8 @@ const FOREIGN: [what: string, headers: Headers][] = [
   ['A-122: the prefix trick', { Origin: 'https://evil-app.example' }],
   ['A-122: an IDN look-alike', { Origin: 'https://xn--pp-7kc.example' }],
   ['A-122: a trailing dot', { Origin: 'https://app.example.' }],
+  ['A-122: our Origin in upper case', { Origin: ORIGIN.toUpperCase() }],
+  ['A-122: our Origin with a path', { Origin: `${ORIGIN}/` }],
   ['A-122: user information', { Origin: 'https://app.example@evil.example' }],
   [
     'A-122: no Origin, a Referer of another site',
@@ -232,7 +234,7 @@ describe.each(adapters)('a forged request on %s', (adapter) => {
   const post = (headers: Headers, path = '/change', method = 'POST') =>
     send(app.port, { method, path, headers, body: {} });
 
-  describe('S-111: is refused before the handler, and costs the user nothing', () => {
+  describe('S-111, S-155: is refused before the handler, and costs the user nothing', () => {
     it.each(FOREIGN)('%s', async (_what, headers) => {
       await expectForgery(app, () => post({ ...cookie, ...headers }));
       expect((await browser.get('/me')).status).toBe(200);
@@ -779,6 +781,7 @@ describe.each(adapters)('A-133: a WebSocket handshake on %s', (adapter) => {
     server.on('upgrade', (req: IncomingMessage, socket: Socket) => {
       void app.sessions.authenticate(req).then((session) => {
         found.push(session);
+        socket.resume();
         socket.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
       });
     });
@@ -1060,7 +1063,11 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
       status: 403,
       clears: false,
       provoke: async () => {
-        const guarded = await start(adapter, { csrf: { token: true } });
+        const guarded = await start(
+          adapter,
+          { csrf: { token: true } },
+          openTestApp,
+        );
         const visitor = await guarded.signIn();
         app = guarded;
         return visitor.sendOnly({ method: 'POST', path: '/change', body: {} });

@@ -20,20 +20,31 @@ function range(letter: string, first: number, last: number): string[] {
 }
 
 describe('the table of what is refused', () => {
-  it('has a line for every attack on tokens and keys, every rule and every advisory', () => {
+  it('has a line for every attack on tokens, keys and browsers, every rule and every advisory', () => {
     expect(rows.map(({ id }) => id)).toEqual([
       ...range('A', 1, 15),
       ...range('A', 20, 30),
       ...range('A', 40, 52),
       ...range('A', 60, 74),
+      ...range('A', 86, 88),
+      ...range('A', 100, 115),
+      ...range('A', 120, 134),
+      'A-170',
       'A-180',
       'A-181',
       'A-185',
       ...range('S', 1, 20),
       ...range('S', 30, 41),
+      ...range('S', 70, 83),
+      ...range('S', 111, 114),
+      ...range('S', 150, 164),
       ...range('V', 1, 24),
       'V-32',
+      ...range('V', 37, 39),
+      'V-42',
       'V-44',
+      'V-49',
+      'V-51',
       'V-54',
       'V-56',
     ]);
