@@ -1,0 +1,13 @@
+import type { Goal } from '../report/markdown.mjs';
+
+/** Fields of the shots of a load, one value a round. */
+export type Shots = Record<string, readonly number[]>;
+export type Loads = Record<string, Shots>;
+
+export interface HttpResult {
+  /** By adapter and mode. */
+  adapters: Record<string, Record<string, Loads>>;
+  experiments?: Record<string, { loads: Loads; signMicroseconds?: number }>;
+}
+
+export function goalsOf(result: HttpResult): (Goal & { figure: number })[];

@@ -1,0 +1,207 @@
+/** What the HTTP measurements say about the goals. Shots are compared within their rounds. */
+import { compareRounds, difference, ratio } from '../support/statistics.mjs';
+import { BARE } from './variants.mjs';
+
+/** A ratio up to which something counts as not growing: nearer to 1 cannot be told apart. */
+const FLAT = 1.15;
+const ADAPTER_NAMES = { fastify: 'Fastify', express: 'Express' };
+const [ONE, MANY, LATENCY] = ['one token', '10,000 tokens', 'one connection'];
+
+/** Peers by the transport of ours that they are held against, with the least throughput over theirs. */
+const PEERS = {
+  'docs-guard': ['session-jwt-header', 2],
+  'passport-jwt': ['session-jwt-header', 2],
+  'better-auth': ['session-jwt-cookie', 2],
+  'better-auth-jwt': ['session-jwt-cookie', 2],
+  'iron-session': ['session-jwt-cookie', 2],
+  'express-session-redis': ['session-jwt-cookie', 2],
+  'docs-guard-key-object': ['session-jwt-header', 1],
+  'passport-jwt-key-object': ['session-jwt-header', 1],
+  'fast-jwt': ['session-jwt-header', 1],
+  'fast-jwt-cache': ['session-jwt-header', 1],
+  jose: ['session-jwt-header', 1],
+  'jose-crypto-key': ['session-jwt-header', 1],
+};
+
+export function goalsOf({ adapters, experiments = {} }) {
+  return [
+    ...Object.entries(adapters).flatMap(([adapter, modes]) => [
+      ...guardGoals(adapter, modes),
+      ...peerGoals(adapter, modes),
+      ...latencyGoals(adapter, modes),
+      ...storeGoals(adapter, modes),
+    ]),
+    ...reloadGoals(experiments.reload),
+    ...floodGoals(experiments.flood),
+    ...growthGoals(experiments.growth),
+  ];
+}
+
+function guardGoals(adapter, modes) {
+  return [ONE, MANY].flatMap((mode) =>
+    ['header', 'cookie'].flatMap((transport) => {
+      const yardstick = cpuAdded(modes[mode], `hand-made-${transport}`);
+      const figure = cpuAdded(modes[mode], `session-jwt-${transport}`);
+      return goal(
+        `CPU that the guard adds, ${transport}, ${mode} seen before, ${ADAPTER_NAMES[adapter]}`,
+        yardstick,
+        figure,
+        'µs',
+        ', as the hand-made guard',
+      );
+    }),
+  );
+}
+
+function peerGoals(adapter, modes) {
+  return Object.entries(PEERS).flatMap(([peer, [ours, least]]) => {
+    // Elsewhere a small server leaves less to gain, and only being ahead is asked for.
+    const isFast = adapter === 'fastify' || peer === 'express-session-redis';
+    const limit = isFast ? least : 1;
+    const figure = compared(modes[MANY], ours, peer, 'rate', ratio)?.median;
+    return figure === undefined
+      ? []
+      : [
+          {
+            name: `Throughput over ${peer}, ${ADAPTER_NAMES[adapter]}`,
+            goal: `${limit === 1 ? '>' : '≥'} ${limit} ×`,
+            figure,
+            unit: '×',
+            met: limit === 1 ? figure > 1 : figure >= limit,
+          },
+        ];
+  });
+}
+
+function latencyGoals(adapter, modes) {
+  if (adapter !== 'fastify') {
+    return [];
+  }
+  const limits = {
+    'session-jwt-header': 1.15,
+    'session-jwt-cookie': 1.15,
+    'session-jwt-header-first-sight': 1.35,
+    'session-jwt-cookie-first-sight': 1.35,
+  };
+  return Object.entries(limits).flatMap(([name, limit]) =>
+    goal(
+      `p50 at one connection over the bare route, ${name}, Fastify`,
+      limit,
+      compared(modes[LATENCY], name, BARE, 'p50', ratio)?.median,
+      '×',
+    ),
+  );
+}
+
+function storeGoals(adapter, modes) {
+  return goal(
+    `CPU of a request with \`revocationCheck: 'always'\` on Redis over a hand-made guard with one GET, ${ADAPTER_NAMES[adapter]}`,
+    1.15,
+    compared(
+      modes[MANY],
+      'session-jwt-redis-always',
+      'hand-made-redis',
+      'cpu',
+      ratio,
+    )?.median,
+    '×',
+  );
+}
+
+function reloadGoals(reload) {
+  if (!reload) {
+    return [];
+  }
+  const { signMicroseconds, loads } = reload;
+  const limit = signMicroseconds + 60;
+  const note = `, one signature of ${number(signMicroseconds)} and 60`;
+  return [
+    ...goal(
+      'CPU that a reload adds',
+      limit,
+      compared(loads, 'reload', 'fresh', 'cpu', difference).median,
+      'µs',
+      note,
+    ),
+    ...goal(
+      'p50 that a reload adds at one connection',
+      limit,
+      compared(
+        loads,
+        'reload, one connection',
+        'fresh, one connection',
+        'p50',
+        difference,
+      ).median,
+      'µs',
+      note,
+    ),
+  ];
+}
+
+function floodGoals(flood) {
+  return flood
+    ? goal(
+        'p50 of good requests with 2,000 garbage tokens a second over without',
+        1.5,
+        compared(
+          flood.loads,
+          'garbage, one connection',
+          'none, one connection',
+          'p50',
+          ratio,
+        ).median,
+        '×',
+      )
+    : [];
+}
+
+function growthGoals(growth) {
+  if (!growth) {
+    return [];
+  }
+  const of = (name, value, base) =>
+    goal(
+      `CPU of a request, ${name}`,
+      FLAT,
+      compared(growth.loads, value, base, 'cpu', ratio).median,
+      '×',
+    );
+  return [
+    ...of('10,000 live sessions over 1', '10,000 sessions', '1 session'),
+    ...of(
+      '1,000,000 live sessions over 10,000, as many active',
+      '1,000,000 sessions, 10,000 of them active',
+      '10,000 sessions',
+    ),
+  ];
+}
+
+function goal(name, limit, figure, unit, note = '') {
+  return figure === undefined || limit === undefined
+    ? []
+    : [
+        {
+          name,
+          goal: `≤ ${number(limit)} ${unit}${note}`,
+          figure,
+          unit,
+          met: figure <= limit,
+        },
+      ];
+}
+
+function cpuAdded(shots, name) {
+  return compared(shots, name, BARE, 'cpu', difference)?.median;
+}
+
+/** Nothing where one of the two was not measured. */
+export function compared(shots, name, base, field, compare) {
+  return shots?.[name] && shots[base]
+    ? compareRounds(shots[name][field], shots[base][field], compare)
+    : undefined;
+}
+
+function number(value) {
+  return String(Number(value.toFixed(value < 100 ? 2 : 0)));
+}

@@ -1,0 +1,3 @@
+import { serveBetterAuth } from '../peers/better-auth.mjs';
+
+await serveBetterAuth('jwt');

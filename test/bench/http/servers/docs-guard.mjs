@@ -1,0 +1,4 @@
+import { serveDocumentedGuard } from '../peers/docs-guard.mjs';
+import { SECRET } from '../raw-jwt.mjs';
+
+await serveDocumentedGuard(SECRET);

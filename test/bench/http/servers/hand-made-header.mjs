@@ -1,0 +1,9 @@
+/** The yardstick: raw `node:crypto` and a memory of verified tokens, nothing else of what a session needs. */
+import { bearer, serve } from '../app.mjs';
+import { bearerToken, synchronousGuard } from '../guards.mjs';
+import { rememberingVerify, signedTokens } from '../raw-jwt.mjs';
+
+await serve({
+  guard: synchronousGuard(bearerToken, rememberingVerify()),
+  credentials: () => signedTokens(bearer),
+});

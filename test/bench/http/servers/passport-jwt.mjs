@@ -1,0 +1,4 @@
+import { servePassport } from '../peers/passport-jwt.mjs';
+import { SECRET } from '../raw-jwt.mjs';
+
+await servePassport(SECRET);

@@ -1,0 +1,3 @@
+import { serveSessions } from '../sessions.mjs';
+
+await serveSessions({});

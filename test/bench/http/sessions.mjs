@@ -1,0 +1,50 @@
+/** An application with this library. */
+import { SessionJwtModule, SessionService } from '../../../dist/index.js';
+import { bearer, cookie, forEachSession, injectable, serve } from './app.mjs';
+import { SECRET } from './raw-jwt.mjs';
+import { userAt } from './users.mjs';
+
+/** For 20,000 tokens of this size, as the hand-made guard's. */
+export const LARGE_CACHE = { maxTokens: 20_000, maxBytes: 96 * 2 ** 20 };
+
+/** Answers at once, so that no loader's own time is measured. */
+class UserLoader {
+  load(id) {
+    return userAt(Number(id.slice('user-'.length)));
+  }
+}
+injectable(UserLoader);
+
+/** @param lineOf the header line of an issued session */
+export function serveSessions(
+  options,
+  { lineOf = lineOfSession, settle } = {},
+) {
+  return serve({
+    imports: [
+      SessionJwtModule.forRoot({
+        secret: SECRET,
+        issuer: 'benchmark',
+        // Nothing becomes due while it is measured.
+        dataRefreshInterval: '1d',
+        dataLoader: UserLoader,
+        ...options,
+      }),
+    ],
+    async credentials(app) {
+      const sessions = app.get(SessionService, { strict: false });
+      const transport = options.transport ?? 'cookie';
+      const lines = await forEachSession(async (i) =>
+        lineOf(await sessions.generate(`user-${i}`), transport),
+      );
+      await settle?.();
+      return lines;
+    },
+  });
+}
+
+function lineOfSession({ token }, transport) {
+  return transport === 'header'
+    ? bearer(token)
+    : cookie('__Host-session', token);
+}

@@ -1,0 +1,93 @@
+/**
+ * What is measured. `name` is the file in `servers`; a variant refuses bad credentials unless it is `open`. `quick`
+ * variants are also in the short run.
+ */
+
+/** Ratios and added CPU are counted from this one. */
+export const BARE = 'bare';
+
+export const VARIANTS = [
+  { name: BARE, title: 'bare route', kind: 'floor', open: true, quick: true },
+  {
+    name: 'no-op-guard',
+    title: 'no-op guard',
+    kind: 'floor',
+    open: true,
+    quick: true,
+  },
+  ours('session-jwt-header', 'header', { quick: true }),
+  ours('session-jwt-header-large-cache', 'header, cache for 20,000', {
+    quick: true,
+  }),
+  ours('session-jwt-cookie', 'cookie', { quick: true }),
+  ours('session-jwt-cookie-large-cache', 'cookie, cache for 20,000', {
+    quick: true,
+  }),
+  ours('session-jwt-cookie-pair', 'cookie pair'),
+  ours('session-jwt-header-first-sight', 'header, first sight', {
+    quick: true,
+  }),
+  ours('session-jwt-cookie-first-sight', 'cookie, first sight'),
+  ours('session-jwt-redis', 'header, Redis', { needs: 'redis' }),
+  ours('session-jwt-redis-always', 'header, Redis asked always', {
+    needs: 'redis',
+  }),
+  ours('session-jwt-postgres', 'header, Postgres', { needs: 'postgres' }),
+  ours('session-jwt-postgres-always', 'header, Postgres asked always', {
+    needs: 'postgres',
+  }),
+  {
+    name: 'hand-made-header',
+    title: 'hand-made: raw crypto + LRU, header',
+    kind: 'yardstick',
+    quick: true,
+  },
+  {
+    name: 'hand-made-cookie',
+    title: 'hand-made: raw crypto + LRU, cookie',
+    kind: 'yardstick',
+    quick: true,
+  },
+  {
+    name: 'raw-crypto',
+    title: 'hand-made: raw crypto, no memory',
+    kind: 'yardstick',
+  },
+  {
+    name: 'hand-made-redis',
+    title: 'hand-made: raw crypto + LRU + one Redis GET',
+    kind: 'yardstick',
+    needs: 'redis',
+  },
+  peer('docs-guard', "guard of Nest's documentation", { quick: true }),
+  peer('docs-guard-key-object', "guard of Nest's documentation, KeyObject"),
+  peer('passport-jwt', 'passport-jwt'),
+  peer('passport-jwt-key-object', 'passport-jwt, KeyObject'),
+  peer('better-auth', 'better-auth, cookie cache'),
+  peer('better-auth-jwt', 'better-auth, cookie cache as a JWT'),
+  peer('iron-session', 'iron-session'),
+  peer('express-session-redis', 'express-session + Redis', {
+    needs: 'redis',
+    adapters: ['express'],
+  }),
+  peer('fast-jwt', 'fast-jwt'),
+  peer('fast-jwt-cache', 'fast-jwt with its cache'),
+  peer('jose', 'jose'),
+  peer('jose-crypto-key', 'jose, imported key'),
+];
+
+function ours(name, title, more) {
+  return { name, title: `nestjs-session-jwt, ${title}`, kind: 'ours', ...more };
+}
+
+function peer(name, title, more) {
+  return { name, title, kind: 'peer', ...more };
+}
+
+export function variantsFor(adapter, { quick = false, names } = {}) {
+  return VARIANTS.filter(
+    ({ name, adapters = [adapter], quick: isQuick }) =>
+      adapters.includes(adapter) &&
+      (names ? names.includes(name) : !quick || isQuick),
+  );
+}

@@ -1,0 +1,26 @@
+-- Sends the credentials of a file in rotation. Arguments: the file, how many of its lines, the one to begin with.
+local requests, count, position = {}, 0, 0
+
+function init(arguments)
+  local limit = tonumber(arguments[2])
+  for line in io.lines(arguments[1]) do
+    local name, value = line:match("^([^:]+): (.*)$")
+    count = count + 1
+    requests[count] = wrk.format("GET", "/me", { [name] = value, Host = wrk.headers.Host })
+    if count == limit then break end
+  end
+  position = tonumber(arguments[3]) % count
+end
+
+function request()
+  position = position % count + 1
+  return requests[position]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"errors":%d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+end

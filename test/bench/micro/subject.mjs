@@ -1,0 +1,10 @@
+/** Measures one subject in this process and sends what came of it to the parent. */
+const [subject, isQuick] = process.argv.slice(2);
+const settings =
+  isQuick === 'true'
+    ? { isQuick: true, rounds: 5, milliseconds: 15 }
+    : { isQuick: false, rounds: 11, milliseconds: 40 };
+
+const { measure } = await import(`./${subject}.mjs`);
+const result = await measure(settings);
+process.send(result, () => process.exit(0));

@@ -1,0 +1,258 @@
+import { goalsOf } from './http/goals.mjs';
+import { tablesOf } from './http/tables.mjs';
+import { toChart } from './report/chart.mjs';
+import { toMarkdown } from './report/markdown.mjs';
+import { toProfileReport } from './report/profile.mjs';
+import {
+  compareRounds,
+  difference,
+  interleave,
+  median,
+  ratio,
+} from './support/statistics.mjs';
+
+/** Shots of two rounds. */
+function shots(rate: number, cpu: number, p50 = 100) {
+  return {
+    rate: [rate, rate],
+    cpu: [cpu, cpu],
+    p50: [p50, p50],
+    p99: [400, 600],
+    others: [0.01, 0.03],
+  };
+}
+
+const MODE = {
+  bare: shots(10_000, 100),
+  'hand-made-header': shots(8_500, 120),
+  'session-jwt-header': shots(8_000, 119, 110),
+  'session-jwt-header-first-sight': shots(5_000, 150, 140),
+  'session-jwt-redis-always': shots(3_000, 300),
+  'hand-made-redis': shots(4_000, 200),
+  'docs-guard': shots(1_000, 900),
+  'fast-jwt': shots(8_000, 118),
+};
+const HTTP = {
+  adapters: {
+    fastify: {
+      'one token': MODE,
+      '10,000 tokens': MODE,
+      'one connection': MODE,
+    },
+  },
+  experiments: {
+    reload: {
+      signMicroseconds: 5,
+      loads: {
+        fresh: shots(5_000, 150),
+        reload: shots(4_000, 215),
+        'fresh, one connection': shots(5_000, 150, 100),
+        'reload, one connection': shots(5_000, 150, 166),
+      },
+    },
+    flood: {
+      loads: {
+        'none, one connection': shots(5_000, 100, 100),
+        'garbage, one connection': {
+          ...shots(5_000, 100, 150),
+          flooded: [1_980, 2_000],
+        },
+      },
+    },
+    growth: {
+      loads: {
+        '1 session': shots(5_000, 100),
+        '10,000 sessions': shots(5_000, 110),
+        '1,000,000 sessions, 10,000 of them active': shots(5_000, 140),
+      },
+    },
+  },
+};
+
+describe('the figures of a benchmark', () => {
+  test.each([
+    [[3, 1, 2], 2],
+    [[4, 1, 2, 3], 2.5],
+    [[7], 7],
+    [[10, 9, 100], 10],
+  ])('are medians: of %p it is %p', (values, expected) => {
+    expect(median(values)).toBe(expected);
+  });
+
+  it('are compared round by round, so that a slow round is slow for both sides', () => {
+    expect(compareRounds([20, 300, 42], [10, 100, 20], ratio)).toEqual({
+      median: 2.1,
+      min: 2,
+      max: 3,
+    });
+    expect(compareRounds([20, 300, 42], [10, 100, 20], difference).median).toBe(
+      22,
+    );
+  });
+
+  test.each([
+    [[1, 2], [1]],
+    [[], []],
+  ])('are not compared when rounds are missing: %p with %p', (values, base) => {
+    expect(() => compareRounds(values, base, ratio)).toThrow('rounds against');
+  });
+
+  it('are taken of everything once a round, in an order that turns round', async () => {
+    const seen: string[] = [];
+
+    await interleave(['a', 'b', 'c'], 3, async (item, round) => {
+      seen.push(`${item}${round}`);
+    });
+
+    expect(seen.join(' ')).toBe('a0 b0 c0 c1 b1 a1 a2 b2 c2');
+  });
+});
+
+describe('the goals of the HTTP benchmark', () => {
+  const goals = goalsOf(HTTP);
+  const goalOf = (name: string) =>
+    goals.find((goal) => goal.name.startsWith(name));
+
+  test.each([
+    ['CPU that the guard adds, header, one token', 19, true],
+    ['Throughput over docs-guard', 8, true],
+    ['Throughput over fast-jwt', 1, false],
+    [
+      'p50 at one connection over the bare route, session-jwt-header,',
+      1.1,
+      true,
+    ],
+    [
+      'p50 at one connection over the bare route, session-jwt-header-first',
+      1.4,
+      false,
+    ],
+    ["CPU of a request with `revocationCheck: 'always'`", 1.5, false],
+    ['CPU that a reload adds', 65, true],
+    ['p50 that a reload adds', 66, false],
+    ['p50 of good requests with 2,000 garbage tokens', 1.5, true],
+    ['CPU of a request, 10,000 live sessions over 1', 1.1, true],
+    ['CPU of a request, 1,000,000 live sessions over 10,000', 1.27, false],
+  ])('say of "%s…": %p, met: %p', (name, figure, met) => {
+    expect(goalOf(name)?.figure).toBeCloseTo(figure, 2);
+    expect(goalOf(name)?.met).toBe(met);
+  });
+
+  it('leave out what was not measured', () => {
+    expect(
+      goals.filter(({ name }) => /cookie|passport|Express/.test(name)),
+    ).toEqual([]);
+    expect(goalsOf({ adapters: {} })).toEqual([]);
+  });
+});
+
+describe('the report of the HTTP benchmark', () => {
+  const tables = tablesOf(HTTP);
+
+  it('has a table for each load, with medians, ratios and what else kept the core busy', () => {
+    const [table] = tables;
+
+    expect(tables).toHaveLength(6);
+    expect(table?.title).toBe('Fastify, 64 connections, one token');
+    expect(table?.note).toContain('busy with other processes for 2 %');
+    expect(table?.rows[2]).toEqual([
+      'nestjs-session-jwt, header',
+      '8,000',
+      '0.80 (0.80–0.80)',
+      '110',
+      '500',
+      '119.0',
+      '19.0 (19.0–19.0)',
+    ]);
+  });
+
+  it('names where it was taken, with what, and every goal with its figure', () => {
+    const markdown = toMarkdown({
+      machine: {
+        date: '2030-01-02',
+        node: 'v99.0.0',
+        openssl: '9.9.9',
+        system: 'Linux',
+        processor: 'Abacus',
+        cores: 2,
+        memory: '1 GB',
+      },
+      versions: { jose: '6.0.0' },
+      settings: { command: 'npm run bench', rounds: 2, seconds: 1 },
+      goals: [
+        { name: 'a|b', goal: '≤ 1.5 ×', figure: 1.234, unit: '×', met: true },
+        { name: 'c', goal: '≤ 5 µs', figure: 7, unit: 'µs', met: false },
+        { name: 'd', goal: '≥ 2 ×', figure: 1, unit: '×', met: false },
+      ],
+      tables,
+    });
+
+    for (const text of ['2030-01-02', 'v99.0.0', 'Abacus', 'jose 6.0.0']) {
+      expect(markdown).toContain(text);
+    }
+    expect(markdown).toContain('1 of 3 met.');
+    expect(markdown).toContain('| a\\|b | ≤ 1.5 × | 1.23 × | met |');
+    expect(markdown).toContain('| c | ≤ 5 µs | 7 µs | **missed** |');
+    expect(markdown).toContain('### Garbage, Fastify');
+  });
+
+  it('has a chart that is read without colours: sorted bars with their values, a title and a description', () => {
+    const chart = toChart({
+      title: 'Throughput',
+      description: 'On one core.',
+      bars: [
+        { label: 'a peer & "son"', share: 0.25, isOurs: false },
+        { label: 'ours', share: 0.9, isOurs: true },
+      ],
+    });
+
+    expect(chart).toContain('role="img"');
+    expect(chart).toContain('<title id="title">Throughput</title>');
+    expect(chart).toMatch(/<desc[^>]*>On one core\. ours: 90 %\./);
+    expect(chart).toContain('prefers-color-scheme: dark');
+    expect(chart).toContain('a peer &#38; &#34;son&#34;');
+    const widths = [...chart.matchAll(/<rect.* width="([\d.]+)"/g)].map(
+      ([, width]) => Number(width),
+    );
+    expect(widths).toEqual([333, 92.5]);
+  });
+
+  it('counts the waiting of a profiled process to nothing, and what we call to us', () => {
+    const root = new URL('../../', import.meta.url).href;
+    const node = (
+      id: number,
+      functionName: string,
+      url: string,
+      children: number[] = [],
+    ) => ({
+      id,
+      callFrame: { functionName, url, lineNumber: 9 },
+      children,
+    });
+
+    const report = toProfileReport({
+      nodes: [
+        node(1, '(root)', '', [2, 3, 4]),
+        node(2, '(idle)', ''),
+        node(3, 'check', `${root}dist/nest/guard.js`, [5]),
+        node(4, 'route', `${root}node_modules/@a/b/node_modules/c/index.js`),
+        node(5, 'createHmac', 'node:crypto'),
+      ],
+      samples: [2, 3, 5, 4],
+      timeDeltas: [500, 10, 30, 60],
+    });
+
+    expect(report).toContain(
+      '10.0 % was spent in code of nestjs-session-jwt itself and 40.0 % in it and what it called',
+    );
+    for (const row of [
+      '| c | 60.0 % |',
+      '| Node | 30.0 % |',
+      '| createHmac (node:crypto:10) | 30.0 % |',
+      '| check (dist/nest/guard.js:10) | 40.0 % |',
+    ]) {
+      expect(report).toContain(row);
+    }
+    expect(report).not.toContain('idle');
+  });
+});

@@ -1,0 +1,5 @@
+export function toChart(chart: {
+  title: string;
+  description: string;
+  bars: { label: string; share: number; isOurs: boolean }[];
+}): string;

