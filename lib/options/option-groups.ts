@@ -223,7 +223,7 @@ export interface CacheOptions {
   /**
    * The same bound in bytes, for each of the two.
    *
-   * @default 16_777_216 (16 MiB)
+   * @default 33_554_432 (32 MiB)
    */
   maxBytes?: number;
 }

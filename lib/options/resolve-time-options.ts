@@ -112,7 +112,7 @@ export function resolveCache(
       min: 1,
       max: 10_000_000,
     }),
-    maxBytes: reader.integer('cache.maxBytes', cache['maxBytes'], 2 ** 24, {
+    maxBytes: reader.integer('cache.maxBytes', cache['maxBytes'], 2 ** 25, {
       min: 2 ** 16,
       max: 2 ** 40,
     }),

@@ -1,18 +1,25 @@
-/**
- * A map that forgets what was not used for longest, in two generations: a full young one becomes the old
- * one, and what the old one held unused is gone. Bounded by entries and by bytes; a read costs one lookup.
- */
+/** An entry, between the one that was used after it and the one that was used before. */
+interface Entry<K, V> {
+  readonly key: K;
+  readonly value: V;
+  readonly bytes: number;
+  newer: Entry<K, V> | undefined;
+  older: Entry<K, V> | undefined;
+}
+
+/** A map that forgets what was not used for longest. Bounded by entries and by bytes. */
 export class BoundedMap<K, V> {
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   readonly #sizeOf: (value: V) => number;
-  #young = new Map<K, V>();
-  #old = new Map<K, V>();
-  #youngBytes = 0;
+  readonly #entries = new Map<K, Entry<K, V>>();
+  #newest: Entry<K, V> | undefined;
+  #oldest: Entry<K, V> | undefined;
+  #bytes = 0;
 
   /**
    * @param maxEntries `0` remembers nothing
-   * @param maxBytes a value larger than half of it is not remembered
+   * @param maxBytes a value larger than that is not remembered
    */
   constructor(
     maxEntries: number,
@@ -25,46 +32,72 @@ export class BoundedMap<K, V> {
   }
 
   get size(): number {
-    return this.#young.size + this.#old.size;
+    return this.#entries.size;
   }
 
   get(key: K): V | undefined {
-    const value = this.#young.get(key);
-    if (value !== undefined) {
-      return value;
+    const entry = this.#entries.get(key);
+    if (entry && entry !== this.#newest) {
+      this.#unlink(entry);
+      this.#link(entry);
     }
-    const old = this.#old.get(key);
-    if (old !== undefined) {
-      this.#old.delete(key);
-      this.set(key, old);
-    }
-    return old;
+    return entry?.value;
   }
 
   set(key: K, value: V): void {
     this.delete(key);
     const bytes = this.#sizeOf(value);
-    if (this.#maxEntries === 0 || bytes * 2 > this.#maxBytes) {
+    if (this.#maxEntries === 0 || bytes > this.#maxBytes) {
       return;
     }
-    if (
-      (this.#young.size + 1) * 2 > this.#maxEntries ||
-      (this.#youngBytes + bytes) * 2 > this.#maxBytes
+    while (
+      this.#entries.size >= this.#maxEntries ||
+      this.#bytes + bytes > this.#maxBytes
     ) {
-      this.#old = this.#maxEntries > 1 ? this.#young : new Map<K, V>();
-      this.#young = new Map<K, V>();
-      this.#youngBytes = 0;
+      this.delete(this.#oldest!.key);
     }
-    this.#young.set(key, value);
-    this.#youngBytes += bytes;
+    const entry: Entry<K, V> = {
+      key,
+      value,
+      bytes,
+      newer: undefined,
+      older: undefined,
+    };
+    this.#entries.set(key, entry);
+    this.#bytes += bytes;
+    this.#link(entry);
   }
 
   delete(key: K): void {
-    const value = this.#young.get(key);
-    if (value !== undefined) {
-      this.#youngBytes -= this.#sizeOf(value);
-      this.#young.delete(key);
+    const entry = this.#entries.get(key);
+    if (entry) {
+      this.#entries.delete(key);
+      this.#bytes -= entry.bytes;
+      this.#unlink(entry);
     }
-    this.#old.delete(key);
+  }
+
+  #link(entry: Entry<K, V>): void {
+    entry.older = this.#newest;
+    entry.newer = undefined;
+    if (this.#newest) {
+      this.#newest.newer = entry;
+    } else {
+      this.#oldest = entry;
+    }
+    this.#newest = entry;
+  }
+
+  #unlink({ newer, older }: Entry<K, V>): void {
+    if (newer) {
+      newer.older = older;
+    } else {
+      this.#newest = older;
+    }
+    if (older) {
+      older.newer = newer;
+    } else {
+      this.#oldest = newer;
+    }
   }
 }

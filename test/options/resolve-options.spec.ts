@@ -515,10 +515,10 @@ const OPTIONS: readonly OptionRow[] = [
   {
     path: 'cache',
     read: ({ cache }) => cache,
-    fallback: { maxTokens: 10_000, maxBytes: 16_777_216 },
+    fallback: { maxTokens: 10_000, maxBytes: 33_554_432 },
     valid: [
       [false, { maxTokens: 0, maxBytes: 0 }],
-      [{}, { maxTokens: 10_000, maxBytes: 16_777_216 }],
+      [{}, { maxTokens: 10_000, maxBytes: 33_554_432 }],
     ],
     invalid: [true, null, 5, '', [], () => false],
   },
@@ -532,7 +532,7 @@ const OPTIONS: readonly OptionRow[] = [
   {
     path: 'cache.maxBytes',
     read: ({ cache }) => cache.maxBytes,
-    fallback: 16_777_216,
+    fallback: 33_554_432,
     valid: same(65_536),
     invalid: ['65536'],
   },
@@ -676,7 +676,7 @@ describe('the options as a whole', () => {
       },
       refresh: undefined,
       store: undefined,
-      cache: { maxTokens: 10_000, maxBytes: 16_777_216 },
+      cache: { maxTokens: 10_000, maxBytes: 33_554_432 },
     });
   });
 

@@ -12,7 +12,7 @@ type Step =
 
 const KEYS = 8;
 const key = fc.nat({ max: KEYS - 1 });
-const steps = fc.array(
+const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     fc.record({
       do: fc.constant('set' as const),
@@ -40,33 +40,6 @@ function createMap({
     maxBytes,
     ({ bytes }) => bytes,
   );
-}
-
-function take(map: BoundedMap<number, Value>, all: readonly Step[]) {
-  all.forEach((step, serial) => {
-    switch (step.do) {
-      case 'set':
-        map.set(step.key, { serial, bytes: step.bytes });
-        break;
-      case 'get':
-        map.get(step.key);
-        break;
-      case 'delete':
-        map.delete(step.key);
-        break;
-    }
-  });
-  return map;
-}
-
-/** What a map holds after some steps. Looking moves entries, so each look is at a map of its own. */
-function contentOf(
-  bound: Parameters<typeof createMap>[0],
-  all: readonly Step[],
-): Value[] {
-  return Array.from({ length: KEYS }, (_, i) =>
-    take(createMap(bound), all).get(i),
-  ).filter((value) => value !== undefined);
 }
 
 describe('BoundedMap', () => {
@@ -100,7 +73,7 @@ describe('BoundedMap', () => {
   });
 
   it.each([1, 2, 3, 4, 10, 1_000])(
-    'holds the newest half of %i entries whatever happens, and never more than all',
+    'holds the newest %i entries, and no other',
     (maxEntries) => {
       const map = new BoundedMap<number, number>(maxEntries);
       for (let i = 0; i < 3 * maxEntries; i += 1) {
@@ -108,13 +81,13 @@ describe('BoundedMap', () => {
         expect(map.size).toBeLessThanOrEqual(maxEntries);
       }
       const newest = Array.from(
-        { length: Math.ceil(maxEntries / 2) },
+        { length: maxEntries },
         (_, i) => 3 * maxEntries - 1 - i,
       );
       for (const i of newest) {
         expect(map.get(i)).toBe(i);
       }
-      expect(map.get(0)).toBeUndefined();
+      expect(map.get(2 * maxEntries - 1)).toBeUndefined();
     },
   );
 
@@ -129,7 +102,17 @@ describe('BoundedMap', () => {
     expect(map.get('unused')).toBeUndefined();
   });
 
-  it('forgets a deleted entry, young or old', () => {
+  it('always finds as many entries as it may hold, when they are used in turn', () => {
+    const map = new BoundedMap<number, number>(1_000);
+    for (let round = 0; round < 3; round += 1) {
+      for (let i = 0; i < 1_000; i += 1) {
+        expect(map.get(i)).toBe(round === 0 ? undefined : i);
+        map.set(i, i);
+      }
+    }
+  });
+
+  it('forgets a deleted entry, old or new', () => {
     const map = new BoundedMap<string, number>(4);
     map.set('old', 1);
     map.set('young', 2);
@@ -166,7 +149,7 @@ describe('BoundedMap', () => {
     expect(map.get('other')).toBeDefined();
   });
 
-  it('holds the newest entries that fit into half of its bytes', () => {
+  it('holds the newest entries that fit into its bytes', () => {
     const map = new BoundedMap<number, Value>(
       1_000,
       1_000,
@@ -175,59 +158,64 @@ describe('BoundedMap', () => {
     for (let serial = 0; serial < 500; serial += 1) {
       map.set(serial, { serial, bytes: 10 });
     }
-    for (let serial = 499; serial >= 451; serial -= 1) {
+    for (let serial = 499; serial >= 400; serial -= 1) {
       expect(map.get(serial)?.serial).toBe(serial);
     }
-    expect(map.get(0)).toBeUndefined();
+    expect(map.get(399)).toBeUndefined();
   });
 
-  it('never returns a value that is not the last one set, for any sequence of steps', () => {
+  it('makes room for a large value, and remembers none that is larger than all its bytes', () => {
+    const map = new BoundedMap<string, Value>(10, 100, ({ bytes }) => bytes);
+    for (const serial of [1, 2, 3]) {
+      map.set(`small ${serial}`, { serial, bytes: 30 });
+    }
+    map.set('large', { serial: 4, bytes: 70 });
+    expect(map.get('large')?.serial).toBe(4);
+    expect(map.get('small 3')?.serial).toBe(3);
+    expect(map.get('small 2')).toBeUndefined();
+    map.set('larger than all', { serial: 5, bytes: 101 });
+    expect(map.get('larger than all')).toBeUndefined();
+    expect(map.size).toBe(2);
+    map.set('large', { serial: 6, bytes: 101 });
+    expect(map.get('large')).toBeUndefined();
+  });
+
+  it('forgets what was not used for longest, for any sequence of steps', () => {
     fc.assert(
       fc.property(bounds, steps, (bound, all) => {
         const map = createMap(bound);
-        const model = new Map<number, Value>();
+        // The oldest first.
+        let model: { key: number; value: Value }[] = [];
+        const bytes = () =>
+          model.reduce((sum, { value }) => sum + value.bytes, 0);
         all.forEach((step, serial) => {
-          take(map, [step]);
-          if (step.do === 'delete') model.delete(step.key);
-          if (step.do === 'set') {
-            // `take` counts its own steps, so each value is told apart by the time it was set.
-            map.set(step.key, { serial, bytes: step.bytes });
-            model.set(step.key, { serial, bytes: step.bytes });
+          const known = model.find((each) => each.key === step.key);
+          model = model.filter((each) => each.key !== step.key);
+          if (step.do === 'get') {
+            expect(map.get(step.key)).toEqual(known?.value);
+            if (known) model.push(known);
+          } else if (step.do === 'delete') {
+            map.delete(step.key);
+          } else {
+            const value = { serial, bytes: step.bytes };
+            map.set(step.key, value);
+            if (step.bytes <= bound.maxBytes) {
+              model.push({ key: step.key, value });
+            }
+            while (
+              model.length > bound.maxEntries ||
+              bytes() > bound.maxBytes
+            ) {
+              model.shift();
+            }
           }
-          const found = map.get(step.key);
-          if (found !== undefined) {
-            expect(found).toEqual(model.get(step.key));
-          }
+          expect(map.size).toBe(model.length);
         });
+        for (const { key: each, value } of model) {
+          expect(map.get(each)).toEqual(value);
+        }
       }),
-      { numRuns: 500 },
-    );
-  });
-
-  it('never holds more entries than it may, for any sequence of steps', () => {
-    fc.assert(
-      fc.property(bounds, steps, (bound, all) => {
-        expect(take(createMap(bound), all).size).toBeLessThanOrEqual(
-          bound.maxEntries,
-        );
-        expect(contentOf(bound, all).length).toBeLessThanOrEqual(
-          bound.maxEntries,
-        );
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it('never holds more bytes than it may, for any sequence of steps', () => {
-    fc.assert(
-      fc.property(bounds, steps, (bound, all) => {
-        const bytes = contentOf(bound, all).reduce(
-          (sum, value) => sum + value.bytes,
-          0,
-        );
-        expect(bytes).toBeLessThanOrEqual(bound.maxBytes);
-      }),
-      { numRuns: 500 },
+      { numRuns: 1_000 },
     );
   });
 });
