@@ -3,7 +3,7 @@ import type { RequestFacts } from '../request-facts.js';
 import { originOf, type ActiveSession } from '../session/active-session.js';
 import type { Dispatch } from '../session/dispatch.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
-import { addVary, putIntoHead } from './response-head.js';
+import { keepInVary, putIntoHead } from './response-head.js';
 
 /** A request of Express or Fastify, or node's own; anything that has headers. */
 export interface SessionRequest {
@@ -166,12 +166,9 @@ export class Exchange implements RequestFacts {
 
   /** Tells caches that the answer depends on a request header. */
   varyBy(field: string): void {
-    const response = this.#response;
-    if (!response) {
-      return;
+    if (this.#response) {
+      keepInVary(rawResponseOf(this.#response), field);
     }
-    const vary = addVary(response.getHeader('vary'), field);
-    this.setHeader('Vary', vary);
   }
 
   /** Sets a header so that it arrives however the handler answers: by the framework or by node's response. */

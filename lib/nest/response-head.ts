@@ -7,7 +7,19 @@ interface Pending {
   readonly isCurrent: () => boolean;
 }
 
-type PendingHead = Map<string, Pending>;
+/** What is done to the head of a response at the moment when it is written. */
+interface Head {
+  readonly writeHead: WriteHead;
+  /** The fields that `Vary` must have. */
+  readonly vary: string[];
+  pending: Map<string, Pending> | undefined;
+}
+
+type WriteHead = (
+  this: ServerResponse,
+  status: number,
+  ...rest: unknown[]
+) => ServerResponse;
 
 const HEAD = Symbol('nestjs-session-jwt:head');
 
@@ -16,7 +28,7 @@ type HeaderEntry = readonly [
   value: OutgoingHttpHeader | undefined,
 ];
 
-type ResponseWithHead = ServerResponse & { [HEAD]?: PendingHead };
+type ResponseWithHead = ServerResponse & { [HEAD]?: Head };
 
 /**
  * Puts something into the head of a response, at the moment when the head is written: whatever the handler
@@ -31,12 +43,17 @@ export function putIntoHead(
   if (response.headersSent) {
     return false;
   }
-  const head = (response[HEAD] ??= hookInto(response));
+  const pending = (headOf(response).pending ??= new Map<string, Pending>());
   for (const delivery of dispatch.deliveries) {
     const isCurrent = (): boolean => dispatch.isCurrent();
-    head.set(slotOf(delivery), { delivery, isCurrent });
+    pending.set(slotOf(delivery), { delivery, isCurrent });
   }
   return true;
+}
+
+/** Tells caches that a response depends on a request header, whatever the handler says in `Vary`. */
+export function keepInVary(response: ResponseWithHead, field: string): void {
+  headOf(response).vary.push(field);
 }
 
 /** Adds a field to `Vary` unless it is there. */
@@ -60,21 +77,44 @@ function slotOf(delivery: Delivery): string {
     : `header ${delivery.name.toLowerCase()}`;
 }
 
-function hookInto(response: ResponseWithHead): PendingHead {
-  const head: PendingHead = new Map();
-  const writeHead: (...args: any[]) => ResponseWithHead =
-    response.writeHead.bind(response);
-  response.writeHead = (status: number, ...rest: unknown[]) => {
-    const given = rest.find(
-      (each) => typeof each === 'object' && each !== null,
-    );
-    if (given) {
-      setGivenHeaders(response, given);
-    }
-    fill(response, [...head.values()]);
-    return writeHead(status, ...rest.filter((each) => each !== given));
-  };
-  return head;
+/** One function for all responses, and no closure: most of them are guarded and nothing more. */
+function headOf(response: ResponseWithHead): Head {
+  if (!response[HEAD]) {
+    const { writeHead } = response as unknown as { writeHead: WriteHead };
+    response[HEAD] = { writeHead, vary: [], pending: undefined };
+    response.writeHead = writeHeadWithOurs;
+  }
+  return response[HEAD];
+}
+
+function writeHeadWithOurs(
+  this: ResponseWithHead,
+  status: number,
+  ...rest: any[]
+): ResponseWithHead {
+  const { writeHead, vary, pending } = this[HEAD]!;
+  const given: unknown = rest.find(
+    (each) => typeof each === 'object' && each !== null,
+  );
+  // Other headers may be left as they were given, which is cheaper.
+  const isKept = !pending && !Array.isArray(given) && !hasVary(given);
+  if (given && !isKept) {
+    setGivenHeaders(this, given);
+  }
+  if (pending) {
+    fill(this, [...pending.values()]);
+  }
+  for (const field of vary) {
+    this.setHeader('Vary', addVary(this.getHeader('vary'), field));
+  }
+  const others = isKept ? rest : rest.filter((each) => each !== given);
+  return writeHead.call(this, status, ...others) as ResponseWithHead;
+}
+
+function hasVary(headers: unknown): boolean {
+  return Object.keys(headers ?? {}).some(
+    (name) => name.toLowerCase() === 'vary',
+  );
 }
 
 /** Sets the headers of a `writeHead(status, headers)` as node does: they replace those of the same name. */

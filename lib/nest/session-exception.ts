@@ -57,21 +57,26 @@ export function toHttpException(error: SessionError): HttpException {
   });
 }
 
-/** Headers that belong to the answer: when to try again, or how to authenticate (RFC 9110, 10.2.3 and 11.6.1). */
+/**
+ * Headers that belong to the answer: that caches must not keep it, how to authenticate, and when to try again (RFC
+ * 9110, sections 11.6.1 and 10.2.3).
+ */
 export function headersOf(
   error: SessionError,
   challenges: readonly string[],
 ): readonly (readonly [name: string, value: string])[] {
-  switch (STATUSES[error.code]) {
-    case HttpStatus.UNAUTHORIZED:
-      return challenges.length > 0
-        ? [['WWW-Authenticate', challenges.join(', ')]]
-        : [];
-    case HttpStatus.SERVICE_UNAVAILABLE:
-      return [['Retry-After', String(error.retryAfterSeconds ?? 1)]];
-    default:
-      return [];
+  const headers: [name: string, value: string][] = [
+    // What middleware or a decorator has said is about the answer that there is not.
+    ['Cache-Control', 'no-store'],
+  ];
+  const status = STATUSES[error.code];
+  if (status === HttpStatus.UNAUTHORIZED && challenges.length > 0) {
+    headers.push(['WWW-Authenticate', challenges.join(', ')]);
   }
+  if (status === HttpStatus.SERVICE_UNAVAILABLE) {
+    headers.push(['Retry-After', String(error.retryAfterSeconds ?? 1)]);
+  }
+  return headers;
 }
 
 /** Whether an error that a loader threw says that the session is over: gone, or not allowed any more. */

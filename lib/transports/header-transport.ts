@@ -12,10 +12,12 @@ export class HeaderTransport implements Transport {
   readonly name = 'header';
   readonly ambient = false;
   readonly challenge: string;
+  readonly varyBy: string;
   readonly #options: ResolvedHeaderOptions;
 
   constructor(options: ResolvedHeaderOptions) {
     this.#options = options;
+    this.varyBy = options.name;
     this.challenge = options.scheme || 'Bearer';
   }
 

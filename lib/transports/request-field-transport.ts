@@ -48,9 +48,13 @@ export interface RequestFieldOptions {
 export class RequestFieldTransport implements Transport {
   readonly name = 'field';
   readonly ambient = false;
+  readonly varyBy?: string;
   readonly #options: RequestFieldOptions;
 
   constructor(options: RequestFieldOptions) {
+    if (options.header !== undefined) {
+      this.varyBy = options.header;
+    }
     this.#options = {
       ...options,
       ...(options.header !== undefined && {

@@ -228,10 +228,6 @@ const ANSWERS: Answer[] = [
     { path: '/answers/middleware' },
     200,
   ],
-];
-
-/** Answers that say something of `Vary` which is all that a response without a token says. */
-const OWN_VARY: Answer[] = [
   [
     'that it varies by the encoding',
     { path: '/answers/vary-encoding' },
@@ -258,7 +254,7 @@ describe.each(adapters)('what caches are told on %s', (adapter) => {
   afterAll(() => app.close());
 
   describe('A-115, S-114, V-45: an answer that brings a token is stored by nobody, whatever the handler says:', () => {
-    it.each<Answer>([...ANSWERS, ...OWN_VARY])(
+    it.each<Answer>(ANSWERS)(
       '%s',
       async (_what, request, status, vary = ['cookie']) => {
         const browser = await app.signIn();
@@ -779,6 +775,20 @@ describe.each(adapters)(
         expect(response.headers['vary']).toBeUndefined();
         expect(response.setCookie).toEqual([]);
       }
+    });
+
+    it('nobody keeps that there are none yet', async () => {
+      const app = await openTestApp(adapter, {
+        session: {
+          secret: undefined,
+          // Nobody listens there.
+          verifyOnly: { jwksUri: 'http://127.0.0.1:1/jwks.json' },
+        } as never,
+        extras: { jwks: true },
+      });
+      const response = await app.browser().get('/.well-known/jwks.json');
+      expect(response.status).toBe(503);
+      expectNotStored(response);
     });
   },
 );
