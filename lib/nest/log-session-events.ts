@@ -2,6 +2,17 @@ import type { Observable } from 'rxjs';
 import type { SessionEvent } from '../session/session-events.js';
 import { quoteError, type RareLogger } from './rare-logger.js';
 
+/** The events that operators must hear of. */
+export const LOGGED_EVENTS: ReadonlySet<SessionEvent['type']> = new Set([
+  'loaderFailed',
+  'storeFailed',
+  'keysFailed',
+  'rejected',
+  'storeRolledBack',
+  'clockSkewed',
+  'refreshReused',
+]);
+
 /** Puts what an operator must hear of into the log, so that a silent 503 does not exist. */
 export function logSessionEvents(
   events: Observable<SessionEvent>,

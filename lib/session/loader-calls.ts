@@ -30,14 +30,13 @@ export class LoaderCalls {
   }
 
   /** Never rejects. Takes at most `loader.timeout`, waiting for a place included. */
-  async call(
+  call(
     params: unknown,
     context: Omit<LoadContext, 'signal'>,
   ): Promise<LoadOutcome> {
-    const abort = new AbortController();
-    const { signal } = abort;
     const deadline = performance.now() + this.#options.timeoutSeconds * 1000;
     return new Promise((resolve) => {
+      const abort = new LazyAbort();
       const timer = setTimeout(() => {
         const error = new SessionError(
           'LOADER_UNAVAILABLE',
@@ -48,8 +47,13 @@ export class LoaderCalls {
         abort.abort(error);
       }, this.#options.timeoutSeconds * 1000);
       timer.unref?.();
-      void this.#inPlace(signal, deadline, () =>
-        this.#load(params, { ...context, signal }),
+      void this.#inPlace(abort, deadline, () =>
+        this.#load(params, {
+          ...context,
+          get signal() {
+            return abort.signal;
+          },
+        }),
       ).then((outcome) => {
         if (outcome) {
           clearTimeout(timer);
@@ -61,12 +65,12 @@ export class LoaderCalls {
 
   /** Runs work when a place is free. A call that was aborted gives its place back at once. */
   async #inPlace<T>(
-    signal: AbortSignal,
+    abort: LazyAbort,
     deadline: number,
     work: () => Promise<T>,
   ): Promise<T | undefined> {
     if (this.#running >= this.#options.concurrency) {
-      if (!(await this.#freePlace(signal))) {
+      if (!(await this.#freePlace(abort))) {
         return undefined;
       }
       // Timers may fire a fraction of a millisecond early.
@@ -84,28 +88,23 @@ export class LoaderCalls {
         this.#passOnPlace();
       }
     };
-    signal.addEventListener('abort', release, { once: true });
+    abort.whenAborted = release;
     try {
       return await work();
     } finally {
-      signal.removeEventListener('abort', release);
       release();
     }
   }
 
   /** Whether a place was given; `false` when the call was aborted while it waited. */
-  #freePlace(signal: AbortSignal): Promise<boolean> {
+  #freePlace(abort: LazyAbort): Promise<boolean> {
     return new Promise((resolve) => {
-      const proceed = (): void => {
-        signal.removeEventListener('abort', giveUp);
-        resolve(true);
-      };
-      const giveUp = (): void => {
+      const proceed = (): void => resolve(true);
+      this.#waiting.add(proceed);
+      abort.whenAborted = () => {
         this.#waiting.delete(proceed);
         resolve(false);
       };
-      this.#waiting.add(proceed);
-      signal.addEventListener('abort', giveUp, { once: true });
     });
   }
 
@@ -161,5 +160,27 @@ export class LoaderCalls {
         retryAfterSeconds: 1,
       }),
     };
+  }
+}
+
+/** An `AbortController` for loaders that look at their signal; the others do not pay for it. */
+class LazyAbort {
+  /** What happens in any case when the call is aborted. */
+  whenAborted: (() => void) | undefined;
+  #controller: AbortController | undefined;
+  #reason: unknown;
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.#reason = reason;
+    this.whenAborted?.();
+    this.#controller?.abort(reason);
   }
 }

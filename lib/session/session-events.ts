@@ -97,14 +97,25 @@ type OwnPart<Event> = Event extends OfSession
 /** Source of `SessionService.events$`. */
 export class SessionEvents {
   readonly stream: Observable<SessionEvent>;
-  readonly #subscribers = new Set<Subscriber<SessionEvent>>();
+  /** Each with the types that it wants to hear of; none: all. */
+  readonly #subscribers = new Map<
+    Subscriber<SessionEvent>,
+    ReadonlySet<SessionEvent['type']> | undefined
+  >();
   readonly #now: () => number;
   #nameKey: Buffer = randomBytes(32);
 
   constructor(now: () => number) {
     this.#now = now;
-    this.stream = new GuardedObservable((subscriber) => {
-      this.#subscribers.add(subscriber);
+    this.stream = this.ofTypes(undefined);
+  }
+
+  /** The events of some types: what nobody wants to hear of is not made. */
+  ofTypes(
+    types: ReadonlySet<SessionEvent['type']> | undefined,
+  ): Observable<SessionEvent> {
+    return new GuardedObservable((subscriber) => {
+      this.#subscribers.set(subscriber, types);
       return () => this.#subscribers.delete(subscriber);
     });
   }
@@ -118,7 +129,7 @@ export class SessionEvents {
     claims: Pick<SessionClaims, 'sid' | 'sub'>,
     event: OwnPart<SessionEvent>,
   ): void {
-    if (this.#subscribers.size > 0) {
+    if (this.#isHeard(event.type)) {
       this.#emit({
         ...event,
         at: this.#date(),
@@ -129,31 +140,31 @@ export class SessionEvents {
   }
 
   storeFailed(operation: string, error: unknown): void {
-    if (this.#subscribers.size > 0) {
+    if (this.#isHeard('storeFailed')) {
       this.#emit({ type: 'storeFailed', at: this.#date(), operation, error });
     }
   }
 
   keysFailed(error: unknown): void {
-    if (this.#subscribers.size > 0) {
+    if (this.#isHeard('keysFailed')) {
       this.#emit({ type: 'keysFailed', at: this.#date(), error });
     }
   }
 
   clockSkewed(aheadSeconds: number): void {
-    if (this.#subscribers.size > 0) {
+    if (this.#isHeard('clockSkewed')) {
       this.#emit({ type: 'clockSkewed', at: this.#date(), aheadSeconds });
     }
   }
 
   allEnded(subject: string, count: number): void {
-    if (this.#subscribers.size > 0) {
+    if (this.#isHeard('allEnded')) {
       this.#emit({ type: 'allEnded', at: this.#date(), subject, count });
     }
   }
 
   rejected(code: SessionErrorCode, reason: Refusal): void {
-    if (this.#subscribers.size > 0) {
+    if (this.#isHeard('rejected')) {
       this.#emit({ type: 'rejected', at: this.#date(), code, reason });
     }
   }
@@ -166,16 +177,27 @@ export class SessionEvents {
   }
 
   complete(): void {
-    for (const subscriber of this.#subscribers) {
+    for (const subscriber of this.#subscribers.keys()) {
       subscriber.complete();
     }
   }
 
   #emit(event: SessionEvent): void {
     Object.freeze(event);
-    for (const subscriber of this.#subscribers) {
-      subscriber.next(event);
+    for (const [subscriber, types] of this.#subscribers) {
+      if (!types || types.has(event.type)) {
+        subscriber.next(event);
+      }
     }
+  }
+
+  #isHeard(type: SessionEvent['type']): boolean {
+    for (const types of this.#subscribers.values()) {
+      if (!types || types.has(type)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   #date(): Date {
