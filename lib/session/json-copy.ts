@@ -10,80 +10,96 @@ import { MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
  *   member of an object that is `undefined` is dropped, as JSON does.
  */
 export function toFrozenJson(value: unknown, name: string): unknown {
-  return copy(value, name, MAXIMUM_DEPTH - 1, []);
+  return copy(value, { path: [name], ancestors: [] }, MAXIMUM_DEPTH - 1);
 }
 
-function copy(
-  value: unknown,
-  path: string,
-  depth: number,
-  ancestors: readonly object[],
-): unknown {
+/** Where in the value the copying is. */
+interface Place {
+  /** The name of the value, and of its members down to here; elements of arrays by their index. */
+  readonly path: (string | number)[];
+  readonly ancestors: object[];
+}
+
+function copy(value: unknown, place: Place, depth: number): unknown {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return value;
     case 'number':
       if (!Number.isFinite(value) || Object.is(value, -0)) {
-        refuse(path, `is ${Object.is(value, -0) ? '-0' : value}`);
+        refuse(place, `is ${Object.is(value, -0) ? '-0' : value}`);
       }
       return value;
     case 'object':
-      return value === null ? null : copyObject(value, path, depth, ancestors);
+      return value === null ? null : copyObject(value, place, depth);
     default:
       return refuse(
-        path,
+        place,
         value === undefined ? 'is undefined' : `is a ${typeof value}`,
       );
   }
 }
 
-function copyObject(
-  value: object,
-  path: string,
-  depth: number,
-  ancestors: readonly object[],
-): unknown {
-  if (ancestors.includes(value)) {
-    refuse(path, 'refers back to itself');
+function copyObject(value: object, place: Place, depth: number): unknown {
+  if (place.ancestors.includes(value)) {
+    refuse(place, 'refers back to itself');
   }
   if (depth === 0) {
-    refuse(path, `is nested deeper than ${MAXIMUM_DEPTH - 1} levels`);
+    refuse(place, `is nested deeper than ${MAXIMUM_DEPTH - 1} levels`);
   }
-  const within = [...ancestors, value];
-  if (Array.isArray(value)) {
-    refuseToJson(value, path);
-    const named = Object.keys(value).find((key) => !/^\d+$/.test(key));
-    if (named !== undefined) {
-      refuse(path, `is an array with a member named ${JSON.stringify(named)}`);
-    }
-    // Array.from, unlike map, also visits holes.
-    return Object.freeze(
-      Array.from(value, (item: unknown, i) =>
-        copy(item, `${path}[${i}]`, depth - 1, within),
-      ),
-    );
+  place.ancestors.push(value);
+  const copied = Array.isArray(value)
+    ? copyArray(value, place, depth)
+    : copyMembers(value, place, depth);
+  place.ancestors.pop();
+  return Object.freeze(copied);
+}
+
+function copyArray(
+  value: readonly unknown[],
+  place: Place,
+  depth: number,
+): unknown[] {
+  refuseToJson(value, place);
+  const named = Object.keys(value).find((key) => !/^\d+$/.test(key));
+  if (named !== undefined) {
+    refuse(place, `is an array with a member named ${JSON.stringify(named)}`);
   }
+  // Array.from, unlike map, also visits holes.
+  return Array.from(value, (item: unknown, i) => {
+    place.path.push(i);
+    const copied = copy(item, place, depth - 1);
+    place.path.pop();
+    return copied;
+  });
+}
+
+function copyMembers(
+  value: object,
+  place: Place,
+  depth: number,
+): Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    refuse(path, `is a ${classNameOf(value)}`);
+    refuse(place, `is a ${classNameOf(value)}`);
   }
-  refuseToJson(value, path);
+  refuseToJson(value, place);
   if (Object.getOwnPropertySymbols(value).length > 0) {
-    refuse(path, 'has a symbol as a member name');
+    refuse(place, 'has a symbol as a member name');
   }
   const copied: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
-    const memberPath = pathOfMember(path, key);
+    place.path.push(key);
     if (key === '__proto__') {
-      refuse(memberPath, 'is not allowed as a member name');
+      refuse(place, 'is not allowed as a member name');
     }
-    const member = read(value, key, memberPath);
+    const member = read(value, key, place);
     if (member !== undefined) {
-      copied[key] = copy(member, memberPath, depth - 1, within);
+      copied[key] = copy(member, place, depth - 1);
     }
+    place.path.pop();
   }
-  return Object.freeze(copied);
+  return copied;
 }
 
 /** How a message names a member: in a form that no log takes for something else. */
@@ -99,17 +115,18 @@ export function pathOfMember(path: string, name: string): string {
 }
 
 /** `JSON.stringify` asks for it, hidden or inherited, and writes what it returns. */
-function refuseToJson(value: object, path: string): void {
-  if (typeof read(value, 'toJSON', path) === 'function') {
-    refuse(`${path}.toJSON`, 'is a function');
+function refuseToJson(value: object, place: Place): void {
+  if (typeof read(value, 'toJSON', place) === 'function') {
+    place.path.push('toJSON');
+    refuse(place, 'is a function');
   }
 }
 
-function read(value: object, key: string, path: string): unknown {
+function read(value: object, key: string, place: Place): unknown {
   try {
     return (value as Record<string, unknown>)[key];
   } catch (cause) {
-    return refuse(path, 'cannot be read', cause);
+    return refuse(place, 'cannot be read', cause);
   }
 }
 
@@ -124,6 +141,14 @@ function classNameOf(value: object): string {
   }
 }
 
-function refuse(path: string, what: string, cause?: unknown): never {
-  throw new SessionError('NOT_SERIALIZABLE', `${path} ${what}`, { cause });
+function refuse({ path }: Place, what: string, cause?: unknown): never {
+  const [name, ...members] = path;
+  const where = members.reduce<string>(
+    (outer, member) =>
+      typeof member === 'number'
+        ? `${outer}[${member}]`
+        : pathOfMember(outer, member),
+    String(name),
+  );
+  throw new SessionError('NOT_SERIALIZABLE', `${where} ${what}`, { cause });
 }

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { SessionClaims } from '../tokens/session-claims.js';
 import type { RequestedClaims } from './generate-options.js';
+import { randomId } from './random-id.js';
 
 /** The claims of a session that begins now, before its data is loaded. Its id is never the client's. */
 export function newSession(
@@ -12,7 +12,7 @@ export function newSession(
     v: 1,
     iss: names.issuer,
     aud: names.audience,
-    sid: randomBytes(32).toString('base64url'),
+    sid: randomId(32),
     jti: '',
     iat: now,
     oiat: now,

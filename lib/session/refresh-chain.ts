@@ -1,5 +1,6 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { RefreshClaims } from '../tokens/session-claims.js';
+import { randomId } from './random-id.js';
 
 /** The place of a refresh token in the chain of its session, and its secret part. */
 export interface RefreshLink {
@@ -13,7 +14,7 @@ export function linkOf(claims: RefreshClaims): RefreshLink | undefined {
 }
 
 export function firstLink(): RefreshLink {
-  return { gen: 0, jti: randomBytes(32).toString('base64url') };
+  return { gen: 0, jti: randomId(32) };
 }
 
 /**

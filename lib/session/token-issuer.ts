@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { SessionError } from '../errors/session-error.js';
 import type { Transport } from '../options/transport.js';
@@ -18,6 +17,7 @@ import {
   type ClockPolicy,
 } from './freshness.js';
 import { largestParts } from './largest-parts.js';
+import { randomId } from './random-id.js';
 import { linkOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionMemory } from './session-memory.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
@@ -224,5 +224,5 @@ export class TokenIssuer {
 }
 
 function tokenId(): string {
-  return randomBytes(16).toString('base64url');
+  return randomId(16);
 }
