@@ -24,6 +24,7 @@ import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
 /** What browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
 const MAXIMUM_COOKIE_BYTES = 4096;
+const TOKEN_ID_BYTES = 16;
 
 /** A session with its newly signed tokens. */
 export interface SignedSession {
@@ -76,7 +77,7 @@ export class TokenIssuer {
     // Data that a node ahead of our clock has loaded makes this token one of later, too.
     const issuedAt = Math.max(now, claims.lat);
     const exp = endOfSessionTokenIssuedAt(issuedAt, claims, this.#policy);
-    return this.reissued({ ...claims, exp }, now);
+    return { ...claims, exp, jti: randomId(TOKEN_ID_BYTES), iat: issuedAt };
   }
 
   /**
@@ -91,7 +92,8 @@ export class TokenIssuer {
 
   /** Claims of the next session token of a session; its end stays where it is. */
   reissued(claims: SessionClaims, now: number): SessionClaims {
-    return { ...claims, jti: tokenId(), iat: Math.max(now, claims.lat) };
+    const issuedAt = Math.max(now, claims.lat);
+    return { ...claims, jti: randomId(TOKEN_ID_BYTES), iat: issuedAt };
   }
 
   /**
@@ -114,7 +116,7 @@ export class TokenIssuer {
     const { params, attrs, rev } = session;
     return link
       ? { ...claims, gen: link.gen, jti: link.jti }
-      : { ...claims, jti: tokenId(), params, attrs, rev };
+      : { ...claims, jti: randomId(TOKEN_ID_BYTES), params, attrs, rev };
   }
 
   /** Claims of a stateless refresh token with other attributes; its end stays where it is. */
@@ -122,7 +124,7 @@ export class TokenIssuer {
     refresh: StatelessRefreshClaims,
     changed: Pick<SessionClaims, 'attrs' | 'rev'>,
   ): RefreshClaims {
-    return { ...refresh, ...changed, jti: tokenId() };
+    return { ...refresh, ...changed, jti: randomId(TOKEN_ID_BYTES) };
   }
 
   /** @throws {SessionError} `SESSION_TOO_LARGE` */
@@ -221,8 +223,4 @@ export class TokenIssuer {
       keys: this.#codec.keys,
     };
   }
-}
-
-function tokenId(): string {
-  return randomId(16);
 }

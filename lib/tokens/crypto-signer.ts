@@ -54,6 +54,11 @@ const SCHEMES: Partial<Record<TokenAlgorithm, Scheme>> = {
  */
 export class CryptoSigner implements TokenSigner {
   readonly #others: TokenSigner;
+  /** The header of what a key signed last, encoded: it is the same each time. */
+  readonly #headers = new WeakMap<
+    TokenKey,
+    SignedHeader & { readonly segment: string }
+  >();
 
   constructor(others: TokenSigner) {
     this.#others = others;
@@ -64,7 +69,7 @@ export class CryptoSigner implements TokenSigner {
     if (!scheme) {
       return this.#others.sign(claims, header, key);
     }
-    const content = `${encode(header)}.${encode(claims)}`;
+    const content = `${this.#encoded(header, key)}.${encode(claims)}`;
     return `${content}.${scheme.sign(content, key).toString('base64url')}`;
   }
 
@@ -79,6 +84,17 @@ export class CryptoSigner implements TokenSigner {
       Buffer.from(token.slice(end + 1), 'base64url'),
       key,
     );
+  }
+
+  #encoded(header: SignedHeader, key: TokenKey): string {
+    const { alg, typ, kid } = header;
+    const known = this.#headers.get(key);
+    if (known?.alg === alg && known.typ === typ && known.kid === kid) {
+      return known.segment;
+    }
+    const segment = encode(header);
+    this.#headers.set(key, { ...header, segment });
+    return segment;
   }
 }
 
