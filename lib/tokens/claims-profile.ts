@@ -166,15 +166,17 @@ function isOptionalTime(value: unknown): boolean {
 }
 
 /** Freezes a JSON value, so that no request can change what another one sees; `false` when it is too deep. */
-export function freezeWithin(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) {
-    return true;
-  }
+export function freezeWithin(value: object, depth: number): boolean {
   if (depth === 0) {
     return false;
   }
   for (const key in value) {
-    if (!freezeWithin((value as Record<string, unknown>)[key], depth - 1)) {
+    const member = (value as Record<string, unknown>)[key];
+    if (
+      typeof member === 'object' &&
+      member !== null &&
+      !freezeWithin(member, depth - 1)
+    ) {
       return false;
     }
   }

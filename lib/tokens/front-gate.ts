@@ -15,9 +15,10 @@ export interface EncryptedSegments {
   readonly tag: string;
 }
 
-const SIGNED = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
-/** No encrypted key, a nonce of 96 bits, a tag of 128 bits (RFC 7518, sections 4.5 and 5.3). */
-const ENCRYPTED = /^([\w-]+)\.\.([\w-]{16})\.([\w-]+)\.([\w-]{22})$/;
+const NOT_BASE64URL = /[^\w-]/;
+/** A nonce of 96 bits and a tag of 128 (RFC 7518, section 5.3). */
+const NONCE_LENGTH = 16;
+const TAG_LENGTH = 22;
 
 /**
  * What happens before any JSON or crypto: a string within the size, of exactly three non-empty segments in
@@ -25,34 +26,40 @@ const ENCRYPTED = /^([\w-]+)\.\.([\w-]{16})\.([\w-]+)\.([\w-]{22})$/;
  * one spelling, and nothing else gets any further.
  */
 export function openSigned(token: string): SignedSegments | undefined {
-  const segments = segmentsOf(token, SIGNED);
-  return segments && { header: segments[1]!, payload: segments[2]! };
+  const [header, payload, signature] = segmentsOf(token, 3);
+  return isBase64Url(signature) && isBase64Url(header) && isBase64Url(payload)
+    ? { header, payload }
+    : undefined;
 }
 
-/** As {@link openSigned}, for the five segments of a compact JWE (RFC 7516, section 3.1). */
+/** As {@link openSigned}, for the five segments of a compact JWE (RFC 7516, section 3.1), without an encrypted key. */
 export function openEncrypted(token: string): EncryptedSegments | undefined {
-  const segments = segmentsOf(token, ENCRYPTED);
-  return (
-    segments && {
-      header: segments[1]!,
-      nonce: segments[2]!,
-      ciphertext: segments[3]!,
-      tag: segments[4]!,
-    }
-  );
+  const [header, encryptedKey, nonce, ciphertext, tag] = segmentsOf(token, 5);
+  return encryptedKey === '' &&
+    nonce?.length === NONCE_LENGTH &&
+    tag?.length === TAG_LENGTH &&
+    isBase64Url(nonce) &&
+    isBase64Url(tag) &&
+    isBase64Url(header) &&
+    isBase64Url(ciphertext)
+    ? { header, nonce, ciphertext, tag }
+    : undefined;
 }
 
-/** The match of a token and its segments. */
-function segmentsOf(token: string, form: RegExp): RegExpExecArray | undefined {
+/** As many as there must be, or none. */
+function segmentsOf(token: string, count: number): readonly string[] {
   if (token.length > MAXIMUM_TOKEN_LENGTH) {
-    return undefined;
+    return [];
   }
-  const match = form.exec(token);
-  return match?.slice(1).every(isCanonical) ? match : undefined;
+  const segments = token.split('.', count + 1);
+  return segments.length === count ? segments : [];
 }
 
-/** Whether the bits that the last character has to spare are zero. */
-function isCanonical(segment: string): boolean {
+/** Whether a text is something in base64url, with the bits that its last character has to spare all zero. */
+function isBase64Url(segment: string | undefined): segment is string {
+  if (!segment || NOT_BASE64URL.test(segment)) {
+    return false;
+  }
   const last = segment.charAt(segment.length - 1);
   switch (segment.length % 4) {
     case 0:

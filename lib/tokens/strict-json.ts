@@ -21,14 +21,20 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
 
 /** How many members the objects of a value have; no number if one is named `__proto__`. */
 function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) {
+    return 0;
+  }
   let members = 0;
-  if (typeof value === 'object' && value !== null) {
-    const isArray = Array.isArray(value);
-    for (const name in value) {
-      members +=
-        (isArray ? 0 : name === '__proto__' ? NaN : 1) +
-        membersOf((value as Record<string, unknown>)[name]);
+  if (Array.isArray(value)) {
+    for (const element of value) {
+      members += membersOf(element);
     }
+    return members;
+  }
+  for (const name in value) {
+    const member = (value as Record<string, unknown>)[name];
+    members += name === '__proto__' ? NaN : 1;
+    members += membersOf(member);
   }
   return members;
 }
