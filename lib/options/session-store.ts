@@ -149,6 +149,17 @@ export abstract class SessionStore {
     use?: 'seen',
   ): Promise<SessionRecord | undefined>;
 
+  /**
+   * As `read(id, subject, 'seen')`, for a caller that knows the attributes of a revision: while the session has not
+   * ended and has none that are newer, only the time of the store. For stores to which that is less work than a
+   * whole record.
+   */
+  confirm?(
+    id: string,
+    subject: string,
+    revision: number,
+  ): Promise<Date | SessionRecord | undefined>;
+
   /** Judges a refresh token and moves the chain on. */
   abstract rotate(
     id: string,

@@ -77,8 +77,17 @@ export class SessionRecords {
   async current(
     session: VerifiedSession,
   ): Promise<VerifiedSession | undefined> {
-    const { sid, sub } = session.claims;
-    const record = this.#seen(await this.#parts.store.read(sid, sub, 'seen'));
+    const { sid, sub, rev } = session.claims;
+    const { store, keepsData } = this.#parts;
+    const answer =
+      keepsData || !store.confirm
+        ? await store.read(sid, sub, 'seen')
+        : await store.confirm(sid, sub, rev);
+    if (answer instanceof Date) {
+      this.#compareClocks(answer);
+      return session;
+    }
+    const record = this.#seen(answer);
     if (!record) {
       return undefined;
     }
@@ -149,17 +158,23 @@ export class SessionRecords {
     return store.rotate(claims.sid, claims.sub, presented);
   }
 
-  /** Compares the clocks, once for all that follow. */
   #seen(record: SessionRecord | undefined): SessionRecord | undefined {
+    if (record) {
+      this.#compareClocks(record.asOf);
+    }
+    return record;
+  }
+
+  /** Tells of a difference once. */
+  #compareClocks(timeOfStore: Date): void {
     const { clock, policy, events } = this.#parts;
-    if (record && !this.#isSkewKnown) {
-      const ahead = clock.nowSeconds() - record.asOf.getTime() / 1000;
+    if (!this.#isSkewKnown) {
+      const ahead = clock.nowSeconds() - timeOfStore.getTime() / 1000;
       if (Math.abs(ahead) > policy.toleranceSeconds + 1) {
         this.#isSkewKnown = true;
         events.clockSkewed(Math.round(ahead));
       }
     }
-    return record;
   }
 
   #merged(claims: SessionClaims, record: SessionRecord): SessionClaims {

@@ -51,6 +51,19 @@ export class DeadlineSessionStore extends SessionStore {
     );
   }
 
+  override confirm(
+    id: string,
+    subject: string,
+    revision: number,
+  ): Promise<Date | SessionRecord | undefined> {
+    return this.#store.confirm
+      ? this.#call('read', async (store) => {
+          const answer = await store.confirm!(id, subject, revision);
+          return answer instanceof Date ? answer : checkedRecord(answer);
+        })
+      : this.read(id, subject, 'seen');
+  }
+
   override rotate(
     id: string,
     subject: string,
@@ -88,16 +101,16 @@ export class DeadlineSessionStore extends SessionStore {
     ask: (store: SessionStore) => Promise<T>,
   ): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(
-          new Error(`the store took longer than ${this.#timeoutSeconds} s`),
-        );
-      }, this.#timeoutSeconds * 1000);
-      timer.unref?.();
-    });
     try {
-      return await Promise.race([ask(this.#store), deadline]);
+      return await new Promise<T>((resolve, reject) => {
+        timer = setTimeout(() => {
+          reject(
+            new Error(`the store took longer than ${this.#timeoutSeconds} s`),
+          );
+        }, this.#timeoutSeconds * 1000);
+        timer.unref?.();
+        Promise.resolve(ask(this.#store)).then(resolve, reject);
+      });
     } catch (thrown) {
       const error = withoutDetails(thrown);
       this.#onFailure(operation, error);

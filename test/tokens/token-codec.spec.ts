@@ -307,10 +307,9 @@ describe.each(modes)('the codec with $name', (mode) => {
       stages.length = 0;
       expect(watchedCodec.verify(good)).toEqual(CLAIMS);
       expect(watchedCodec.verify(good)).toEqual(CLAIMS);
-      expect(stages).toEqual([
-        ...['gate', 'header', 'key', 'signature', 'claims'],
-        ...['gate', 'key', 'signature', 'claims'],
-      ]);
+      expect(stages.join(' ')).toBe(
+        'gate header key signature claims gate key signature claims',
+      );
       stages.length = 0;
       expect(watchedCodec.verify(unknown)).toBe('unknown-key');
       expect(stages).toEqual(['gate', 'header', 'key']);

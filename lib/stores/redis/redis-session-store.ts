@@ -71,10 +71,21 @@ export class RedisSessionStore extends SessionStore {
     subject: string,
     use?: 'seen',
   ): Promise<SessionRecord | undefined> {
-    const isSeen = use ? '1' : '';
-    const parameters = [isSeen, SEEN_PAUSE];
+    const parameters = [use ? '1' : '', SEEN_PAUSE, ''];
     const reply = await this.#run(scripts.READ, subject, [id], parameters);
     return readRecord(id, subject, reply);
+  }
+
+  override async confirm(
+    id: string,
+    subject: string,
+    revision: number,
+  ): Promise<Date | SessionRecord | undefined> {
+    const parameters = ['1', SEEN_PAUSE, String(revision)];
+    const reply = await this.#run(scripts.READ, subject, [id], parameters);
+    return !reply || Array.isArray(reply)
+      ? readRecord(id, subject, reply)
+      : new Date(Number(reply));
   }
 
   override async rotate(

@@ -51,7 +51,10 @@ export const CREATE = subjectScript(`
   return reply
 `);
 
-/** ARGV: '1' to note that the session is in use, at most once in so many milliseconds. Returns time, end and fields. */
+/**
+ * ARGV: '1' to note that the session is in use, at most once in so many milliseconds; the revision that is known, or
+ * ''. Returns time, end and fields; the time alone where no newer revision is there.
+ */
 export const READ = subjectScript(`
   local id = idOf(KEYS[2])
   local ends = endOf(id)
@@ -59,8 +62,12 @@ export const READ = subjectScript(`
     remove(id)
     return false
   end
-  if ARGV[2] == '1' and now >= redis.call('HGET', KEYS[2], 'lastSeenAt') + ARGV[3] then
+  local state = redis.call('HMGET', KEYS[2], 'lastSeenAt', 'revision')
+  if ARGV[2] == '1' and now >= state[1] + ARGV[3] then
     redis.call('HSET', KEYS[2], 'lastSeenAt', now)
+  end
+  if ARGV[4] ~= '' and tonumber(state[2]) <= tonumber(ARGV[4]) then
+    return now
   end
   return { now, ends, redis.call('HGETALL', KEYS[2]) }
 `);

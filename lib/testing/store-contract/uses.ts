@@ -43,6 +43,45 @@ export function useTests(test: AddStoreTest): void {
     assertSameRecord((await another.list(subject))[0], seen);
   });
 
+  test('confirming, where a store can do it, says what reading as seen says, and only the time where nothing is newer', async ({
+    store,
+    another,
+    advance,
+  }) => {
+    if (!store.confirm || !another.confirm) {
+      return;
+    }
+    const { id, subject } = await begin(store);
+    const first = await store.read(id, subject);
+    assert.ok(first);
+    await advance(61);
+    const time = await another.confirm(id, subject, first.revision);
+    assert.ok(time instanceof Date);
+    assertSecondsLater(time, first.createdAt, 61);
+    const seen = await store.read(id, subject);
+    assertSecondsLater(seen!.lastSeenAt, first.createdAt, 61);
+    await store.update(id, subject, { attributes: { theme: 'dark' } });
+    const newer = await store.confirm(id, subject, first.revision);
+    assert.ok(newer && !(newer instanceof Date));
+    assertSameRecord(newer, (await another.read(id, subject))!);
+    assert.ok(
+      (await store.confirm(id, subject, newer.revision)) instanceof Date,
+    );
+    for (let i = 1; i <= 9; i += 1) {
+      await advance(100);
+      await store.confirm(id, subject, newer.revision);
+    }
+    await advance(100);
+    assert.equal(
+      await store.confirm(id, subject, newer.revision),
+      undefined,
+      'it is no use that keeps a session alive',
+    );
+    const other = await begin(store);
+    await another.end(other.id, other.subject);
+    assert.equal(await store.confirm(other.id, other.subject, 0), undefined);
+  });
+
   test('S-054: reading never moves the end', async ({ store, advance }) => {
     const { id, subject } = await begin(store);
     for (let i = 1; i <= 9; i += 1) {
