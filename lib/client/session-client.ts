@@ -4,6 +4,7 @@ import type {
 } from './session-client-options.js';
 import { baseOfPage, readCookie } from './page.js';
 import { createTabs, type Tabs } from './tabs.js';
+import { unlessAborted } from './unless-aborted.js';
 
 const SAFE = /^(?:GET|HEAD|OPTIONS)$/;
 /** A refresh holds up every tab; it must not do so for ever. */
@@ -45,22 +46,15 @@ export class SessionClient {
    * of the refresh, and the session goes on.
    */
   readonly fetch: typeof fetch = async (input, init) => {
-    const url =
-      input instanceof Request
-        ? input.url
-        : new URL(input, baseOfPage() ?? this.#url).href;
+    const given = input instanceof Request ? input : undefined;
+    const base = baseOfPage() ?? this.#url;
+    const url = given?.url ?? new URL(input as string | URL, base).href;
     if (!this.#isOwn(url)) {
       return this.#fetch(input, init);
     }
-    const request =
-      input instanceof Request
-        ? new Request(
-            input,
-            input.credentials === 'same-origin'
-              ? { ...this.#credentials(), ...init }
-              : init,
-          )
-        : new Request(url, { ...this.#credentials(), ...init });
+    const keepsOwn = given && given.credentials !== 'same-origin';
+    const defaults = keepsOwn ? {} : this.#credentials();
+    const request = new Request(given ?? url, { ...defaults, ...init });
     const again =
       init?.body instanceof ReadableStream ? undefined : request.clone();
     if (!this.#tokens && this.#keepsTokens) {
@@ -251,14 +245,4 @@ export class SessionClient {
     const { csrf } = this.#options;
     return csrf && 'cookie' in csrf ? readCookie(csrf.cookie) : undefined;
   }
-}
-
-/** A caller that gives up does not wait for a refresh. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return Promise.race([
-    work,
-    new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error));
-    }),
-  ]);
 }

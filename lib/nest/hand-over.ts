@@ -9,6 +9,7 @@ import { dataOf } from '../session/verified-session.js';
 import type { Exchange } from './exchange.js';
 import { expandedData } from './expanded-data.js';
 import type { SessionRuntime } from './session-runtime.js';
+import { warnOfPersonalData } from './warn-of-personal-data.js';
 
 /** Hands a newly signed session to the client and to the rest of the request, and says what was issued. */
 export async function handOver(
@@ -19,6 +20,7 @@ export async function handOver(
 ): Promise<IssuedSession<any, any, any, any>> {
   const data = await expandedData(runtime, session, exchange);
   const active = createActiveSession(session, data, exchange);
+  warnOfPersonalData(runtime, session);
   if (exchange) {
     warnOfPlainHttp(runtime, exchange, session.dispatch);
   }

@@ -63,7 +63,7 @@ export function useTests(test: AddStoreTest): void {
     await store.update(id, subject, { attributes: { theme: 'dark' } });
     const newer = await store.confirm(id, subject, first.revision);
     assert.ok(newer && !(newer instanceof Date));
-    assertSameRecord(newer, (await another.read(id, subject))!);
+    assertSameRecord(await another.read(id, subject), newer);
     assert.ok(
       (await store.confirm(id, subject, newer.revision)) instanceof Date,
     );
