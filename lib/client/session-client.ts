@@ -48,7 +48,7 @@ export class SessionClient {
   readonly fetch: typeof fetch = async (input, init) => {
     const given = input instanceof Request ? input : undefined;
     const base = baseOfPage() ?? this.#url;
-    const url = given?.url ?? new URL(input as string | URL, base).href;
+    const url = given?.url ?? new URL(input, base).href;
     if (!this.#isOwn(url)) {
       return this.#fetch(input, init);
     }

@@ -4,9 +4,6 @@ import { bearer, cookie, forEachSession, injectable, serve } from './app.mjs';
 import { SECRET } from './raw-jwt.mjs';
 import { userAt } from './users.mjs';
 
-/** For 20,000 tokens of this size, as the hand-made guard's. */
-export const LARGE_CACHE = { maxTokens: 20_000, maxBytes: 96 * 2 ** 20 };
-
 /** Answers at once, so that no loader's own time is measured. */
 class UserLoader {
   load(id) {

@@ -16,13 +16,7 @@ export const VARIANTS = [
     quick: true,
   },
   ours('session-jwt-header', 'header', { quick: true }),
-  ours('session-jwt-header-large-cache', 'header, cache for 20,000', {
-    quick: true,
-  }),
   ours('session-jwt-cookie', 'cookie', { quick: true }),
-  ours('session-jwt-cookie-large-cache', 'cookie, cache for 20,000', {
-    quick: true,
-  }),
   ours('session-jwt-cookie-pair', 'cookie pair'),
   ours('session-jwt-header-first-sight', 'header, first sight', {
     quick: true,

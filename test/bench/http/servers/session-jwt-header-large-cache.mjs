@@ -1,4 +1,0 @@
-/** Remembers as many tokens as the hand-made guard does. */
-import { LARGE_CACHE, serveSessions } from '../sessions.mjs';
-
-await serveSessions({ transport: 'header', cache: LARGE_CACHE });
