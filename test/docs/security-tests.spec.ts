@@ -36,7 +36,7 @@ describe('the table of what is refused', () => {
       ...range('S', 1, 20),
       ...range('S', 30, 41),
       ...range('S', 70, 83),
-      ...range('S', 111, 114),
+      ...range('S', 111, 115),
       ...range('S', 150, 164),
       ...range('V', 1, 24),
       'V-32',
