@@ -1,7 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { Subject } from 'rxjs';
 import { SessionError, type SessionEvent } from '../../lib/index.js';
-import { logSessionEvents } from '../../lib/nest/log-session-events.js';
+import {
+  LOGGED_EVENTS,
+  logSessionEvents,
+} from '../../lib/nest/log-session-events.js';
 import { quoteError, RareLogger } from '../../lib/nest/rare-logger.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { CapturedLogs } from '../support/captured-logs.js';
@@ -184,6 +187,31 @@ describe('what session events leave in the log', () => {
     );
     expect(logs.lines).toHaveLength(1);
     expect(logs.lines[0]!.text).not.toMatch(CONTROL);
+  });
+
+  it('of exactly the types that the log asks for', () => {
+    const of = { at: new Date(0), session: 's', subject: 'ada' };
+    const detailsOf: Record<SessionEvent['type'], object> = {
+      created: {},
+      reloaded: {},
+      refreshed: { repeated: false },
+      refreshReused: {},
+      ended: { reason: 'revoked', reach: 'process' },
+      allEnded: { count: 1 },
+      undelivered: {},
+      rejected: { code: 'KEY_UNKNOWN', reason: 'unknown-key' },
+      loaderFailed: { code: 'LOADER_UNAVAILABLE', error: new Error('a') },
+      storeFailed: { operation: 'read', error: new Error('a') },
+      keysFailed: { error: new Error('a') },
+      storeRolledBack: { lost: 'everything' },
+      clockSkewed: { aheadSeconds: 10 },
+    };
+    const logged = Object.entries(detailsOf).filter(([type, details]) => {
+      logs.lines.length = 0;
+      events.next({ ...of, type, ...details } as unknown as SessionEvent);
+      return logs.lines.length > 0;
+    });
+    expect(new Set(logged.map(([type]) => type))).toEqual(LOGGED_EVENTS);
   });
 
   it('nothing for ordinary events', () => {
