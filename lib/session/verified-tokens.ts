@@ -10,7 +10,7 @@ interface Entry {
 }
 
 /** What an entry costs besides its token, and the claims of it, which are about as long: measured. */
-const BYTES_PER_ENTRY = 320;
+const BYTES_PER_ENTRY = 400;
 
 /**
  * Tokens whose signature and claims were found to be good, so that the next request spends no crypto on
