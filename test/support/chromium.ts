@@ -72,6 +72,7 @@ function launch(
 ): Promise<BrowserContext> {
   return chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath(),
+    reducedMotion: 'reduce',
     args: [...ARGUMENTS, ...args],
     ...options,
   });
