@@ -19,9 +19,11 @@ import {
   MemorySessionStore,
   OptionalSession,
   Public,
+  RequestFieldTransport,
   Session,
   SessionService,
   type ActiveSession,
+  type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
 import {
@@ -651,7 +653,30 @@ describe.each(adapters)(
         expect(varyOf(response)).not.toContain('cookie');
         expect(response.setCookie).toEqual([]);
       }
+      for (const response of [fresh, due, refused]) {
+        expect(varyOf(response)).toContain('authorization');
+      }
     });
+
+    it.each<[where: string, session: Partial<SessionJwtModuleOptions>]>([
+      ['a header of its own', { header: { name: 'X-Session', scheme: '' } }],
+      [
+        'a field of the request',
+        { transport: new RequestFieldTransport({ header: 'X-Session' }) },
+      ],
+    ])(
+      'S-159: an answer varies by %s that brings the token',
+      async (_where, session) => {
+        const own = await openTestApp(adapter, {
+          session: { transport: 'header', ...session },
+          controllers: [Answers],
+          configure: withPublicCaching,
+        });
+        const response = await own.browser().get('/answers/public');
+        expect(response.status).toBe(401);
+        expect(varyOf(response)).toContain('x-session');
+      },
+    );
   },
 );
 

@@ -21,7 +21,8 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     }),
     fc.record({ do: fc.constantFrom('get' as const, 'delete' as const), key }),
   ),
-  { maxLength: 60 },
+  // By default an array has ten elements at most.
+  { maxLength: 60, size: 'max' },
 );
 const bounds = fc.record({
   maxEntries: fc.nat({ max: 9 }),

@@ -337,6 +337,21 @@ describe('LoaderCalls', () => {
       expect(signals[0]!.reason).toBeInstanceOf(SessionError);
     });
 
+    it('by its timeout, which a loader sees that looks at the signal only then', async () => {
+      let context: LoadContext | undefined;
+      const call = createCalls((_params, given) => {
+        context = given;
+        return never();
+      })();
+      const outcome = watch(call);
+      await jest.advanceTimersByTimeAsync(2_000);
+      expect(outcome.value()?.kind).toBe('failed');
+      const { signal } = context!;
+      expect(signal.aborted).toBe(true);
+      expect(signal.reason).toBeInstanceOf(SessionError);
+      expect(context!.signal).toBe(signal);
+    });
+
     it('also below a second', async () => {
       const outcome = watch(createCalls(never, { timeoutSeconds: 0.25 })());
       await jest.advanceTimersByTimeAsync(249);

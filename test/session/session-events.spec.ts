@@ -265,6 +265,27 @@ describe('SessionEvents', () => {
     expect(Object.isFrozen(error)).toBe(false);
   });
 
+  it('tells who asks for some types of those alone, and makes no event that nobody asked for', () => {
+    let made = 0;
+    const events = new SessionEvents(() => {
+      made += 1;
+      return NOW;
+    });
+    const some: string[] = [];
+    events
+      .ofTypes(new Set(['refreshReused', 'allEnded']))
+      .subscribe(({ type }) => some.push(type));
+    events.ofSession(claimsOf(), { type: 'created' });
+    expect(made).toBe(0);
+    const all: string[] = [];
+    events.stream.subscribe(({ type }) => all.push(type));
+    events.ofSession(claimsOf(), { type: 'created' });
+    events.ofSession(claimsOf(), { type: 'refreshReused' });
+    events.allEnded('ada', 1);
+    expect(some).toEqual(['refreshReused', 'allEnded']);
+    expect(all).toEqual(['created', 'refreshReused', 'allEnded']);
+  });
+
   it('costs nothing while nobody listens: no session is named', () => {
     let names = 0;
     const events = new SessionEvents(() => {
