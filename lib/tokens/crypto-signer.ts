@@ -25,6 +25,8 @@ const ES256: Scheme = {
       dsaEncoding: 'ieee-p1363',
     }),
   verify: (content, signature, { key }) =>
+    // Without that, an RSA key that is said to be for ES256 would verify RS256.
+    signature.length === 64 &&
     verify(
       'sha256',
       Buffer.from(content),
