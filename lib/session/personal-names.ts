@@ -1,0 +1,15 @@
+/** Names of members that hold what a client should not read, or a stranger not learn from a copied token. */
+const PERSONAL =
+  /e-?mail|phone|birth|address|passw|secret|hash|ssn|iban|passport|card|tax/i;
+
+/** The names of the members of a JSON value, at any depth, that look personal; each once. */
+export function personalNamesIn(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  const names = Object.entries(value).flatMap(([name, member]) => [
+    ...(!Array.isArray(value) && PERSONAL.test(name) ? [name] : []),
+    ...personalNamesIn(member),
+  ]);
+  return [...new Set(names)];
+}
