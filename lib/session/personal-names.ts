@@ -8,7 +8,7 @@ export function personalNamesIn(value: unknown): readonly string[] {
     return [];
   }
   const names = Object.entries(value).flatMap(([name, member]) => [
-    ...(!Array.isArray(value) && PERSONAL.test(name) ? [name] : []),
+    ...(PERSONAL.test(name) ? [name] : []),
     ...personalNamesIn(member),
   ]);
   return [...new Set(names)];
