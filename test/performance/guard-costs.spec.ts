@@ -1,11 +1,5 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { transformSync } from '@swc/core';
-import { compileLibrary } from '../support/compiled-library.js';
-import { ROOT } from '../support/library-sources.js';
 import type { Costs, GuardCosts } from './guard-costs.js';
+import { runProgram } from './run-program.js';
 
 /** What one request allocates in the guard: 1.1 KB; a clone of the claims or an async function would show. */
 const MAXIMUM_BYTES_PER_REQUEST = 2_200;
@@ -22,7 +16,7 @@ const FREE: Costs = {
 let costs: GuardCosts;
 
 beforeAll(async () => {
-  costs = await measure();
+  costs = await runProgram<GuardCosts>(PROGRAM);
 }, PATIENCE);
 
 describe('F-32: a request with a fresh token that was seen before', () => {
@@ -121,50 +115,4 @@ describe('A-185: what the cache of verified tokens holds of the heap', () => {
 
 function kilobytes(bytes: number): string {
   return `${Math.round(bytes / 1024)} KB`;
-}
-
-/** Runs the program in a process of its own, with room for young objects so that none is collected meanwhile. */
-async function measure(): Promise<GuardCosts> {
-  const library = compileLibrary();
-  try {
-    for (const path of [
-      PROGRAM,
-      'test/support/node-exchange',
-      'test/support/secrets',
-    ]) {
-      const source = readFileSync(join(ROOT, `${path}.ts`), 'utf8');
-      const { code } = transformSync(source, {
-        filename: `${path}.ts`,
-        swcrc: false,
-        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-        module: { type: 'es6' },
-      });
-      const file = join(library.folder, `${path}.js`);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, code);
-    }
-    const child = fork(join(library.folder, `${PROGRAM}.js`), {
-      silent: true,
-      execArgv: [
-        '--expose-gc',
-        '--min-semi-space-size=128',
-        '--max-semi-space-size=128',
-      ],
-    });
-    let figures: GuardCosts | undefined;
-    child.on('message', (message) => {
-      figures = message as GuardCosts;
-    });
-    let complaint = '';
-    child.stderr!.on('data', (chunk: Buffer) => {
-      complaint += chunk.toString();
-    });
-    await once(child, 'close');
-    if (!figures) {
-      throw new Error(`the program gave no figures: ${complaint}`);
-    }
-    return figures;
-  } finally {
-    library.remove();
-  }
 }
