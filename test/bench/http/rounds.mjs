@@ -1,55 +1,65 @@
-/** The main measurement: every variant under the same loads, round after round. */
+/** The main measurement: variants under the same loads, round after round, each round in new processes. */
 import { interleave } from '../support/statistics.mjs';
-import { shoot } from './load.mjs';
+import { MODES, SESSIONS } from './comparisons.mjs';
+import { shoot, shootSideBySide } from './load.mjs';
 import { startServer } from './server-process.mjs';
 import { startStores } from './stores.mjs';
 
-export const SESSIONS = 10_000;
-export const MODES = {
-  'one token': { connections: 64, tokens: 1 },
-  '10,000 tokens': { connections: 64, tokens: SESSIONS },
-  'one connection': { connections: 1, tokens: 1 },
-};
+/** Seconds of a core until the compiled code of a variant has settled: Express serves fewer requests in each. */
+const WARM_UP = { fastify: 3, express: 5 };
 /** Between two shots the rotation goes on at another place; no divisor of the number of sessions. */
 const STEP = 3_331;
 
-/** `{ mode: { variant: shots } }` of one adapter, with one shot of each a round. */
-export async function measureAdapter(
+/** `{ mode: { variant: shots } }` of one comparison. */
+export async function measureComparison(
   adapter,
-  { variants, modes, rounds, seconds, warmUpSeconds, folder, log },
+  { variants, modes, rounds, shots, seconds, folder, log },
 ) {
+  const result = Object.fromEntries(
+    modes.map((mode) => [
+      mode,
+      Object.fromEntries(variants.map(({ name }) => [name, []])),
+    ]),
+  );
   const stores = await startStores(variants);
-  const servers = [];
   try {
-    for (const variant of variants) {
-      log(`${adapter}: ${variant.name}`);
-      const env = { ...stores.env, SESSIONS };
-      servers.push(await startServer(variant, { adapter, folder, env }));
-    }
-    log(`${adapter}: warming up`);
-    for (const server of servers) {
-      const load = { ...MODES['10,000 tokens'], seconds: warmUpSeconds };
-      await shoot(server, load);
-    }
-    const shots = {};
-    for (const mode of modes) {
-      shots[mode] = Object.fromEntries(variants.map(({ name }) => [name, []]));
-    }
-    const works = modes.flatMap((mode) =>
-      servers.map((server) => ({ mode, server })),
-    );
-    let current = -1;
-    await interleave(works, rounds, async ({ mode, server }, round) => {
-      if (round !== current) {
-        current = round;
-        log(`${adapter}: round ${round + 1} of ${rounds}`);
+    const env = { ...stores.env, SESSIONS };
+    for (let round = 0; round < rounds; round += 1) {
+      log(`${adapter}: round ${round + 1} of ${rounds}`);
+      const servers = [];
+      try {
+        for (const variant of variants) {
+          servers.push(await startServer(variant, { adapter, folder, env }));
+        }
+        log(`${adapter}: warming up ${servers.length} variants`);
+        await shootAll(servers, '10,000 tokens', WARM_UP[adapter], 0);
+        await interleave(modes, shots, async (mode, shot) => {
+          const first = (round * shots + shot + 1) * STEP;
+          const taken = await shootAll(servers, mode, seconds, first);
+          taken.forEach((one, i) => result[mode][variants[i].name].push(one));
+        });
+      } finally {
+        await Promise.all(servers.map((server) => server.stop()));
       }
-      const load = { ...MODES[mode], seconds, first: round * STEP };
-      shots[mode][server.variant.name].push(await shoot(server, load));
-    });
-    return shots;
+    }
+    return result;
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
     await stores.stop();
   }
+}
+
+/** One shot of each, with so many seconds of the core for each. */
+async function shootAll(servers, mode, seconds, first) {
+  const { sideBySide, ...load } = { ...MODES[mode], first };
+  if (sideBySide) {
+    return shootSideBySide(
+      servers.map((server) => ({ server, ...load })),
+      seconds * servers.length,
+    );
+  }
+  const taken = [];
+  for (const server of servers) {
+    taken.push(await shoot({ server, ...load }, seconds));
+  }
+  return taken;
 }

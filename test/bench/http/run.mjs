@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { comparisonsFor } from './comparisons.mjs';
 import { measureFlood, measureGrowth, measureReload } from './experiments.mjs';
 import { provideWrk } from './load.mjs';
-import { measureAdapter, MODES } from './rounds.mjs';
+import { takeProfiles } from './profiles.mjs';
+import { measureComparison } from './rounds.mjs';
 import { leaveServerCore } from './server-process.mjs';
-import { variantsFor } from './variants.mjs';
 
 const EXPERIMENTS = {
   reload: measureReload,
@@ -14,30 +15,24 @@ const EXPERIMENTS = {
   growth: measureGrowth,
 };
 
-/** Express is there to show that what holds on Fastify holds on it too. */
-const extentOf = (adapter, rounds) =>
-  adapter === 'fastify'
-    ? { modes: Object.keys(MODES), rounds }
-    : {
-        modes: ['10,000 tokens', 'one connection'],
-        rounds: Math.ceil(rounds * 0.6),
-      };
-
 /**
  * @param {object} options
  * @param options.adapters
  * @param options.quick only the most important variants
  * @param options.names of variants, instead
+ * @param options.rounds instead of those that are planned
+ * @param options.seconds of the servers' core that one shot at one variant takes
  * @param options.experiments names of what is measured besides the rounds
+ * @param options.profiles whether to take them too
  */
 export async function measureHttp({
   adapters,
   quick,
   names,
-  experiments,
   rounds,
   seconds,
-  warmUpSeconds,
+  experiments,
+  profiles,
   log,
 }) {
   provideWrk();
@@ -46,17 +41,19 @@ export async function measureHttp({
   }
   // Credentials of the servers, which only this user may read.
   const folder = mkdtempSync(join(tmpdir(), 'session-jwt-bench-'));
-  const settings = { rounds, seconds, warmUpSeconds, folder, log };
+  const settings = { seconds, folder, log };
   const result = { adapters: {}, experiments: {} };
   try {
     for (const adapter of adapters) {
-      const variants = variantsFor(adapter, { quick, names });
-      const modes = await measureAdapter(adapter, {
-        ...settings,
-        ...extentOf(adapter, rounds),
-        variants,
-      });
-      result.adapters[adapter] = mapValues(modes, toColumns);
+      const comparisons = comparisonsFor(adapter, { quick, names, rounds });
+      result.adapters[adapter] = {};
+      for (const [title, comparison] of Object.entries(comparisons)) {
+        const modes = await measureComparison(adapter, {
+          ...settings,
+          ...comparison,
+        });
+        result.adapters[adapter][title] = mapValues(modes, toColumns);
+      }
     }
     for (const name of experiments) {
       const { signMicroseconds, ...loads } = await EXPERIMENTS[name](
@@ -64,6 +61,9 @@ export async function measureHttp({
         settings,
       );
       result.experiments[name] = { signMicroseconds, loads: toColumns(loads) };
+    }
+    if (profiles) {
+      result.profiles = await takeProfiles(settings);
     }
     return result;
   } finally {

@@ -53,7 +53,7 @@ export async function startServer(variant, { adapter, folder, env = {} }) {
     }),
   ]);
   const { port, credentials, forged } = ready;
-  const credentialsFile = join(folder, `${variant.name}-${adapter}`);
+  const credentialsFile = join(folder, `${variant.name}-${port}`);
   writeFileSync(credentialsFile, `${credentials.join('\n')}\n`, {
     mode: 0o600,
   });

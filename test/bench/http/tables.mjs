@@ -1,47 +1,56 @@
 /** The HTTP measurements as tables: `{ title, note, columns, rows }`. */
 import { difference, median, ratio, spread } from '../support/statistics.mjs';
+import { MODES } from './comparisons.mjs';
 import { compared } from './goals.mjs';
 import { BARE, VARIANTS } from './variants.mjs';
 
 const ADAPTER_NAMES = { fastify: 'Fastify', express: 'Express' };
-const MODE_TITLES = {
-  'one token': '64 connections, one token',
-  '10,000 tokens': '64 connections, 10,000 tokens in rotation',
-  'one connection': 'one connection, one token',
+const COMPARISON_NAMES = {
+  guard: 'the guard',
+  stores: 'stores',
+  peers: 'peers',
+  chosen: 'some variants',
 };
-const COLUMNS = [
-  'variant',
-  'requests/s',
-  'over bare (min–max)',
-  'p50 µs',
-  'p99 µs',
-  'CPU µs/request',
-  'CPU added µs (min–max)',
-];
+const MODE_TITLES = {
+  'one token': 'side by side, one token',
+  '10,000 tokens': 'side by side, 10,000 tokens in rotation',
+  'one connection': 'alone at one connection, one token',
+  alone: 'alone at 64 connections, 10,000 tokens in rotation',
+};
+/** What each kind of load tells: the cost of those that share a core, and the speed of those that have it alone. */
+const SHARED = ['cpu', 'added', 'times'];
+const ALONE = ['rate', 'p50', 'p99', 'cpu'];
+const LATENCY = ['rate', 'p50', 'p50 over', 'p99', 'cpu'];
 
 export function tablesOf({ adapters, experiments = {} }) {
   return [
-    ...Object.entries(adapters).flatMap(([adapter, modes]) =>
-      Object.entries(modes).map(([mode, shots]) => ({
-        title: `${ADAPTER_NAMES[adapter]}, ${MODE_TITLES[mode]}`,
-        note: othersNote(shots),
-        columns: COLUMNS,
-        rows: rowsOf(shots, BARE),
-      })),
+    ...Object.entries(adapters).flatMap(([adapter, comparisons]) =>
+      Object.entries(comparisons).flatMap(([comparison, modes]) =>
+        Object.entries(modes).map(([mode, shots]) => ({
+          title: `${ADAPTER_NAMES[adapter]}, ${COMPARISON_NAMES[comparison]}, ${MODE_TITLES[mode]}`,
+          note: othersNote(shots),
+          ...columnsOf('variant', shots, BARE, fieldsOf(mode)),
+        })),
+      ),
     ),
     ...experimentTables(experiments),
   ];
 }
 
+function fieldsOf(mode) {
+  if (MODES[mode].sideBySide) {
+    return SHARED;
+  }
+  return mode === 'one connection' ? LATENCY : ALONE;
+}
+
 function experimentTables({ reload, flood, growth }) {
-  const tableOf = (title, { loads }, first, note) => ({
+  const tableOf = (title, { loads }, first, note, fields) => ({
     title,
     note: `${note} ${othersNote(loads)}`,
-    columns: ['load', ...COLUMNS.slice(1)].map((name) =>
-      name.replace('over bare', 'over the first'),
-    ),
-    rows: rowsOf(loads, first),
+    ...columnsOf('load', loads, first, fields),
   });
+  const ALL = [...new Set([...LATENCY, ...SHARED])];
   return [
     ...(reload
       ? [
@@ -49,7 +58,8 @@ function experimentTables({ reload, flood, growth }) {
             'Reload, Fastify, cookie',
             reload,
             'fresh',
-            `The loader answers at once. Both verify every token, one raw signature took ${reload.signMicroseconds} µs.`,
+            `The loader answers at once. Both verify every token, one raw signature took ${reload.signMicroseconds} µs. They are loaded side by side, except at one connection.`,
+            ALL,
           ),
         ]
       : []),
@@ -60,6 +70,7 @@ function experimentTables({ reload, flood, growth }) {
             flood,
             'none, one connection',
             `Good requests while others send nothing, 2,000 requests a second without a token, or 2,000 with different tokens whose signatures are bad. The CPU of bad requests is counted to the good ones. ${refusedNote(flood.loads)}`,
+            LATENCY,
           ),
         ]
       : []),
@@ -69,23 +80,46 @@ function experimentTables({ reload, flood, growth }) {
             'Live sessions, Fastify, header',
             growth,
             '1 session',
-            'Nothing is stored for a session. What grows is the number of tokens in use: those beyond the cache are verified again.',
+            'Nothing is stored for a session. What grows is the number of tokens in use: those beyond the cache are verified again. All are loaded side by side.',
+            SHARED,
           ),
         ]
       : []),
   ];
 }
 
-function rowsOf(shots, base) {
-  return Object.entries(shots).map(([name, shot]) => [
-    VARIANTS.find((variant) => variant.name === name)?.title ?? name,
-    Math.round(median(shot.rate)).toLocaleString('en'),
-    range(compared(shots, name, base, 'rate', ratio), 2),
-    String(Math.round(median(shot.p50))),
-    String(Math.round(median(shot.p99))),
-    median(shot.cpu).toFixed(1),
-    range(compared(shots, name, base, 'cpu', difference), 1),
-  ]);
+function columnsOf(heading, shots, base, fields) {
+  const over = base === BARE ? 'bare' : 'the first';
+  const all = {
+    rate: ['requests/s', ({ rate }) => count(median(rate))],
+    p50: ['p50 µs', ({ p50 }) => String(Math.round(median(p50)))],
+    'p50 over': [
+      `p50 over ${over} (min–max)`,
+      (_, name) => range(compared(shots, name, base, 'p50', ratio), 2),
+    ],
+    p99: ['p99 µs', ({ p99 }) => String(Math.round(median(p99)))],
+    cpu: ['CPU µs/request', ({ cpu }) => median(cpu).toFixed(1)],
+    added: [
+      'CPU added µs (min–max)',
+      (_, name) => range(compared(shots, name, base, 'cpu', difference), 1),
+    ],
+    times: [
+      `CPU over ${over} (min–max)`,
+      (_, name) => range(compared(shots, name, base, 'cpu', ratio), 2),
+    ],
+  };
+  const columns = fields.map((field) => all[field]);
+  return {
+    columns: [heading, ...columns.map(([title]) => title)],
+    rows: Object.entries(shots).map(([name, shot]) => [
+      VARIANTS.find((variant) => variant.name === name)?.title ?? name,
+      ...columns.map(([, cellOf]) => cellOf(shot, name)),
+    ]),
+  };
+}
+
+function count(value) {
+  return Math.round(value).toLocaleString('en');
 }
 
 function range(values, digits) {

@@ -77,11 +77,3 @@ function ours(name, title, more) {
 function peer(name, title, more) {
   return { name, title, kind: 'peer', ...more };
 }
-
-export function variantsFor(adapter, { quick = false, names } = {}) {
-  return VARIANTS.filter(
-    ({ name, adapters = [adapter], quick: isQuick }) =>
-      adapters.includes(adapter) &&
-      (names ? names.includes(name) : !quick || isQuick),
-  );
-}

@@ -18,9 +18,13 @@ function request()
 end
 
 function done(summary, latency)
-  local errors = summary.errors
+  local kinds = {}
+  for _, kind in ipairs({ "status", "connect", "read", "write", "timeout" }) do
+    local count = summary.errors[kind]
+    if count > 0 then kinds[#kinds + 1] = count .. " " .. kind end
+  end
   io.write(string.format(
-    '{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"errors":%d}\n',
+    '{"requests":%d,"microseconds":%d,"p50":%d,"p99":%d,"errors":"%s"}\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+    table.concat(kinds, ", ")))
 end

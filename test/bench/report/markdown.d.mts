@@ -1,3 +1,5 @@
+import type { ProfileSummary } from './profile.mjs';
+
 /** Whether something is as fast as it should be. */
 export interface Goal {
   name: string;
@@ -17,7 +19,8 @@ export interface Table {
 export function toMarkdown(results: {
   machine: Record<string, string | number>;
   versions: Record<string, string>;
-  settings: { command: string; rounds: number; seconds: number };
+  settings: { command: string; seconds: number };
   goals: Goal[];
   tables: Table[];
+  profiles?: Record<string, ProfileSummary>;
 }): string;

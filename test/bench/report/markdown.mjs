@@ -1,7 +1,15 @@
 /** The results as a page of the documentation. */
+import { toProfileReport } from './profile.mjs';
 
 /** `docs/benchmarks.md` */
-export function toMarkdown({ machine, versions, settings, goals, tables }) {
+export function toMarkdown({
+  machine,
+  versions,
+  settings,
+  goals,
+  tables,
+  profiles,
+}) {
   const missed = goals.filter(({ met }) => !met).length;
   return `# Benchmarks
 
@@ -13,12 +21,14 @@ What a session costs per request, beside other libraries and beside the least th
     .map(([name, version]) => `${name} ${version}`)
     .join(', ')}
 
-Every variant is one Node process. All of an adapter are started first, share one core, and are idle but for the one
-under load, which comes from another core. A round measures each variant once, in an order that turns round every time;
-ratios and differences are taken within a round, and their median over ${settings.rounds} rounds is given (fewer on
-Express). One shot takes ${settings.seconds} s. Before any load each variant has given the same body for a good credential and 401 for
-a changed one and for none. At 64 connections ratios closer than 0.15 cannot be told apart; CPU per request and p50 at
-one connection are steady, p99 at 64 connections is not. All figures belong to this Node version: a string secret costs
+Every variant is one Node process. Those of a comparison are loaded at the same moment and share one core in slices of
+a few milliseconds, while the load comes from another: a machine that slows down does so for all of them, which on
+this one moves the CPU of a request by a third from second to second. Ratios and differences are taken within such a
+shot, in which each variant has the core for ${settings.seconds} s, and their median is given. Rounds start the processes anew, since two of
+the same program differ by one or two microseconds a request as long as they live. Latency is measured alone, one
+variant after the other. Before any load each has given the same body for a good credential and 401 for a changed one
+and for none. Figures taken side by side are those of a busy core: higher than alone, and the same for all. p50 at one
+connection is less steady, p99 is not steady. All figures belong to this Node version: a string secret costs
 \`jsonwebtoken\` far more on Node 20 than on Node 24.
 
 ## Goals
@@ -35,8 +45,20 @@ ${tableOf(
   ]),
 )}
 
-## Figures
+${whereTimeGoes(profiles)}## Figures
 ${tables.map(sectionOf).join('')}`;
+}
+
+function whereTimeGoes(profiles) {
+  return profiles
+    ? `## Where the time goes
+
+CPU profiles of ours on Fastify at 64 connections, with 10,000 tokens that are remembered, with none remembered, and
+with data that are due on each request: shares of the time in which the process was busy.
+
+${toProfileReport(profiles)}
+`
+    : '';
 }
 
 function sectionOf({ title, note, columns, rows }) {

@@ -7,8 +7,19 @@ type Node = Pick<Profiler.ProfileNode, 'id' | 'children'> & {
   >;
 };
 
-export function toProfileReport(profile: {
+/** Shares, 0 to 1, of the time that a process was busy; by name, the largest first. */
+export interface ProfileSummary {
+  owners: Record<string, number>;
+  ours: number;
+  oursWithCalls: number;
+  functions: Record<string, number>;
+}
+
+export function summarizeProfile(profile: {
   nodes: Node[];
   samples: number[];
   timeDeltas: number[];
-}): string;
+}): ProfileSummary;
+export function toProfileReport(
+  profiles: Record<string, ProfileSummary>,
+): string;

@@ -2,98 +2,160 @@
 import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../../../', import.meta.url).href;
-const TOP = 15;
 const OURS = 'nestjs-session-jwt';
+/** By the first that fits. What is written in C++ has no address and belongs to what called it. */
+const OWNERS = [
+  [OURS, (url) => url.startsWith(`${ROOT}dist/`)],
+  ['Nest', packageIs(/^(@nestjs\/(?!platform)|reflect-metadata|rxjs)/)],
+  [
+    'Fastify',
+    packageIs(
+      /^(@nestjs\/platform-fastify|@?fastify|find-my-way|toad-cache|avvio|fast-)/,
+    ),
+  ],
+  ['Express', packageIs(/^(@nestjs\/platform-express|express|router)/)],
+  ['other packages', (url) => packageOf(url) !== undefined],
+  ['the benchmark', (url) => url.startsWith(ROOT)],
+  ['Node: cryptography', (url) => url.startsWith('node:internal/crypto')],
+  [
+    'Node: HTTP and sockets',
+    (url) =>
+      /^node:(_?http|net|_?stream|internal\/(http|net|stream))/.test(url),
+  ],
+  ['Node: other', (url) => url.startsWith('node:')],
+];
+const TOP = 5;
+/** The least share that a table names. */
+const NAMED = 0.005;
 
-/** Markdown of a profile in the format of the inspector. */
-export function toProfileReport(profile) {
+/**
+ * Shares, 0 to 1, of the time that the process was busy.
+ *
+ * @param profile in the format of the inspector
+ * @returns `owners`: the time in their own code, with what is written in C++ and called from there; `ours` and
+ *   `oursWithCalls`: without and with all that our code calls; `functions` of ours, in their own code
+ */
+export function summarizeProfile(profile) {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const parents = new Map(
     profile.nodes.flatMap(({ id, children = [] }) =>
       children.map((child) => [child, id]),
     ),
   );
-  const areas = new Map();
-  const functions = new Map();
-  const ourFunctions = new Map();
-  let [total, ours] = [0, 0];
+  const stackOf = (id) =>
+    id === undefined
+      ? []
+      : [nodes.get(id).callFrame, ...stackOf(parents.get(id))];
+  const owners = {};
+  const functions = {};
+  let [total, withCalls] = [0, 0];
   profile.samples.forEach((id, i) => {
-    const { callFrame } = nodes.get(id);
-    const area = areaOf(callFrame);
-    if (area === undefined) {
+    const stack = stackOf(id);
+    const owner = ownerOf(stack);
+    if (owner === undefined) {
       return;
     }
     const time = profile.timeDeltas[i];
     total += time;
-    add(areas, area, time);
-    add(functions, nameOf(callFrame), time);
-    // Each once, however often it is on the stack.
-    const entered = new Set();
-    for (let at = id; at !== undefined; at = parents.get(at)) {
-      const frame = nodes.get(at).callFrame;
-      if (areaOf(frame) === OURS) {
-        entered.add(nameOf(frame));
-      }
+    add(owners, owner, time);
+    withCalls += stack.some(({ url }) => ownerOfUrl(url) === OURS) ? time : 0;
+    if (owner === OURS) {
+      add(functions, nameOf(stack.find(({ url }) => url)), time);
     }
-    ours += entered.size > 0 ? time : 0;
-    entered.forEach((name) => add(ourFunctions, name, time));
   });
-  const share = (time) => `${((100 * time) / total).toFixed(1)} %`;
-  const table = (heading, times) =>
+  const share = (time) => Math.round((10_000 * time) / total) / 10_000;
+  return {
+    owners: sharesOf(owners, share),
+    ours: share(owners[OURS] ?? 0),
+    oursWithCalls: share(withCalls),
+    functions: sharesOf(functions, share),
+  };
+}
+
+/** Markdown of `{ title: summary }`. */
+export function toProfileReport(profiles) {
+  const summaries = Object.values(profiles);
+  const titles = Object.keys(profiles);
+  const tableOf = (heading, names, sharesIn) =>
     [
-      `| ${heading} | share |`,
-      '| --- | --: |',
-      ...[...times]
-        .toSorted(([, a], [, b]) => b - a)
-        .slice(0, TOP)
-        .map(([name, time]) => `| ${name} | ${share(time)} |`),
-    ].join('\n');
-  return `Of the time that the process was busy, ${share(areas.get(OURS) ?? 0)} was spent in code of nestjs-session-jwt itself and ${share(ours)} in it and what it called.
+      [heading, ...titles],
+      ['---', ...titles.map(() => '--:')],
+      ...names.map((name) => [
+        name,
+        ...summaries.map((summary) => percent(sharesIn(summary)[name] ?? 0)),
+      ]),
+    ]
+      .map((cells) => `| ${cells.join(' | ')} |`)
+      .join('\n');
+  const largest = (sharesIn, count) => [
+    ...new Set(
+      summaries.flatMap((summary) =>
+        Object.entries(sharesIn(summary))
+          .filter(([, share]) => share >= NAMED)
+          .map(([name]) => name)
+          .slice(0, count),
+      ),
+    ),
+  ];
+  const owners = ({ owners: shares }) => shares;
+  const functions = ({ functions: shares }) => shares;
+  return `${Object.entries(profiles)
+    .map(
+      ([title, { ours, oursWithCalls }]) =>
+        `- ${title}: our share is **${percent(ours)}**, and ${percent(oursWithCalls)} with what it calls`,
+    )
+    .join('\n')}
 
-${table('self time by package', areas)}
+${tableOf('owner', largest(owners), owners)}
 
-${table('self time by function', functions)}
-
-${table('function of ours, with what it calls', ourFunctions)}
+${tableOf('function of ours, its own time', largest(functions, TOP), functions)}
 `;
 }
 
 /** Nothing for a process that waits. */
-function areaOf({ functionName, url }) {
-  const packages = [...url.matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)/g)].at(
-    -1,
-  );
-  if (packages) {
-    return packages[1];
-  }
-  if (url.startsWith('node:')) {
-    return 'Node';
-  }
-  if (url.startsWith(`${ROOT}dist/`)) {
-    return OURS;
-  }
-  if (url.startsWith(ROOT)) {
-    return 'the benchmark';
-  }
+function ownerOf(stack) {
+  const [{ functionName }] = stack;
   if (functionName === '(idle)') {
     return undefined;
   }
-  return functionName === '(garbage collector)'
-    ? 'garbage collection'
-    : 'system and native code';
+  if (functionName === '(garbage collector)') {
+    return 'V8: garbage collection';
+  }
+  const caller = stack.find(({ url }) => url);
+  return (
+    (caller && ownerOfUrl(caller.url)) ?? 'Node and system, not by JavaScript'
+  );
+}
+
+function ownerOfUrl(url) {
+  return OWNERS.find(([, fits]) => fits(url))?.[0];
+}
+
+function packageIs(pattern) {
+  return (url) => pattern.test(packageOf(url) ?? '');
+}
+
+function packageOf(url) {
+  return [...url.matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)/g)].at(-1)?.[1];
 }
 
 function nameOf({ functionName, url, lineNumber }) {
-  const name = functionName || '(anonymous)';
-  if (!url) {
-    return name;
-  }
-  const path = url.startsWith('file:')
-    ? fileURLToPath(url).slice(fileURLToPath(ROOT).length)
-    : url;
-  return `${name} (${path.replace(/.*node_modules\//, '')}:${lineNumber + 1})`;
+  const path = fileURLToPath(url).slice(fileURLToPath(ROOT).length);
+  return `${functionName || '(anonymous)'} (${path}:${lineNumber + 1})`;
+}
+
+function sharesOf(times, share) {
+  return Object.fromEntries(
+    Object.entries(times)
+      .toSorted(([, a], [, b]) => b - a)
+      .map(([name, time]) => [name, share(time)]),
+  );
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 function add(times, name, time) {
-  times.set(name, (times.get(name) ?? 0) + time);
+  times[name] = (times[name] ?? 0) + time;
 }

@@ -1,0 +1,113 @@
+/** What is compared with what, under which loads, and how often. */
+import { BARE, VARIANTS } from './variants.mjs';
+
+export const SESSIONS = 10_000;
+
+/**
+ * Loads. Those `sideBySide` go to all variants of a comparison at the same moment: they share the servers' core in
+ * slices of a few milliseconds, so that whatever else happens to the machine happens to all of them. The others go to
+ * one variant after the other, each alone.
+ */
+export const MODES = {
+  'one token': { connections: 16, tokens: 1, sideBySide: true },
+  '10,000 tokens': { connections: 16, tokens: SESSIONS, sideBySide: true },
+  'one connection': { connections: 1, tokens: 1 },
+  alone: { connections: 64, tokens: SESSIONS },
+};
+const [ONE, MANY, LATENCY, ALONE] = Object.keys(MODES);
+
+/** What the goals hold against each other to the microsecond. */
+const CLOSE = [
+  BARE,
+  'no-op-guard',
+  'session-jwt-header',
+  'session-jwt-cookie',
+  'hand-made-header',
+  'hand-made-cookie',
+];
+const FIRST_SIGHT = [
+  'session-jwt-header-first-sight',
+  'session-jwt-cookie-first-sight',
+  'raw-crypto',
+];
+const STORES = [
+  BARE,
+  'session-jwt-redis',
+  'session-jwt-redis-always',
+  'session-jwt-postgres',
+  'session-jwt-postgres-always',
+  'hand-made-redis',
+];
+const PEERS = [
+  BARE,
+  'session-jwt-header',
+  'session-jwt-cookie',
+  'session-jwt-cookie-pair',
+  ...VARIANTS.filter(({ kind }) => kind === 'peer').map(({ name }) => name),
+];
+
+/**
+ * Rounds start new processes, since two of the same program differ by a microsecond or two a request for as long as
+ * they run; in each of them every load is sent `shots` times.
+ */
+const FULL = {
+  fastify: {
+    guard: {
+      names: [...CLOSE, ...FIRST_SIGHT],
+      modes: [ONE, MANY, LATENCY, ALONE],
+      rounds: 3,
+      shots: 2,
+    },
+    stores: { names: STORES, modes: [MANY, ALONE], rounds: 2, shots: 2 },
+    peers: { names: PEERS, modes: [MANY, ALONE], rounds: 1, shots: 2 },
+  },
+  // It is there to show that what holds on Fastify holds on it too.
+  express: {
+    guard: { names: CLOSE, modes: [MANY], rounds: 2, shots: 3 },
+    stores: { names: STORES, modes: [MANY], rounds: 1, shots: 4 },
+    peers: { names: PEERS, modes: [MANY], rounds: 1, shots: 2 },
+  },
+};
+
+const QUICK = VARIANTS.filter(({ quick }) => quick).map(({ name }) => name);
+const QUICK_MODES = { fastify: [ONE, MANY, LATENCY], express: [MANY] };
+
+/**
+ * `{ comparison: { variants, modes, rounds, shots } }` of an adapter.
+ *
+ * @param {object} options
+ * @param options.quick one comparison of the most important variants
+ * @param options.names one comparison of these variants, with the bare route among them
+ * @param options.rounds instead of those that each comparison asks for
+ */
+export function comparisonsFor(adapter, { quick = false, names, rounds } = {}) {
+  const plan =
+    quick || names
+      ? {
+          chosen: {
+            names: names ?? QUICK,
+            modes: QUICK_MODES[adapter],
+            rounds: 1,
+            shots: 2,
+          },
+        }
+      : FULL[adapter];
+  return Object.fromEntries(
+    Object.entries(plan).map(([title, comparison]) => [
+      title,
+      {
+        variants: variantsOf(adapter, comparison.names),
+        modes: comparison.modes,
+        rounds: rounds ?? comparison.rounds,
+        shots: comparison.shots,
+      },
+    ]),
+  );
+}
+
+function variantsOf(adapter, names) {
+  return VARIANTS.filter(
+    ({ name, adapters = [adapter] }) =>
+      adapters.includes(adapter) && names.includes(name),
+  );
+}
