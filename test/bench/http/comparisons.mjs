@@ -12,7 +12,7 @@ export const MODES = {
   'one token': { connections: 16, tokens: 1, sideBySide: true },
   '10,000 tokens': { connections: 16, tokens: SESSIONS, sideBySide: true },
   'one connection': { connections: 1, tokens: 1 },
-  alone: { connections: 64, tokens: SESSIONS },
+  alone: { connections: 64, tokens: SESSIONS, onceARound: true },
 };
 const [ONE, MANY, LATENCY, ALONE] = Object.keys(MODES);
 
@@ -48,7 +48,8 @@ const PEERS = [
 
 /**
  * Rounds start new processes, since two of the same program differ by a microsecond or two a request for as long as
- * they run; in each of them every load is sent `shots` times.
+ * they run; in each of them every load is sent `shots` times,
+ * except for what no goal asks about.
  */
 const FULL = {
   fastify: {

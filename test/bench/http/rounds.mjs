@@ -13,7 +13,7 @@ const STEP = 3_331;
 /** `{ mode: { variant: shots } }` of one comparison. */
 export async function measureComparison(
   adapter,
-  { variants, modes, rounds, shots, seconds, folder, log },
+  { title, variants, modes, rounds, shots, seconds, folder, log },
 ) {
   const result = Object.fromEntries(
     modes.map((mode) => [
@@ -25,15 +25,17 @@ export async function measureComparison(
   try {
     const env = { ...stores.env, SESSIONS };
     for (let round = 0; round < rounds; round += 1) {
-      log(`${adapter}: round ${round + 1} of ${rounds}`);
+      log(`${adapter}, ${title}: round ${round + 1} of ${rounds}`);
       const servers = [];
       try {
         for (const variant of variants) {
           servers.push(await startServer(variant, { adapter, folder, env }));
         }
-        log(`${adapter}: warming up ${servers.length} variants`);
         await shootAll(servers, '10,000 tokens', WARM_UP[adapter], 0);
         await interleave(modes, shots, async (mode, shot) => {
+          if (MODES[mode].onceARound && shot > 0) {
+            return;
+          }
           const first = (round * shots + shot + 1) * STEP;
           const taken = await shootAll(servers, mode, seconds, first);
           taken.forEach((one, i) => result[mode][variants[i].name].push(one));
@@ -50,7 +52,8 @@ export async function measureComparison(
 
 /** One shot of each, with so many seconds of the core for each. */
 async function shootAll(servers, mode, seconds, first) {
-  const { sideBySide, ...load } = { ...MODES[mode], first };
+  const { sideBySide, connections, tokens } = MODES[mode];
+  const load = { connections, tokens, first };
   if (sideBySide) {
     return shootSideBySide(
       servers.map((server) => ({ server, ...load })),

@@ -50,6 +50,7 @@ export async function measureHttp({
       for (const [title, comparison] of Object.entries(comparisons)) {
         const modes = await measureComparison(adapter, {
           ...settings,
+          title,
           ...comparison,
         });
         result.adapters[adapter][title] = mapValues(modes, toColumns);
