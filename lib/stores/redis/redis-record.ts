@@ -42,18 +42,14 @@ export function changedFields(attributes: Attributes = {}): string[] {
   ]);
 }
 
-/** What a script returns of a record: the time, its end, and its fields with their values alternately. */
-export type RecordReply = readonly [
-  now: unknown,
-  expiresAt: unknown,
-  fields: readonly unknown[],
-];
+/** What a script returns of a record: the time, and its fields with their values alternately. */
+export type RecordReply = readonly [now: unknown, fields: readonly unknown[]];
 
 /** A record from what a script returned of it; clients give texts, numbers or Buffers. */
 export function recordOf(
   id: string,
   subject: string,
-  [now, expiresAt, reply]: RecordReply,
+  [now, reply]: RecordReply,
 ): SessionRecord {
   const fields = new Map<string, string>();
   for (let i = 0; i < reply.length; i += 2) {
@@ -80,7 +76,7 @@ export function recordOf(
     }),
     createdAt: time('createdAt'),
     lastSeenAt: time('lastSeenAt'),
-    expiresAt: new Date(Number(expiresAt)),
+    expiresAt: time('expiresAt'),
     asOf: new Date(Number(now)),
   };
 }

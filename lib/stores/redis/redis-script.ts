@@ -6,51 +6,47 @@ export interface RedisScript {
   readonly sha1: string;
 }
 
-/** A script on the sessions of one subject. */
-export interface SubjectScript extends RedisScript {
+/** A script that ends sessions. */
+export interface RevocationScript extends RedisScript {
   /** The same, and it always writes: WAIT counts replicas up to the last write of its connection. */
   readonly replicated: RedisScript;
 }
 
-export function redisScript(source: string): RedisScript {
-  return { source, sha1: createHash('sha1').update(source).digest('hex') };
-}
-
 /**
- * KEYS[1] is the index of a subject, a sorted set of session ids by their ends; KEYS[2] the record of a session.
+ * KEYS[1] is the index of a subject, a sorted set of session ids by the time until which they are kept; KEYS[2] is
+ * the record of a session, and its `expiresAt` is when that ends. A session lives while the index has it and its
+ * end lies ahead: one that the index lacks has ended, even where Redis evicted the index, since otherwise endAll
+ * would not find it. Index and record are kept longer than the session lives, by up to a sixteenth of its idle
+ * time, so that most extensions write the record and nothing else.
+ *
  * A key that a script computes itself begins with KEYS[1], so it has the same hash tag and lies in the same slot.
- * The index alone says whether a session lives, and until when: a record that is missing there (because Redis
- * evicted the index) has ended, since otherwise endAll would not find it. ARGV[1] moves the clock.
+ * ARGV[1] moves the clock.
  */
-const COMMON = `
+const OF_SUBJECT = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
 local index = KEYS[1]
+`;
 
+const OF_SESSION = `${OF_SUBJECT}
+local id = string.sub(KEYS[2], #index + 2)
+local kept = tonumber(redis.call('ZSCORE', index, id))
+`;
+
+/** Lua makes functions anew whenever it meets them, so scripts declare these where the common path has ended. */
+export const FUNCTIONS = `
 local function keyOf(id)
   return index .. ':' .. id
 end
 
-local function idOf(key)
-  return string.sub(key, #index + 2)
-end
-
-local function endOf(id)
-  local ends = tonumber(redis.call('ZSCORE', index, id))
-  if ends and ends > now and redis.call('EXISTS', keyOf(id)) == 1 then
-    return ends
-  end
+local function lives(id)
+  local ends = tonumber(redis.call('HGET', keyOf(id), 'expiresAt'))
+  return ends and ends > now
 end
 
 local function remove(id)
   redis.call('ZREM', index, id)
-  return redis.call('UNLINK', keyOf(id))
-end
-
-local function extend(id, createdAt, idle, absolute)
-  local ends = math.floor(math.min(now + idle, createdAt + absolute))
-  redis.call('ZADD', index, ends, id)
-  redis.call('PEXPIRE', keyOf(id), ends - now)
+  redis.call('UNLINK', keyOf(id))
 end
 
 local function tidy()
@@ -62,20 +58,48 @@ local function tidy()
     redis.call('PEXPIRE', index, last[2] - now)
   end
 end
+
+local function keep(id, last)
+  redis.call('ZADD', index, last, id)
+  redis.call('PEXPIRE', keyOf(id), last - now)
+  tidy()
+end
 `;
 
-/** A script in which {@link COMMON} is declared. The body returns its reply. */
-export function subjectScript(body: string): SubjectScript {
-  const operation = `${COMMON}
-local function operation()
-${body}
+/** Declares when a session ends that is in use now, and until when index and record are to be kept at most. */
+export function lifetime(
+  createdAt: string,
+  idle: string,
+  absolute: string,
+): string {
+  return `
+    local ends = math.floor(math.min(now + ${idle}, ${createdAt} + ${absolute}))
+    local last = math.floor(math.min(ends + ${idle} / 16, ${createdAt} + ${absolute}))
+  `;
+}
+
+export function redisScript(source: string): RedisScript {
+  return { source, sha1: createHash('sha1').update(source).digest('hex') };
+}
+
+/** A script on all sessions of a subject. */
+export function subjectScript(body: string): RedisScript {
+  return redisScript(OF_SUBJECT + body);
+}
+
+/** A script on one session, of which `kept` is nothing where the index lacks it. */
+export function sessionScript(body: string): RedisScript {
+  return redisScript(OF_SESSION + body);
+}
+
+export function revocationScript(script: RedisScript): RevocationScript {
+  const replicated = redisScript(`
+local function revoke()
+${script.source}
 end
-local reply = operation()
-`;
-  return {
-    ...redisScript(`${operation}return reply`),
-    replicated: redisScript(
-      `${operation}redis.call('SET', index .. '.replicated', '', 'PX', 1)\nreturn reply`,
-    ),
-  };
+local reply = revoke()
+redis.call('SET', KEYS[1] .. '.replicated', '', 'PX', 1)
+return reply
+`);
+  return { ...script, replicated };
 }

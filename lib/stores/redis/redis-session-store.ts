@@ -22,7 +22,7 @@ import {
   recordOf,
   type RecordReply,
 } from './redis-record.js';
-import type { RedisScript, SubjectScript } from './redis-script.js';
+import type { RedisScript, RevocationScript } from './redis-script.js';
 import * as scripts from './scripts.js';
 
 const SEEN_PAUSE = '60000';
@@ -158,7 +158,7 @@ export class RedisSessionStore extends SessionStore {
    * should there have been a failover in between.
    */
   async #revoke(
-    script: SubjectScript,
+    script: RevocationScript,
     subject: string,
     ids: string[],
     parameters: string[],
@@ -169,7 +169,7 @@ export class RedisSessionStore extends SessionStore {
       : ended;
   }
 
-  async #run(
+  #run(
     script: RedisScript,
     subject: string,
     ids: string[],
@@ -184,7 +184,7 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async #confirm(
-    { replicated }: SubjectScript,
+    { replicated }: RevocationScript,
     subject: string,
     ids: string[],
     parameters: string[],

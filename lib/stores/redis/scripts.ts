@@ -1,4 +1,11 @@
-import { redisScript, subjectScript } from './redis-script.js';
+import {
+  FUNCTIONS,
+  lifetime,
+  redisScript,
+  revocationScript,
+  sessionScript,
+  subjectScript,
+} from './redis-script.js';
 
 /**
  * Each operation of the store as one script. Redis runs a script as one step, and refuses it for lack of memory
@@ -10,15 +17,20 @@ import { redisScript, subjectScript } from './redis-script.js';
  * fields with their values. Returns 'refused', or 'created' and the ids that had to make room.
  */
 export const CREATE = subjectScript(`
-  local id = idOf(KEYS[2])
-  local replaced = KEYS[3] and idOf(KEYS[3])
+  ${FUNCTIONS}
+  local id = string.sub(KEYS[2], #index + 2)
+  local replaced = KEYS[3] and string.sub(KEYS[3], #index + 2)
   local limit = tonumber(ARGV[2])
-  local others = {}
+  local others, leaving = {}, { replaced }
   if limit then
     for _, other in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-      if other ~= id and other ~= replaced and endOf(other) then
-        local began = redis.call('HMGET', keyOf(other), 'createdAt', 'order')
-        others[#others + 1] = { other, tonumber(began[1]), tonumber(began[2]) }
+      if other ~= id and other ~= replaced then
+        if lives(other) then
+          local began = redis.call('HMGET', keyOf(other), 'createdAt', 'order')
+          others[#others + 1] = { other, tonumber(began[1]), tonumber(began[2]) }
+        else
+          leaving[#leaving + 1] = other
+        end
       end
     end
   end
@@ -29,10 +41,10 @@ export const CREATE = subjectScript(`
   for i = 6, #ARGV, 2 do
     redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
   end
+  ${lifetime('now', 'ARGV[4]', 'ARGV[5]')}
   -- Two sign-ins may share a millisecond, so the microseconds keep their order.
   redis.call('HSET', KEYS[2], 'revision', 0, 'generation', 0, 'createdAt', now, 'lastSeenAt', now,
-    'rotatedAt', now, 'order', clock[1] * 1000000 + clock[2])
-  extend(id, now, ARGV[4], ARGV[5])
+    'rotatedAt', now, 'expiresAt', ends, 'order', clock[1] * 1000000 + clock[2])
   table.sort(others, function(a, b)
     if a[2] == b[2] then
       return a[3] < b[3]
@@ -41,54 +53,50 @@ export const CREATE = subjectScript(`
   end)
   local reply = { 'created' }
   for i = 1, math.min(surplus, #others) do
-    remove(others[i][1])
+    leaving[#leaving + 1] = others[i][1]
     reply[#reply + 1] = others[i][1]
   end
-  if replaced then
-    remove(replaced)
+  for _, other in ipairs(leaving) do
+    remove(other)
   end
-  tidy()
+  keep(id, last)
   return reply
 `);
 
 /**
  * ARGV: '1' to note that the session is in use, at most once in so many milliseconds; the revision that is known, or
- * ''. Returns time, end and fields; the time alone where no newer revision is there.
+ * ''. Returns time and fields; the time alone where no newer revision is there.
  */
-export const READ = subjectScript(`
-  local id = idOf(KEYS[2])
-  local ends = endOf(id)
-  if not ends then
+export const READ = sessionScript(`
+  local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'lastSeenAt', 'revision')
+  if not kept or not state[1] or now >= tonumber(state[1]) then
+    ${FUNCTIONS}
     remove(id)
     return false
   end
-  local state = redis.call('HMGET', KEYS[2], 'lastSeenAt', 'revision')
-  if ARGV[2] == '1' and now >= state[1] + ARGV[3] then
+  if ARGV[2] == '1' and now >= state[2] + ARGV[3] then
     redis.call('HSET', KEYS[2], 'lastSeenAt', now)
   end
-  if ARGV[4] ~= '' and tonumber(state[2]) <= tonumber(ARGV[4]) then
+  if ARGV[4] ~= '' and tonumber(state[3]) <= tonumber(ARGV[4]) then
     return now
   end
-  return { now, ends, redis.call('HGETALL', KEYS[2]) }
+  return { now, redis.call('HGETALL', KEYS[2]) }
 `);
 
 /**
  * judgeRotation in Lua. ARGV: generation, hash of the secret, hash of the next, and in milliseconds grace, idle,
  * absolute. Returns the verdict.
  */
-export const ROTATE = subjectScript(`
-  local id = idOf(KEYS[2])
-  local ends = tonumber(redis.call('ZSCORE', index, id))
-  local state = redis.call('HMGET', KEYS[2], 'createdAt', 'generation', 'hash', 'previousHash', 'rotatedAt')
-  if not ends or not state[1] then
-    remove(id)
-    return 'unknown'
-  end
-  local createdAt, generation, hash, previousHash, rotatedAt =
-    tonumber(state[1]), tonumber(state[2]), state[3], state[4], tonumber(state[5])
+export const ROTATE = sessionScript(`
+  local state = redis.call('HMGET', KEYS[2],
+    'createdAt', 'expiresAt', 'generation', 'hash', 'previousHash', 'rotatedAt')
+  local createdAt, expiresAt, generation, hash, previousHash, rotatedAt =
+    tonumber(state[1]), tonumber(state[2]), tonumber(state[3]), state[4], state[5], tonumber(state[6])
   local presented, secretHash, nextHash = tonumber(ARGV[2]), ARGV[3], ARGV[4]
   local verdict
-  if now >= ends or now >= createdAt + ARGV[7] then
+  if not kept or not expiresAt then
+    verdict = 'unknown'
+  elseif now >= expiresAt or now >= createdAt + ARGV[7] then
     verdict = 'expired'
   elseif presented > generation then
     verdict = 'rolled-forward'
@@ -100,11 +108,15 @@ export const ROTATE = subjectScript(`
     verdict = 'reused'
   end
   if verdict == 'rotated' or verdict == 'rolled-forward' then
+    ${lifetime('createdAt', 'ARGV[6]', 'ARGV[7]')}
     redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
-      'rotatedAt', now, 'lastSeenAt', now)
-    extend(id, createdAt, ARGV[6], ARGV[7])
-    tidy()
+      'rotatedAt', now, 'lastSeenAt', now, 'expiresAt', ends)
+    if kept < ends or kept > last then
+      ${FUNCTIONS}
+      keep(id, last)
+    end
   elseif verdict ~= 'repeated' then
+    ${FUNCTIONS}
     remove(id)
     tidy()
   end
@@ -113,11 +125,14 @@ export const ROTATE = subjectScript(`
 
 /**
  * ARGV: '1' to raise the revision, data or '', when that was loaded, idle and absolute milliseconds or '', fields
- * with their new values ('' removes one). Returns time, end and fields.
+ * with their new values ('' removes one). Returns time and fields.
  */
-export const UPDATE = subjectScript(`
-  local id = idOf(KEYS[2])
-  if not endOf(id) then
+export const UPDATE = sessionScript(`
+  local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'createdAt', 'loadedAt')
+  local expiresAt, createdAt, loadedAt = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
+  local isExtended = ARGV[5] ~= ''
+  if not kept or not expiresAt or now >= expiresAt or isExtended and now >= createdAt + ARGV[6] then
+    ${FUNCTIONS}
     remove(id)
     return false
   end
@@ -132,64 +147,67 @@ export const UPDATE = subjectScript(`
       redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
     end
   end
-  if ARGV[3] ~= '' then
-    local loadedAt = tonumber(redis.call('HGET', KEYS[2], 'loadedAt'))
-    if not loadedAt or loadedAt <= tonumber(ARGV[4]) then
-      redis.call('HSET', KEYS[2], 'data', ARGV[3], 'loadedAt', ARGV[4])
+  if ARGV[3] ~= '' and (not loadedAt or loadedAt <= tonumber(ARGV[4])) then
+    redis.call('HSET', KEYS[2], 'data', ARGV[3], 'loadedAt', ARGV[4])
+  end
+  if isExtended then
+    ${lifetime('createdAt', 'ARGV[5]', 'ARGV[6]')}
+    redis.call('HSET', KEYS[2], 'expiresAt', ends)
+    if kept < ends or kept > last then
+      ${FUNCTIONS}
+      keep(id, last)
     end
   end
-  if ARGV[5] ~= '' then
-    extend(id, tonumber(redis.call('HGET', KEYS[2], 'createdAt')), ARGV[5], ARGV[6])
-    tidy()
-  end
-  local ends = endOf(id)
-  return ends and { now, ends, redis.call('HGETALL', KEYS[2]) } or false
+  return { now, redis.call('HGETALL', KEYS[2]) }
 `);
 
 /** Returns 1 where there was a session to end. */
-export const END = subjectScript(`
-  local id = idOf(KEYS[2])
-  local ends = endOf(id)
+export const END = revocationScript(
+  sessionScript(`
+  ${FUNCTIONS}
+  local isAlive = kept and lives(id)
   remove(id)
   tidy()
-  return ends and 1 or 0
-`);
+  return isAlive and 1 or 0
+`),
+);
 
 /**
  * ARGV: the id that stays, or ''. Returns how many it ended. They have ended with the index. So that nobody else
- * waits long, only the records of the first thousand are removed at once; those of the others expire by themselves.
+ * waits long, only the records of the thousand that would go first are looked at and removed at once; those of the
+ * others expire by themselves, and count as ended by this.
  */
-export const END_ALL = subjectScript(`
+export const END_ALL = revocationScript(
+  subjectScript(`
+  ${FUNCTIONS}
   tidy()
-  local kept = endOf(ARGV[2])
-  local keys = {}
-  local ended = redis.call('ZCARD', index)
-  for _, id in ipairs(redis.call('ZRANGE', index, 0, 999)) do
-    if not (kept and id == ARGV[2]) then
-      keys[#keys + 1] = keyOf(id)
-    end
-  end
-  if #keys > 0 then
-    ended = ended - #keys + redis.call('UNLINK', unpack(keys))
-  end
-  redis.call('UNLINK', index)
+  local kept = lives(ARGV[2]) and redis.call('ZSCORE', index, ARGV[2])
   if kept then
-    redis.call('ZADD', index, kept, ARGV[2])
-    tidy()
-    ended = ended - 1
+    redis.call('ZREM', index, ARGV[2])
+  end
+  local ids = redis.call('ZRANGE', index, 0, 999)
+  local ended = redis.call('ZCARD', index) - #ids
+  for i, id in ipairs(ids) do
+    if lives(id) then
+      ended = ended + 1
+    end
+    ids[i] = keyOf(id)
+  end
+  redis.call('UNLINK', index, unpack(ids))
+  if kept then
+    keep(ARGV[2], kept)
   end
   return ended
-`);
+`),
+);
 
-/** Returns id, time, end and fields of each session. */
+/** Returns id, time and fields of each session. */
 export const LIST = subjectScript(`
-  local entries = redis.call('ZRANGE', index, 0, -1, 'WITHSCORES')
+  ${FUNCTIONS}
   local sessions = {}
-  for i = 1, #entries, 2 do
-    local id, ends = entries[i], entries[i + 1]
-    local fields = redis.call('HGETALL', keyOf(id))
-    if tonumber(ends) > now and #fields > 0 then
-      sessions[#sessions + 1] = { id, now, ends, fields }
+  for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+    if lives(id) then
+      sessions[#sessions + 1] = { id, now, redis.call('HGETALL', keyOf(id)) }
     else
       remove(id)
     end

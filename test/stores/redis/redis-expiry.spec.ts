@@ -28,13 +28,13 @@ async function timesToLive(keys: string[]): Promise<number[]> {
 }
 
 describe('the keys of RedisSessionStore', () => {
-  it('of 100,000 sessions all expire with the last session that they are about (F-30)', async () => {
+  it('of 100,000 sessions all expire, a sixteenth of the idle time after the last session that they are about (F-30)', async () => {
     let offset = 0;
     const store = new RedisSessionStore({
       client: redis,
       clockOffset: () => offset,
     });
-    const longest = LIFETIME.idleSeconds * 1000;
+    const longest = (LIFETIME.idleSeconds * 1000 * 17) / 16;
     const shorter = { ...LIFETIME, idleSeconds: LIFETIME.idleSeconds / 2 };
     const begin = performance.now();
     for (let batch = 0; batch < 100; batch += 1) {

@@ -69,6 +69,7 @@ describe('a server that refuses', () => {
           update: () => store.update(id, subject, { attributes: { a: 1 } }),
           end: () => store.end(id, subject),
           endAll: () => store.endAll(subject),
+          'endAll of one that has not arrived': () => store.endAll('y'),
           'read one that has not arrived': () => store.read('x', subject),
         };
         for (const [name, call] of Object.entries(calls)) {

@@ -1,16 +1,14 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { PresentedRefresh } from '../../../lib/options/session-store.js';
-import {
-  RedisSessionStore,
-  type IoredisClient,
-} from '../../../lib/stores/redis/index.js';
+import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
 import {
   judgeRotation,
   type RotationState,
 } from '../../../lib/stores/rotation.js';
 import { startRedis, type RedisServer } from '../../support/redis-server.js';
 import { connectIoredis } from './clients.js';
+import { clientAt } from './frozen-clock.js';
 
 const NOW = 1_900_000_000_000;
 const INDEX = 'session:{YWRh}';
@@ -28,21 +26,6 @@ afterAll(async () => {
   redis.disconnect();
   await server.stop();
 });
-
-/** The scripts as they are, but for the one call that asks for the time: so the last millisecond can be tested. */
-function clientAt(milliseconds: number): IoredisClient {
-  return {
-    evalsha: () => Promise.reject(new Error('NOSCRIPT')),
-    eval(source, ...rest) {
-      const frozen = source.replace(
-        `redis.call('TIME')`,
-        `{ '${Math.floor(milliseconds / 1000)}', '${(milliseconds % 1000) * 1000}' }`,
-      );
-      return redis.eval(frozen, ...rest);
-    },
-    pipeline: (commands) => redis.pipeline(commands),
-  };
-}
 
 const seconds = fc.integer({ min: 1, max: 100 });
 const hash = fc.constantFrom('hash-a', 'hash-b', 'hash-c');
@@ -78,7 +61,16 @@ const presentedArbitrary: fc.Arbitrary<PresentedRefresh> = fc.record({
   }),
 });
 
+/** For how many milliseconds the index keeps a session beyond its end. */
+const surplusArbitrary = fc.oneof(
+  fc.constant(0),
+  fc.integer({ min: 0, max: 20_000 }),
+);
+
 type Case = [state: RotationState, presented: PresentedRefresh];
+
+/** A state, and until when index and record are kept. */
+type KeptState = RotationState & { readonly kept: number };
 
 function alive(state: RotationState): RotationState {
   return { ...state, createdAt: NOW - 1000, expiresAt: NOW + 1000 };
@@ -136,7 +128,7 @@ const caseArbitrary = fc
   )
   .map(([state, presented, align]) => align(state, presented));
 
-async function place(state: RotationState): Promise<void> {
+async function place(state: KeptState): Promise<void> {
   const fields = Object.entries({
     params: '"ada"',
     metadata: '{}',
@@ -147,20 +139,21 @@ async function place(state: RotationState): Promise<void> {
     hash: state.hash,
     previousHash: state.previousHash,
     rotatedAt: state.rotatedAt,
+    expiresAt: state.expiresAt,
   }).filter(([, value]) => value !== undefined);
   await redis
     .multi()
     .del(INDEX, RECORD)
     .hset(RECORD, Object.fromEntries(fields) as Record<string, string>)
-    .zadd(INDEX, state.expiresAt, 'id')
+    .zadd(INDEX, state.kept, 'id')
     .exec();
 }
 
 /** What the record holds of its chain; `undefined` when it is gone, from the index too. */
-async function stateNow(): Promise<RotationState | undefined> {
+async function stateNow(): Promise<KeptState | undefined> {
   const fields = await redis.hgetall(RECORD);
-  const expiresAt = await redis.zscore(INDEX, 'id');
-  if (expiresAt === null && Object.keys(fields).length === 0) {
+  const kept = await redis.zscore(INDEX, 'id');
+  if (kept === null && Object.keys(fields).length === 0) {
     return undefined;
   }
   return {
@@ -169,30 +162,36 @@ async function stateNow(): Promise<RotationState | undefined> {
     previousHash: fields['previousHash'],
     rotatedAt: Number(fields['rotatedAt']),
     createdAt: Number(fields['createdAt']),
-    expiresAt: Number(expiresAt),
+    expiresAt: Number(fields['expiresAt']),
+    kept: Number(kept),
   };
 }
 
 function expectedState(
-  state: RotationState,
+  state: KeptState,
   presented: PresentedRefresh,
   verdict: ReturnType<typeof judgeRotation>,
-): RotationState | undefined {
+): KeptState | undefined {
   const { idleSeconds, absoluteSeconds } = presented.lifetime;
   switch (verdict) {
     case 'rotated':
-    case 'rolled-forward':
+    case 'rolled-forward': {
+      const absoluteEnd = state.createdAt + absoluteSeconds * 1000;
+      const expiresAt = Math.min(NOW + idleSeconds * 1000, absoluteEnd);
+      const last = Math.min(
+        Math.floor(expiresAt + (idleSeconds * 1000) / 16),
+        absoluteEnd,
+      );
       return {
         ...state,
         generation: presented.generation + 1,
         hash: presented.nextHash,
         previousHash: presented.secretHash,
         rotatedAt: NOW,
-        expiresAt: Math.min(
-          NOW + idleSeconds * 1000,
-          state.createdAt + absoluteSeconds * 1000,
-        ),
+        expiresAt,
+        kept: state.kept < expiresAt || state.kept > last ? last : state.kept,
       };
+    }
     case 'repeated':
       return state;
     case 'reused':
@@ -203,18 +202,24 @@ function expectedState(
 
 describe('rotate of RedisSessionStore', () => {
   it('gives the verdict of judgeRotation and its consequence, in any state and to the millisecond (F-01, F-02, F-09)', async () => {
-    const store = new RedisSessionStore({ client: clientAt(NOW) });
+    const store = new RedisSessionStore({ client: clientAt(redis, () => NOW) });
     const met = new Map<string, number>();
     await fc.assert(
-      fc.asyncProperty(caseArbitrary, async ([state, presented]) => {
-        await place(state);
-        const verdict = judgeRotation(state, presented, NOW);
-        met.set(verdict, (met.get(verdict) ?? 0) + 1);
-        expect(await store.rotate('id', 'ada', presented)).toBe(verdict);
-        expect(await stateNow()).toEqual(
-          expectedState(state, presented, verdict),
-        );
-      }),
+      fc.asyncProperty(
+        caseArbitrary,
+        surplusArbitrary,
+        async (given, surplus) => {
+          const [{ expiresAt }, presented] = given;
+          const state = { ...given[0], kept: expiresAt + surplus };
+          await place(state);
+          const verdict = judgeRotation(state, presented, NOW);
+          met.set(verdict, (met.get(verdict) ?? 0) + 1);
+          expect(await store.rotate('id', 'ada', presented)).toBe(verdict);
+          expect(await stateNow()).toEqual(
+            expectedState(state, presented, verdict),
+          );
+        },
+      ),
       { numRuns: 3_000 },
     );
     process.stdout.write(
