@@ -142,9 +142,9 @@ describe('the end of a session in Redis', () => {
       'endAll but for it',
       async (id) => [
         await store.endAll('ada', id),
-        (await store.list('ada')).length,
+        (await redis.keys(`${INDEX}*`)).length,
       ],
-      [0, 1],
+      [0, 2],
       [0, 0],
     ],
     [
@@ -183,20 +183,50 @@ describe('the end of a session in Redis', () => {
     await expectExpiry(kept, milliseconds);
   });
 
-  it('comes and goes with the idle time that is asked for, and its index and expiries too', async () => {
-    const id = await begin();
-    const idles = [IDLE, HOUR, 2 * HOUR, 10 * IDLE, IDLE];
-    for (const [i, idle] of idles.entries()) {
-      now += 1;
-      await rotate(id, i, { ...LIFETIME, idleSeconds: idle / 1000 });
-      const record = await store.read(id, 'ada');
-      expect(record?.expiresAt.getTime()).toBe(now + idle);
-      const { kept, surplus } = await stayOf(id);
-      expect(surplus).toBeGreaterThan(0);
-      expect(surplus).toBeLessThanOrEqual(idle / 16);
-      await expectExpiry(id, kept);
-    }
+  it('lies behind more sessions than endAll looks at, and it counts none of them', async () => {
+    await Promise.all(Array.from({ length: 1_001 }, () => begin()));
+    now += IDLE + HOUR;
+    expect(await store.endAll('ada')).toBe(0);
   });
+
+  it('takes the keys away at the next sign-in, once they are kept no longer', async () => {
+    const ended = await begin();
+    now += IDLE + HOUR - 1;
+    const next = await begin();
+    expect(await redis.zrange(INDEX, '0', '-1')).toEqual([ended, next]);
+    now += 1;
+    const last = await begin();
+    expect((await redis.zrange(INDEX, '0', '-1')).toSorted()).toEqual(
+      [next, last].toSorted(),
+    );
+    expect(await redis.exists(`${INDEX}:${ended}`)).toBe(0);
+  });
+
+  it.each<[string, typeof rotate]>([
+    ['rotations', rotate],
+    [
+      'reloads',
+      async (id, _, extend) => {
+        await store.update(id, 'ada', extend ? { extend } : {});
+      },
+    ],
+  ])(
+    'comes and goes with the idle time that %s ask for, and its index and expiries too',
+    async (_, extend) => {
+      const id = await begin();
+      const idles = [HOUR, 2 * HOUR, 10 * IDLE, IDLE];
+      for (const [i, idle] of idles.entries()) {
+        now += 1;
+        await extend(id, i, { ...LIFETIME, idleSeconds: idle / 1000 });
+        const record = await store.read(id, 'ada');
+        expect(record?.expiresAt.getTime()).toBe(now + idle);
+        const { kept, surplus } = await stayOf(id);
+        expect(surplus).toBeGreaterThan(0);
+        expect(surplus).toBeLessThanOrEqual(idle / 16);
+        await expectExpiry(id, kept);
+      }
+    },
+  );
 
   it('goes back with the clock of the server, and its index and expiries too', async () => {
     const id = await begin();

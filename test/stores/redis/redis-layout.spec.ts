@@ -25,6 +25,9 @@ afterAll(async () => {
   await server.stop();
 });
 
+const index = (): string => `${PREFIX}{YWRh}`;
+const recordOf = (id: string): string => `${index()}:${id}`;
+
 /** The milliseconds that each key has left. */
 async function timesToLive(keys: string[]): Promise<number[]> {
   const pipeline = redis.pipeline(keys.map((key) => ['pttl', key]));
@@ -98,10 +101,9 @@ describe('the keys of RedisSessionStore', () => {
     });
     await store.create(long);
     await store.create(short);
-    const index = 'session:{YWRh}';
-    expect(await redis.pttl(index)).toBeGreaterThan(6 * 86_400_000);
+    expect(await redis.pttl(index())).toBeGreaterThan(6 * 86_400_000);
     await store.end(long.id, long.subject);
-    expect(await redis.pttl(index)).toBeLessThanOrEqual(60_000);
+    expect(await redis.pttl(index())).toBeLessThanOrEqual(60_000);
     await store.end(short.id, short.subject);
     expect(await redis.keys('session:{*')).toEqual([]);
   });
@@ -137,22 +139,33 @@ describe('the keys of RedisSessionStore', () => {
         name,
         undefined,
       ]);
-      expect(await redis.exists(`session:{YWRh}:${record.id}`)).toBe(0);
+      expect(await redis.exists(recordOf(record.id))).toBe(0);
     }
   });
 
   it('that were evicted end the session: no index, no session, and nothing for endAll to miss (F-10)', async () => {
     const store = new RedisSessionStore({ client: redis });
-    const [a, b] = [newRecord(), newRecord({ subject: 'bob' })];
-    await store.create(a);
-    await store.create(b);
-    await redis.del('session:{YWRh}', `session:{Ym9i}:${b.id}`);
-    for (const { id, subject } of [a, b]) {
-      expect(await store.rotate(id, subject, presentedOf(0))).toBe('unknown');
-      expect(await store.read(id, subject)).toBeUndefined();
-      expect(await store.list(subject)).toEqual([]);
+    const answers: [(id: string) => Promise<unknown>, unknown][] = [
+      [(id) => store.rotate(id, 'ada', presentedOf(0)), 'unknown'],
+      [(id) => store.read(id, 'ada'), undefined],
+      [(id) => store.confirm(id, 'ada', 0), undefined],
+      [(id) => store.update(id, 'ada', { extend: LIFETIME }), undefined],
+      [(id) => store.end(id, 'ada'), false],
+    ];
+    for (const [act, answer] of answers) {
+      for (const evicted of [index, recordOf]) {
+        const { id, subject } = newRecord();
+        await store.create(newRecord({ id, subject }));
+        await redis.del(evicted(id));
+        expect(await act(id)).toBe(answer);
+        expect(await redis.keys('session:{*')).toEqual([]);
+        await store.create(newRecord({ id, subject }));
+        await redis.del(evicted(id));
+        expect(await store.list(subject)).toEqual([]);
+        expect(await store.endAll(subject)).toBe(0);
+        await redis.flushall();
+      }
     }
-    expect(await redis.keys('session:{*')).toEqual([]);
   });
 
   it('evicted from an index count for no limit (F-10)', async () => {
@@ -163,7 +176,7 @@ describe('the keys of RedisSessionStore', () => {
     expect(await store.create(newRecord(), { limit })).toEqual({
       kind: 'refused',
     });
-    await redis.del(`session:{YWRh}:${old.id}`);
+    await redis.del(recordOf(old.id));
     expect(await store.create(newRecord(), { limit })).toEqual({
       kind: 'created',
       ended: [],
