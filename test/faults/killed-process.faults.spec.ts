@@ -158,7 +158,7 @@ async function openRecords(shared: SharedStore): Promise<{
   const chainOf = async (id: string, subject: string): Promise<Chain> => {
     if (client) {
       const index = `${redis.prefix}{${Buffer.from(subject).toString('base64url')}}`;
-      const [fields, end, life] = await Promise.all([
+      const [fields, kept, life] = await Promise.all([
         client.hgetall(`${index}:${id}`),
         client.zscore(index, id),
         client.pttl(`${index}:${id}`),
@@ -169,7 +169,9 @@ async function openRecords(shared: SharedStore): Promise<{
         previousHash: fields['previousHash'] ?? null,
         agrees:
           fields['rotatedAt'] === fields['lastSeenAt'] &&
-          Number(end) === Number(fields['rotatedAt']) + 7 * 86_400_000 &&
+          Number(fields['expiresAt']) ===
+            Number(fields['rotatedAt']) + 7 * 86_400_000 &&
+          Number(kept) >= Number(fields['expiresAt']) &&
           life > 0,
       };
     }
