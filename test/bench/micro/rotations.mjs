@@ -60,8 +60,11 @@ export async function compareRotations(
   }
   const nextOf = chains();
   const rotate = async (i) => {
+    const { generation, secretHash, nextHash } = nextOf(i);
     const verdict = await store.rotate(idAt(i), subjectAt(i), {
-      ...nextOf(i),
+      generation,
+      secretHash,
+      nextHash,
       graceSeconds: 30,
       lifetime: LIFETIME,
     });
