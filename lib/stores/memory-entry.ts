@@ -3,13 +3,15 @@ import type {
   PresentedRefresh,
   SessionLifetime,
   SessionRecord,
+  StoredData,
 } from '../options/session-store.js';
 
 /** A record as the memory store holds it; times in milliseconds since the Unix epoch. */
 export type MemoryEntry = Omit<
   SessionRecord,
-  'createdAt' | 'lastSeenAt' | 'expiresAt' | 'asOf'
+  'data' | 'createdAt' | 'lastSeenAt' | 'expiresAt' | 'asOf'
 > & {
+  data: StoredData | undefined;
   createdAt: number;
   lastSeenAt: number;
   expiresAt: number;
@@ -21,15 +23,20 @@ export type MemoryEntry = Omit<
 
 /** The entry of a session that begins now. */
 export function newEntry(record: NewSessionRecord, now: number): MemoryEntry {
-  const { lifetime, refreshHash, ...kept } = record;
+  const { id, subject, params, attributes, metadata, data } = record;
   return {
-    ...kept,
+    id,
+    subject,
+    params,
+    attributes,
     revision: 0,
+    metadata,
+    data,
     createdAt: now,
     lastSeenAt: now,
-    expiresAt: endOf(now, now, lifetime),
+    expiresAt: endOf(now, now, record.lifetime),
     generation: 0,
-    hash: refreshHash,
+    hash: record.refreshHash,
     previousHash: undefined,
     rotatedAt: now,
   };
@@ -69,10 +76,10 @@ export function recordOf(entry: MemoryEntry, now: number): SessionRecord {
     attributes,
     revision,
     metadata,
-    ...(data && { data }),
     createdAt: new Date(entry.createdAt),
     lastSeenAt: new Date(entry.lastSeenAt),
     expiresAt: new Date(entry.expiresAt),
     asOf: new Date(now),
+    ...(data && { data }),
   };
 }
