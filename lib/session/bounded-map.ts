@@ -2,7 +2,6 @@
 interface Entry<K, V> {
   readonly key: K;
   readonly value: V;
-  readonly bytes: number;
   newer: Entry<K, V> | undefined;
   older: Entry<K, V> | undefined;
 }
@@ -20,6 +19,7 @@ export class BoundedMap<K, V> {
   /**
    * @param maxEntries `0` remembers nothing
    * @param maxBytes a value larger than that is not remembered
+   * @param sizeOf the bytes of a value, always the same for it
    */
   constructor(
     maxEntries: number,
@@ -59,7 +59,6 @@ export class BoundedMap<K, V> {
     const entry: Entry<K, V> = {
       key,
       value,
-      bytes,
       newer: undefined,
       older: undefined,
     };
@@ -72,7 +71,7 @@ export class BoundedMap<K, V> {
     const entry = this.#entries.get(key);
     if (entry) {
       this.#entries.delete(key);
-      this.#bytes -= entry.bytes;
+      this.#bytes -= this.#sizeOf(entry.value);
       this.#unlink(entry);
     }
   }

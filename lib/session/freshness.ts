@@ -82,10 +82,7 @@ export function endOfSessionTokenIssuedAt(
   const end = endOfSessionUsedAt(now, claims, policy);
   return policy.accessSeconds === undefined
     ? end
-    : Math.min(
-        now + Math.ceil(jittered(policy.accessSeconds, claims.sid)),
-        end,
-      );
+    : Math.min(now + jittered(policy.accessSeconds, claims.sid), end);
 }
 
 /** When a session that is used now ends: idle time from now, never past the absolute end. */
@@ -124,7 +121,7 @@ export function intervalOf(
 }
 
 function jittered(seconds: number, sid: string): number {
-  return seconds * (1 - JITTER * fractionOf(sid));
+  return Math.ceil(seconds * (1 - JITTER * fractionOf(sid)));
 }
 
 /** A number from 0 to 1 that every node derives from a session id alike (FNV-1a). */

@@ -506,6 +506,16 @@ describe('accepted claims', () => {
       expect(Object.isFrozen(value)).toBe(true);
     }
   });
+
+  it('share their empty attributes, so that thousands of remembered tokens need room for one', () => {
+    const [one, other] = ['ann', 'bob'].map(
+      (sub) => parseWith({ sub, attrs: {} }) as SessionClaims,
+    );
+    expect(one!.attrs).toBe(other!.attrs);
+    expect(one!.attrs).toEqual({});
+    const theme = { theme: 'dark' };
+    expect(parseWith({ attrs: theme })).toMatchObject({ attrs: theme });
+  });
 });
 
 describe('any claim replaced by any JSON value', () => {
