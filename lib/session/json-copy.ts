@@ -65,13 +65,13 @@ function copyArray(
   if (named !== undefined) {
     refuse(place, `is an array with a member named ${JSON.stringify(named)}`);
   }
-  // Array.from, unlike map, also visits holes.
-  return Array.from(value, (item: unknown, i) => {
+  const copied: unknown[] = [];
+  for (let i = 0; i < value.length; i += 1) {
     place.path.push(i);
-    const copied = copy(item, place, depth - 1);
+    copied.push(copy(value[i], place, depth - 1));
     place.path.pop();
-    return copied;
-  });
+  }
+  return copied;
 }
 
 function copyMembers(

@@ -2,12 +2,12 @@ import type { SessionClaims } from '../tokens/session-claims.js';
 import type { RequestedClaims } from './generate-options.js';
 import { randomId } from './random-id.js';
 
-/** The claims of a session that begins now, before its data is loaded. Its id is never the client's. */
+/** The claims of a session that begins now, before its data is loaded and a token made. Its id is never the client's. */
 export function newSession(
   requested: RequestedClaims,
   names: { readonly issuer: string; readonly audience: string },
   now: number,
-): Omit<SessionClaims, 'exp' | 'data'> {
+): SessionClaims {
   return {
     v: 1,
     iss: names.issuer,
@@ -15,6 +15,7 @@ export function newSession(
     sid: randomId(32),
     jti: '',
     iat: now,
+    exp: 0,
     oiat: now,
     lat: now,
     rev: 0,

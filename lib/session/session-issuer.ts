@@ -76,7 +76,7 @@ export class SessionIssuer {
     const now = clock.nowSeconds();
     const requested = readGenerateOptions(params, options, policy, now);
     const begun = newSession(requested, this.#parts.options, now);
-    const claims = { ...begun, ...(await this.load(begun)) };
+    const claims = await this.withData(begun);
     const signed = await this.begin(claims, options, carriers, facts);
     events.ofSession(claims, { type: 'created' });
     return { ...signed, carriers };
@@ -84,13 +84,14 @@ export class SessionIssuer {
 
   /** Signs and records a session of which the data is known. */
   async begin(
-    claims: Omit<SessionClaims, 'exp'>,
+    claims: SessionClaims,
     options: Pick<GenerateOptions, 'metadata'>,
     carriers: readonly Transport[],
     facts: RequestFacts | undefined,
   ): Promise<SignedSession> {
     const { clock, tokens, records, ends, carried } = this.#parts;
-    await tokens.ready();
+    const unready = tokens.ready();
+    if (unready) await unready;
     const signedAt = clock.nowSeconds();
     const session = tokens.renewed(claims, signedAt);
     const link = records ? firstLink() : undefined;
@@ -117,15 +118,13 @@ export class SessionIssuer {
       }
     }
     try {
-      await Promise.all(
-        before.map(async (each) => {
-          if (each.sid === replaced) {
-            ends.noteEndInStore(each, 'replaced');
-          } else {
-            await ends.replace(each);
-          }
-        }),
-      );
+      for (const each of before) {
+        if (each.sid === replaced) {
+          ends.noteEndInStore(each, 'replaced');
+        } else {
+          await ends.replace(each);
+        }
+      }
     } catch (error) {
       // Nobody will ever hold a token of it.
       await records?.discard(session).catch(() => undefined);
@@ -207,16 +206,14 @@ export class SessionIssuer {
   }
 
   /**
-   * The data of a session that begins.
+   * A session that begins, with its data.
    *
    * @throws {SessionError} `SESSION_ENDED`, `LOADER_UNAVAILABLE`, `NOT_SERIALIZABLE`
    */
-  async load(
-    claims: Omit<SessionClaims, 'exp' | 'data'>,
-  ): Promise<{ data?: unknown }> {
+  async withData(claims: SessionClaims): Promise<SessionClaims> {
     const { calls, events } = this.#parts;
     if (!calls) {
-      return {};
+      return claims;
     }
     const outcome = await calls.call(claims.params, {
       ...sessionContext(claims),
@@ -224,7 +221,7 @@ export class SessionIssuer {
     });
     switch (outcome.kind) {
       case 'loaded':
-        return { data: outcome.data };
+        return { ...claims, data: outcome.data };
       case 'params-refused':
         throw refusalError('params');
       case 'failed':

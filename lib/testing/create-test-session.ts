@@ -72,12 +72,9 @@ export async function createTestSession(
   };
   const { issuer } = issuingOf(runtime);
   const { session, token, refreshToken } = await issuer.begin(
-    {
-      ...begun,
-      ...('data' in overrides
-        ? { data: toFrozenJson(data, 'data') }
-        : await issuer.load(begun)),
-    },
+    'data' in overrides
+      ? { ...begun, data: toFrozenJson(data, 'data') }
+      : await issuer.withData(begun),
     options,
     runtime.transports.all.slice(0, 1),
     undefined,

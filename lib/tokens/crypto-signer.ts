@@ -2,15 +2,15 @@ import { createHmac, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { TokenAlgorithm, TokenKey } from '../keys/token-key.js';
 import type { SignedHeader, TokenSigner } from './token-signer.js';
 
-/** A signature or MAC of some bytes, and whether one is good. */
+/** A signature or MAC of some bytes, in base64url, and whether one is good. */
 interface Scheme {
-  sign(content: string, key: TokenKey): Buffer;
+  sign(content: string, key: TokenKey): string;
   verify(content: string, signature: Buffer, key: TokenKey): boolean;
 }
 
 const HS256: Scheme = {
   sign: (content, { signingKey }) =>
-    createHmac('sha256', signingKey!).update(content).digest(),
+    createHmac('sha256', signingKey!).update(content).digest('base64url'),
   verify(content, signature, { key }) {
     const mac = createHmac('sha256', key).update(content).digest();
     return signature.length === mac.length && timingSafeEqual(signature, mac);
@@ -23,7 +23,7 @@ const ES256: Scheme = {
     sign('sha256', Buffer.from(content), {
       key: signingKey!,
       dsaEncoding: 'ieee-p1363',
-    }),
+    }).toString('base64url'),
   verify: (content, signature, { key }) =>
     // Without that, an RSA key that is said to be for ES256 would verify RS256.
     signature.length === 64 &&
@@ -38,7 +38,7 @@ const ES256: Scheme = {
 /** Ed25519 (RFC 8037, section 3.1). */
 const EdDSA: Scheme = {
   sign: (content, { signingKey }) =>
-    sign(null, Buffer.from(content), signingKey!),
+    sign(null, Buffer.from(content), signingKey!).toString('base64url'),
   verify: (content, signature, { key }) =>
     verify(null, Buffer.from(content), key, signature),
 };
@@ -71,7 +71,7 @@ export class CryptoSigner implements TokenSigner {
       return this.#others.sign(claims, header, key);
     }
     const content = `${this.#encoded(header, key)}.${encode(claims)}`;
-    return `${content}.${scheme.sign(content, key).toString('base64url')}`;
+    return `${content}.${scheme.sign(content, key)}`;
   }
 
   verify(token: string, key: TokenKey): boolean {

@@ -60,7 +60,9 @@ const NOT_SHARED: ReadonlySet<string> = new Set<keyof SessionContent | 'gen'>([
 
 /** What all tokens of a session say. */
 export function tokenClaimsOf(claims: TokenClaims): TokenClaims {
-  return Object.fromEntries(
-    Object.entries(claims).filter(([name]) => !NOT_SHARED.has(name)),
-  ) as unknown as TokenClaims;
+  const shared: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(claims)) {
+    if (!NOT_SHARED.has(name)) shared[name] = value;
+  }
+  return shared as unknown as TokenClaims;
 }

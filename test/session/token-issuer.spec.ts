@@ -59,10 +59,8 @@ function start({
   return { codec, refreshCodec, memory, issuer, transports };
 }
 
-const begun = (overrides: Partial<SessionClaims> = {}) => {
-  const { exp: _, ...claims } = claimsOf(overrides);
-  return claims;
-};
+const begun = (overrides: Partial<SessionClaims> = {}) =>
+  claimsOf({ exp: 0, ...overrides });
 
 function lineOf(deliveries: readonly Delivery[], name: string): string {
   const found = deliveries.filter((each) => each.name === name);
