@@ -85,12 +85,7 @@ export class SessionLoads {
     const { sid } = claims;
     let flight = this.#flights.get(sid);
     if (!flight) {
-      flight = this.#fly(claims, sign)
-        .catch((error: unknown): LoadResult => ({
-          kind: 'failed',
-          error: this.#parts.failures.add(claims, error),
-        }))
-        .finally(() => this.#flights.delete(sid));
+      flight = this.#fly(claims, sign);
       this.#flights.set(sid, flight);
     }
     return flight;
@@ -135,6 +130,19 @@ export class SessionLoads {
   }
 
   async #fly(
+    claims: SessionClaims,
+    sign: (result: LoadedResult) => void,
+  ): Promise<LoadResult> {
+    try {
+      return await this.#loaded(claims, sign);
+    } catch (error) {
+      return { kind: 'failed', error: this.#parts.failures.add(claims, error) };
+    } finally {
+      this.#flights.delete(claims.sid);
+    }
+  }
+
+  async #loaded(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
   ): Promise<LoadResult> {

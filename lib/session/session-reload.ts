@@ -1,16 +1,13 @@
 import type { SessionClock } from '../clock.js';
 import type { Refusal } from '../errors/refusal.js';
-import { SessionError } from '../errors/session-error.js';
+import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
 import { intervalOf, type ClockPolicy } from './freshness.js';
 import type { LoadFailures } from './load-failures.js';
-import type {
-  LoadedResult,
-  LoadResult,
-  SessionLoads,
-} from './session-loads.js';
+import { patiently } from './patiently.js';
+import type { LoadedResult, SessionLoads } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
 import { unavailable, type SessionOutcome } from './session-outcome.js';
 import { refusalOf } from './session-standing.js';
@@ -117,7 +114,7 @@ export class SessionReload {
         this.#signed(this.#newest(session, result), result, carriers);
       }
     });
-    const reloaded = await this.#patiently(flight);
+    const reloaded = await patiently(flight, this.#parts.options);
     const end = this.#refusalOf(session);
     if (end) {
       return this.#parts.transports.rejected(end);
@@ -137,31 +134,6 @@ export class SessionReload {
   #refusalOf(session: VerifiedSession): Refusal | undefined {
     const { memory, clock } = this.#parts;
     return refusalOf(session, memory, clock.nowSeconds());
-  }
-
-  /** Waits for a load as long as one request may. */
-  async #patiently(flight: Promise<LoadResult>): Promise<LoadResult> {
-    const { patienceSeconds, timeoutSeconds } = this.#parts.options;
-    if (patienceSeconds >= timeoutSeconds) {
-      return flight;
-    }
-    const impatient: LoadResult = {
-      kind: 'failed',
-      error: new SessionError(
-        'LOADER_UNAVAILABLE',
-        `the data loader takes longer than ${patienceSeconds} s`,
-        { retryAfterSeconds: 1 },
-      ),
-    };
-    if (patienceSeconds === 0) {
-      return impatient;
-    }
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<LoadResult>((resolve) => {
-      timer = setTimeout(resolve, patienceSeconds * 1000, impatient);
-      timer.unref?.();
-    });
-    return Promise.race([flight, patience]).finally(() => clearTimeout(timer));
   }
 
   /** A session with the newest data and attributes that this process knows. */
@@ -225,7 +197,9 @@ export class SessionReload {
     const variant = `${claims.rev} ${claims.per} ${carriers.map(({ name }) => name).join()}`;
     const known = result.signed.get(variant);
     if (known && tokens.isGood(known, now)) {
-      return tokens.offer(known, carriers, now);
+      return known.preparedAt === now
+        ? known
+        : tokens.offer(known, carriers, now);
     }
     const session = tokens.reloaded(claims, now);
     const signed = tokens.sign({ session }, carriers, now);

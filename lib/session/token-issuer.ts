@@ -33,6 +33,8 @@ export interface SignedSession {
   readonly refreshToken: string | undefined;
   /** The keys that were the present ones then. */
   readonly keys: object;
+  /** From when its deliveries reckon. Seconds since the Unix epoch. */
+  readonly preparedAt: number;
 }
 
 /** The claims that both tokens of a session are made of. */
@@ -73,7 +75,7 @@ export class TokenIssuer {
   }
 
   /** Claims of the session token of a session that begins or is refreshed now. */
-  renewed(claims: Omit<SessionClaims, 'exp'>, now: number): SessionClaims {
+  renewed(claims: SessionClaims, now: number): SessionClaims {
     // Data that a node ahead of our clock has loaded makes this token one of later, too.
     const issuedAt = Math.max(now, claims.lat);
     const exp = endOfSessionTokenIssuedAt(issuedAt, claims, this.#policy);
@@ -221,6 +223,7 @@ export class TokenIssuer {
       token,
       refreshToken,
       keys: this.#codec.keys,
+      preparedAt: now,
     };
   }
 }
