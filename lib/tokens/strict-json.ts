@@ -10,10 +10,9 @@ const BACKSLASH = 0x5c;
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   try {
-    const text = UTF8.decode(bytes);
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(UTF8.decode(bytes));
     // Of a name that is used twice only the last member is in the value.
-    return membersOf(value) === membersIn(text) ? value : undefined;
+    return membersOf(value) === membersIn(bytes) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -40,16 +39,16 @@ function membersOf(value: unknown): number {
 }
 
 /** How many members valid JSON text spells out: each has a colon outside of strings. */
-function membersIn(text: string): number {
+function membersIn(bytes: Uint8Array): number {
   let members = 0;
   let isInString = false;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    if (code === QUOTE) {
+  for (let i = 0; i < bytes.length; i += 1) {
+    const byte = bytes[i];
+    if (byte === QUOTE) {
       isInString = !isInString;
     } else if (isInString) {
-      if (code === BACKSLASH) i += 1;
-    } else if (code === COLON) {
+      if (byte === BACKSLASH) i += 1;
+    } else if (byte === COLON) {
       members += 1;
     }
   }
