@@ -1,3 +1,4 @@
+export type { PostgresSessionStoreOptions } from './postgres-options.js';
 export type {
   PostgresClient,
   PostgresPool,
@@ -8,7 +9,4 @@ export {
   postgresSessionSchema,
   type PostgresTable,
 } from './postgres-schema.js';
-export {
-  PostgresSessionStore,
-  type PostgresSessionStoreOptions,
-} from './postgres-session-store.js';
+export { PostgresSessionStore } from './postgres-session-store.js';

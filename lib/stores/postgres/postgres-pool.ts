@@ -1,12 +1,16 @@
 /** A statement with its bound parameters, as `pg` takes it. */
 export interface PostgresQuery {
   text: string;
+  /** Present when the statement is to be prepared by that name, once for each connection. */
+  name?: string;
   values?: unknown[];
 }
 
 /** What a statement answered, as `pg` gives it. */
 export interface PostgresResult {
   readonly rows: readonly unknown[];
+  /** How many rows it changed, or answered. */
+  readonly rowCount: number | null;
 }
 
 /** One connection of a {@link PostgresPool}, for a transaction. */

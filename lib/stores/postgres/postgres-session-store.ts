@@ -1,5 +1,3 @@
-import { SessionConfigError } from '../../errors/session-config-error.js';
-import { OptionReader } from '../../options/option-reader.js';
 import {
   SessionStore,
   type CreateOptions,
@@ -12,40 +10,23 @@ import {
   type SessionRecord,
 } from '../../options/session-store.js';
 import { ExpirySweep } from './expiry-sweep.js';
-import type { PostgresPool } from './postgres-pool.js';
 import {
-  readTable,
-  schemaOf,
-  type PostgresTable,
-  type TableNames,
-} from './postgres-schema.js';
+  readPostgresOptions,
+  type PostgresSessionStoreOptions,
+} from './postgres-options.js';
+import type { PostgresPool } from './postgres-pool.js';
+import { schemaOf, type TableNames } from './postgres-schema.js';
 import {
   fromKey,
   recordOf,
+  timeOf,
   toAttributeChange,
   toColumns,
   toData,
   toKey,
   type SessionRow,
 } from './session-row.js';
-import { sessionStatements } from './session-statements.js';
 import { StatementRunner } from './statement-runner.js';
-
-/** Options of {@link PostgresSessionStore}. */
-export interface PostgresSessionStoreOptions extends PostgresTable {
-  /**
-   * A `Pool` of the package `pg`. It stays the application's: the store never closes it. Sign-ins with
-   * `maxSessions` hold one connection for a transaction, everything else is single statements. Nothing is
-   * prepared by name, so a pooler in front of the database may give each transaction another connection.
-   */
-  pool: PostgresPool;
-  /**
-   * Milliseconds to add to the clock of the server.
-   *
-   * @internal
-   */
-  clockOffset?: () => number;
-}
 
 const SEEN_PAUSE_SECONDS = 60;
 
@@ -62,24 +43,10 @@ export class PostgresSessionStore extends SessionStore {
   /** @throws {SessionConfigError} no pool, or a name that cannot be used */
   constructor(options: PostgresSessionStoreOptions) {
     super();
-    const { clockOffset = () => 0, ...rest } = options ?? {};
-    const reader = new OptionReader();
-    const given = reader.group('options', rest, ['pool', 'table', 'schema']);
-    this.#names = readTable(reader, given);
-    if (!isPool(given['pool'])) {
-      reader.fault('pool', "expected a Pool of the package 'pg'");
-    }
-    if (reader.faults.length > 0) {
-      throw new SessionConfigError(
-        reader.faults.map((fault) => `PostgresSessionStore: ${fault}`),
-      );
-    }
-    this.#pool = options.pool;
-    this.#statements = new StatementRunner(
-      options.pool,
-      sessionStatements(this.#names.qualified),
-      clockOffset,
-    );
+    const settings = readPostgresOptions(options);
+    this.#pool = settings.pool;
+    this.#names = settings.names;
+    this.#statements = new StatementRunner(settings);
     this.#sweep = new ExpirySweep((size) =>
       this.#statements.count('sweep', size),
     );
@@ -122,10 +89,29 @@ ${schemaOf(this.#names)}`,
     use?: 'seen',
   ): Promise<SessionRecord | undefined> {
     const key = [toKey(subject), toKey(id)];
-    const [row] = await (use
-      ? this.#statements.run<SessionRow>('readSeen', ...key, SEEN_PAUSE_SECONDS)
-      : this.#statements.run<SessionRow>('read', ...key));
+    const [row] = use
+      ? await this.#readSeen(key)
+      : await this.#statements.run<SessionRow>('read', ...key);
     return row && recordOf(row, subject);
+  }
+
+  override async confirm(
+    id: string,
+    subject: string,
+    revision: number,
+  ): Promise<Date | SessionRecord | undefined> {
+    const values = [toKey(subject), toKey(id), SEEN_PAUSE_SECONDS];
+    const [confirmed] = await this.#statements.run<Pick<SessionRow, 'as_of'>>(
+      'confirmNoted',
+      ...values,
+      revision,
+    );
+    if (confirmed) {
+      return timeOf(confirmed.as_of);
+    }
+    const [row] = await this.#statements.run<SessionRow>('readSeen', ...values);
+    const record = row && recordOf(row, subject);
+    return record && record.revision <= revision ? record.asOf : record;
   }
 
   override async rotate(
@@ -143,8 +129,7 @@ ${schemaOf(this.#names)}`,
       lifetime.idleSeconds,
       lifetime.absoluteSeconds,
     ];
-    const rotated = await this.#statements.run('rotate', ...values);
-    if (rotated.length === 1) {
+    if ((await this.#statements.changed('rotate', ...values)) === 1) {
       return 'rotated';
     }
     const [judged] = await this.#statements.run<{
@@ -203,6 +188,18 @@ ${schemaOf(this.#names)}`,
     return rows.map((row) => recordOf(row, subject));
   }
 
+  /** A second statement only where something has to change: at most once a minute, or when the session has ended. */
+  async #readSeen(key: readonly string[]): Promise<readonly SessionRow[]> {
+    const values = [...key, SEEN_PAUSE_SECONDS];
+    const noted = await this.#statements.run<SessionRow>(
+      'readNoted',
+      ...values,
+    );
+    return noted.length > 0
+      ? noted
+      : this.#statements.run<SessionRow>('readSeen', ...values);
+  }
+
   async #createAnyway(
     record: NewSessionRecord,
     replaces: string | undefined,
@@ -237,11 +234,4 @@ ${schemaOf(this.#names)}`,
       return { kind: 'created', ended };
     });
   }
-}
-
-function isPool(value: unknown): boolean {
-  const pool = value as Partial<PostgresPool> | null | undefined;
-  return (
-    typeof pool?.query === 'function' && typeof pool.connect === 'function'
-  );
 }

@@ -13,7 +13,7 @@ export interface SessionRow {
   readonly revision: string;
   readonly data: string | null;
   readonly data_loaded_at: string | null;
-  /** Milliseconds since the Unix epoch, as the other times. */
+  /** Seconds since the Unix epoch, as the other times. */
   readonly created_at: string;
   readonly last_seen_at: string;
   readonly expires_at: string;
@@ -35,11 +35,17 @@ export function recordOf(row: SessionRow, subject: string): SessionRecord {
         loadedAt: Number(row.data_loaded_at),
       },
     }),
-    createdAt: new Date(Number(row.created_at)),
-    lastSeenAt: new Date(Number(row.last_seen_at)),
-    expiresAt: new Date(Number(row.expires_at)),
-    asOf: new Date(Number(row.as_of)),
+    createdAt: timeOf(row.created_at),
+    lastSeenAt: timeOf(row.last_seen_at),
+    expiresAt: timeOf(row.expires_at),
+    asOf: timeOf(row.as_of),
   };
+}
+
+/** A time that a statement answered, in whole milliseconds as far as they have passed. */
+export function timeOf(seconds: string): Date {
+  const microseconds = Math.round(Number(seconds) * 1e6);
+  return new Date(Math.floor(microseconds / 1e3));
 }
 
 /**

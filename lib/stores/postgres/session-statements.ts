@@ -1,4 +1,4 @@
-/** The statements of a store. Parameters: `$1` milliseconds that a test adds to the clock, `$2` the subject. */
+/** The statements of a store. Parameters: `$1` seconds that a test adds to the clock, `$2` the subject. */
 export interface SessionStatements {
   /** `$3` id, `$4` ids that it replaces, `$5` to `$10` columns, `$11` idle and `$12` absolute seconds. */
   readonly create: string;
@@ -8,8 +8,12 @@ export interface SessionStatements {
   readonly aliveByAge: string;
   /** `$3` id. */
   readonly read: string;
-  /** As `read`; `$4` how many seconds one note of a use is enough for. */
+  /** As `read`, and notes that the session is in use; `$4` how many seconds one note is enough for. */
   readonly readSeen: string;
+  /** As `readSeen`, but finds nothing where that would change anything. */
+  readonly readNoted: string;
+  /** As `readNoted`; `$5` the newest revision that is known. Only the time, and nothing where there is a newer one. */
+  readonly confirmNoted: string;
   /**
    * The current refresh token. `$3` id, `$4` generation, `$5` hash, `$6` next hash, `$7` idle and `$8`
    * absolute seconds.
@@ -35,11 +39,15 @@ export interface SessionStatements {
  * When the statement reached the server: one that has to wait for another is judged by when it was asked,
  * and each statement of a transaction has a time of its own.
  */
-const NOW = `(statement_timestamp() + $1::float8 * interval '1 millisecond')`;
+const NOW = `(statement_timestamp() + ${seconds(1)})`;
 
+const AS_OF = epoch(NOW, 'as_of');
 const ROW = `id, params, metadata, attributes::text AS attributes, revision::text AS revision,
-  data, data_loaded_at::text AS data_loaded_at, ${milliseconds('created_at')},
-  ${milliseconds('last_seen_at')}, ${milliseconds('expires_at')}, ${milliseconds(NOW, 'as_of')}`;
+  data, data_loaded_at::text AS data_loaded_at, ${epoch('created_at')},
+  ${epoch('last_seen_at')}, ${epoch('expires_at')}, ${AS_OF}`;
+
+/** A standby would answer from the past; `readSeen` is refused there, with the right error. */
+const CAN_WRITE = `current_setting('transaction_read_only') = 'off'`;
 
 /** @param table as statements name it */
 export function sessionStatements(table: string): SessionStatements {
@@ -47,6 +55,7 @@ export function sessionStatements(table: string): SessionStatements {
   // What was found expired is gone for good, whatever the clock says later.
   const removeExpired = `removed AS (DELETE FROM ${table} WHERE ${record} AND expires_at <= ${NOW})`;
   const removeExpiredOfSubject = `removed AS (DELETE FROM ${table} WHERE subject = $2 AND expires_at <= ${NOW})`;
+  const noted = `${record} AND expires_at > ${NOW} AND last_seen_at > ${NOW} - ${seconds(4)} AND ${CAN_WRITE}`;
   const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5,
   rotated_at = ${NOW}, last_seen_at = ${NOW}, expires_at = ${endOfUse('created_at', 7, 8)}`;
 
@@ -58,7 +67,7 @@ INSERT INTO ${table} (subject, id, params, metadata, attributes, data, data_load
 VALUES ($2, $3, $5, $6, $7, $8, $9, $10, ${NOW}, ${NOW}, ${NOW}, ${endOfUse(NOW, 11, 12)})`,
 
     lockSubject: `
-SELECT pg_advisory_xact_lock(hashtextextended($2 || $3, 0)) WHERE $1::float8 IS NOT NULL`,
+SELECT pg_advisory_xact_lock(hashtextextended($2 || $3, 0)) WHERE $1::interval IS NOT NULL`,
 
     aliveByAge: `
 WITH ${removeExpiredOfSubject}
@@ -83,11 +92,16 @@ FROM (
   FROM ${table} WHERE ${record} AND expires_at > ${NOW}
 ) AS found`,
 
+    readNoted: `
+SELECT ${ROW} FROM ${table} WHERE ${noted}`,
+
+    confirmNoted: `
+SELECT ${AS_OF} FROM ${table} WHERE ${noted} AND revision <= $5`,
+
     rotate: `
 UPDATE ${table} SET ${moveOn}
 WHERE ${record} AND generation = $4::bigint AND hash = $5
-  AND expires_at > ${NOW} AND created_at + ${seconds(8)} > ${NOW}
-RETURNING 1`,
+  AND expires_at > ${NOW} AND created_at + ${seconds(8)} > ${NOW}`,
 
     // judgeRotation in SQL. The lock makes the row the newest one, and keeps it so until the end.
     judge: `
@@ -154,12 +168,13 @@ SELECT count(*)::text AS count FROM removed`,
   };
 }
 
-function milliseconds(time: string, column = time): string {
-  return `floor(extract(epoch FROM ${time}) * 1000)::bigint::text AS ${column}`;
+/** Seconds since the Unix epoch, with microseconds. */
+function epoch(time: string, column = time): string {
+  return `extract(epoch FROM ${time})::text AS ${column}`;
 }
 
 function seconds(parameter: number): string {
-  return `$${parameter}::float8 * interval '1 second'`;
+  return `$${parameter}::interval`;
 }
 
 /** When a session ends that is used now; the numbers are those of parameters. */

@@ -1,35 +1,60 @@
+import { createHash } from 'node:crypto';
 import {
   inTransaction,
+  type PostgresClient,
   type PostgresPool,
   type PostgresQuery,
   type PostgresResult,
 } from './postgres-pool.js';
+import type { PostgresSettings } from './postgres-options.js';
 import { retryConflicts } from './retry-conflicts.js';
-import type { SessionStatements } from './session-statements.js';
+import {
+  sessionStatements,
+  type SessionStatements,
+} from './session-statements.js';
+
+type StatementName = keyof SessionStatements;
 
 /** Runs statements by their names, on whichever connection is free or on that of a transaction. */
 export class StatementRunner {
   readonly #pool: PostgresPool;
-  readonly #statements: SessionStatements;
+  readonly #queries: ReadonlyMap<StatementName, PostgresQuery>;
   readonly #clockOffset: () => number;
 
-  /** @param clockOffset milliseconds, the first parameter of every statement */
-  constructor(
-    pool: PostgresPool,
-    statements: SessionStatements,
-    clockOffset: () => number,
-  ) {
+  constructor({
+    pool,
+    names,
+    prepareStatements,
+    clockOffset,
+  }: PostgresSettings) {
     this.#pool = pool;
-    this.#statements = statements;
     this.#clockOffset = clockOffset;
+    const statements = Object.entries(sessionStatements(names.qualified));
+    this.#queries = new Map(
+      statements.map(([name, text]) => [
+        name as StatementName,
+        // A plan for sweeps that is kept from when the table was small would read all of it.
+        prepareStatements && name !== 'sweep'
+          ? { name: preparedName(text), text }
+          : { text },
+      ]),
+    );
   }
 
   /** The rows that a statement answers. Tried again after a conflict. */
-  run<Row>(
-    name: keyof SessionStatements,
-    ...values: unknown[]
-  ): Promise<readonly Row[]> {
-    return retryConflicts(() => this.#runOn(this.#pool, name, values));
+  run<Row>(name: StatementName, ...values: unknown[]): Promise<readonly Row[]> {
+    return retryConflicts(() => this.#rows<Row>(this.#pool, name, values));
+  }
+
+  /** How many rows a statement changed. Tried again after a conflict. */
+  async changed(name: 'rotate', ...values: unknown[]): Promise<number> {
+    const { rowCount } = await retryConflicts(() =>
+      this.#ask(this.#pool, name, values),
+    );
+    if (typeof rowCount !== 'number') {
+      throw new TypeError('the pool does not say how many rows were changed');
+    }
+    return rowCount;
   }
 
   /** The number that a statement answers. */
@@ -44,20 +69,34 @@ export class StatementRunner {
   ): Promise<T> {
     return retryConflicts(() =>
       inTransaction(this.#pool, (client) =>
-        work({ run: (name, ...values) => this.#runOn(client, name, values) }),
+        work({ run: (name, ...values) => this.#rows(client, name, values) }),
       ),
     );
   }
 
-  async #runOn<Row>(
-    connection: { query(query: PostgresQuery): Promise<PostgresResult> },
-    name: keyof SessionStatements,
+  async #rows<Row>(
+    connection: Pick<PostgresClient, 'query'>,
+    name: StatementName,
     values: readonly unknown[],
   ): Promise<readonly Row[]> {
-    const { rows } = await connection.query({
-      text: this.#statements[name],
-      values: [this.#clockOffset(), ...values],
-    });
+    const { rows } = await this.#ask(connection, name, values);
     return rows as readonly Row[];
   }
+
+  #ask(
+    connection: Pick<PostgresClient, 'query'>,
+    name: StatementName,
+    values: readonly unknown[],
+  ): Promise<PostgresResult> {
+    return connection.query({
+      ...this.#queries.get(name)!,
+      values: [this.#clockOffset() / 1000, ...values],
+    });
+  }
+}
+
+/** Of the text alone: other versions of the library and other tables may use the same connections. */
+function preparedName(text: string): string {
+  const hash = createHash('sha256').update(text).digest('base64url');
+  return `session_${hash.slice(0, 22)}`;
 }

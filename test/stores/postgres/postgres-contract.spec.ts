@@ -7,35 +7,54 @@ import {
 } from '../../support/postgres-server.js';
 
 let server: PostgresServer;
-let pools: [Pool, Pool];
+let pools: Record<'unnamed' | 'prepared', [Pool, Pool]>;
 let tables = 0;
 
 beforeAll(async () => {
   server = await startPostgres();
   const schema = await server.createSchema();
-  pools = [server.pool(schema), server.pool(schema)];
+  // Where Postgres may choose, it first plans five times for the values at hand.
+  const generic = {
+    options: `-c search_path=${schema} -c plan_cache_mode=force_generic_plan`,
+    max: 4,
+  };
+  pools = {
+    unnamed: [server.pool(schema), server.pool(schema)],
+    prepared: [server.pool(schema, generic), server.pool(schema, generic)],
+  };
 }, 30_000);
 
 afterAll(() => server.stop());
 
-describeSessionStore('PostgresSessionStore', async () => {
+describeSessionStore('PostgresSessionStore', () => newFixture('unnamed'));
+
+describeSessionStore('PostgresSessionStore with prepared statements', () =>
+  newFixture('prepared'),
+);
+
+async function newFixture(kind: keyof typeof pools) {
   tables += 1;
   const table = `sessions_${tables}`;
   let offset = 0;
-  const [store, another] = pools.map(
+  const [store, another] = pools[kind].map(
     (pool) =>
-      new PostgresSessionStore({ pool, table, clockOffset: () => offset }),
+      new PostgresSessionStore({
+        pool,
+        table,
+        prepareStatements: kind === 'prepared',
+        clockOffset: () => offset,
+      }),
   ) as [PostgresSessionStore, PostgresSessionStore];
   await store.ensureSchema();
   return {
     store,
     another,
-    advance(seconds) {
+    advance(seconds: number) {
       offset += seconds * 1000;
     },
     async dump() {
-      const { rows } = await pools[0].query(`SELECT * FROM ${table}`);
+      const { rows } = await pools[kind][0].query(`SELECT * FROM ${table}`);
       return JSON.stringify(rows);
     },
   };
-});
+}

@@ -3,6 +3,7 @@ import type { SessionLimit } from '../../../lib/options/session-store.js';
 import {
   PostgresSessionStore,
   type PostgresPool,
+  type PostgresQuery,
 } from '../../../lib/stores/postgres/index.js';
 import {
   startPostgres,
@@ -30,13 +31,16 @@ afterEach(() => server.endPools());
 afterAll(() => server.stop());
 
 /** Every method of a store, asked about one session. */
-function askEverything(store: PostgresSessionStore) {
-  const { id, subject } = newRecord();
+function askEverything(
+  store: PostgresSessionStore,
+  { id, subject } = newRecord(),
+) {
   return {
     create: () => store.create(newRecord()),
     createWithin: () => store.create(newRecord(), { limit: LIMIT }),
     read: () => store.read(id, subject),
     seen: () => store.read(id, subject, 'seen'),
+    confirm: () => store.confirm(id, subject, 0),
     rotate: () => store.rotate(id, subject, presented(0)),
     update: () => store.update(id, subject, { attributes: { a: 1 } }),
     end: () => store.end(id, subject),
@@ -287,6 +291,7 @@ describe('a rotation', () => {
           text.includes('judged')
             ? Promise.resolve({
                 rows: [{ verdict, affected: String(affected) }],
+                rowCount: 1,
               })
             : undefined,
         ),
@@ -299,6 +304,29 @@ describe('a rotation', () => {
 });
 
 describe('a pool', () => {
+  it('that does not say how many rows were changed makes a refresh reject', async () => {
+    const { pool, store } = await newStore(server);
+    const record = newRecord();
+    await store.create(record);
+    const silent = {
+      query: async (query: PostgresQuery) => {
+        const { rows } = await pool.query(query);
+        return { rows } as never;
+      },
+      connect: () => pool.connect(),
+    };
+    await expect(
+      new PostgresSessionStore({ pool: silent }).rotate(
+        record.id,
+        record.subject,
+        presented(0),
+      ),
+    ).rejects.toThrow(TypeError);
+    expect(await store.rotate(record.id, record.subject, presented(1))).toBe(
+      'rotated',
+    );
+  });
+
   it('F-13 without a free connection holds calls up, which then are right', async () => {
     const { pool, store } = await newStore(server, { max: 1 });
     const record = newRecord();
@@ -332,11 +360,13 @@ describe('a pool', () => {
   });
 
   it('F-13 of a read-only standby makes every method reject, so that none answers from the past', async () => {
-    const { schema } = await newStore(server);
+    const { schema, store } = await newStore(server);
+    const record = newRecord();
+    await store.create(record);
     const pool = server.pool(schema, {
       options: `-c search_path=${schema} -c default_transaction_read_only=on`,
     });
-    const methods = askEverything(new PostgresSessionStore({ pool }));
+    const methods = askEverything(new PostgresSessionStore({ pool }), record);
     for (const [method, ask] of Object.entries(methods)) {
       const code = await ask().then(
         () => `${method} answered`,

@@ -101,7 +101,7 @@ export function intercepting(
 export function judgingOnly(pool: PostgresPool): PostgresPool {
   return intercepting(pool, ({ text }) =>
     /^\s*UPDATE .* generation = \$4/s.test(text) && !text.includes('WITH')
-      ? Promise.resolve({ rows: [] })
+      ? Promise.resolve({ rows: [], rowCount: 0 })
       : undefined,
   );
 }

@@ -87,7 +87,14 @@ describe('every statement', () => {
     [
       'read as seen',
       (s) => s.read('id', 'subject-7', 'seen'),
-      1,
+      2,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
+      'confirm',
+      (s) => s.confirm('id', 'subject-7', 0),
+      2,
       'user_sessions_pkey',
       /subject.* AND .*id/,
     ],
@@ -130,7 +137,7 @@ describe('every statement', () => {
   ];
 
   it.each(METHODS)(
-    'of %s finds its records among 40,000 by an index',
+    'of %s finds its records among 40,000 by an index, planned for its values or for any',
     async (_name, ask, statements, index, condition) => {
       const { pool, store } = await newStore(server, { max: 2 });
       const begun = newRecord();
@@ -154,16 +161,18 @@ describe('every statement', () => {
         if (!/user_sessions/.test(text)) {
           continue;
         }
-        const { rows } = await pool.query(
-          `EXPLAIN (FORMAT JSON) ${text}`,
-          values,
-        );
-        const [{ Plan: plan }] = rows[0]['QUERY PLAN'];
-        scans.push(
-          ...nodesOf(plan).filter((node) =>
-            node['Node Type'].endsWith(' Scan'),
-          ),
-        );
+        for (const [explain, given] of [
+          [`EXPLAIN (FORMAT JSON) ${text}`, values] as const,
+          [`EXPLAIN (FORMAT JSON, GENERIC_PLAN) ${text}`] as const,
+        ]) {
+          const { rows } = await pool.query(explain, given as unknown[]);
+          const [{ Plan: plan }] = rows[0]['QUERY PLAN'];
+          scans.push(
+            ...nodesOf(plan).filter((node) =>
+              node['Node Type'].endsWith(' Scan'),
+            ),
+          );
+        }
       }
       const types = new Set(scans.map((node) => node['Node Type']));
       for (const harmless of [
@@ -186,10 +195,13 @@ describe('every statement', () => {
     30_000,
   );
 
-  it('is one round trip, but for a refresh that is not of the current token and for a limit', async () => {
+  it('is one round trip, but for a refresh that is not of the current token, a limit, and a check that finds something to change', async () => {
+    let offset = 0;
+    const clockOffset = () => offset;
     const { pool } = await newStore(server);
     let asked = 0;
     const store = new PostgresSessionStore({
+      clockOffset,
       pool: intercepting(pool, ({ text }) => {
         asked += Number(!text.includes('SKIP LOCKED'));
         return undefined;
@@ -202,13 +214,27 @@ describe('every statement', () => {
     };
     const record = newRecord();
     const { id, subject } = record;
+    const minuteLater = <T>(work: () => Promise<T>) => {
+      offset += 60_000;
+      return work();
+    };
     expect({
       create: await trips(() => store.create(record, { replaces: 'another' })),
       read: await trips(() => store.read(id, subject)),
       seen: await trips(() => store.read(id, subject, 'seen')),
+      confirm: await trips(() => store.confirm(id, subject, 0)),
+      seenAfterAMinute: await trips(() =>
+        minuteLater(() => store.read(id, subject, 'seen')),
+      ),
+      seenAgain: await trips(() => store.read(id, subject, 'seen')),
+      confirmAfterAMinute: await trips(() =>
+        minuteLater(() => store.confirm(id, subject, 0)),
+      ),
+      confirmAgain: await trips(() => store.confirm(id, subject, 0)),
       update: await trips(() =>
         store.update(id, subject, { attributes: { a: 1 } }),
       ),
+      confirmOfNewer: await trips(() => store.confirm(id, subject, 0)),
       rotate: await trips(() => store.rotate(id, subject, presented(0))),
       repeated: await trips(() => store.rotate(id, subject, presented(0))),
       list: await trips(() => store.list(subject)),
@@ -218,7 +244,13 @@ describe('every statement', () => {
       create: 1,
       read: 1,
       seen: 1,
+      confirm: 1,
+      seenAfterAMinute: 2,
+      seenAgain: 1,
+      confirmAfterAMinute: 2,
+      confirmAgain: 1,
       update: 1,
+      confirmOfNewer: 2,
       rotate: 1,
       repeated: 2,
       list: 1,

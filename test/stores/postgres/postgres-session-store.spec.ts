@@ -110,11 +110,19 @@ describe('the options of a PostgresSessionStore', () => {
   });
 
   it('refuses options that it does not know, and names every fault', () => {
-    const options = { pool: new Pool(), tabel: 'x', table: 'X' };
+    const options = {
+      pool: new Pool(),
+      tabel: 'x',
+      table: 'X',
+      prepareStatements: 'yes' as never,
+    };
     expect(() => new PostgresSessionStore(options)).toThrow(
-      /PostgresSessionStore: tabel: unknown option \(known here: pool, table, schema\)/,
+      /PostgresSessionStore: tabel: unknown option \(known here: pool, table, schema, prepareStatements\)/,
     );
     expect(() => new PostgresSessionStore(options)).toThrow(/table: expected/);
+    expect(() => new PostgresSessionStore(options)).toThrow(
+      /prepareStatements: expected true or false/,
+    );
   });
 });
 

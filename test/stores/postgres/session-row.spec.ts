@@ -1,0 +1,28 @@
+import fc from 'fast-check';
+import { timeOf } from '../../../lib/stores/postgres/session-row.js';
+
+describe('a time of Postgres', () => {
+  it('keeps its millisecond, and drops what lies within it', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 8_000_000_000_000 }),
+        fc.integer({ min: 0, max: 999 }),
+        (milliseconds, microseconds) => {
+          const seconds = Math.floor(milliseconds / 1000);
+          const rest = (milliseconds % 1000) * 1000 + microseconds;
+          const text = `${seconds}.${String(rest).padStart(6, '0')}`;
+          expect(timeOf(text).getTime()).toBe(milliseconds);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it.each([
+    ['1893456000', 1_893_456_000_000],
+    ['1893456000.123', 1_893_456_000_123],
+    ['1893456000.122999', 1_893_456_000_122],
+  ])('may have fewer digits: %s', (text, milliseconds) => {
+    expect(timeOf(text).getTime()).toBe(milliseconds);
+  });
+});
