@@ -96,7 +96,7 @@ FROM (
 SELECT ${ROW} FROM ${table} WHERE ${noted}`,
 
     confirmNoted: `
-SELECT ${AS_OF} FROM ${table} WHERE ${noted} AND revision <= $5`,
+SELECT ${AS_OF} FROM ${table} WHERE ${noted} AND revision <= $5::bigint`,
 
     rotate: `
 UPDATE ${table} SET ${moveOn}
