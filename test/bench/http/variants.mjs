@@ -30,6 +30,11 @@ export const VARIANTS = [
   ours('session-jwt-postgres-always', 'header, Postgres asked always', {
     needs: 'postgres',
   }),
+  ours(
+    'session-jwt-postgres-prepared',
+    'header, Postgres asked always, prepared',
+    { needs: 'postgres' },
+  ),
   {
     name: 'hand-made-header',
     title: 'hand-made: raw crypto + LRU, header',
@@ -52,6 +57,12 @@ export const VARIANTS = [
     title: 'hand-made: raw crypto + LRU + one Redis GET',
     kind: 'yardstick',
     needs: 'redis',
+  },
+  {
+    name: 'hand-made-postgres',
+    title: 'hand-made: raw crypto + LRU + one Postgres SELECT',
+    kind: 'yardstick',
+    needs: 'postgres',
   },
   peer('docs-guard', "guard of Nest's documentation", { quick: true }),
   peer('docs-guard-key-object', "guard of Nest's documentation, KeyObject"),
