@@ -162,6 +162,31 @@ describe('prepared statements', () => {
   });
 });
 
+describe('a pooler that does not know prepared statements', () => {
+  it('makes methods reject with 26000 or 42P05, and does no harm to a store that prepares none', async () => {
+    const { schema, pool, store } = await newPreparedStore();
+    await useEverything(store);
+    const [prepared] = await preparedOn(pool);
+    // As when the connection to the server has become another one.
+    await pool.query('DEALLOCATE ALL');
+    await expect(store.endAll('subject')).rejects.toMatchObject({
+      code: '26000',
+    });
+    const unprepared = new PostgresSessionStore({ pool });
+    await useEverything(unprepared);
+
+    const another = server.pool(schema, { max: 1 });
+    await another.query(`PREPARE "${prepared!.name}" AS SELECT 1`);
+    const preparing = new PostgresSessionStore({
+      pool: another,
+      prepareStatements: true,
+    });
+    await expect(useEverything(preparing)).rejects.toMatchObject({
+      code: '42P05',
+    });
+  });
+});
+
 describe('plans that are kept', () => {
   const sequentialScans = async (pool: Pool): Promise<number> => {
     await pool.query('SELECT pg_stat_force_next_flush()');
