@@ -47,7 +47,7 @@ async function compare(server, settings, { bare, prepareStatements }) {
     [ids],
   );
   const result = await compareRotations(
-    prepareStatements ? 'Postgres, prepared statements' : 'Postgres',
+    prepareStatements ? 'Postgres (prepared)' : 'Postgres',
     bare.name,
     store,
     (i) => pool.query({ ...bare.query, values: [ids[i], NEW_HASH] }),
