@@ -97,4 +97,26 @@ export function useTests(test: AddStoreTest): void {
     await advance(100);
     assert.equal(await store.read(id, subject, 'seen'), undefined);
   });
+
+  test('S-054: a session that is shorter than a note of its use ends in time', async ({
+    store,
+    another,
+    advance,
+  }) => {
+    const lifetime = { idleSeconds: 20, absoluteSeconds: 30 };
+    const sessions = [
+      await begin(store, { lifetime }),
+      await begin(store, { lifetime }),
+    ] as const;
+    const answers = async (): Promise<readonly unknown[]> => [
+      await another.read(sessions[0].id, sessions[0].subject, 'seen'),
+      store.confirm
+        ? await store.confirm(sessions[1].id, sessions[1].subject, 0)
+        : await store.read(sessions[1].id, sessions[1].subject),
+    ];
+    await advance(19);
+    assert.ok((await answers()).every((answer) => answer !== undefined));
+    await advance(1);
+    assert.deepEqual(await answers(), [undefined, undefined]);
+  });
 }

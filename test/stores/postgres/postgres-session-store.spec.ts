@@ -155,26 +155,6 @@ describe('ensureSchema', () => {
 });
 
 describe('a PostgresSessionStore', () => {
-  it('ends a session that lives shorter than a note of its use is enough for', async () => {
-    let offset = 0;
-    const { store } = await newStore(server, { clockOffset: () => offset });
-    const { id, subject, ...record } = newRecord({
-      lifetime: { idleSeconds: 20, absoluteSeconds: 40 },
-    });
-    const answers = async () => [
-      await store.confirm(id, subject, 0),
-      (await store.read(id, subject, 'seen'))?.id,
-    ];
-    await store.create({ id, subject, ...record });
-    offset = 19_000;
-    expect(await answers()).toEqual([expect.any(Date), id]);
-    offset = 20_000;
-    expect(await store.confirm(id, subject, 0)).toBeUndefined();
-    await store.create({ id, subject, ...record });
-    offset = 40_000;
-    expect(await store.read(id, subject, 'seen')).toBeUndefined();
-  });
-
   it('never closes the pool', async () => {
     const { pool, store } = await newStore(server);
     await store.create(newRecord());
