@@ -61,7 +61,10 @@ export function addVary(
   current: number | string | readonly string[] | undefined,
   field: string,
 ): string {
-  const fields = current === undefined ? '' : String(current);
+  if (current === undefined) {
+    return field;
+  }
+  const fields = String(current);
   const isListed = fields
     .split(',')
     .some((each) =>
@@ -98,6 +101,12 @@ function writeHeadWithOurs(
   );
   // Other headers may be left as they were given, which is cheaper.
   const isKept = !pending && !Array.isArray(given) && !hasVary(given);
+  if (given && isKept && this.getHeaderNames().length === 0) {
+    // And so may be the way in which node writes them: it knows of no others.
+    const ours = { Vary: vary.reduce(addVary, undefined), ...given };
+    const headers = rest.map((each) => (each === given ? ours : each));
+    return writeHead.call(this, status, ...headers) as ResponseWithHead;
+  }
   if (given && !isKept) {
     setGivenHeaders(this, given);
   }
