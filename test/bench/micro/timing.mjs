@@ -11,7 +11,7 @@ import {
 } from '../support/statistics.mjs';
 
 /** Long enough for the compiler to have done its work. */
-const WARM_UP_MILLISECONDS = 100;
+const WARM_UP_MILLISECONDS = 300;
 
 /** Results go here, so that no call can be left out as useless. */
 let sink;
