@@ -3,7 +3,7 @@ import type { RequestFacts } from '../request-facts.js';
 import { originOf, type ActiveSession } from '../session/active-session.js';
 import type { Dispatch } from '../session/dispatch.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
-import { keepInVary, putIntoHead } from './response-head.js';
+import { ResponseHead } from './response-head.js';
 
 /** A request of Express or Fastify, or node's own; anything that has headers. */
 export interface SessionRequest {
@@ -46,6 +46,7 @@ export class Exchange implements RequestFacts {
   #request: FrameworkRequest;
   #judge: object | undefined;
   #response: FrameworkResponse | undefined;
+  #head: ResponseHead | undefined;
 
   private constructor(request: FrameworkRequest, raw: RawRequest) {
     this.#request = request;
@@ -149,10 +150,7 @@ export class Exchange implements RequestFacts {
 
   /** Whether the response will bring this to the client. */
   deliver(dispatch: Dispatch): boolean {
-    const response = this.#response;
-    return (
-      response !== undefined && putIntoHead(rawResponseOf(response), dispatch)
-    );
+    return this.#headOfResponse()?.put(dispatch) ?? false;
   }
 
   /** Whether tokens of this exchange can go over the wire in the clear. */
@@ -164,11 +162,9 @@ export class Exchange implements RequestFacts {
     );
   }
 
-  /** Tells caches that the answer depends on a request header. */
-  varyBy(field: string): void {
-    if (this.#response) {
-      keepInVary(rawResponseOf(this.#response), field);
-    }
+  /** Tells caches on which request headers the answer depends. */
+  varyBy(fields: string): void {
+    this.#headOfResponse()?.keepInVary(fields);
   }
 
   /** Sets a header so that it arrives however the handler answers: by the framework or by node's response. */
@@ -183,6 +179,14 @@ export class Exchange implements RequestFacts {
     } else {
       response.setHeader(name, value);
     }
+  }
+
+  #headOfResponse(): ResponseHead | undefined {
+    const response = this.#response && rawResponseOf(this.#response);
+    if (response && this.#head?.response !== response) {
+      this.#head = new ResponseHead(response);
+    }
+    return this.#head;
   }
 }
 

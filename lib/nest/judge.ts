@@ -13,9 +13,7 @@ export function judge(
   asksStore: boolean,
 ): SessionOutcome | Promise<SessionOutcome> {
   if (exchange.outcome === undefined) {
-    for (const { varyBy } of transports.all) {
-      if (varyBy !== undefined) exchange.varyBy(varyBy);
-    }
+    if (transports.varyBy !== undefined) exchange.varyBy(transports.varyBy);
     exchange.outcome = authenticator.authenticate(exchange, true, asksStore);
     exchange.hasAskedStore = asksStore;
   } else if (asksStore && !exchange.hasAskedStore) {

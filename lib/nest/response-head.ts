@@ -7,70 +7,103 @@ interface Pending {
   readonly isCurrent: () => boolean;
 }
 
-/** What is done to the head of a response at the moment when it is written. */
-interface Head {
-  readonly writeHead: WriteHead;
-  /** The fields that `Vary` must have. */
-  readonly vary: string[];
-  pending: Map<string, Pending> | undefined;
-}
-
-type WriteHead = (
-  this: ServerResponse,
-  status: number,
-  ...rest: unknown[]
-) => ServerResponse;
-
-const HEAD = Symbol('nestjs-session-jwt:head');
+type WriteHead = (this: ServerResponse, ...given: unknown[]) => ServerResponse;
 
 type HeaderEntry = readonly [
   name: string,
   value: OutgoingHttpHeader | undefined,
 ];
 
-type ResponseWithHead = ServerResponse & { [HEAD]?: Head };
-
 /**
- * Puts something into the head of a response, at the moment when the head is written: whatever the handler
- * did to headers until then, each of our lines goes out once, and the response is not stored by caches.
- *
- * @returns `false` when the head was already sent
+ * What is done to the head of a response, at the moment when it is written: whatever the handler did to headers
+ * until then, each of our lines goes out once.
  */
-export function putIntoHead(
-  response: ResponseWithHead,
-  dispatch: Dispatch,
-): boolean {
-  if (response.headersSent) {
-    return false;
+export class ResponseHead {
+  readonly response: ServerResponse;
+  readonly #writeHead: WriteHead;
+  /** The fields that `Vary` must have. */
+  #vary: string | undefined;
+  #pending: Map<string, Pending> | undefined;
+
+  constructor(response: ServerResponse) {
+    this.response = response;
+    const { writeHead } = response as unknown as { writeHead: WriteHead };
+    this.#writeHead = writeHead;
+    response.writeHead = (
+      status: number,
+      reason?: unknown,
+      headers?: unknown,
+    ): any => this.#write(status, reason, headers);
   }
-  const pending = (headOf(response).pending ??= new Map<string, Pending>());
-  for (const delivery of dispatch.deliveries) {
-    const isCurrent = (): boolean => dispatch.isCurrent();
-    pending.set(slotOf(delivery), { delivery, isCurrent });
+
+  /**
+   * Puts something into the head, so that caches do not store the response.
+   *
+   * @returns `false` when the head was already sent
+   */
+  put(dispatch: Dispatch): boolean {
+    if (this.response.headersSent) {
+      return false;
+    }
+    this.#pending ??= new Map();
+    for (const delivery of dispatch.deliveries) {
+      const isCurrent = (): boolean => dispatch.isCurrent();
+      this.#pending.set(slotOf(delivery), { delivery, isCurrent });
+    }
+    return true;
   }
-  return true;
+
+  /** Tells caches on which request headers the response depends, whatever the handler says in `Vary`. */
+  keepInVary(fields: string): void {
+    this.#vary = addVary(this.#vary, fields);
+  }
+
+  /** As node's: a reason comes before the headers, or there is none. */
+  #write(status: number, reason: unknown, headers: unknown): ServerResponse {
+    const { response } = this;
+    const given = [headers, reason].find(isObject);
+    const before = typeof reason === 'string' ? [status, reason] : [status];
+    // Other headers may be left as they were given, which is cheaper.
+    const isKept = !this.#pending && !Array.isArray(given) && !hasVary(given);
+    if (given && isKept && response.getHeaderNames().length === 0) {
+      // And so may be the way in which node writes them: it knows of no others.
+      const ours = { Vary: this.#vary, ...given };
+      return this.#writeHead.call(response, ...before, ours);
+    }
+    if (given && !isKept) {
+      setGivenHeaders(response, given);
+    }
+    if (this.#pending) {
+      fill(response, [...this.#pending.values()]);
+    }
+    if (this.#vary !== undefined) {
+      const vary = addVary(response.getHeader('vary'), this.#vary);
+      response.setHeader('Vary', vary);
+    }
+    return this.#writeHead.call(
+      response,
+      ...before,
+      isKept ? given : undefined,
+    );
+  }
 }
 
-/** Tells caches that a response depends on a request header, whatever the handler says in `Vary`. */
-export function keepInVary(response: ResponseWithHead, field: string): void {
-  headOf(response).vary.push(field);
-}
-
-/** Adds a field to `Vary` unless it is there. */
-export function addVary(
+/** Adds fields to `Vary` that are not there. */
+function addVary(
   current: number | string | readonly string[] | undefined,
-  field: string,
+  fields: string,
 ): string {
   if (current === undefined) {
-    return field;
+    return fields;
   }
-  const fields = String(current);
-  const isListed = fields
-    .split(',')
-    .some((each) =>
-      ['*', field.toLowerCase()].includes(each.trim().toLowerCase()),
-    );
-  return isListed ? fields : fields ? `${fields}, ${field}` : field;
+  const listed = String(current)
+    .split(/\s*,\s*/)
+    .filter(Boolean);
+  const known = new Set(listed.map((field) => field.toLowerCase()));
+  const missing = fields
+    .split(', ')
+    .filter((field) => !known.has('*') && !known.has(field.toLowerCase()));
+  return [...listed, ...missing].join(', ');
 }
 
 /** Deliveries in one slot replace each other: the last one wins. */
@@ -80,50 +113,15 @@ function slotOf(delivery: Delivery): string {
     : `header ${delivery.name.toLowerCase()}`;
 }
 
-/** One function for all responses, and no closure: most of them are guarded and nothing more. */
-function headOf(response: ResponseWithHead): Head {
-  if (!response[HEAD]) {
-    const { writeHead } = response as unknown as { writeHead: WriteHead };
-    response[HEAD] = { writeHead, vary: [], pending: undefined };
-    response.writeHead = writeHeadWithOurs;
-  }
-  return response[HEAD];
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
-function writeHeadWithOurs(
-  this: ResponseWithHead,
-  status: number,
-  ...rest: any[]
-): ResponseWithHead {
-  const { writeHead, vary, pending } = this[HEAD]!;
-  const given: unknown = rest.find(
-    (each) => typeof each === 'object' && each !== null,
-  );
-  // Other headers may be left as they were given, which is cheaper.
-  const isKept = !pending && !Array.isArray(given) && !hasVary(given);
-  if (given && isKept && this.getHeaderNames().length === 0) {
-    // And so may be the way in which node writes them: it knows of no others.
-    const ours = { Vary: vary.reduce(addVary, undefined), ...given };
-    const headers = rest.map((each) => (each === given ? ours : each));
-    return writeHead.call(this, status, ...headers) as ResponseWithHead;
+function hasVary(headers: object | undefined): boolean {
+  for (const name in headers) {
+    if (name.length === 4 && name.toLowerCase() === 'vary') return true;
   }
-  if (given && !isKept) {
-    setGivenHeaders(this, given);
-  }
-  if (pending) {
-    fill(this, [...pending.values()]);
-  }
-  for (const field of vary) {
-    this.setHeader('Vary', addVary(this.getHeader('vary'), field));
-  }
-  const others = isKept ? rest : rest.filter((each) => each !== given);
-  return writeHead.call(this, status, ...others) as ResponseWithHead;
-}
-
-function hasVary(headers: unknown): boolean {
-  return Object.keys(headers ?? {}).some(
-    (name) => name.toLowerCase() === 'vary',
-  );
+  return false;
 }
 
 /** Sets the headers of a `writeHead(status, headers)` as node does: they replace those of the same name. */

@@ -10,6 +10,8 @@ import type { Renewal } from './session-renewal.js';
 export class SessionTransports {
   /** In the order in which they are asked. */
   readonly all: readonly Transport[];
+  /** The request headers on which verdicts depend, as `Vary` lists them. */
+  readonly varyBy: string | undefined;
   readonly #clearing: Dispatch;
 
   readonly #clearsRefused: boolean;
@@ -17,6 +19,8 @@ export class SessionTransports {
   /** @param clearsRefused whether a client whose tokens are refused is told to forget them */
   constructor(all: readonly Transport[], clearsRefused = true) {
     this.all = all;
+    const fields = new Set(all.flatMap(({ varyBy }) => varyBy ?? []));
+    this.varyBy = fields.size > 0 ? [...fields].join(', ') : undefined;
     this.#clearsRefused = clearsRefused;
     this.#clearing = {
       deliveries: all.flatMap((transport) => transport.clear()),
