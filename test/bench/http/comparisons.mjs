@@ -36,7 +36,9 @@ const STORES = [
   'session-jwt-redis-always',
   'session-jwt-postgres',
   'session-jwt-postgres-always',
+  'session-jwt-postgres-prepared',
   'hand-made-redis',
+  'hand-made-postgres',
 ];
 const PEERS = [
   BARE,
