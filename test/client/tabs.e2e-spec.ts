@@ -368,6 +368,7 @@ it(
         }
       };
       expect(await comesBack(hasNews)).toBe(false);
+      await page.waitForLoadState();
       expect(await page.evaluate(SUBJECT)).toBe('ada');
       expect(app.eventsOf('refreshReused')).toEqual([]);
       expect(await other.evaluate(SIGN_OUT)).toBe(204);
