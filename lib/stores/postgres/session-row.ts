@@ -29,16 +29,16 @@ export function recordOf(row: SessionRow, subject: string): SessionRecord {
     attributes: attributesOf(row.attributes),
     revision: Number(row.revision),
     metadata: JSON.parse(row.metadata) as SessionRecord['metadata'],
+    createdAt: timeOf(row.created_at),
+    lastSeenAt: timeOf(row.last_seen_at),
+    expiresAt: timeOf(row.expires_at),
+    asOf: timeOf(row.as_of),
     ...(row.data !== null && {
       data: {
         value: JSON.parse(row.data) as unknown,
         loadedAt: Number(row.data_loaded_at),
       },
     }),
-    createdAt: timeOf(row.created_at),
-    lastSeenAt: timeOf(row.last_seen_at),
-    expiresAt: timeOf(row.expires_at),
-    asOf: timeOf(row.as_of),
   };
 }
 

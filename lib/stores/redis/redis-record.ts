@@ -71,13 +71,13 @@ export function recordOf(
     ),
     revision: Number(fields.get('revision')),
     metadata: json('metadata') as SessionRecord['metadata'],
-    ...(fields.has('data') && {
-      data: { value: json('data'), loadedAt: Number(fields.get('loadedAt')) },
-    }),
     createdAt: time('createdAt'),
     lastSeenAt: time('lastSeenAt'),
     expiresAt: time('expiresAt'),
     asOf: new Date(Number(now)),
+    ...(fields.has('data') && {
+      data: { value: json('data'), loadedAt: Number(fields.get('loadedAt')) },
+    }),
   };
 }
 
