@@ -195,7 +195,8 @@ function chartOf(comparisons = {}) {
   return (
     shares.size > 0 &&
     toChart({
-      title: 'Requests per second as a share of the same route without a guard',
+      title:
+        'Requests of the same CPU, as a share of the same route without a guard',
       description: `NestJS on Fastify, 10,000 tokens in rotation, Node ${process.version}, all side by side on one core.`,
       bars: VARIANTS.filter(
         ({ name, needs }) => shares.has(name) && name !== BARE && !needs,

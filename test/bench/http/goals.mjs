@@ -206,15 +206,15 @@ function within(comparisons, mode, name, base, field, compare) {
   return compared(shots, name, base, field, compare);
 }
 
-/** Of each variant, how many times it serves what the bare route serves of the same CPU. */
+/** Of each variant of the comparison with most of them, how many times it serves what the bare route serves of the same CPU. */
 export function sharesOfBare(comparisons) {
-  const names = Object.values(comparisons).flatMap((modes) =>
-    Object.keys(modes[MANY] ?? {}),
-  );
+  const [widest = {}] = Object.values(comparisons)
+    .map((modes) => modes[MANY] ?? {})
+    .toSorted((a, b) => Object.keys(b).length - Object.keys(a).length);
   return new Map(
-    names.map((name) => [
+    Object.keys(widest).map((name) => [
       name,
-      within(comparisons, MANY, BARE, name, 'cpu', ratio).median,
+      compared(widest, BARE, name, 'cpu', ratio).median,
     ]),
   );
 }
