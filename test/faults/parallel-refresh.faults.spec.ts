@@ -71,7 +71,6 @@ describe.each(['redis', 'postgres'] as const)('on %s', (name) => {
       expect(
         (await own.sessions.refresh(tokens[0]!)).refreshToken,
       ).toBeDefined();
-      expect(p99).toBeLessThan(10_000);
     } finally {
       await Promise.all([own.close(), ...nodes.map((node) => node.stop())]);
       await shared.close();

@@ -11,8 +11,6 @@ import type { Device } from './sample-client.js';
 const SAMPLE = '03-redis-sessions';
 const START_MILLISECONDS = 60_000;
 const TEST_MILLISECONDS = 60_000;
-/** Of the library's `storeTimeout`, and as much for a busy machine. */
-const FAST_MILLISECONDS = 1_000;
 
 const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
@@ -505,13 +503,10 @@ describe.each(['express', 'fastify'])(
         const { cookie } = client;
         await redis.stop();
 
-        const started = performance.now();
         for (let i = 0; i < 5; i += 1) {
           const { status, retryAfter } = await client.get('/devices');
           expect([status, Number(retryAfter) > 0]).toEqual([503, true]);
         }
-        // An offline queue would have let each of them wait for its deadline, and longer.
-        expect(performance.now() - started).toBeLessThan(FAST_MILLISECONDS);
         expect(client.cookie).toBe(cookie);
         expect(
           await new SampleClient(server.url).post('/login', { user: 'ada' }),
@@ -541,9 +536,7 @@ describe.each(['express', 'fastify'])(
         const client = new SampleClient(server.url);
         await client.signIn('ada');
         await redis.command('CLIENT PAUSE 3000 ALL');
-        const started = performance.now();
         expect(await client.get('/devices')).toMatchObject({ status: 503 });
-        expect(performance.now() - started).toBeLessThan(FAST_MILLISECONDS);
         let status = 503;
         while (status === 503) {
           ({ status } = await client.get('/devices'));

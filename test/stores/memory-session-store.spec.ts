@@ -136,38 +136,50 @@ describe('MemorySessionStore', () => {
       process.stdout.write(
         `list, end and endAll of one subject: ${few.toFixed(1)} µs among 1,000 sessions, ${many.toFixed(1)} µs among 100,000\n`,
       );
-      expect(many).toBeLessThan(20 * few + 100);
+      // A hundred times the sessions.
+      expect(many).toBeLessThan(20 * few);
     },
     PATIENCE,
   );
 
   it(
-    'F-31: one subject may begin 10,000 sessions, and ends them at once',
+    'F-31: one subject may begin 10,000 sessions, and ends them in linear time',
     async () => {
-      const { store } = startStore();
-      const subject = 'one subject';
-      for (let i = 0; i < 10_000; i += 1) {
-        await store.create(recordOf(`${i}`, { subject }));
+      const ending = async (sessions: number): Promise<number> => {
+        const { store } = startStore();
+        const subject = 'one subject';
+        for (let i = 0; i < sessions; i += 1) {
+          await store.create(recordOf(`${i}`, { subject }));
+        }
+        const start = performance.now();
+        expect(await store.endAll(subject, '500')).toBe(sessions - 1);
+        const milliseconds = performance.now() - start;
+        expect((await store.list(subject)).map(({ id }) => id)).toEqual([
+          '500',
+        ]);
+        return milliseconds;
+      };
+      let [few, many] = [Infinity, Infinity];
+      for (let round = 0; round < 3; round += 1) {
+        few = Math.min(few, await ending(1_000));
+        many = Math.min(many, await ending(10_000));
       }
-      const start = performance.now();
-      expect(await store.endAll(subject, '5000')).toBe(9_999);
-      const milliseconds = performance.now() - start;
       process.stdout.write(
-        `endAll of 10,000 sessions: ${milliseconds.toFixed(1)} ms\n`,
+        `endAll of 10,000 sessions: ${many.toFixed(1)} ms, of 1,000: ${few.toFixed(1)} ms\n`,
       );
-      expect(milliseconds).toBeLessThan(500);
-      expect((await store.list(subject)).map(({ id }) => id)).toEqual(['5000']);
+      // Quadratic time would be a hundred times as much.
+      expect(many).toBeLessThan(50 * few);
     },
     PATIENCE,
   );
 
   it('reads the clock of the machine until it is given one', async () => {
     const store = new MemorySessionStore();
+    const before = Math.floor(Date.now() / 1_000) * 1_000;
     const { id, subject } = await begin(store, 'on the clock of the machine');
-    const record = await store.read(id, subject);
-    expect(Math.abs(Date.now() - Number(record?.createdAt))).toBeLessThan(
-      5_000,
-    );
+    const createdAt = Number((await store.read(id, subject))?.createdAt);
+    expect(createdAt).toBeGreaterThanOrEqual(before);
+    expect(createdAt).toBeLessThanOrEqual(Date.now());
   });
 
   describe('F-28: where it would lose sessions', () => {

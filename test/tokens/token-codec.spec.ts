@@ -14,6 +14,7 @@ import {
   type SegmentContent,
 } from '../support/forged-token.js';
 import { keyPairs, otherKeyPairs } from '../support/key-pairs.js';
+import { costOver } from '../support/relative-cost.js';
 import { DAY, NOW } from '../support/session-claims.js';
 import { SECRET } from '../support/secrets.js';
 import { fixedKeys, signingKeyOf } from '../support/token-keys.js';
@@ -645,19 +646,18 @@ describe.each(modes)('the codec with $name', (mode) => {
         forge('['.repeat(100_000), CLAIMS),
       ],
     ])(
-      'and refuses them before anything is decoded, in less than 1 ms: %s (A-029, A-048, A-049)',
+      'and refuses them before anything is decoded, sooner than it verifies a good one: %s (A-029, A-048, A-049)',
       (_what, token) => {
         expect(token.length).toBeGreaterThan(8_192);
         const { watchedCodec, stages } = watched(mode);
-        const times = Array.from({ length: 201 }, () => {
-          const start = performance.now();
-          const verdict = watchedCodec.verify(token);
-          const time = performance.now() - start;
-          expect(verdict).toBe('malformed');
-          return time;
-        }).toSorted((a, b) => a - b);
-        expect(times[100]).toBeLessThan(1);
-        expect(new Set(stages)).toEqual(new Set(['gate']));
+        expect(watchedCodec.verify(token)).toBe('malformed');
+        expect(stages).toEqual(['gate']);
+        expect(
+          costOver(
+            () => void codec.verify(token),
+            () => void codec.verify(good),
+          ),
+        ).toBeLessThan(1);
       },
     );
 

@@ -22,6 +22,7 @@ import { encryptedTokens } from '../../lib/tokens/token-format.js';
 import { send, type TestResponse } from '../support/browser.js';
 import { encodeSegment, forgeToken } from '../support/forged-token.js';
 import { usedHeap } from '../support/heap.js';
+import { costOver } from '../support/relative-cost.js';
 import { OTHER_SECRET, SECRET, startTestApp } from '../support/test-app.js';
 import type { TestApp } from '../support/test-app.js';
 import { fixedKeys, signingKeyOf } from '../support/token-keys.js';
@@ -666,39 +667,20 @@ describe('an encrypted token of ours', () => {
     ]);
   });
 
-  it.each<
-    [what: string, make: () => string, refusal: Refusal, milliseconds: number]
-  >([
+  it.each<[what: string, make: () => string, refusal: Refusal]>([
+    ['5 MB in zip (V-21)', () => zipped(5_000_000), 'header'],
+    ['100 MB in zip (V-21)', () => zipped(100_000_000), 'malformed'],
+    ['2^31 iterations (V-22)', () => withPassword(), 'malformed'],
     [
-      '5 MB in zip, in less than 5 ms (V-21)',
-      () => zipped(5_000_000),
-      'header',
-      5,
-    ],
-    [
-      '100 MB in zip, in less than 5 ms (V-21)',
-      () => zipped(100_000_000),
-      'malformed',
-      5,
-    ],
-    [
-      '2^31 iterations, in less than 1 ms (V-22)',
-      () => withPassword(),
-      'malformed',
-      1,
-    ],
-    [
-      '2^31 iterations and no key, in less than 1 ms (V-22)',
+      '2^31 iterations and no key (V-22)',
       () => withoutKeySegment(withPassword()),
       'header',
-      1,
     ],
   ])(
-    'costs next to nothing when it is refused: %s',
-    async (_what, make, refusal, milliseconds) => {
+    'costs no more than opening a good one when it is refused: %s',
+    async (_what, make, refusal) => {
       const token = make();
       const rounds = 51;
-      const times: number[] = [];
       await usedHeap();
       const memory = () => {
         const { heapUsed, external } = process.memoryUsage();
@@ -707,16 +689,17 @@ describe('an encrypted token of ours', () => {
       let most = 0;
       for (let i = 0; i < rounds; i += 1) {
         const before = memory();
-        const start = performance.now();
         const verdict = codec.verify(token);
-        times.push(performance.now() - start);
         most = Math.max(most, memory() - before);
         expect(verdict).toBe(refusal);
       }
-      expect(
-        times.toSorted((a, b) => a - b)[Math.floor(rounds / 2)],
-      ).toBeLessThan(milliseconds);
       expect(most).toBeLessThan(2 ** 20);
+      expect(
+        costOver(
+          () => void codec.verify(token),
+          () => void codec.verify(good),
+        ),
+      ).toBeLessThan(3);
     },
   );
 });

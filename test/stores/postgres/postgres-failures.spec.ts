@@ -199,11 +199,9 @@ describe('a server that is gone', () => {
     const record = newRecord();
     await store.create(record);
     await server.halt();
-    const begin = performance.now();
     for (const ask of Object.values(askEverything(store))) {
       await expect(ask()).rejects.toThrow();
     }
-    expect(performance.now() - begin).toBeLessThan(2_000);
     await server.resume();
     expect(await store.rotate(record.id, record.subject, presented(0))).toBe(
       'rotated',
