@@ -1,11 +1,26 @@
+import { availableParallelism, totalmem } from 'node:os';
 import type { Config } from 'jest';
+
+/** What a worker may hold between two specs before a new one takes its place: modules of a spec stay in memory. */
+const WORKER_BYTES = 400 * 2 ** 20;
+/** What it needs at most, with the servers and browsers that its spec starts. */
+const WORKER_AND_SERVERS_BYTES = 1.5 * 2 ** 30;
 
 const config: Config = {
   rootDir: '.',
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testEnvironment: 'node',
-  // Workers are ended with the run, so an application left open by a failed test cannot hold it up.
-  maxWorkers: 2,
+  maxWorkers: Math.max(
+    1,
+    Math.min(
+      availableParallelism(),
+      Math.floor(totalmem() / WORKER_AND_SERVERS_BYTES),
+    ),
+  ),
+  workerIdleMemoryLimit: WORKER_BYTES,
+  // Only what hangs takes so long, on the slowest of machines too.
+  testTimeout: 20 * 60_000,
+  workerGracefulExitTimeout: 60_000,
   setupFilesAfterEnv: ['<rootDir>/test/support/record-issued-tokens.ts'],
   moduleFileExtensions: ['js', 'json', 'ts'],
   extensionsToTreatAsEsm: ['.ts'],

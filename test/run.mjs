@@ -1,5 +1,6 @@
 /**
- * `npm test`: everything, in one command. Each step prints its duration, the last line is the count.
+ * `npm test`: everything, in one command, with modest effort; `TEST_EFFORT=full npm test` gives every statistical
+ * test its full number of rounds. Each step prints its duration, the last line is the count.
  * What the steps print is kept and searched, at the end, for every token that the suite issued.
  */
 import {
@@ -9,7 +10,7 @@ import {
   readFileSync,
   rmSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -20,13 +21,15 @@ const scratch = mkdtempSync(join(tmpdir(), 'session-jwt-'));
 const issuedTokensFile = join(scratch, 'issued-tokens');
 const jestReport = join(scratch, 'jest.json');
 
+const effort = process.env.TEST_EFFORT === 'full' ? 'full' : 'modest';
 const env = { ...process.env, ISSUED_TOKENS_FILE: issuedTokensFile };
 const commands = createCommands({
   cwd: fileURLToPath(new URL('..', import.meta.url)),
   env,
 });
-const script = (seconds, name, ...args) =>
-  commands.run(seconds, 'npm', 'run', '--silent', name, ...args);
+const show = (text) => process.stdout.write(text);
+const script = (print, name, ...args) =>
+  commands.run(print, 'npm', 'run', '--silent', name, ...args);
 
 process.on('exit', () => {
   commands.stop();
@@ -41,15 +44,18 @@ if (
   (await step('browser', provideBrowser)) &&
   (await step('redis', provideRedis))
 ) {
-  const built = await step('build', () => script(120, 'build'));
-  await step(
-    'build the samples',
-    built && (() => script(240, 'build:samples')),
-  );
-  await step('lint', () => script(120, 'lint'));
-  await step('format', () => script(120, 'format:check'));
-  await step('typecheck', () => script(300, 'typecheck'));
-  await step('jest', runJest);
+  const built = await step('build', (print) => script(print, 'build'));
+  await allAtOnce([
+    () =>
+      step(
+        'build the samples',
+        built && ((print) => script(print, 'build:samples')),
+      ),
+    () => step('typecheck', (print) => script(print, 'typecheck')),
+    () => step('lint', (print) => script(print, 'lint')),
+    () => step('format', (print) => script(print, 'format:check')),
+  ]);
+  await step(`jest, ${effort} effort`, runJest);
   await step('no token in any output', searchTokens);
 }
 console.log(
@@ -57,16 +63,19 @@ console.log(
 );
 process.exit(count.failed > 0 ? 1 : 0);
 
-/** Runs a step and counts it; one that gets `false` instead of a function needs something that has failed. */
+/**
+ * Runs a step and counts it; one that gets `false` instead of a function needs something that has failed. What
+ * it prints by the function that it is given comes in one piece, whatever runs beside it.
+ */
 async function step(name, run) {
   if (run === false) {
     count.skipped += 1;
     console.log(`\n- ${name}: skipped, the build failed`);
     return false;
   }
-  console.log(`\n> ${name}`);
+  let printed = '';
   const start = performance.now();
-  const result = await run();
+  const result = await run((text) => (printed += text));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const tests =
     typeof result === 'object'
@@ -75,15 +84,27 @@ async function step(name, run) {
   for (const kind of Object.keys(count)) {
     count[kind] += tests[kind];
   }
-  console.log(`${tests.failed > 0 ? '✗' : '✓'} ${name} (${seconds} s)`);
+  const mark = tests.failed > 0 ? '✗' : '✓';
+  show(`${printed}${mark} ${name} (${seconds} s)\n`);
   return tests.failed === 0;
+}
+
+/** As many at a time as the machine has processors. */
+async function allAtOnce(tasks) {
+  const waiting = [...tasks];
+  const work = async () => {
+    for (let task = waiting.shift(); task; task = waiting.shift()) {
+      await task();
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
 }
 
 /**
  * Whether there is a program that the tests need, whose path they find in this variable. Debian's package of it
  * is installed where it is missing and that is allowed.
  */
-async function provide(variable, candidates, debianPackage, need) {
+async function provide(print, variable, candidates, debianPackage, need) {
   const chosen = process.env[variable];
   const find = () => (chosen ? [chosen] : candidates).find(existsSync);
   if (
@@ -92,9 +113,9 @@ async function provide(variable, candidates, debianPackage, need) {
     process.getuid?.() === 0 &&
     existsSync('/usr/bin/apt-get')
   ) {
-    const apt = (seconds, ...args) =>
+    const apt = (...args) =>
       commands.run(
-        seconds,
+        print,
         'env',
         'DEBIAN_FRONTEND=noninteractive',
         // Only the program is wanted: with these, Debian does not start it as a service.
@@ -104,21 +125,22 @@ async function provide(variable, candidates, debianPackage, need) {
         ...args,
       );
     const install = () =>
-      apt(300, 'install', '-y', '--no-install-recommends', debianPackage);
+      apt('install', '-y', '--no-install-recommends', debianPackage);
     // A fresh image has no package lists, an old one has lists that the mirror has left behind.
-    if (!(await install()) && (await apt(120, 'update'))) {
+    if (!(await install()) && (await apt('update'))) {
       await install();
     }
   }
   const path = find();
-  console.log(path ?? `${need}, or name another in ${variable}.`);
+  print(`${path ?? `${need}, or name another in ${variable}.`}\n`);
   env[variable] = path;
   return path !== undefined;
 }
 
-function provideBrowser() {
+function provideBrowser(print) {
   const path = '/usr/bin/chromium';
   return provide(
+    print,
     'CHROMIUM_PATH',
     [path],
     'chromium',
@@ -126,9 +148,10 @@ function provideBrowser() {
   );
 }
 
-function provideRedis() {
+function provideRedis(print) {
   const folders = (process.env.PATH ?? '').split(delimiter);
   return provide(
+    print,
     'REDIS_SERVER_PATH',
     ['redis-server', 'valkey-server'].flatMap((name) =>
       folders.map((folder) => join(folder, name)),
@@ -139,11 +162,16 @@ function provideRedis() {
 }
 
 async function runJest() {
-  const args = ['--', '--json', `--outputFile=${jestReport}`];
-  const succeeded = await script(1200, 'test:jest', ...args);
+  const args = ['--logHeapUsage', '--json', `--outputFile=${jestReport}`];
+  const succeeded = await script(show, 'test:jest', '--', ...args);
   if (!existsSync(jestReport)) {
     return { passed: 0, failed: 1, skipped: 0 };
   }
+  const heaps = commands
+    .output()
+    .matchAll(/, (\d+) MB heap size\)|\((\d+) MB heap size\)/g);
+  const peak = Math.max(...[...heaps].map(([, a, b]) => Number(a ?? b)));
+  show(`The largest heap of a worker after a spec: ${peak} MB\n`);
   const report = JSON.parse(readFileSync(jestReport, 'utf8'));
   // A spec that could not be loaded holds tests that nobody counted.
   const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
@@ -154,7 +182,7 @@ async function runJest() {
   };
 }
 
-async function searchTokens() {
+async function searchTokens(print) {
   const output = commands.output();
   const find = createTokenSearch(output);
   let [tokens, hits] = [0, 0];
@@ -166,11 +194,11 @@ async function searchTokens() {
     const hit = find(token);
     if (hit !== undefined && ++hits <= 10) {
       const line = output.split('\n')[hit.line - 1].trim();
-      console.log(`${hit.part} in: ${line.replace(/[\w-]{12,}/g, '…')}`);
+      print(`${hit.part} in: ${line.replace(/[\w-]{12,}/g, '…')}\n`);
     }
   }
-  console.log(
-    `${hits} of ${tokens} issued tokens found in ${Math.ceil(output.length / 1024)} KB of output`,
+  print(
+    `${hits} of ${tokens} issued tokens found in ${Math.ceil(output.length / 1024)} KB of output\n`,
   );
   // Without tokens to look for, finding none would prove nothing.
   return hits === 0 && tokens > 0;

@@ -5,6 +5,7 @@ import {
   type CrossOriginPolicy,
   type RequestOrigin,
 } from '../../lib/csrf/cross-origin.js';
+import { rounds } from '../support/effort.js';
 import { costOver } from '../support/relative-cost.js';
 
 const HOST = 'app.example';
@@ -396,7 +397,7 @@ describe('whether an unsafe request comes from our own site', () => {
             return !ours || judgeAsNest(facts, trusted) === 'allowed';
           },
         ),
-        { numRuns: 30_000 },
+        { numRuns: rounds(30_000, 5_000) },
       );
     });
 
@@ -424,7 +425,7 @@ describe('whether an unsafe request comes from our own site', () => {
             return ours === (judgeAsNest(facts, trusted) === 'allowed');
           },
         ),
-        { numRuns: 30_000 },
+        { numRuns: rounds(30_000, 5_000) },
       );
     });
 

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { SystemSessionClock } from '../../lib/clock.js';
 import { childOf, hashOf } from '../../lib/session/refresh-chain.js';
 import type { CompiledLibrary } from '../support/compiled-library.js';
+import { rounds } from '../support/effort.js';
 import { seededRandom } from '../support/random.js';
 import { SECRET } from '../support/secrets.js';
 import type { KilledRefreshSettings, KillPoint } from './killed-refresh.js';
@@ -19,8 +20,8 @@ import { compilePrograms, RunningProgram, runProgram } from './processes.js';
 import { StoreServers, type SharedStore } from './stores.js';
 
 /** Of the 500 for both stores; the rest are whole servers. */
-const KILLED_REFRESHES = 245;
-const KILLED_SERVERS = 5;
+const KILLED_REFRESHES = rounds(245, 28);
+const KILLED_SERVERS = rounds(5, 2);
 const REQUESTS_EACH = 8;
 const AT_ONCE = 4;
 

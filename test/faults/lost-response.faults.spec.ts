@@ -9,6 +9,7 @@ import {
   type SessionEvent,
 } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
+import { rounds } from '../support/effort.js';
 import { boot, closeBooted } from '../support/nest-app.js';
 import { SECRET } from '../support/secrets.js';
 import {
@@ -22,7 +23,7 @@ import {
 } from './nodes.js';
 import { STORES, StoreServers } from './stores.js';
 
-const LOST = 1_000;
+const LOST = rounds(1_000, 150);
 const GRACE = 30;
 
 const servers = new StoreServers();

@@ -1,5 +1,6 @@
 import { TestSessionClock } from '../../lib/testing/index.js';
 import type { CompiledLibrary } from '../support/compiled-library.js';
+import { rounds } from '../support/effort.js';
 import { SECRET } from '../support/secrets.js';
 import { postManyTimes } from './many-requests.js';
 import type { NodeFigures } from './node-server.js';
@@ -14,7 +15,7 @@ import {
 import { compilePrograms, RunningProgram } from './processes.js';
 import { StoreServers } from './stores.js';
 
-const REFRESHES = 10_000;
+const REFRESHES = rounds(10_000, 2_000);
 
 let library: CompiledLibrary;
 const servers = new StoreServers();

@@ -15,6 +15,7 @@ import {
   type RedisClient,
 } from '../../lib/stores/redis/index.js';
 import type { Browser, TestResponse } from '../support/browser.js';
+import { rounds } from '../support/effort.js';
 import {
   startRedis,
   until,
@@ -23,8 +24,8 @@ import {
 import { startTestApp } from '../support/test-app.js';
 import { inBatches, percentile, printFigures, tally } from './nodes.js';
 
-const REFRESHES = 100;
-const GETS = 300;
+const REFRESHES = rounds(100, 20);
+const GETS = rounds(300, 60);
 
 /**
  * A Redis that can be killed and started again with its records, always at the same port: a line that is cut while the

@@ -1,4 +1,5 @@
 import { TestSessionClock } from '../../lib/testing/index.js';
+import { rounds } from '../support/effort.js';
 import { seededRandom } from '../support/random.js';
 import {
   claimsOfRefresh,
@@ -12,9 +13,9 @@ import {
 import { STORES, StoreServers, type StoreName } from './stores.js';
 
 const ROUNDS: Readonly<Record<StoreName, number>> = {
-  memory: 6_000,
-  redis: 2_500,
-  postgres: 1_500,
+  memory: rounds(6_000, 900),
+  redis: rounds(2_500, 500),
+  postgres: rounds(1_500, 300),
 };
 const AT_ONCE = 100;
 

@@ -1,13 +1,14 @@
 import type { SessionEvent } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
+import { rounds } from '../support/effort.js';
 import { seededRandom } from '../support/random.js';
 import { openNode, printFigures, refresh, signIn } from './nodes.js';
 import { STORES, StoreServers, type StoreName } from './stores.js';
 
 const THEFTS: Readonly<Record<StoreName, number>> = {
-  memory: 1_000,
-  redis: 300,
-  postgres: 300,
+  memory: rounds(1_000, 200),
+  redis: rounds(300, 100),
+  postgres: rounds(300, 100),
 };
 const ACCESS = 900;
 const GRACE = 30;

@@ -105,7 +105,7 @@ function compiled(name: string, script: string): string {
   for (const needed of [LIBRARY, path]) {
     if (!existsSync(needed)) {
       throw new Error(
-        `${needed} is missing: run "npm run build && npx tsc -p sample/${name}" first.`,
+        `${needed} is missing: run "npm run build && npx tsc -b sample/${name}" first.`,
       );
     }
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { BoundedMap } from '../../lib/session/bounded-map.js';
+import { rounds } from '../support/effort.js';
 
 interface Value {
   readonly serial: number;
@@ -216,7 +217,7 @@ describe('BoundedMap', () => {
           expect(map.get(each)).toEqual(value);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: rounds(1_000, 300) },
     );
   });
 });

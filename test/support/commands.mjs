@@ -1,16 +1,23 @@
 import { spawn } from 'node:child_process';
 
+/** A command that still runs after this hangs: the slowest machine needs less. */
+const LIMIT_MINUTES = 60;
+
 /**
- * Runs commands one after another, shows what they print while they print it, and keeps it.
+ * Runs commands and keeps what they print.
  *
  * @param {import('node:child_process').SpawnOptions} options
  */
 export function createCommands(options) {
   let output = '';
-  let running;
+  const running = new Set();
 
-  /** True when the command exits with 0 within its seconds. */
-  function run(seconds, file, ...args) {
+  /**
+   * Resolves to whether the command exits with 0.
+   *
+   * @param {(text: string) => unknown} print gets what the command prints, while it does
+   */
+  function run(print, file, ...args) {
     return new Promise((resolve) => {
       // A process group of its own, so that whatever the command started ends with it.
       const child = spawn(file, args, {
@@ -18,41 +25,47 @@ export function createCommands(options) {
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       });
-      running = child;
-      for (const name of ['stdout', 'stderr']) {
-        child[name].setEncoding('utf8').on('data', (text) => {
+      running.add(child);
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding('utf8').on('data', (text) => {
           output += text;
-          process[name].write(text);
+          print(text);
         });
       }
       const timer = setTimeout(() => {
-        console.log(`stopped after ${seconds} s: ${file} ${args.join(' ')}`);
-        stop();
-      }, seconds * 1000);
+        print(
+          `stopped after ${LIMIT_MINUTES} minutes: ${file} ${args.join(' ')}\n`,
+        );
+        endGroup(child);
+      }, LIMIT_MINUTES * 60_000);
       const settle = (ok) => {
         clearTimeout(timer);
-        running = undefined;
+        running.delete(child);
         resolve(ok);
       };
       child.on('error', (error) => {
-        console.log(error.message);
+        print(`${error.message}\n`);
         settle(false);
       });
       // A process left behind would hold the pipes open, and 'close' would never come.
-      child.on('exit', stop);
+      child.on('exit', () => endGroup(child));
       child.on('close', (code) => settle(code === 0));
     });
   }
 
-  function stop() {
-    if (running?.pid !== undefined) {
-      try {
-        process.kill(-running.pid, 'SIGKILL');
-      } catch {
-        // Nothing of the group is left.
-      }
+  return {
+    run,
+    stop: () => running.forEach(endGroup),
+    output: () => output,
+  };
+}
+
+function endGroup(child) {
+  if (child.pid !== undefined) {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // Nothing of the group is left.
     }
   }
-
-  return { run, stop, output: () => output };
 }

@@ -6,6 +6,7 @@ import {
   type ClaimsExpectation,
 } from '../../lib/tokens/claims-profile.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
+import { rounds } from '../support/effort.js';
 import { costOver } from '../support/relative-cost.js';
 import { rows } from '../support/titles.js';
 import { verdictOf } from './profile.js';
@@ -576,12 +577,12 @@ describe('any claim replaced by any JSON value', () => {
           }
         },
       ),
-      { seed: 125, numRuns: 5_000 },
+      { seed: 125, numRuns: rounds(5_000, 2_000) },
     );
     // Every verdict was reached, so that none of them went untested.
-    expect(seen.get('good')).toBeGreaterThan(200);
-    expect(seen.get('claims')).toBeGreaterThan(1_000);
-    expect(seen.get('newer-version')).toBeGreaterThan(10);
+    expect(seen.get('good')).toBeGreaterThan(rounds(200, 70));
+    expect(seen.get('claims')).toBeGreaterThan(rounds(1_000, 400));
+    expect(seen.get('newer-version')).toBeGreaterThan(rounds(10, 2));
   });
 });
 

@@ -4,6 +4,7 @@ import {
   parseSessionClaims,
   type ClaimsExpectation,
 } from '../../lib/tokens/claims-profile.js';
+import { rounds } from '../support/effort.js';
 import { rows } from '../support/titles.js';
 
 const NOW = 1_893_456_000;
@@ -428,13 +429,13 @@ describe('any claim of a refresh token replaced by any JSON value', () => {
           expect(parsed).toEqual(verdict === 'good' ? claims : verdict);
         },
       ),
-      { seed: 126, numRuns: 6_000 },
+      { seed: 126, numRuns: rounds(6_000, 2_000) },
     );
     // Every verdict was reached, so that none of them went untested.
     for (const kind of KINDS) {
-      expect(seen.get(`${kind} good`)).toBeGreaterThan(100);
-      expect(seen.get(`${kind} claims`)).toBeGreaterThan(500);
-      expect(seen.get(`${kind} newer-version`)).toBeGreaterThan(5);
+      expect(seen.get(`${kind} good`)).toBeGreaterThan(rounds(100, 30));
+      expect(seen.get(`${kind} claims`)).toBeGreaterThan(rounds(500, 150));
+      expect(seen.get(`${kind} newer-version`)).toBeGreaterThan(rounds(5, 1));
     }
   });
 });

@@ -11,6 +11,7 @@ import { keysOfSecrets } from '../../lib/keys/key-set.js';
 import { thumbprintOf } from '../../lib/keys/thumbprint.js';
 import type { TokenKey } from '../../lib/keys/token-key.js';
 import { send } from '../support/browser.js';
+import { rounds } from '../support/effort.js';
 import { forgeToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { claimsOf } from '../support/session-claims.js';
@@ -54,14 +55,16 @@ async function inBatches<T>(
 }
 
 describeVectors('a naughty string', 'naughty-strings', (read) => {
-  const strings = read<string[]>('blns.json');
+  const all = read<string[]>('blns.json');
+  const strings = all.filter((_, i) => i % rounds(1, 6) === 0);
+  const isRefused = (text: string) => text.length === 0 || text.length > 255;
   const unhandled = new UnhandledErrors();
   beforeAll(() => unhandled.start());
   afterAll(() => unhandled.stop());
   afterEach(async () => expect(await unhandled.settled()).toEqual([]));
 
   it('is one of 515', () => {
-    expect(strings).toHaveLength(515);
+    expect(all).toHaveLength(515);
   });
 
   describe.each(adapters)('on %s', (adapter) => {
@@ -114,7 +117,7 @@ describeVectors('a naughty string', 'naughty-strings', (read) => {
           let tooLarge = 0;
           await inBatches(strings, async (text) => {
             const attributes = { value: text, [` ${text}`]: [text] };
-            const isSubject = text.length > 0 && text.length <= 255;
+            const isSubject = !isRefused(text);
             if (!isSubject) {
               const error: unknown = await app.sessions
                 .generate(text, { attributes })
@@ -141,9 +144,9 @@ describeVectors('a naughty string', 'naughty-strings', (read) => {
             ).toBeDefined();
             sessions.push({ text, token, subject });
           });
-          expect(sessions).toHaveLength(515);
-          expect(refused).toBe(3);
-          expect(tooLarge).toBe(5);
+          expect(sessions).toHaveLength(strings.length);
+          expect(refused).toBe(strings.filter(isRefused).length);
+          expect(tooLarge).toBeLessThanOrEqual(5);
 
           let readBack = 0;
           const readAll = () =>
@@ -166,7 +169,7 @@ describeVectors('a naughty string', 'naughty-strings', (read) => {
           // The loader is now given the params that are in the token.
           app.clock.advance('15m');
           await readAll();
-          expect(app.eventsOf('reloaded')).toHaveLength(515);
+          expect(app.eventsOf('reloaded')).toHaveLength(strings.length);
           expect(app.eventsOf('rejected')).toEqual([]);
           report(
             `naughty strings on ${adapter} with ${mode}: ${readBack} of ${2 * strings.length} sessions read back, ${refused} strings refused as a subject, ${tooLarge} for a cookie`,
@@ -203,13 +206,13 @@ describeVectors('a naughty string', 'naughty-strings', (read) => {
             const possible = strings.filter((text) =>
               /^[A-Za-z0-9_.-]{1,128}$/.test(text),
             ).length;
-            expect(possible).toBeGreaterThan(10);
-            expect(reasons).toHaveLength(515);
+            expect(possible).toBeGreaterThan(strings.length / 50);
+            expect(reasons).toHaveLength(strings.length);
             expect(
               reasons.filter((each) => each === 'unknown-key'),
             ).toHaveLength(possible);
             expect(reasons.filter((each) => each === 'header')).toHaveLength(
-              515 - possible,
+              strings.length - possible,
             );
             // All of them together have the keys asked for at most once.
             expect(asked - before).toBeLessThanOrEqual(1);
@@ -241,7 +244,7 @@ describeVectors('a naughty string', 'naughty-strings', (read) => {
             ),
           ).toEqual([]);
           // Nearly all of them came as far as the guard.
-          expect(answers.get(401)).toBeGreaterThan(1_900);
+          expect(answers.get(401)).toBeGreaterThan(4 * 0.92 * strings.length);
           expect(app.account.handled).toBe(0);
           const { token } = await app.sessions.generate('ada');
           for (const slot of Object.values(slots)) {
@@ -263,7 +266,7 @@ describeVectors('a naughty string', 'naughty-strings', (read) => {
           await app.sessions.generate('ada', { metadata });
         });
         const devices = await app.sessions.list('ada');
-        expect(devices).toHaveLength(515);
+        expect(devices).toHaveLength(strings.length);
         for (const { metadata } of devices) {
           const text = strings[Number(metadata.label)];
           expect(metadata).toMatchObject({ userAgent: text, ip: text });

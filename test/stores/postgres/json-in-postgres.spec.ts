@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { mergeAttributes } from '../../../lib/stores/merge-attributes.js';
 import type { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
+import { rounds } from '../../support/effort.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -113,7 +114,7 @@ describe('JSON in Postgres', () => {
           );
         },
       ),
-      { numRuns: 500 },
+      { numRuns: rounds(500, 100) },
     );
   }, 30_000);
 
@@ -142,7 +143,7 @@ describe('JSON in Postgres', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: rounds(300, 100) },
     );
   }, 30_000);
 

@@ -7,6 +7,7 @@ import {
   judgeRotation,
   type RotationState,
 } from '../../../lib/stores/rotation.js';
+import { rounds } from '../../support/effort.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -152,7 +153,7 @@ describe('rotation in SQL', () => {
             );
           },
         ),
-        { numRuns: 600 },
+        { numRuns: rounds(600, 200) },
       );
       console.log(`verdicts by ${how}:`, Object.fromEntries(seen));
       for (const verdict of [

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
+import { rounds } from '../../support/effort.js';
 import {
   startRedis,
   startRedisCluster,
@@ -209,9 +210,9 @@ describe('a server that refuses', () => {
 });
 
 describe('a server that has forgotten everything', () => {
-  it('is told of once, by one of two processes, of 10,000 refreshes that find no record (F-11)', async () => {
+  it('is told of once, by one of two processes, of many refreshes that find no record (F-11)', async () => {
     const stores = [1, 2].map(() => new RedisSessionStore({ client: redis }));
-    const sessions = Array.from({ length: 10_000 }, (_, i) =>
+    const sessions = Array.from({ length: rounds(10_000, 2_000) }, (_, i) =>
       newRecord({ subject: `user-${i}` }),
     );
     for (let first = 0; first < sessions.length; first += 1_000) {
@@ -234,7 +235,7 @@ describe('a server that has forgotten everything', () => {
       }),
     );
     process.stdout.write(`after a flush: ${JSON.stringify(verdicts)}\n`);
-    expect(verdicts).toEqual({ lost: 1, unknown: 9_999 });
+    expect(verdicts).toEqual({ lost: 1, unknown: sessions.length - 1 });
   }, 30_000);
 
   it('is not what a server looks like that is new, or that misses one record (F-11)', async () => {
