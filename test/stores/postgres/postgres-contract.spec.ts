@@ -8,7 +8,7 @@ import {
 
 let server: PostgresServer;
 let pools: Record<'unnamed' | 'prepared', [Pool, Pool]>;
-let tables = 0;
+const TABLES = { unnamed: 'sessions', prepared: 'sessions_prepared' };
 
 beforeAll(async () => {
   server = await startPostgres();
@@ -22,7 +22,14 @@ beforeAll(async () => {
     unnamed: [server.pool(schema), server.pool(schema)],
     prepared: [server.pool(schema, generic), server.pool(schema, generic)],
   };
-}, 30_000);
+  for (const kind of ['unnamed', 'prepared'] as const) {
+    const [pool] = pools[kind];
+    await new PostgresSessionStore({
+      pool,
+      table: TABLES[kind],
+    }).ensureSchema();
+  }
+});
 
 afterAll(() => server.stop());
 
@@ -32,9 +39,8 @@ describeSessionStore('PostgresSessionStore with prepared statements', () =>
   newFixture('prepared'),
 );
 
-async function newFixture(kind: keyof typeof pools) {
-  tables += 1;
-  const table = `sessions_${tables}`;
+function newFixture(kind: keyof typeof pools) {
+  const table = TABLES[kind];
   let offset = 0;
   const [store, another] = pools[kind].map(
     (pool) =>
@@ -45,7 +51,6 @@ async function newFixture(kind: keyof typeof pools) {
         clockOffset: () => offset,
       }),
   ) as [PostgresSessionStore, PostgresSessionStore];
-  await store.ensureSchema();
   return {
     store,
     another,
