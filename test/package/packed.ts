@@ -23,14 +23,9 @@ export function run(
   options: { cwd?: string; timeout?: number } = {},
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
-    execFile(
-      file,
-      args,
-      { cwd: ROOT, timeout: 240_000, ...options },
-      (error, stdout, stderr) => {
-        resolve({ ok: error === null, output: `${stdout}${stderr}` });
-      },
-    );
+    execFile(file, args, { cwd: ROOT, ...options }, (error, stdout, stderr) => {
+      resolve({ ok: error === null, output: `${stdout}${stderr}` });
+    });
   });
 }
 

@@ -1,7 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
 
-const WAIT = { timeout: 15_000 };
-
 /** What a page wrote to the console, but the answers that it expects. */
 function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
@@ -54,21 +52,21 @@ export class BrowserAppPage {
   }
 
   async isConnected(name: string): Promise<this> {
-    await this.page.getByRole('heading', { name }).waitFor(WAIT);
-    await this.page.getByText('Connected', { exact: true }).waitFor(WAIT);
+    await this.page.getByRole('heading', { name }).waitFor();
+    await this.page.getByText('Connected', { exact: true }).waitFor();
     return this;
   }
 
   /** A tab behind others draws nothing, so that a click waits for seconds. */
   async press(name: string): Promise<void> {
     await this.page.bringToFront();
-    await this.page.getByRole('button', { name, exact: true }).click(WAIT);
+    await this.page.getByRole('button', { name, exact: true }).click();
   }
 
   async add(text: string): Promise<void> {
-    await this.page.getByLabel('New note').fill(text, WAIT);
+    await this.page.getByLabel('New note').fill(text);
     await this.press('Add');
-    await this.note(text).waitFor(WAIT);
+    await this.note(text).waitFor();
   }
 
   note(text: string): Locator {
@@ -76,20 +74,20 @@ export class BrowserAppPage {
   }
 
   async shows(text: string): Promise<void> {
-    await this.note(text).waitFor(WAIT);
+    await this.note(text).waitFor();
   }
 
   async showsNoNotes(): Promise<void> {
-    await this.page.getByText('No notes yet.').waitFor(WAIT);
+    await this.page.getByText('No notes yet.').waitFor();
   }
 
   async isSignedOut(): Promise<void> {
-    await this.page.getByRole('heading', { name: 'Sign in' }).waitFor(WAIT);
+    await this.page.getByRole('heading', { name: 'Sign in' }).waitFor();
   }
 
   async logs(text: string | RegExp): Promise<void> {
     const entries = this.page.locator('#log li');
-    await entries.filter({ hasText: text }).first().waitFor(WAIT);
+    await entries.filter({ hasText: text }).first().waitFor();
   }
 
   async log(): Promise<string[]> {
@@ -99,8 +97,8 @@ export class BrowserAppPage {
 
   async hasDevices(count: number): Promise<void> {
     const devices = this.page.locator('#devices > li');
-    await devices.nth(count - 1).waitFor(WAIT);
-    await devices.nth(count).waitFor({ ...WAIT, state: 'detached' });
+    await devices.nth(count - 1).waitFor();
+    await devices.nth(count).waitFor({ state: 'detached' });
   }
 
   /** The cookies of the session and the CSRF cookie, by their names. */
@@ -123,7 +121,7 @@ export class AttackerPage {
   async attack(): Promise<Map<string, string>> {
     await this.page.getByRole('button', { name: 'Claim your prize' }).click();
     const summary = this.page.getByRole('status');
-    await summary.filter({ hasText: 'succeeded' }).waitFor({ timeout: 30_000 });
+    await summary.filter({ hasText: 'succeeded' }).waitFor();
     const [titles, verdicts] = await Promise.all(
       ['.title', '.verdict'].map((part) =>
         this.page.locator(`#attacks ${part}`).allInnerTexts(),

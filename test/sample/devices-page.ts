@@ -1,7 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
 
-const WAIT = { timeout: 15_000 };
-
 /** The page of sample 03 as a person uses it. */
 export class DevicesPage {
   /** What the page wrote to the console, but the answers that a sign-out and a store that is down bring. */
@@ -25,13 +23,13 @@ export class DevicesPage {
   }
 
   async signIn(name: string, label = ''): Promise<void> {
-    await this.page.getByLabel('Name of this device').fill(label, WAIT);
+    await this.page.getByLabel('Name of this device').fill(label);
     await this.press(`Sign in as ${name}`);
-    await this.page.getByRole('heading', { name }).waitFor(WAIT);
+    await this.page.getByRole('heading', { name }).waitFor();
   }
 
   press(name: string): Promise<void> {
-    return this.page.getByRole('button', { name, exact: true }).click(WAIT);
+    return this.page.getByRole('button', { name, exact: true }).click();
   }
 
   get devices(): Locator {
@@ -40,29 +38,29 @@ export class DevicesPage {
 
   /** The titles of the devices, in order, once there are so many; that of this one with a star. */
   async titles(count: number): Promise<string[]> {
-    await this.devices.nth(count - 1).waitFor(WAIT);
-    await this.devices.nth(count).waitFor({ ...WAIT, state: 'detached' });
+    await this.devices.nth(count - 1).waitFor();
+    await this.devices.nth(count).waitFor({ state: 'detached' });
     const headings = await this.devices.getByRole('heading').allInnerTexts();
     return headings.map((text) => text.replace(/\s*This device$/, '*'));
   }
 
   async isSignedOut(): Promise<void> {
-    await this.page.getByRole('heading', { name: 'Sign in' }).waitFor(WAIT);
+    await this.page.getByRole('heading', { name: 'Sign in' }).waitFor();
   }
 
   async says(text: string): Promise<void> {
-    await this.page.getByRole('status').filter({ hasText: text }).waitFor(WAIT);
+    await this.page.getByRole('status').filter({ hasText: text }).waitFor();
   }
 
   /** Waits until the list was asked for again. */
   async asksAgain(): Promise<void> {
-    await this.page.waitForResponse('**/devices', WAIT);
+    await this.page.waitForResponse('**/devices');
   }
 
   /** What the page says of the process that answered, below the list. */
   answeredBy(place: string): Promise<string> {
     const said = this.page.getByText(`Kept in ${place}, answered by process`);
-    return said.innerText(WAIT);
+    return said.innerText();
   }
 
   /** How far the page is wider than the window. */

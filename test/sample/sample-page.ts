@@ -1,7 +1,5 @@
 import type { Locator, Page, Cookie } from 'playwright-core';
 
-const WAIT = { timeout: 15_000 };
-
 /** The page as a person uses it: what can be pressed, and what can be read. */
 export class SamplePage {
   /** What no page may write to the console: everything but the answers 401 and 503. */
@@ -29,7 +27,7 @@ export class SamplePage {
   }
 
   press(name: string): Promise<void> {
-    return this.page.getByRole('button', { name, exact: true }).click(WAIT);
+    return this.page.getByRole('button', { name, exact: true }).click();
   }
 
   async signIn(name: string): Promise<void> {
@@ -43,12 +41,12 @@ export class SamplePage {
     const found = this.page
       .locator(selector)
       .filter({ hasText: exactly(text), visible: true });
-    await found.first().waitFor(WAIT);
+    await found.first().waitFor();
   }
 
   /** What an element reads now. */
   text(selector: string): Promise<string> {
-    return this.page.locator(selector).innerText(WAIT);
+    return this.page.locator(selector).innerText();
   }
 
   /** Waits until the log has an entry with these words, in this order. */
@@ -56,7 +54,7 @@ export class SamplePage {
     const entry = this.page.locator('#log li').filter({
       hasText: new RegExp(words.map(escapeRegExp).join('.*'), 's'),
     });
-    await entry.first().waitFor(WAIT);
+    await entry.first().waitFor();
   }
 
   get bar(): Locator {
@@ -65,7 +63,7 @@ export class SamplePage {
 
   /** Waits for the next answer of `GET /me` and gives its status. */
   async nextStatus(): Promise<number> {
-    const response = await this.page.waitForResponse(`${this.url}/me`, WAIT);
+    const response = await this.page.waitForResponse(`${this.url}/me`);
     return response.status();
   }
 

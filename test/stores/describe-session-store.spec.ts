@@ -179,7 +179,7 @@ describe('describeSessionStore', () => {
         {
           env: { PATH: process.env['PATH'] },
           encoding: 'utf8',
-          timeout: 50_000,
+          timeout: 1_200_000,
         },
       );
       const count = (what: string): number =>

@@ -245,7 +245,7 @@ describe('MemorySessionStore', () => {
       const { stdout, stderr, status } = spawnSync(
         process.execPath,
         [join(library.folder, 'start.js'), where],
-        { env: { PATH, ...variables }, encoding: 'utf8', timeout: 20_000 },
+        { env: { PATH, ...variables }, encoding: 'utf8' },
       );
       expect(stderr).toBe('');
       expect(status).toBe(0);

@@ -17,13 +17,17 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits, without a clock, until something that is under way has happened. */
+/** What has not happened after so long never will, on the slowest of machines too. */
+const HANGS_AFTER_MILLISECONDS = 300_000;
+
+/** Waits until something that is under way has happened. */
 export async function until(
   condition: () => boolean,
   what: string,
 ): Promise<void> {
-  for (let turns = 0; !condition(); turns += 1) {
-    if (turns === 100_000) {
+  const start = performance.now();
+  while (!condition()) {
+    if (performance.now() - start > HANGS_AFTER_MILLISECONDS) {
       throw new Error(`did not happen: ${what}`);
     }
     await turn();

@@ -66,16 +66,22 @@ export function openBrowser(options: LaunchOptions = {}): Promise<Browser> {
   return Browser.open(options);
 }
 
-function launch(
+/** In milliseconds: what a page has not done after so long it never will, on the slowest of machines too. */
+const TIMEOUT = 300_000;
+
+async function launch(
   profile: string,
   { args = [], ...options }: LaunchOptions,
 ): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(profile, {
+  const context = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath(),
     reducedMotion: 'reduce',
     args: [...ARGUMENTS, ...args],
+    timeout: TIMEOUT,
     ...options,
   });
+  context.setDefaultTimeout(TIMEOUT);
+  return context;
 }
 
 function removeProfile(profile: string): Promise<void> {

@@ -166,7 +166,7 @@ async function untilAll(
 /** Asks again until the answer is true; an error counts as false. */
 export async function until(
   ask: () => Promise<boolean>,
-  seconds = 15,
+  seconds = 300,
 ): Promise<void> {
   const deadline = performance.now() + seconds * 1000;
   while (!(await ask().catch(() => false))) {
