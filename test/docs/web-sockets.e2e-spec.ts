@@ -271,17 +271,30 @@ describe('the recipe for WebSockets with ws', () => {
     expect(Handled.messages).toEqual([]);
   });
 
-  it('closes a connection at its first message after the end of its session', async () => {
-    const { cookie, session } = await createTestSession(app.app, 'ada');
-    const { client } = connect(cookie, ORIGIN);
-    expect(await said(client)).toBe(
-      JSON.stringify({ event: 'said', data: 'ada: hello' }),
-    );
-    await app.get(SessionService).revoke(session);
-    client.send(hello);
-    expect((await once(client, 'close'))[0]).toBe(4401);
-    expect(Handled.messages).toHaveLength(1);
-  });
+  it.each<[string, (held: TestSession) => unknown]>([
+    ['was revoked', ({ session }) => app.get(SessionService).revoke(session)],
+    ['is past its idle end', () => clock.advance('7d')],
+    [
+      'was ended by its loader',
+      () => {
+        users().all.delete('ada');
+        clock.advance('15m');
+      },
+    ],
+  ])(
+    'closes a connection at its first message after its session %s',
+    async (_how, end) => {
+      const held = await createTestSession(app.app, 'ada');
+      const { client } = connect(held.cookie, ORIGIN);
+      expect(await said(client)).toBe(
+        JSON.stringify({ event: 'said', data: 'ada: hello' }),
+      );
+      await end(held);
+      client.send(hello);
+      expect((await once(client, 'close'))[0]).toBe(4401);
+      expect(Handled.messages).toHaveLength(1);
+    },
+  );
 
   it('closes a connection that only listens, and one whose loader is down for too long', async () => {
     jest.useFakeTimers({
