@@ -123,7 +123,7 @@ export class SessionGuard implements CanActivate {
     this.runtime.logger.once(
       'warn',
       `context ${kind}`,
-      `SessionGuard refuses '${kind}' contexts (${context.getClass().name}.${context.getHandler().name}): it checks HTTP requests only. Mark the handler @Public() and call SessionService.authenticate(request) yourself, for example in handleConnection.`,
+      `SessionGuard refuses '${kind}' contexts (${context.getClass().name}.${context.getHandler().name}): it checks HTTP requests only. Mark the handler @Public() and call SessionService.authenticate(request) in the handshake: verifyClient of ws, server.use() of socket.io.`,
     );
     return toHttpException(refusalError('context'));
   }

@@ -185,7 +185,7 @@ export class SessionService<
   }
 
   /**
-   * What the guard does, for middleware, `handleConnection` and guards of your own: the session of a
+   * What the guard does, for middleware, WebSocket handshakes and guards of your own: the session of a
    * request, or `null`. Without a `response` nothing is re-issued or exchanged.
    *
    * @throws {SessionError} `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `STORE_REQUIRED`

@@ -1,15 +1,8 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../support/library-sources.js';
-import {
-  blocksOf,
-  compile,
-  libraries,
-  moduleOf,
-  page,
-  sections,
-  SnippetFiles,
-} from './coming-from-snippets.js';
+import { libraries, page, sections } from './coming-from-snippets.js';
+import { blocksOf } from './snippets/page.js';
 
 const TITLES = [
   'auth-jwt-express',
@@ -23,14 +16,6 @@ const TITLES = [
 ];
 
 describe('docs/coming-from.md', () => {
-  let files: SnippetFiles;
-
-  beforeAll(() => {
-    files = new SnippetFiles();
-  });
-
-  afterAll(() => files.remove());
-
   it('says of each library what was written there, what is written here, and what changes', () => {
     expect(libraries.map(({ title }) => title)).toEqual(TITLES);
     for (const section of libraries) {
@@ -56,24 +41,6 @@ describe('docs/coming-from.md', () => {
     );
     expect(inSections).toHaveLength(fences.length);
   });
-
-  it('shows nothing that does not compile', () => {
-    const paths = libraries.map(({ title }) => files.pathOf(title));
-    expect(compile(paths)).toEqual([]);
-    // The compiler would have noticed: an option, a method and a type of data that do not exist.
-    const [seed] = libraries;
-    const broken = moduleOf(seed!)
-      .replace('dataRefreshInterval:', 'dataRefreshIntervalInSeconds:')
-      .replace('this.sessions.generate(', 'this.sessions.create(')
-      .replace('email: user.email', 'mail: user.email');
-    const path = files.pathOf('broken');
-    writeFileSync(path, broken);
-    expect(compile([path])).toEqual([
-      expect.stringContaining("'email' is missing"),
-      expect.stringContaining('dataRefreshIntervalInSeconds'),
-      expect.stringContaining("'create' does not exist"),
-    ]);
-  }, 60_000);
 
   it('is short, and links to headings and files that exist', () => {
     expect(page.split('\n').length).toBeLessThanOrEqual(260);

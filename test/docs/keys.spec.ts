@@ -26,7 +26,7 @@ import { ROOT } from '../support/library-sources.js';
 import { boot, closeBooted, type BootedApp } from '../support/nest-app.js';
 import { headerIn } from '../support/session-claims.js';
 import { adapters, type AdapterName } from '../support/test-app.js';
-import { compile } from './coming-from-snippets.js';
+import { compile } from './snippets/page.js';
 
 const page = readFileSync(join(ROOT, 'docs/keys.md'), 'utf8');
 const blocks = [...page.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(

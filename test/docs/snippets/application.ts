@@ -1,4 +1,4 @@
-/** What the blocks of docs/coming-from.md take for granted: the application around them. */
+/** What the blocks of the documentation take for granted: the application around them. */
 import { Injectable, Module, UnauthorizedException } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
@@ -6,6 +6,10 @@ import { OTHER_SECRET, SECRET } from '../../support/secrets.js';
 
 export const secret = SECRET;
 export const refreshSecret = OTHER_SECRET;
+export const ISSUER = 'https://id.example';
+export const attemptSecret = OTHER_SECRET;
+export const clientId = 'app';
+export const clientSecret = OTHER_SECRET;
 
 /** Of the server that the test started before it imported this; fails at once while that is away. */
 export const redis = new Redis(process.env['REDIS_URL'] ?? '', {
@@ -37,10 +41,22 @@ export class UsersService {
     ].map((user) => [user.id, user]),
   );
   loads = 0;
+  /** Awaited before each answer while it is set. */
+  gate: Promise<unknown> | undefined;
 
   async find(id: string): Promise<User | undefined> {
     this.loads += 1;
+    await this.gate;
     return this.all.get(id);
+  }
+
+  async update(id: string, changes: Partial<User>): Promise<void> {
+    Object.assign(this.all.get(id)!, changes);
+  }
+
+  /** The user of an account at an OpenID provider. */
+  async ofProvider(issuer: string, subject: string): Promise<User> {
+    return this.authenticate({ user: issuer === ISSUER ? subject : '' });
   }
 
   async authenticate({ user }: LoginDto): Promise<User> {

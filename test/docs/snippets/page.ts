@@ -1,0 +1,108 @@
+import {
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { ROOT } from '../../support/library-sources.js';
+
+/** Everything below one heading of the second level. */
+export interface Section {
+  readonly title: string;
+  readonly text: string;
+}
+
+/** Reads a page of the documentation, from the root of the repository. */
+export function readPage(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8');
+}
+
+export function sectionsOf(page: string): Section[] {
+  return page
+    .split(/^## /m)
+    .slice(1)
+    .map((part) => {
+      const [title = '', ...lines] = part.split('\n');
+      return { title, text: lines.join('\n') };
+    });
+}
+
+/** @param fence what stands behind the three backticks: `ts controller` marks methods of a controller */
+export function blocksOf({ text }: Section, fence: string): string[] {
+  const blocks = text.matchAll(/^```(.*)\n([^]*?)^```$/gm);
+  return [...blocks].flatMap(([, found, code]) =>
+    found === fence ? [code!] : [],
+  );
+}
+
+/** Returns the names that code declares at its top level. */
+export function declaredIn(code: string): string[] {
+  const declarations = code.matchAll(
+    /^(?:abstract )?(?:async )?(?:class|const|function) (\w+)/gm,
+  );
+  return [...declarations].map(([, name]) => name!);
+}
+
+/** Sources as files, from which they can be compiled and imported. */
+export class SnippetFiles {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'session-docs-'));
+
+  /** @param sources by the title of their section */
+  constructor(sources: Iterable<readonly [title: string, source: string]>) {
+    writeFileSync(join(this.#folder, 'package.json'), '{"type":"module"}');
+    symlinkSync(
+      join(ROOT, 'node_modules'),
+      join(this.#folder, 'node_modules'),
+      'dir',
+    );
+    for (const [title, source] of sources) {
+      writeFileSync(this.pathOf(title), source);
+    }
+  }
+
+  pathOf(title: string): string {
+    return join(this.#folder, `${title.replaceAll(/\W+/g, '-')}.ts`);
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Returns what the compiler reports about some files, with the options of this repository. */
+export function compile(
+  paths: string[],
+  overrides: ts.CompilerOptions = {},
+): string[] {
+  const { config } = ts.readConfigFile(
+    join(ROOT, 'tsconfig.json'),
+    ts.sys.readFile,
+  ) as { config: { compilerOptions: { paths: Record<string, string[]> } } };
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
+  const program = ts.createProgram(paths, {
+    ...options,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    // A section does not use every import.
+    noUnusedLocals: false,
+    // Where the files are says nothing about the types of this repository.
+    rootDir: '/',
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+    ...overrides,
+  });
+  return paths.flatMap((path) => {
+    const source = program.getSourceFile(path)!;
+    return [
+      ...program.getSyntacticDiagnostics(source),
+      ...program.getSemanticDiagnostics(source),
+    ].map(({ messageText, start = 0 }) => {
+      const { line } = source.getLineAndCharacterOfPosition(start);
+      const text = source.text.split('\n')[line]!.trim();
+      return `${text}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+    });
+  });
+}

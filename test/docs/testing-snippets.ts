@@ -1,0 +1,45 @@
+import { ROOT } from '../support/library-sources.js';
+import { moduleOf } from './coming-from-snippets.js';
+import { blocksOf, readPage, sectionsOf } from './snippets/page.js';
+
+const section = sectionsOf(readPage('README.md')).find(
+  ({ title }) => title === 'Testing your application',
+)!;
+const lines = blocksOf(section, 'ts').join('\n').split('\n');
+const isImport = (line: string): boolean => line.startsWith('import ');
+
+/** The lines of the section as one test, of an application like that of docs/coming-from.md. */
+export const source = `import { Module, type INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import request from 'supertest';
+import { SessionClock, SessionGuard, SessionJwtModule } from 'nestjs-session-jwt';
+import { UsersModule } from '${ROOT}test/docs/snippets/application.ts';
+${lines.filter(isImport).join('\n')}
+${moduleOf({ title: '', text: '' }).replaceAll(/^export .*$/gm, '')}
+export function appModule(options: Partial<SessionJwtModuleOptions> = {}) {
+  @Module({
+    imports: [
+      UsersModule,
+      SessionJwtModule.forRootAsync({
+        imports: [UsersModule],
+        dataLoader: UserSessionLoader,
+        useFactory: () => ({ secret, ...options }),
+      }),
+    ],
+    controllers: [AccountController],
+  })
+  class AppModule {}
+  return AppModule;
+}
+
+export async function run(AppModule = appModule()): Promise<INestApplication> {
+${lines.filter((line) => !isImport(line)).join('\n')}
+return app;
+}
+
+export async function runWithoutGuard(): Promise<INestApplication> {
+const module = await Test.createTestingModule({ imports: [appModule()] }).
+${/`(overrideProvider\(SessionGuard\).*?)`/.exec(section.text)![1]}.compile();
+return module.createNestApplication().init();
+}
+`;
