@@ -1,5 +1,5 @@
 interface Page {
-  readonly document?: { readonly baseURI: string; readonly cookie: string };
+  readonly document?: { readonly baseURI?: string; readonly cookie?: string };
   readonly location?: { readonly href: string };
 }
 
@@ -13,7 +13,7 @@ export function baseOfPage(): string | undefined {
 export function readCookie(name: string): string | undefined {
   const { document } = globalThis as Page;
   return document?.cookie
-    .split('; ')
+    ?.split('; ')
     .find((each) => each.startsWith(`${name}=`))
     ?.slice(name.length + 1);
 }

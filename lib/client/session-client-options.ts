@@ -13,7 +13,8 @@ export interface SessionTokens {
 export interface SessionClientOptions {
   /**
    * The path of the ready-made routes (`routes` of the module), or their address on another origin; an address in
-   * Node. Only requests to that origin carry anything of the session, and only their 401 is answered by a refresh.
+   * Node and React Native. Only requests to that origin carry anything of the session, and only their 401 is answered
+   * by a refresh. Origins are compared as `fetch` reads them, whatever the spelling.
    *
    * @default '/session'
    */
@@ -38,11 +39,19 @@ export interface SessionClientOptions {
   /**
    * Called in every tab, once, when the session is over: signed out, ended on the server, or expired. Not for a
    * visitor of whom no session is known, so that a sign-in page may use the client: with cookies one is known after
-   * `use()`, a refresh, a `GET` of the routes, or by the CSRF cookie.
+   * `use()`, a refresh, a `GET` of the routes, or by the CSRF cookie. An outage is not the end: only the library's own
+   * 401, with the `errorCode` `SESSION_REQUIRED`, is. What the listener throws goes to `console.error`.
    *
    * @default none: only the 401 says so
    */
   readonly onSessionEnded?: () => void;
+  /**
+   * How long a refresh or a sign-out may take, in seconds, until its whole answer is there; up to a day. Past it the
+   * requests that wait reject with a `TimeoutError`, and the session goes on.
+   *
+   * @default 30
+   */
+  readonly timeoutSeconds?: number;
   /**
    * What sends the requests; it is given a `Request`, or what another origin is asked as it was.
    *

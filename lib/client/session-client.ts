@@ -2,13 +2,17 @@ import type {
   SessionClientOptions,
   SessionTokens,
 } from './session-client-options.js';
-import { baseOfPage, readCookie } from './page.js';
+import { createAddresses, type Addresses } from './addresses.js';
+import { saysLater, verdictOnRefresh, verdictOnRequest } from './answers.js';
+import { createBackOff } from './back-off.js';
+import { createRequests, type Requests } from './requests.js';
 import { createTabs, type Tabs } from './tabs.js';
 import { unlessAborted } from './unless-aborted.js';
 
-const SAFE = /^(?:GET|HEAD|OPTIONS)$/;
-/** A refresh holds up every tab; it must not do so for ever. */
-const REFRESH_MILLISECONDS = 30_000;
+/** Whether there are new tokens, or what answers the requests that wait: the refresh route cannot tell now. */
+type Outcome = boolean | (() => Response);
+
+const IN_VAIN = Promise.resolve(false);
 
 /**
  * `fetch` for applications with a session: a 401 is answered by one refresh for all requests that wait, in all
@@ -16,47 +20,53 @@ const REFRESH_MILLISECONDS = 30_000;
  */
 export class SessionClient {
   readonly #options: SessionClientOptions;
-  readonly #url: string;
+  readonly #addresses: Addresses;
+  readonly #requests: Requests;
+  readonly #backOff = createBackOff<Outcome>();
   readonly #keepsTokens: boolean;
   readonly #tabs: Tabs<SessionTokens>;
   #tokens: SessionTokens | undefined;
   /** Whether there is a session; unknown at first. */
   #isLive: boolean | undefined;
-  #refreshing: Promise<Response | boolean> | undefined;
+  #refreshing: Promise<Outcome> | undefined;
+  /** Whether our guard refused one of the requests that wait for the refresh; else it ends no session. */
+  #isRefused = false;
 
-  /** @param options all have a default; in Node `url` has to be an address */
+  /**
+   * @param options all have a default; in Node `url` has to be an address
+   * @throws RangeError for a `timeoutSeconds` that is no time
+   */
   constructor(options: SessionClientOptions = {}) {
     this.#options = options;
-    this.#url = new URL(options.url ?? '/session', baseOfPage()).href;
     this.#keepsTokens = options.tokens === 'memory';
-    this.#tabs = createTabs(`session ${options.tokens} ${this.#url}`, {
-      session: (tokens) => {
-        this.#isLive = true;
-        this.#tokens = tokens ?? this.#tokens;
+    this.#addresses = createAddresses(options.url ?? '/session');
+    this.#requests = createRequests(options, this.#addresses);
+    this.#tabs = createTabs(
+      `session ${options.tokens} ${this.#addresses.routes}`,
+      {
+        session: (tokens) => this.#begin(tokens),
+        ended: () => this.#end(),
+        answer: () => (this.#isLive ? { tokens: this.#tokens } : undefined),
       },
-      ended: () => this.#end(),
-      answer: () => (this.#isLive ? { tokens: this.#tokens } : undefined),
-    });
+      this.#requests.milliseconds,
+    );
   }
 
   /**
    * As the global `fetch`, with cookies to the origin of the routes unless `credentials` says otherwise. A request
-   * that is refused with 401 was not processed, and is sent again after the refresh, once; a stream is not. Where the
-   * session is over, the answer is that 401; where the refresh fails for another reason (503, say), it is the answer
-   * of the refresh, and the session goes on.
+   * that our guard refuses with 401 was not processed, and is sent again after the refresh, once; a stream is not. A
+   * 401 for another reason is the caller's. Where the session is over, the answer is that 401. Where the refresh
+   * fails for another reason, the session goes on: a 429 or 5xx of the refresh is the answer, anything else leaves
+   * the 401. Refreshes that keep failing are sent less and less often, at least every 30 s.
    */
   readonly fetch: typeof fetch = async (input, init) => {
-    const given = input instanceof Request ? input : undefined;
-    const base = baseOfPage() ?? this.#url;
-    const url = given?.url ?? new URL(input, base).href;
-    if (!this.#isOwn(url)) {
-      return this.#fetch(input, init);
+    const { isOwn, isRoute } = this.#addresses;
+    const own = this.#requests.prepare(input, init);
+    if (!own) {
+      return (this.#options.fetch ?? fetch)(input, init);
     }
-    const keepsOwn = given && given.credentials !== 'same-origin';
-    const defaults = keepsOwn ? {} : this.#credentials();
-    const request = new Request(given ?? url, { ...defaults, ...init });
-    const again =
-      init?.body instanceof ReadableStream ? undefined : request.clone();
+    const { request, again } = own;
+    const { method, signal, url } = request;
     if (!this.#tokens && this.#keepsTokens) {
       await this.#tabs.ready;
     }
@@ -65,23 +75,36 @@ export class SessionClient {
     const response = await this.#sendAndTake(request);
     if (
       response.status !== 401 ||
-      !this.#isOwn(response.url) ||
+      !isOwn(response.url) ||
       (this.#keepsTokens && !hadTokens) ||
-      [this.#url + '/refresh', this.#url + '/logout'].includes(url)
+      isRoute(url, '/refresh') ||
+      isRoute(url, '/logout')
     ) {
       return response;
     }
-    const refreshed = await unlessAborted(this.#refresh(epoch), request.signal);
-    if (typeof refreshed !== 'boolean') {
-      // Each of those that wait reads its own.
-      return refreshed.clone();
+    const body = await unlessAborted(this.#requests.read(response), signal);
+    const verdict = verdictOnRequest(method, body);
+    const isRefused = verdict === 'refused';
+    if (verdict === 'other' || !(isRefused || this.#canRefresh())) {
+      return response;
     }
-    if (!refreshed || !again) {
+    const refresh = this.#refresh(epoch, isRefused);
+    const outcome = await unlessAborted(refresh, signal);
+    if (typeof outcome !== 'boolean') {
+      return outcome();
+    }
+    if (!outcome || !again) {
       return response;
     }
     // A body that was cut off cannot be cancelled, which nobody needs to know.
     response.body?.cancel().catch(() => undefined);
-    return this.#sendAndTake(again);
+    const second = await this.#sendAndTake(again);
+    if (second.status === 401) {
+      this.#backOff.failed(this.#tabs.epoch(), isRefused, IN_VAIN);
+    } else {
+      this.#backOff.reset();
+    }
+    return second;
   };
 
   /**
@@ -90,13 +113,15 @@ export class SessionClient {
    * @param tokens the body of its answer, where the client keeps the tokens
    */
   use(tokens?: SessionTokens): void {
-    this.#keep(tokens);
+    this.#backOff.reset();
+    this.#begin(tokens);
     this.#tabs.tellSession(this.#tokens);
   }
 
   /**
    * Ends the session on the server and in every tab; in the tabs also when the server cannot be reached. Then it
-   * rejects as `fetch` does, and with cookies the session goes on as soon as the server is there again.
+   * rejects as `fetch` does, or with a `TimeoutError` after `timeoutSeconds`, and with cookies the session goes on as
+   * soon as the server is there again.
    *
    * @returns the answer of the server: 204 when the session is over there too
    */
@@ -104,9 +129,9 @@ export class SessionClient {
     try {
       await this.#tabs.ready;
       const answer = await this.#tabs.exclusively(() =>
-        this.#post('/logout', this.#tokens?.token),
+        this.#requests.post('/logout', this.#tokens),
       );
-      return answer!;
+      return answer!.response;
     } finally {
       this.#endEverywhere();
     }
@@ -117,103 +142,92 @@ export class SessionClient {
     this.#tabs.close();
   }
 
-  /** Whether there are new tokens; the answer of a refresh that cannot tell. */
-  #refresh(epoch: number): Promise<Response | boolean> {
+  #refresh(epoch: number, isRefused: boolean): Promise<Outcome> {
     if (this.#tabs.epoch() !== epoch) {
       return Promise.resolve(this.#isLive !== false);
     }
-    this.#refreshing ??= this.#tabs
-      .exclusively(() => this.#exchange(epoch), epoch)
-      .then((answer) => answer ?? this.#isLive !== false)
-      .finally(() => {
-        this.#refreshing = undefined;
-      });
+    const tooEarly = this.#backOff.tooEarly(epoch, isRefused);
+    if (tooEarly) {
+      return tooEarly;
+    }
+    this.#isRefused = isRefused || (!!this.#refreshing && this.#isRefused);
+    if (!this.#refreshing) {
+      const refreshing = this.#tabs
+        .exclusively(() => this.#exchange(epoch), epoch)
+        .then((outcome) => outcome ?? this.#isLive !== false)
+        .finally(() => (this.#refreshing = undefined));
+      const failed = (): void =>
+        this.#backOff.failed(epoch, isRefused, refreshing);
+      refreshing.then((outcome) => outcome === true || failed(), failed);
+      this.#refreshing = refreshing;
+    }
     return this.#refreshing;
   }
 
-  async #exchange(epoch: number): Promise<Response | boolean> {
-    const isLive = this.#isLive ?? this.#csrfCookie() !== undefined;
-    const canRefresh = !this.#keepsTokens || this.#tokens?.refreshToken;
-    const response = canRefresh ? await this.#post('/refresh') : undefined;
-    const tokens =
-      response?.ok && this.#keepsTokens
-        ? ((await response.json()) as SessionTokens)
-        : undefined;
+  async #exchange(epoch: number): Promise<Outcome> {
+    const isLive = this.#isLive ?? this.#requests.csrfCookie() !== undefined;
+    const refreshToken = this.#tokens?.refreshToken;
+    const answer = this.#canRefresh()
+      ? await this.#requests.post('/refresh', { refreshToken })
+      : undefined;
     if (this.#tabs.epoch() !== epoch) {
       // Another session, or none, since.
       return this.#isLive !== false;
     }
-    if (response?.ok) {
-      this.use(tokens);
+    // Without a refresh token the 401 of the request is the last word.
+    const verdict = answer
+      ? verdictOnRefresh(answer.response, answer.body, this.#keepsTokens)
+      : 'ended';
+    if (verdict === 'refreshed') {
+      this.#keep(answer!.body as unknown as SessionTokens);
+      this.#tabs.tellSession(this.#tokens);
       return true;
     }
-    // Without refresh tokens there is no such route.
-    if (response && response.status !== 401 && response.status !== 404) {
-      return response;
-    }
-    if (isLive) {
+    if (verdict === 'ended' && this.#isRefused && isLive) {
       this.#isLive = true;
       this.#endEverywhere();
     }
-    return false;
+    return (
+      answer !== undefined &&
+      saysLater(answer.response.status) &&
+      // Each of those that wait reads its own.
+      (() => new Response(answer.text, answer.response))
+    );
   }
 
-  #post(path: string, token?: string): Promise<Response> {
-    const refreshToken = this.#tokens?.refreshToken;
-    const request = new Request(this.#url + path, {
-      ...this.#credentials(),
-      method: 'POST',
-      // It would take the refresh token along.
-      redirect: 'error',
-      signal: AbortSignal.timeout(REFRESH_MILLISECONDS),
-      ...(refreshToken !== undefined && {
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ refreshToken }),
-      }),
-    });
-    return this.#send(request, token);
-  }
-
-  #send(request: Request, token: string | undefined): Promise<Response> {
-    const { headers, method } = request;
-    const { csrf } = this.#options;
-    if (token !== undefined && !headers.has('authorization')) {
-      headers.set('authorization', `Bearer ${token}`);
-    }
-    if (csrf && !SAFE.test(method)) {
-      const value = 'value' in csrf ? csrf.value : this.#csrfCookie();
-      if (value !== undefined) headers.set(csrf.header, value);
-    }
-    return this.#fetch(request);
+  #canRefresh(): boolean {
+    return !this.#keepsTokens || this.#tokens?.refreshToken !== undefined;
   }
 
   /** Sends a request of the session, and takes what the answer says of it. */
   async #sendAndTake(request: Request): Promise<Response> {
     const epoch = this.#tabs.epoch();
-    const response = await this.#send(request, this.#tokens?.token);
+    const response = await this.#requests.send(request, this.#tokens?.token);
     const token = response.headers.get('session-token');
     const refreshToken = response.headers.get('session-refresh-token');
     // Not from another origin, and not what a refresh or a sign-out has overtaken.
-    if (!this.#isOwn(response.url) || epoch !== this.#tabs.epoch()) {
+    if (!this.#addresses.isOwn(response.url) || epoch !== this.#tabs.epoch()) {
       return response;
     }
-    if (this.#tokens && token !== null) {
-      this.#keep({ token, ...(refreshToken !== null && { refreshToken }) });
+    if (this.#tokens && token) {
+      this.#keep({ token, ...(refreshToken && { refreshToken }) });
       this.#tabs.tellTokens(this.#tokens);
-    } else if (response.ok && request.url === this.#url) {
+    } else if (response.ok && this.#addresses.isRoute(request.url, '')) {
       this.#isLive = true;
     }
     return response;
   }
 
-  #fetch(...request: Parameters<typeof fetch>): Promise<Response> {
-    return (this.#options.fetch ?? fetch)(...request);
+  /** Another session: the refresh token of the one before would bring that one back. */
+  #begin(given: SessionTokens | undefined): void {
+    if (given?.token) this.#tokens = undefined;
+    this.#keep(given);
   }
 
   /** Only the tokens of an answer, and the refresh token of before where it brings none. */
   #keep(given: SessionTokens | undefined): void {
     this.#isLive = true;
-    if (given && this.#keepsTokens) {
+    if (given?.token && this.#keepsTokens) {
       const { token, refreshToken = this.#tokens?.refreshToken } = given;
       this.#tokens = { token, ...(refreshToken && { refreshToken }) };
     }
@@ -228,21 +242,8 @@ export class SessionClient {
     this.#tokens = undefined;
     if (this.#isLive !== false) {
       this.#isLive = false;
-      this.#options.onSessionEnded?.();
+      // What a listener throws, now or later, must not become the failure of a request.
+      (async () => this.#options.onSessionEnded?.())().catch(console.error);
     }
-  }
-
-  #credentials(): RequestInit {
-    return this.#keepsTokens ? {} : { credentials: 'include' };
-  }
-
-  /** The answers of a `fetch` that was given may have no address. */
-  #isOwn(url: string): boolean {
-    return new URL(url || this.#url).origin === new URL(this.#url).origin;
-  }
-
-  #csrfCookie(): string | undefined {
-    const { csrf } = this.#options;
-    return csrf && 'cookie' in csrf ? readCookie(csrf.cookie) : undefined;
   }
 }

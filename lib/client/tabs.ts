@@ -54,20 +54,23 @@ const DELIVERY_MILLISECONDS = 100;
 const ELECTION_MILLISECONDS = 60;
 /** After this much a tab asks again who is at work: the other one may have been closed. */
 const PATIENCE_MILLISECONDS = 1000;
-/** Longer than a piece of work takes: the tab that has the lock for longer does not run. */
-const LOCK_MILLISECONDS = 40_000;
+/** How much longer than its work takes a tab may have the lock. */
+const LOCK_MILLISECONDS = 10_000;
 
 /**
  * Tabs by `BroadcastChannel` and Web Locks; where there are none, this tab alone. A server has no tabs: its clients
  * belong to different users, and nothing may pass from one to another.
+ *
+ * @param workMilliseconds how long a piece of work may take: a tab that has the lock for much longer does not run
  */
 export function createTabs<Tokens>(
   name: string,
   listener: TabListener<Tokens>,
+  workMilliseconds: number,
 ): Tabs<Tokens> {
   const { navigator } = globalThis as { navigator?: { locks?: LockManager } };
   let channel = openChannel(name);
-  const locks = channel && navigator?.locks;
+  let locks = channel && navigator?.locks;
   const begin = (): void => {
     epoch += 1;
     heard = random();
@@ -89,7 +92,8 @@ export function createTabs<Tokens>(
 
   if (channel) {
     channel.onmessage = ({ data }: { data: unknown }) => {
-      const message = data as Message<Tokens>;
+      // A tab may have another version of this file.
+      const message = (data ?? {}) as Message<Tokens>;
       switch (message.kind) {
         case 'session':
           if (message.during !== undefined && message.during !== heard) break;
@@ -164,22 +168,31 @@ export function createTabs<Tokens>(
         const isOver = () => during !== undefined && during !== epoch;
         const run = async (): Promise<void> => {
           hasBegun = true;
+          clearTimeout(timer);
           const before = epoch;
-          await (isOver() ? Promise.resolve(undefined) : work()).then(
-            resolve,
-            reject,
-          );
+          const done = (async () => (isOver() ? undefined : work()))();
+          await done.then(resolve, reject);
           if (epoch !== before && !isAlone())
             await pause(DELIVERY_MILLISECONDS);
         };
         const elect = (): Promise<void> =>
           (turn = turn.then(() => elected(run, isOver)));
+        let timer: ReturnType<typeof setTimeout> | undefined;
         if (locks) {
-          const signal = AbortSignal.timeout(LOCK_MILLISECONDS);
-          // A browser that forbids storage may forbid locks.
-          locks
-            .request(name, { signal }, run)
-            .catch(() => (hasBegun ? undefined : elect()));
+          const patience = new AbortController();
+          const { signal } = patience;
+          timer = setTimeout(
+            () => patience.abort(),
+            workMilliseconds + LOCK_MILLISECONDS,
+          );
+          locks.request(name, { signal }, run).catch(() => {
+            clearTimeout(timer);
+            if (!hasBegun) {
+              // A browser that forbids storage may forbid locks; a tab that does not run may have it for ever.
+              locks = undefined;
+              void elect();
+            }
+          });
         } else {
           void elect();
         }
@@ -217,7 +230,10 @@ function openChannel(
 }
 
 function random(): string {
-  return crypto.getRandomValues(new Uint32Array(2)).join();
+  // React Native has no `crypto`, and no other tabs that could have the same name.
+  const { crypto } = globalThis as { crypto?: typeof globalThis.crypto };
+  const numbers = crypto?.getRandomValues(new Uint32Array(2));
+  return `${numbers?.join() ?? performance.now()}`;
 }
 
 function pause(milliseconds: number): Promise<void> {

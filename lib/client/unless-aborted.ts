@@ -1,4 +1,4 @@
-/** A caller that gives up does not wait for a refresh. */
+/** Lets a caller that gives up stop waiting for a refresh. */
 export function unlessAborted<T>(
   work: Promise<T>,
   signal: AbortSignal,
@@ -6,7 +6,14 @@ export function unlessAborted<T>(
   return Promise.race([
     work,
     new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      const abort = (): void =>
+        // Safari 15.3 and React Native have no reason.
+        reject(
+          (signal.reason as Error | undefined) ??
+            Object.assign(new Error('aborted'), { name: 'AbortError' }),
+        );
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort);
     }),
   ]);
 }

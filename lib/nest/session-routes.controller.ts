@@ -14,6 +14,7 @@ import {
   VERSION_NEUTRAL,
   type Type,
 } from '@nestjs/common';
+import { SessionError } from '../errors/session-error.js';
 import type { ResolvedRoutesOptions } from '../options/resolve-routes-options.js';
 import { ActiveSession } from '../session/active-session.js';
 import type { IssuedSession } from '../session/issued-session.js';
@@ -71,7 +72,8 @@ export function sessionRoutesAt(
       @Res({ passthrough: true }) response: SessionResponse,
     ): Promise<IssuedSession<any, any, any, any>> {
       if (!this.runtime.options.refresh) {
-        throw new NotFoundException();
+        // The 401 of a request is the last word where sessions have one token; a client asks this route all the same.
+        throw new SessionError('TOKEN_MISSING', 'there are no refresh tokens');
       }
       return this.sessions.refresh(request, { response });
     }

@@ -89,7 +89,7 @@ export class FakeRoutes {
     }
     return generation !== undefined && generation === this.valid
       ? Response.json({ echo: seen.body })
-      : Response.json({ errorCode: 'SESSION_REQUIRED' }, { status: 401 });
+      : sessionRequired();
   };
 
   #generationOf(request: Request): number | undefined {
@@ -107,7 +107,7 @@ export class FakeRoutes {
       this.valid === undefined ||
       old !== tokensOf(this.valid - 1).refreshToken
     ) {
-      return new Response(null, { status: 401 });
+      return sessionRequired();
     }
     this.jar = this.valid;
     return Response.json({
@@ -115,6 +115,11 @@ export class FakeRoutes {
       ...(this.keepsTokens && this.tokens()),
     });
   }
+}
+
+/** The answer of our guard and of our refresh route. */
+export function sessionRequired(): Response {
+  return Response.json({ errorCode: 'SESSION_REQUIRED' }, { status: 401 });
 }
 
 export function tokensOf(generation: number): Required<Tokens> {

@@ -1,6 +1,12 @@
 import { inspect } from 'node:util';
 import { createGate, turn, until } from '../support/asynchrony.js';
-import { API, FakeRoutes, ROUTES, tokensOf } from './fake-routes.js';
+import {
+  API,
+  FakeRoutes,
+  ROUTES,
+  sessionRequired,
+  tokensOf,
+} from './fake-routes.js';
 
 const JSON_BODY = { 'content-type': 'application/json' };
 const ELSEWHERE = 'https://elsewhere.example';
@@ -205,11 +211,9 @@ describe.each([
     expect(routes.ended).toEqual(['one', 'one']);
   });
 
-  it('is no end where there are no refresh routes and no session either; with one it is', async () => {
+  it('ends where our refresh route knows of no session either; a visitor has none to end', async () => {
     routes.answer = ({ url }) =>
-      url === `${ROUTES}/refresh`
-        ? new Response(null, { status: 404 })
-        : undefined;
+      url === `${ROUTES}/refresh` ? sessionRequired() : undefined;
     routes.jar = undefined;
     const visitor = routes.client();
     expect((await visitor.fetch(`${API}/me`)).status).toBe(401);
@@ -548,6 +552,25 @@ describe('a session client with tokens in memory', () => {
     expect(routes.to('/session/refresh').map(({ body }) => body)).toEqual(
       Array(2).fill('{"refreshToken":"refresh-1"}'),
     );
+  });
+
+  it('forgets the refresh token of a session when a sign-in brings another one without', async () => {
+    const routes = new FakeRoutes(true);
+    const client = routes.client();
+    client.use(tokensOf(1));
+    client.use({ token: 'token-1' });
+    routes.expire();
+    expect((await client.fetch(`${API}/me`)).status).toBe(401);
+    expect(refreshesAt(routes)).toBe(0);
+    expect(routes.ended).toEqual(['one']);
+  });
+
+  it('goes on with its tokens when it is given what are none', async () => {
+    const routes = new FakeRoutes(true);
+    const client = routes.client();
+    client.use(tokensOf(1));
+    client.use({ message: 'Bad Gateway' } as unknown as { token: string });
+    expect((await client.fetch(`${API}/me`)).status).toBe(200);
   });
 
   it('asks for no refresh without a refresh token: the first 401 is the end', async () => {

@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { createGate, turn, until } from '../support/asynchrony.js';
 import type { SessionClient } from '../../lib/client/index.js';
+import { UnhandledErrors } from '../support/unhandled.js';
 import { API, FakeRoutes, ROUTES, tokensOf } from './fake-routes.js';
 
 type Globals = Record<string, unknown>;
@@ -246,6 +247,29 @@ describe('the tabs of a browser with tokens in memory', () => {
     expect(routes.to('/session/refresh')).toEqual([]);
   });
 
+  it('ignore what is no message of theirs', async () => {
+    const routes = new FakeRoutes(true);
+    const [tab] = tabsOf(routes, 1);
+    tab!.use(tokensOf(1));
+    const unhandled = new UnhandledErrors();
+    const stranger = new BroadcastChannel(`session memory ${ROUTES}`);
+    unhandled.start();
+    try {
+      const foreign = { kind: 'session', epoch: 'x', tokens: { token: '' } };
+      for (const message of [null, 7, 'ended', {}, { kind: '?' }, foreign]) {
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin
+        stranger.postMessage(message);
+      }
+      await delivered();
+      expect(await statuses([tab!])).toEqual([200]);
+      expect(await unhandled.settled()).toEqual([]);
+    } finally {
+      unhandled.stop();
+      stranger.close();
+    }
+    expect(routes.ended).toEqual([]);
+  });
+
   it('a visitor of another one ends no session', async () => {
     const routes = new FakeRoutes(true);
     const [first] = tabsOf(routes, 1);
@@ -260,31 +284,38 @@ describe('the tabs of a browser with tokens in memory', () => {
 
 describe('the tabs of a browser with Web Locks', () => {
   it('go on without one that does not run any more, and has the lock', async () => {
-    const over = new AbortController();
-    const timeout = jest
-      .spyOn(AbortSignal, 'timeout')
-      .mockReturnValueOnce(over.signal);
+    let asked = 0;
     browse({
-      request: (_name: string, { signal }: { signal: AbortSignal }) =>
-        new Promise((_resolve, reject) => {
+      request: (_name: string, { signal }: { signal: AbortSignal }) => {
+        asked += 1;
+        return new Promise((_resolve, reject) => {
           signal.addEventListener('abort', () =>
             reject(signal.reason as Error),
           );
-        }),
+        });
+      },
+    });
+    const waits: number[] = [];
+    timers.mockImplementation((work: () => void, milliseconds = 0) => {
+      waits.push(milliseconds);
+      return REAL_TIMEOUT(work, Math.min(milliseconds, 20));
     });
     try {
       const routes = new FakeRoutes();
-      const [tab] = tabsOf(routes, 1);
-      tab!.use();
-      routes.expire();
-      const me = tab!.fetch('/me');
-      await until(() => timeout.mock.calls.length === 1, 'the wish for a lock');
-      // Longer than a refresh may take.
-      expect(timeout.mock.calls[0]![0]).toBeGreaterThan(30_000);
-      over.abort();
-      expect((await me).status).toBe(200);
+      const tab = routes.client({ timeoutSeconds: 50 });
+      open.push(tab);
+      tab.use();
+      for (let i = 0; i < 2; i += 1) {
+        routes.expire();
+        expect((await tab.fetch('/me')).status).toBe(200);
+      }
+      // Longer than a refresh may take; and once: then it asks no lock any more.
+      expect(Math.max(...waits)).toBeGreaterThan(50_000);
+      expect(asked).toBe(1);
+      await tab.signOut();
+      expect(routes.ended).toEqual(['one']);
     } finally {
-      timeout.mockRestore();
+      timers.mockImplementation(REAL_TIMEOUT);
     }
   });
 });

@@ -5,7 +5,24 @@ import { jest } from '@jest/globals';
 import { SessionClient } from '../../lib/client/index.js';
 import { createGate, turn, until } from '../support/asynchrony.js';
 import { UnhandledErrors } from '../support/unhandled.js';
-import { API, FakeRoutes, ROUTES, tokensOf } from './fake-routes.js';
+import {
+  API,
+  FakeRoutes,
+  ROUTES,
+  sessionRequired,
+  tokensOf,
+} from './fake-routes.js';
+
+/** JSON whose connection was lost on the way. */
+function broken(status: number): Response {
+  const body = new ReadableStream({
+    start(stream) {
+      stream.enqueue(new TextEncoder().encode('{"errorCode":"SESSION_REQ'));
+      stream.error(new TypeError('terminated'));
+    },
+  });
+  return new Response(body, { status });
+}
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -40,40 +57,53 @@ describe.each([
   });
 
   const HTML = { 'content-type': 'text/html' };
+  const page = (status: number) => () =>
+    new Response('<!doctype html>', { status, headers: HTML });
+  const json = (status: number, body: unknown) => () =>
+    Response.json(body, { status });
+  const elsewhere = () => {
+    const answer = sessionRequired();
+    Object.defineProperty(answer, 'url', { value: 'https://login.example/' });
+    return answer;
+  };
+  const opaque = () => Object.defineProperty(Response.error(), 'url', {});
 
-  it.each<
-    [
-      what: string,
-      answer: () => Response,
-      withCookies: number,
-      inMemory: number | string,
-    ]
-  >([
-    ['500', () => new Response('no', { status: 500 }), 500, 500],
-    ['502 with a page', () => new Response('<p>', { status: 502 }), 502, 502],
-    ['429', () => new Response(null, { status: 429 }), 429, 429],
-    [
-      '200 with a page, as the network of a hotel does',
-      () => new Response('<!doctype html>', { headers: HTML }),
-      401,
-      'SyntaxError',
-    ],
-    ['204', () => new Response(null, { status: 204 }), 401, 'SyntaxError'],
-    ['JSON that breaks off', () => new Response('{"to'), 401, 'SyntaxError'],
-    ['{}', () => Response.json({}), 401, 401],
-    ['null', () => Response.json(null), 401, 401],
+  it.each<[what: string, answer: () => Response, outcome: number]>([
+    ['500', () => new Response('no', { status: 500 }), 500],
+    ['502 with a page', page(502), 502],
+    ['429', () => new Response(null, { status: 429 }), 429],
+    ['503 in JSON', json(503, { errorCode: 'SESSION_UNAVAILABLE' }), 503],
+    ['404, as during a deploy', page(404), 401],
+    ['404 in JSON', json(404, { statusCode: 404, message: 'Not Found' }), 401],
+    ['404 with our code', json(404, { errorCode: 'SESSION_REQUIRED' }), 401],
+    ['401 with a page, as a gateway does', page(401), 401],
+    ['401 without a body', () => new Response(null, { status: 401 }), 401],
+    ['401 without a code', json(401, { message: 'Unauthorized' }), 401],
+    ['401 with another code', json(401, { errorCode: 'PROXY_AUTH' }), 401],
+    ['401 in JSON that breaks off', () => broken(401), 401],
+    ['401 of another origin', elsewhere, 401],
+    ['403 with a page', page(403), 401],
+    ['403 of ours', json(403, { errorCode: 'CSRF_REFUSED' }), 401],
+    ['405', () => new Response(null, { status: 405 }), 401],
+    ['410', json(410, { errorCode: 'GONE' }), 401],
+    ['400', json(400, {}), 401],
+    ['200 with a page, as the network of a hotel does', page(200), 401],
+    ['204', () => new Response(null, { status: 204 }), 401],
+    ['200 in JSON that breaks off', () => broken(200), 401],
+    ['{}', json(200, {}), 401],
+    ['null', json(200, null), 401],
+    ['a token that is no text', json(200, { token: 7 }), 401],
+    ['an opaque answer', opaque, 401],
   ])(
     'a refresh that answers %s is asked once, is not the end, and the next one works',
-    async (_answer, answer, withCookies, inMemory) => {
+    async (_answer, answer, outcome) => {
       const client = expired();
       routes.answer = ({ url }) =>
         url === `${ROUTES}/refresh` ? answer() : undefined;
       const outcomes = await Promise.all(
         [1, 2, 3].map(() => outcomeOf(client.fetch(`${API}/me`))),
       );
-      expect(outcomes).toEqual(
-        Array(3).fill(keepsTokens ? inMemory : withCookies),
-      );
+      expect(outcomes).toEqual(Array(3).fill(outcome));
       expect(refreshes()).toBe(1);
       expect(routes.ended).toEqual([]);
       routes.answer = () => undefined;
@@ -82,63 +112,128 @@ describe.each([
     },
   );
 
-  const aborted = (signal: AbortSignal, reject: (reason: unknown) => void) =>
-    signal.addEventListener('abort', () => reject(signal.reason));
+  it('sends fewer and fewer refreshes in an outage, and one again when its time has come', async () => {
+    let now = 0;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now);
+    const client = expired();
+    routes.answer = ({ url }) =>
+      url === `${ROUTES}/refresh`
+        ? new Response('later', { status: 503 })
+        : undefined;
+    const counts: number[] = [];
+    for (let second = 0; second < 120; second += 1) {
+      now = second * 1000;
+      const answer = await client.fetch(`${API}/me`);
+      expect([answer.status, await answer.text()]).toEqual([503, 'later']);
+      counts.push(refreshes());
+    }
+    // Two without delay, then after 1, 2, 4, 8, 16, 30, 30 s.
+    expect(counts.at(-1)).toBe(10);
+    routes.answer = () => undefined;
+    expect(await outcomeOf(client.fetch(`${API}/me`))).toBe(503);
+    now += 30_000;
+    expect(await outcomeOf(client.fetch(`${API}/me`))).toBe(200);
+    expect(routes.ended).toEqual([]);
+    clock.mockRestore();
+  });
+
+  it('a sign-in is not held up by the failures of the session before', async () => {
+    jest.spyOn(performance, 'now').mockReturnValue(0);
+    const client = expired();
+    routes.answer = ({ url }) =>
+      url === `${ROUTES}/refresh` ? page(404)() : undefined;
+    for (let i = 0; i < 5; i += 1) await client.fetch(`${API}/me`);
+    expect(refreshes()).toBe(3);
+    routes.answer = () => undefined;
+    routes.valid = routes.jar = 7;
+    client.use(routes.tokens());
+    routes.expire();
+    expect(await outcomeOf(client.fetch(`${API}/me`))).toBe(200);
+  });
 
   it.each<
-    [when: string, never: (signal: AbortSignal) => Response | Promise<Response>]
+    [
+      what: string,
+      method: string,
+      answer: () => Response,
+      sent: number,
+      refreshed: number,
+    ]
   >([
-    [
-      'answers',
-      (signal) => new Promise((_resolve, reject) => aborted(signal, reject)),
-    ],
-    [
-      'ends its answer',
-      (signal) =>
-        new Response(
-          new ReadableStream({
-            start: (stream) =>
-              aborted(signal, (reason) => stream.error(reason)),
-          }),
-        ),
-    ],
+    ['a wrong password', 'POST', json(401, { message: 'Wrong' }), 10, 0],
+    ['a page of a gateway', 'POST', page(401), 10, 0],
+    ['another code', 'GET', json(401, { errorCode: 'STEP_UP' }), 10, 0],
+    ['no code', 'GET', json(401, { message: 'Unauthorized' }), 13, 3],
+    ['no body', 'HEAD', () => new Response(null, { status: 401 }), 13, 3],
+    ['our code, after each refresh', 'GET', sessionRequired, 13, 3],
+    ['our code, after each refresh', 'POST', sessionRequired, 13, 3],
   ])(
-    'a refresh that never %s is given up after 30 s, and the next one works',
-    async (when, never) => {
-      const over = new AbortController();
-      const timeout = jest
-        .spyOn(AbortSignal, 'timeout')
-        .mockReturnValue(over.signal);
-      let stuck = 0;
-      const client = expired({
-        fetch: async (input) => {
-          const request = input as Request;
-          if (request.url === `${ROUTES}/refresh` && !over.signal.aborted) {
-            stuck += 1;
-            return never(request.signal);
-          }
-          return routes.fetch(request);
-        },
-      });
-      const waiting = [1, 2].map(() => outcomeOf(client.fetch(`${API}/me`)));
-      await until(() => stuck === 1, 'the refresh');
-      expect(timeout.mock.calls).toEqual([[30_000]]);
-      // With cookies nobody reads what a refresh answers.
-      const waits = keepsTokens || when === 'answers';
-      if (!waits) expect(await Promise.all(waiting)).toEqual([401, 401]);
-      over.abort(new DOMException('', 'TimeoutError'));
-      if (waits) {
-        expect(await Promise.all(waiting)).toEqual([
-          'TimeoutError',
-          'TimeoutError',
-        ]);
+    'a request that is always refused with 401 for %s (%s) ends nothing and causes no endless refreshes',
+    async (_what, method, answer, sent, refreshed) => {
+      jest.spyOn(performance, 'now').mockReturnValue(0);
+      const client = routes.client();
+      client.use(routes.tokens());
+      routes.answer = ({ url }) => {
+        if (url === `${API}/login`) return answer();
+        // As after a refresh that the server accepts each time.
+        if (url === `${ROUTES}/refresh`) return Response.json(routes.tokens());
+        return undefined;
+      };
+      for (let i = 0; i < 10; i += 1) {
+        const request = client.fetch(`${API}/login`, { method });
+        expect(await outcomeOf(request)).toBe(401);
       }
-      expect([stuck, routes.ended]).toEqual([1, []]);
-      timeout.mockReturnValue(new AbortController().signal);
+      expect(routes.to('/login')).toHaveLength(sent);
+      expect(refreshes()).toBe(refreshed);
+      expect(routes.ended).toEqual([]);
       expect(await outcomeOf(client.fetch(`${API}/me`))).toBe(200);
-      expect(refreshes()).toBe(1);
     },
   );
+
+  it('an unclear 401 ends nothing, not even where the refresh is refused', async () => {
+    const client = expired();
+    routes.answer = ({ url }) =>
+      url === `${API}/own` ? new Response(null, { status: 401 }) : undefined;
+    routes.valid = undefined;
+    expect(await outcomeOf(client.fetch(`${API}/own`))).toBe(401);
+    expect([refreshes(), routes.ended]).toEqual([1, []]);
+    expect(await outcomeOf(client.fetch(`${API}/me`))).toBe(401);
+    expect(routes.ended).toEqual(['one']);
+  });
+
+  it.each<[how: string, listener: () => void | Promise<void>]>([
+    [
+      'throws',
+      () => {
+        throw new Error('listener');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('listener'))],
+  ])(
+    'a listener that %s fails no request and no sign-out, and is reported',
+    async (_how, listener) => {
+      const reported = jest.spyOn(console, 'error').mockReturnValue();
+      const client = expired({ onSessionEnded: listener });
+      routes.valid = undefined;
+      expect(await outcomeOf(client.fetch(`${API}/me`))).toBe(401);
+      client.use(tokensOf(1));
+      expect(await outcomeOf(client.signOut())).toBe(204);
+      await turn();
+      expect(reported.mock.calls).toMatchObject([
+        [{ message: 'listener' }],
+        [{ message: 'listener' }],
+      ]);
+    },
+  );
+
+  it('a sign-out that cannot be sent rejects, and ends the session here all the same', async () => {
+    const csrf = { header: 'X-CSRF', value: 'no\nheader' };
+    const client = routes.client({ csrf });
+    client.use(routes.tokens());
+    expect(await outcomeOf(client.signOut())).toBe('TypeError');
+    expect(await outcomeOf(client.signOut())).toBe('TypeError');
+    expect(routes.ended).toEqual(['one']);
+  });
 
   it('a Request whose body is a stream is sent again from a copy', async () => {
     const client = expired();

@@ -294,11 +294,12 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       expectUncached(response);
     });
 
-    it('is a 404 where there are no refresh tokens', async () => {
+    it('refuses where there are no refresh tokens, so that a client knows the end of a session', async () => {
       const app = await open(adapter);
       const browser = await app.signIn();
       const response = await browser.post('/session/refresh');
-      expect(response.status).toBe(404);
+      expect(response.status).toBe(401);
+      expect(response.json).toEqual(UNAUTHORIZED);
       expect(response.setCookie).toEqual([]);
       expectUncached(response);
     });
@@ -943,7 +944,7 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       body: {},
       headers,
     });
-    expect(refresh.status).toBe(404);
+    expect(refresh.status).toBe(401);
   });
 });
 

@@ -28,7 +28,7 @@ export async function bundledClient(): Promise<string> {
     .map((text) =>
       text
         .replace(/^import .*;$/gm, '')
-        .replace(/^export (?=(?:async )?(?:function|const) )/gm, '')
+        .replace(/\bexport (?=(?:async )?(?:function|const) )/g, '')
         .replace(/^export \{ *\};$/gm, ''),
     )
     .join('\n');

@@ -1,0 +1,66 @@
+/** What a client reads of an answer. */
+export interface Answer {
+  /** Empty when it was cut off. */
+  readonly text: string;
+  /** `undefined` unless the text is JSON. */
+  readonly body: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Reads a copy of the body, so that the caller can still read the answer itself. */
+export async function readAnswer(response: Response): Promise<Answer> {
+  let text = '';
+  try {
+    text = await response.clone().text();
+    return {
+      text,
+      body: (JSON.parse(text) as Answer['body'] | null) ?? undefined,
+    };
+  } catch {
+    return { text, body: undefined };
+  }
+}
+
+const SAFE = /^(?:GET|HEAD|OPTIONS)$/;
+
+/** Returns whether a method changes nothing (RFC 9110, section 9.2.1). */
+export function isSafe(method: string): boolean {
+  return SAFE.test(method);
+}
+
+/**
+ * Decides what a 401 of the application's origin says.
+ *
+ * - `'refused'`: our guard refused the request before its handler ran: refresh, and send it again.
+ * - `'unclear'`: it names no reason, as the answer to `HEAD` does, or one that a filter has rewritten. Sending the
+ *   request again is only safe for a safe method.
+ * - `'other'`: it has another reason: a wrong password, or a handler's own refusal.
+ */
+export function verdictOnRequest(
+  method: string,
+  body: Answer['body'],
+): 'refused' | 'unclear' | 'other' {
+  const errorCode = body?.errorCode;
+  if (errorCode === 'SESSION_REQUIRED') return 'refused';
+  return typeof errorCode === 'string' || !isSafe(method) ? 'other' : 'unclear';
+}
+
+/**
+ * Decides what the answer of the refresh route says. Only our own answers say anything of the session: a proxy, a
+ * captive portal or a deploy answers with every status and every page, and that is an outage.
+ */
+export function verdictOnRefresh(
+  { ok, status }: { readonly ok: boolean; readonly status: number },
+  body: Answer['body'],
+  keepsTokens: boolean,
+): 'refreshed' | 'ended' | 'outage' {
+  if (status === 401 && body?.errorCode === 'SESSION_REQUIRED') return 'ended';
+  const isOurs = keepsTokens
+    ? typeof body?.token === 'string'
+    : body !== undefined || status === 204;
+  return ok && isOurs ? 'refreshed' : 'outage';
+}
+
+/** Returns whether an answer tells the caller to try again later (RFC 6585, section 4; RFC 9110, section 15.6). */
+export function saysLater(status: number): boolean {
+  return status === 429 || (status >= 500 && status < 600);
+}

@@ -1,0 +1,113 @@
+import type { Addresses } from './addresses.js';
+import { isSafe, readAnswer, type Answer } from './answers.js';
+import { readCookie } from './page.js';
+import type { SessionClientOptions } from './session-client-options.js';
+import { withinLimit } from './within-limit.js';
+
+/** Sends the requests of a session with what proves it. */
+export interface Requests {
+  /** The time limit of `post` and `read`. */
+  readonly milliseconds: number;
+  /**
+   * Makes the request of a caller, and its copy for a second attempt: a stream has none.
+   *
+   * @returns `undefined` for another origin
+   */
+  prepare(
+    ...given: Parameters<typeof fetch>
+  ): { readonly request: Request; readonly again?: Request } | undefined;
+  /** Sends a request of the application with the token and the CSRF header. */
+  send(request: Request, token: string | undefined): Promise<Response>;
+  /** Sends a POST to one of the routes and reads the whole answer, within the time limit. */
+  post(
+    path: string,
+    tokens: { token?: string; refreshToken?: string | undefined } | undefined,
+  ): Promise<Answer & { readonly response: Response }>;
+  /** Reads the JSON of an answer; `undefined` when there is none within the time limit. */
+  read(response: Response): Promise<Answer['body']>;
+  csrfCookie(): string | undefined;
+}
+
+const MAX_SECONDS = 86_400;
+
+export function createRequests(
+  {
+    csrf,
+    fetch: givenFetch,
+    timeoutSeconds = 30,
+    tokens,
+  }: SessionClientOptions,
+  { routes, isOwn, resolve }: Addresses,
+): Requests {
+  if (!(timeoutSeconds > 0 && timeoutSeconds <= MAX_SECONDS)) {
+    throw new RangeError(
+      `timeoutSeconds: expected 0 to ${MAX_SECONDS}, got ${timeoutSeconds}`,
+    );
+  }
+  const milliseconds = timeoutSeconds * 1000;
+  const credentials: RequestInit =
+    tokens === 'memory' ? {} : { credentials: 'include' };
+
+  function prepare(
+    ...[input, init]: Parameters<typeof fetch>
+  ): ReturnType<Requests['prepare']> {
+    const url = resolve(input);
+    if (!isOwn(url)) return undefined;
+    const given = (input as Request).url ? (input as Request) : undefined;
+    const keepsOwn = given && given.credentials !== 'same-origin';
+    const defaults = keepsOwn ? {} : credentials;
+    const request = new Request(given ?? url, { ...defaults, ...init });
+    // What is sent decides: an object may have another `url` than the text that `Request` makes of it.
+    if (!isOwn(request.url)) return undefined;
+    const isStream = (init?.body as Partial<ReadableStream> | null)?.getReader;
+    return isStream ? { request } : { request, again: request.clone() };
+  }
+
+  function csrfCookie(): string | undefined {
+    return csrf && 'cookie' in csrf ? readCookie(csrf.cookie) : undefined;
+  }
+
+  function send(request: Request, token?: string): Promise<Response> {
+    const { headers, method } = request;
+    if (token !== undefined && !headers.has('authorization')) {
+      headers.set('authorization', `Bearer ${token}`);
+    }
+    if (csrf && !isSafe(method)) {
+      const value = 'value' in csrf ? csrf.value : csrfCookie();
+      if (value !== undefined) headers.set(csrf.header, value);
+    }
+    return (givenFetch ?? fetch)(request);
+  }
+
+  return {
+    milliseconds,
+    prepare,
+    send,
+    csrfCookie,
+    post: (path, { token, refreshToken } = {}) =>
+      withinLimit(milliseconds, async (signal) => {
+        const request = new Request(routes + path, {
+          ...credentials,
+          method: 'POST',
+          // It would take the refresh token along.
+          redirect: 'error',
+          signal,
+          ...(refreshToken !== undefined && {
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ refreshToken }),
+          }),
+        });
+        const response = await send(request, token);
+        const answer = await readAnswer(response);
+        // React Native follows redirects all the same; and a `Request` that is in use is not garbage-collected.
+        return isOwn(response.url || request.url)
+          ? { response, ...answer }
+          : { response, text: '', body: undefined };
+      }),
+    read: (response) =>
+      withinLimit(milliseconds, () => readAnswer(response)).then(
+        ({ body }) => body,
+        () => undefined,
+      ),
+  };
+}

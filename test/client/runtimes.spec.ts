@@ -1,0 +1,248 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { createContext, runInContext, runInNewContext } from 'node:vm';
+import type {
+  SessionClient,
+  SessionClientOptions,
+} from '../../lib/client/index.js';
+import { until } from '../support/asynchrony.js';
+import { bundledClient } from '../support/client-script.js';
+import { UnhandledErrors } from '../support/unhandled.js';
+
+/** What every supported runtime has; all else may be missing. */
+const COMMON = {
+  AbortController,
+  Headers,
+  Request,
+  Response,
+  URL,
+  clearTimeout,
+  console,
+  fetch,
+  performance,
+  setTimeout,
+};
+
+/** What a browser of today has besides, as far as a client might want it. */
+const MODERN = {
+  AbortSignal,
+  BroadcastChannel,
+  ReadableStream,
+  crypto,
+  localStorage: {},
+  location: { href: 'http://127.0.0.1/page' },
+  navigator: {
+    locks: {
+      request: (_name: string, _options: object, work: () => Promise<void>) =>
+        work(),
+    },
+  },
+};
+
+/** `AbortSignal` of Safari 15 and of React Native. */
+const OLD_SIGNAL = { prototype: AbortSignal.prototype };
+
+type Kind = 'nothing' | 'half a body' | 'tokens';
+
+let script: string;
+let gc: () => void;
+let opened: SessionClient[] = [];
+
+function openIn(globals: object, options: SessionClientOptions): SessionClient {
+  const context = createContext({ ...globals });
+  runInContext(script, context);
+  const Client = runInContext('Client', context) as typeof SessionClient;
+  const client = new Client(options);
+  opened.push(client);
+  return client;
+}
+
+const server = createServer((request, response) => {
+  const { url = '', headers } = request;
+  asked.push(url);
+  if (url === '/me') {
+    const isGood = headers.authorization === 'Bearer new';
+    response.writeHead(isGood ? 200 : 401);
+    response.end(isGood ? '{}' : '{"errorCode":"SESSION_REQUIRED"}');
+  } else if (url === '/half') {
+    response.writeHead(401).write('{"errorCode":');
+  } else {
+    answer(response, kind);
+  }
+});
+let kind: Kind;
+let asked: string[];
+let closed: number;
+
+function answer(response: ServerResponse, how: Kind): void {
+  response.on('close', () => (closed += 1));
+  if (how === 'tokens') {
+    response.end('{"token":"new","refreshToken":"next"}');
+  } else if (how === 'half a body') {
+    response.write('{"token":');
+  }
+}
+
+function addressOf(): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What becomes of a request: its status, or the name of its error. */
+function outcomeOf(request: Promise<Response>): Promise<number | string> {
+  return request.then(
+    ({ status }) => status,
+    (error: Error) => error.name,
+  );
+}
+
+beforeAll(async () => {
+  setFlagsFromString('--expose-gc');
+  gc = runInNewContext('gc') as () => void;
+  const code = await bundledClient();
+  script = `${code.replace('export class', 'class')}
+    globalThis.Client = SessionClient;`;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+
+beforeEach(() => {
+  asked = [];
+  closed = 0;
+});
+
+afterEach(() => {
+  for (const client of opened) client.close();
+  opened = [];
+});
+
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+describe.each<[missing: string, globals: object]>([
+  ['nothing, as in a browser', { ...COMMON, ...MODERN }],
+  ['a page, as in Node', { ...COMMON, ...MODERN, location: undefined }],
+  [
+    'AbortSignal.timeout and AbortSignal.any',
+    { ...COMMON, ...MODERN, AbortSignal: OLD_SIGNAL },
+  ],
+  ['crypto', { ...COMMON, ...MODERN, crypto: undefined }],
+  ['ReadableStream', { ...COMMON, ...MODERN, ReadableStream: undefined }],
+  ['BroadcastChannel', { ...COMMON, ...MODERN, BroadcastChannel: undefined }],
+  ['navigator.locks', { ...COMMON, ...MODERN, navigator: {} }],
+  ['navigator', { ...COMMON, ...MODERN, navigator: undefined }],
+  ['localStorage', { ...COMMON, ...MODERN, localStorage: undefined }],
+  ['all of that, as in React Native', COMMON],
+])('a session client in a runtime that lacks %s', (_missing, globals) => {
+  const tokens = { token: 'old', refreshToken: 'refresh' };
+  const options = (timeoutSeconds: number): SessionClientOptions => ({
+    url: `${addressOf()}/session/`,
+    tokens: 'memory',
+    timeoutSeconds,
+  });
+
+  it('refreshes and signs out', async () => {
+    kind = 'tokens';
+    const client = openIn(globals, options(30));
+    client.use(tokens);
+    const body = new Blob(['a']).stream();
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+    expect(await outcomeOf(client.fetch(`${addressOf()}/me`, init))).toBe(401);
+    expect(await outcomeOf(client.fetch(`${addressOf()}/me`))).toBe(200);
+    expect(await outcomeOf(client.signOut())).toBe(200);
+    expect(asked).toEqual([
+      '/me',
+      '/session/refresh',
+      '/me',
+      '/session/logout',
+    ]);
+  });
+
+  it('gives up a refresh without an answer and a sign-out without its end, in that order', async () => {
+    kind = 'nothing';
+    const settled: string[] = [];
+    const client = openIn(globals, {
+      ...options(0.1),
+      onSessionEnded: () => settled.push('ended'),
+    });
+    client.use(tokens);
+    const note = async (what: string, request: Promise<Response>) =>
+      settled.push(`${what} ${await outcomeOf(request)}`);
+    const me = note('me', client.fetch(`${addressOf()}/me`));
+    await until(() => asked.includes('/session/refresh'), 'the refresh');
+    kind = 'half a body';
+    const signOut = note('sign-out', client.signOut());
+    await Promise.all([me, signOut]);
+    expect(settled).toEqual([
+      'me TimeoutError',
+      'ended',
+      'sign-out TimeoutError',
+    ]);
+    await until(() => closed === 2, 'the end of both connections');
+  });
+});
+
+describe('the time limit of a session client', () => {
+  it.each<Kind>(['nothing', 'half a body'])(
+    'holds for an answer of %s although the request could be garbage-collected',
+    async (given) => {
+      kind = given;
+      const url = `${addressOf()}/session`;
+      const client = openIn(COMMON, { url, timeoutSeconds: 0.5 });
+      const signOut = outcomeOf(client.signOut());
+      await until(() => asked.length === 1, 'the sign-out');
+      // Then Node 20 forgets the signal of a request that nobody holds.
+      gc();
+      expect(await signOut).toBe('TimeoutError');
+      await until(() => closed === 1, 'the end of the connection');
+    },
+  );
+
+  it('holds where fetch heeds no signal, and leaves no rejection to nobody', async () => {
+    const unhandled = new UnhandledErrors();
+    unhandled.start();
+    try {
+      const fetch = () => new Promise<never>(() => undefined);
+      const options = { url: addressOf(), timeoutSeconds: 0.05, fetch };
+      const client = openIn(COMMON, options);
+      expect(await outcomeOf(client.signOut())).toBe('TimeoutError');
+      expect(await unhandled.settled()).toEqual([]);
+    } finally {
+      unhandled.stop();
+    }
+  });
+
+  it('holds for the body of a 401, and one that does not end says nothing', async () => {
+    const url = `${addressOf()}/session`;
+    const client = openIn(COMMON, { url, timeoutSeconds: 0.05 });
+    const post = { method: 'POST' };
+    expect(await outcomeOf(client.fetch(`${addressOf()}/half`, post))).toBe(
+      401,
+    );
+    expect(asked).toEqual(['/half']);
+  });
+
+  it.each([0, -1, NaN, Infinity, 86_401])(
+    'cannot be %p seconds',
+    (timeoutSeconds) => {
+      const create = () => openIn(COMMON, { url: addressOf(), timeoutSeconds });
+      expect(create).toThrow(/timeoutSeconds: expected/);
+    },
+  );
+});
+
+it('the signal of a caller works although the request could be garbage-collected', async () => {
+  kind = 'nothing';
+  const client = openIn(COMMON, { url: `${addressOf()}/session` });
+  const abort = new AbortController();
+  const request = outcomeOf(
+    client.fetch(`${addressOf()}/hangs`, { signal: abort.signal }),
+  );
+  await until(() => asked.includes('/hangs'), 'the request');
+  gc();
+  abort.abort();
+  expect(await request).toBe('AbortError');
+});
