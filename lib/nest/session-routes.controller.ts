@@ -24,7 +24,7 @@ import {
   type SessionResponse,
 } from './exchange.js';
 import { ProvidedSessionGuard } from './provided-session.guard.js';
-import { Public } from './route-access.js';
+import { CheckRevocationInStore, Public } from './route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 import { Session } from './session.decorator.js';
 import { SessionGuard } from './session.guard.js';
@@ -97,6 +97,7 @@ export function sessionRoutesAt(
 
     /** The sessions of the user, the one that was used last first. */
     @Get('devices')
+    @CheckRevocationInStore()
     @Header('Cache-Control', 'no-store')
     async devices(
       @Session() session: ActiveSession<any, any, any>,
@@ -109,8 +110,9 @@ export function sessionRoutesAt(
       }));
     }
 
-    /** Ends all but the one that asks. Its path is no id, so that an empty id ends nothing. */
+    /** Ends all but the one that asks, if that is alive. Its path is no id, so that an empty id ends nothing. */
     @Delete('devices/others')
+    @CheckRevocationInStore()
     @Header('Cache-Control', 'no-store')
     async endOtherDevices(
       @Session() { id, subject }: ActiveSession<any, any, any>,
@@ -121,6 +123,7 @@ export function sessionRoutesAt(
 
     /** Ends one of them. Nobody ends sessions of others: the subject is that of the session. */
     @Delete('devices/:id')
+    @CheckRevocationInStore()
     @Header('Cache-Control', 'no-store')
     @HttpCode(204)
     async endDevice(

@@ -180,10 +180,16 @@ export abstract class SessionStore {
   /**
    * Ends all sessions of a subject in one round trip, however many there are.
    *
-   * @param except id of the session that stays
-   * @returns how many it ended
+   * With `except` it ends the others only while that session is alive, checked in the same step: an ended session
+   * must not end the sessions of its owner. Of two calls at once that each spare another session, one ends nothing.
+   *
+   * @param except id of the session that stays; any string, also one that was never an id
+   * @returns how many it ended; `undefined` when `except` names no living session of the subject, and nothing ended
    */
-  abstract endAll(subject: string, except?: string): Promise<number>;
+  abstract endAll(
+    subject: string,
+    except?: string,
+  ): Promise<number | undefined>;
 
   /** The sessions of a subject that have not ended, in any order. */
   abstract list(subject: string): Promise<SessionRecord[]>;

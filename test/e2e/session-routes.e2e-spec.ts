@@ -471,7 +471,7 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
     it('S-107: shows the sessions of the user, and which of them asks', async () => {
       const { app } = await openStored(adapter);
       const phone = await app.signIn('ada', { metadata: { label: 'Phone' } });
-      app.clock.advance(60);
+      app.clock.advance(30);
       const laptop = await app.signIn('ada', { metadata: { label: 'Laptop' } });
       await app.signIn('bob');
       const response = await phone.get('/session/devices');
@@ -480,9 +480,9 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
         {
           id: idOf(await laptop.cookie()),
           subject: 'ada',
-          createdAt: new Date((NOW + 60) * 1000).toISOString(),
-          lastSeenAt: new Date((NOW + 60) * 1000).toISOString(),
-          expiresAt: new Date((NOW + 60 + 7 * DAY) * 1000).toISOString(),
+          createdAt: new Date((NOW + 30) * 1000).toISOString(),
+          lastSeenAt: new Date((NOW + 30) * 1000).toISOString(),
+          expiresAt: new Date((NOW + 30 + 7 * DAY) * 1000).toISOString(),
           metadata: { label: 'Laptop' },
           isCurrent: false,
         },
@@ -575,6 +575,54 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       }
       expect((await here.get('/session')).status).toBe(200);
       expect((await bob.get('/session')).status).toBe(200);
+    });
+
+    it.each<[method: string, path: string, options: Options]>([
+      ['GET', '', {}],
+      ['DELETE', '/others', {}],
+      ['DELETE', '/:id', {}],
+      ['DELETE', '/others', { refreshToken: {} }],
+    ])(
+      'S-106: %s devices%s refuses a session that its owner ended, ends nothing for it, and clears it (%j)',
+      async (method, path, options) => {
+        const { app } = await openStored(adapter, options);
+        const [owner, ended] = [await app.signIn(), await app.signIn()];
+        const id = idOf(await owner.cookie());
+        const others = { method: 'DELETE', path: '/session/devices/others' };
+        expect((await owner.send(others)).json).toEqual({ ended: 1 });
+        const response = await ended.send({
+          method,
+          path: `/session/devices${path.replace(':id', id)}`,
+        });
+        expect(response.status).toBe(401);
+        expect(response.json).toEqual(UNAUTHORIZED);
+        expect(response.setCookie).toEqual(
+          options.refreshToken ? BOTH_CLEARED : [CLEARED],
+        );
+        const alive = await devicesOf(owner.get('/session/devices'));
+        expect(alive).toMatchObject([{ id, isCurrent: true }]);
+      },
+    );
+
+    it('S-106: DELETE devices/others ends nothing for a session that ends at that moment', async () => {
+      const store = new SickStore();
+      const app = await open(adapter, { store });
+      const [here, other] = [await app.signIn(), await app.signIn()];
+      const endAll = store.healthy.endAll.bind(store.healthy);
+      store.healthy.endAll = async (subject, except) => {
+        await store.healthy.end(except!, subject);
+        return endAll(subject, except);
+      };
+      const response = await here.send({
+        method: 'DELETE',
+        path: '/session/devices/others',
+      });
+      expect(response.status).toBe(401);
+      expect(response.json).toEqual(UNAUTHORIZED);
+      expectUncached(response);
+      expect(await app.sessions.list('ada')).toMatchObject([
+        { id: idOf(await other.cookie()) },
+      ]);
     });
 
     it.each([
