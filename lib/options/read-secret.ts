@@ -23,6 +23,10 @@ export function readSecret(
       : { fault: `is a ${input.type} key, expected a secret key` };
   }
   if (typeof input === 'string') {
+    const wrapping = wrappingOf(input);
+    if (wrapping) {
+      return { fault: wrapping };
+    }
     const bytes = Buffer.from(input, 'utf8');
     return judged(bytes, undefined, input);
   }
@@ -30,6 +34,19 @@ export function readSecret(
     return judged(Buffer.from(input));
   }
   return { fault: `expected a string, a Buffer or a KeyObject` };
+}
+
+/** What tools leave around the value of an environment variable, on some machines and not on others. */
+function wrappingOf(text: string): string | undefined {
+  if (text.trim() === '') {
+    return 'is blank';
+  }
+  if (text !== text.trim()) {
+    return 'has a blank or a line break at an end; remove it, because some tools keep it and others do not';
+  }
+  return /^["'`]|["'`]$/.test(text)
+    ? 'has a quote at an end; remove the quotes, because some tools keep them and others do not'
+    : undefined;
 }
 
 function judged(

@@ -184,7 +184,8 @@ export async function readAlive(
 export function assertAlive(
   record: SessionRecord | null | undefined,
 ): asserts record is SessionRecord {
-  assert.ok(record, `expected the record of a living session, got ${record}`);
+  const got = record === null ? 'null' : 'undefined';
+  assert.ok(record, `expected the record of a living session, got ${got}`);
 }
 
 /** Ids of the sessions of a subject, sorted. */
