@@ -1,32 +1,67 @@
-import { SessionConfigError } from '../errors/session-config-error.js';
 import { readJwkSet } from './jwk-set.js';
 import type { KeySource } from './key-ring.js';
 
+/** A hundred RSA keys of 8192 bits with their certificates are smaller. */
+const MAXIMUM_BYTES = 1_000_000;
+
 /**
- * The keys of a JWKS on another server, fetched by `jose`; when, the key ring decides.
- *
- * @throws {SessionConfigError} when `jose` is not installed
+ * The keys of a JWKS on another server; when they are loaded, the key ring decides. Reads at most 1 MB, follows no
+ * redirect, and stops reading when the signal is aborted.
  */
-export async function remoteKeys(
-  uri: URL,
-  timeoutSeconds: number,
-): Promise<KeySource> {
-  const { createRemoteJWKSet } = await importJose();
-  return async () => {
-    const set = createRemoteJWKSet(uri, {
-      timeoutDuration: Math.ceil(timeoutSeconds * 1000),
+export function remoteKeys(uri: URL): KeySource {
+  return async (signal) => {
+    const response = await fetch(uri, {
+      headers: { Accept: 'application/jwk-set+json, application/json' },
+      redirect: 'manual',
+      signal,
     });
-    await set.reload();
-    return { secrets: [], keys: readJwkSet(set.jwks()) };
+    const refusal = refusalOf(response);
+    if (refusal !== undefined) {
+      void response.body?.cancel().catch(() => undefined);
+      throw new TypeError(refusal);
+    }
+    const text = await textOf(response);
+    return { secrets: [], keys: readJwkSet(parsed(text)) };
   };
 }
 
-async function importJose(): Promise<typeof import('jose')> {
-  try {
-    return await import('jose');
-  } catch {
-    throw new SessionConfigError([
-      "verifyOnly.jwksUri: needs the package 'jose' (npm install jose)",
-    ]);
+/** Why the body is not worth reading, if so. */
+function refusalOf({ status, headers }: Response): string | undefined {
+  if (status >= 300 && status < 400) {
+    return `jwksUri: expected status 200, got the redirect ${status}; set jwksUri to the final address`;
   }
+  if (status !== 200) {
+    return `jwksUri: expected status 200, got ${status}`;
+  }
+  return Number(headers.get('Content-Length')) > MAXIMUM_BYTES
+    ? tooLarge()
+    : undefined;
+}
+
+/** Counts what arrives, after decompression: neither length nor coding is what a hostile server says. */
+async function textOf({ body }: Response): Promise<string> {
+  // One buffer, since chunks of a byte each would take a hundred times their length.
+  const bytes = new Uint8Array(MAXIMUM_BYTES);
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    if (length + chunk.length > MAXIMUM_BYTES) {
+      throw new TypeError(tooLarge());
+    }
+    bytes.set(chunk, length);
+    length += chunk.length;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+/** The engine's own message quotes the text, which may hold a key that was published by mistake. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TypeError('jwksUri: expected a JSON Web Key set, got no JSON');
+  }
+}
+
+function tooLarge(): string {
+  return `jwksUri: expected a key set of at most ${MAXIMUM_BYTES} bytes, got more`;
 }

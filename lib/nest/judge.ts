@@ -1,5 +1,6 @@
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { Exchange } from './exchange.js';
+import type { RevocationCheck } from './route-access.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
@@ -30,7 +31,11 @@ export function judge(
 /** Whether the store has a say in every verdict, or in this one. */
 export function mustAskStore(
   { options }: SessionRuntime,
-  isAsked = false,
+  check: RevocationCheck = false,
 ): boolean {
-  return isAsked || options.store?.isAlwaysAsked === true;
+  return (
+    check === true ||
+    (options.store !== undefined &&
+      (check === 'in-store' || options.store.isAlwaysAsked))
+  );
 }

@@ -36,10 +36,18 @@ export function CheckRevocation(checks = true): CustomDecorator {
   return SetMetadata(REVOCATION, checks);
 }
 
+/** As `@CheckRevocation()` where there is a store, for routes that are also there without one. */
+export function CheckRevocationInStore(): CustomDecorator {
+  return SetMetadata(REVOCATION, 'in-store');
+}
+
+/** Whether the store is asked before a handler; `in-store`: if there is one. */
+export type RevocationCheck = boolean | 'in-store';
+
 /** What the decorators of a route say. */
 export interface RouteRules {
   readonly access: RouteAccess;
-  readonly checksRevocation: boolean;
+  readonly checksRevocation: RevocationCheck;
 }
 
 const known = new WeakMap<object, Map<object, RouteRules>>();
@@ -60,7 +68,7 @@ export function rulesOf(context: ExecutionContext): RouteRules {
       (Reflect.getMetadata(key, controller) as T | undefined);
     rules = {
       access: find<RouteAccess>(ACCESS) ?? 'required',
-      checksRevocation: find<boolean>(REVOCATION) ?? false,
+      checksRevocation: find<RevocationCheck>(REVOCATION) ?? false,
     };
     ofController.set(handler, rules);
   }

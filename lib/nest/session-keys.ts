@@ -56,7 +56,7 @@ export async function openSessionKeys(
   const { keys, refresh, isVerifyOnly } = options;
   const ring = new KeyRing({
     fixed: keys.fixed,
-    source: await sourceOf(keys),
+    source: sourceOf(keys),
     clock,
     cache: keys.cache,
     onFailure: (error) => events.keysFailed(error),
@@ -144,10 +144,9 @@ function refuseBoot({ cause }: SessionError): never {
       );
 }
 
-async function sourceOf({
+function sourceOf({
   provide,
   jwksUri,
-  cache,
-}: ResolvedKeysOptions): Promise<KeySource | undefined> {
-  return jwksUri ? remoteKeys(jwksUri, cache.timeoutSeconds) : provide;
+}: ResolvedKeysOptions): KeySource | undefined {
+  return jwksUri ? remoteKeys(jwksUri) : provide;
 }

@@ -15,9 +15,12 @@ import {
   type Type,
 } from '@nestjs/common';
 import { SessionError } from '../errors/session-error.js';
-import type { ResolvedRoutesOptions } from '../options/resolve-routes-options.js';
+import {
+  exposedParts,
+  type ResolvedRoutesOptions,
+} from '../options/resolve-routes-options.js';
 import { ActiveSession } from '../session/active-session.js';
-import type { IssuedSession } from '../session/issued-session.js';
+import { shownSession } from '../session/shown-session.js';
 import type { SessionInfo } from '../session/session-info.js';
 import {
   Exchange,
@@ -25,7 +28,7 @@ import {
   type SessionResponse,
 } from './exchange.js';
 import { ProvidedSessionGuard } from './provided-session.guard.js';
-import { Public } from './route-access.js';
+import { CheckRevocationInStore, Public } from './route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 import { Session } from './session.decorator.js';
 import { SessionGuard } from './session.guard.js';
@@ -43,9 +46,10 @@ export interface Device extends SessionInfo {
  * @param isGuarded whether our guard is the application's, so that replacing that one is enough in tests
  */
 export function sessionRoutesAt(
-  { path, clearSiteData }: ResolvedRoutesOptions,
+  routes: ResolvedRoutesOptions,
   isGuarded: boolean,
 ): Type {
+  const { path, clearSiteData } = routes;
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseGuards(isGuarded ? ProvidedSessionGuard : SessionGuard)
   class SessionRoutesController {
@@ -59,7 +63,10 @@ export function sessionRoutesAt(
     @Get()
     @Header('Cache-Control', 'no-store')
     current(@Session() session: ActiveSession<any, any, any>) {
-      return session;
+      // A guard that a test put in place of ours attaches what it likes.
+      return session instanceof ActiveSession
+        ? shownSession(session, exposedParts(routes, this.runtime.options))
+        : session;
     }
 
     /** New tokens for the refresh token of the request; 401 when it is over. */
@@ -67,15 +74,18 @@ export function sessionRoutesAt(
     @Post('refresh')
     @Header('Cache-Control', 'no-store')
     @HttpCode(200)
-    refresh(
+    async refresh(
       @Req() request: SessionRequest,
       @Res({ passthrough: true }) response: SessionResponse,
-    ): Promise<IssuedSession<any, any, any, any>> {
+    ): Promise<object> {
       if (!this.runtime.options.refresh) {
         // The 401 of a request is the last word where sessions have one token; a client asks this route all the same.
         throw new SessionError('TOKEN_MISSING', 'there are no refresh tokens');
       }
-      return this.sessions.refresh(request, { response });
+      const issued = await this.sessions.refresh(request, { response });
+      const { data, ...tokens } = issued.toJSON();
+      const parts = exposedParts(routes, this.runtime.options);
+      return parts.includes('data') ? { data, ...tokens } : tokens;
     }
 
     /** Ends the session of the request, also one that has expired; twice is fine. */
@@ -99,6 +109,7 @@ export function sessionRoutesAt(
 
     /** The sessions of the user, the one that was used last first. */
     @Get('devices')
+    @CheckRevocationInStore()
     @Header('Cache-Control', 'no-store')
     async devices(
       @Session() session: ActiveSession<any, any, any>,
@@ -111,8 +122,9 @@ export function sessionRoutesAt(
       }));
     }
 
-    /** Ends all but the one that asks. Its path is no id, so that an empty id ends nothing. */
+    /** Ends all but the one that asks, if that is alive. Its path is no id, so that an empty id ends nothing. */
     @Delete('devices/others')
+    @CheckRevocationInStore()
     @Header('Cache-Control', 'no-store')
     async endOtherDevices(
       @Session() { id, subject }: ActiveSession<any, any, any>,
@@ -123,6 +135,7 @@ export function sessionRoutesAt(
 
     /** Ends one of them. Nobody ends sessions of others: the subject is that of the session. */
     @Delete('devices/:id')
+    @CheckRevocationInStore()
     @Header('Cache-Control', 'no-store')
     @HttpCode(204)
     async endDevice(

@@ -164,9 +164,11 @@ export class SessionService<
   /**
    * Ends all sessions of a subject: after a change of password, say.
    *
-   * @param options `except`: id of the session that stays
+   * @param options `except`: id of the session that stays. While it is alive the others end, in one step; once it has
+   *   ended nothing does, so that an ended session cannot end those of its owner
    * @returns how many sessions it ended
-   * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
+   * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`; `SESSION_UNKNOWN` (401) when the
+   *   session in `except` has ended
    */
   async revokeAll(
     subject: string,

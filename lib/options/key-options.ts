@@ -75,8 +75,8 @@ export interface EncryptOptions {
 /** Where a service that issues no sessions finds the public keys. */
 export interface VerifyOnlyOptions {
   /**
-   * The JWKS of the application that issues the sessions (`jwks` there). `https:`, or a loopback address.
-   * Needs the package `jose`.
+   * The JWKS of the application that issues the sessions (`jwks` there). `https:`, or a loopback address. At most
+   * 1 MB is read, and no redirect is followed.
    */
   jwksUri: string;
 }

@@ -121,13 +121,7 @@ function parsed(
   kind: 'private' | 'public',
 ): KeyObject | undefined {
   if (typeof input === 'string') {
-    // A private key would be turned into its public one without a word.
-    if (kind === 'public' && input.includes('PRIVATE KEY')) {
-      return createPrivateKey(input);
-    }
-    return kind === 'private'
-      ? createPrivateKey(input)
-      : createPublicKey(input);
+    return parsedPem(pemIn(input), kind);
   }
   if (
     typeof input !== 'object' ||
@@ -141,6 +135,34 @@ function parsed(
   return kind === 'private' || 'd' in input
     ? createPrivateKey(jwk)
     : createPublicKey(jwk);
+}
+
+function parsedPem(pem: string, kind: 'private' | 'public'): KeyObject {
+  // A private key would be turned into its public one without a word.
+  if (kind === 'public' && pem.includes('PRIVATE KEY')) {
+    return createPrivateKey(pem);
+  }
+  return kind === 'private' ? createPrivateKey(pem) : createPublicKey(pem);
+}
+
+/**
+ * The PEM text in what an environment variable brought: as it is, with `\n` in place of line breaks, in quotes, or
+ * in base64 as a whole. None of these can stand in PEM (RFC 7468, section 2), so nothing is guessed.
+ */
+function pemIn(text: string): string {
+  const unquoted = unquote(text.trim());
+  const isEncoded =
+    !unquoted.includes('-----') && /^[\w+/=\s-]+$/.test(unquoted);
+  const pem = isEncoded
+    ? Buffer.from(unquoted, 'base64').toString('latin1')
+    : unquoted;
+  return unquote(pem.trim())
+    .replace(/\\r|\r/g, '')
+    .replaceAll('\\n', '\n');
+}
+
+function unquote(text: string): string {
+  return /^(["'`])([^]*)\1$/.exec(text)?.[2] ?? text;
 }
 
 function weaknessOfRsa(key: KeyObject): string | undefined {

@@ -66,7 +66,21 @@ function weaknessOf(bytes: Buffer, text: string): string | undefined {
   ) {
     return 'is a repetition, not random bytes';
   }
-  return undefined;
+  return wrappingOf(text);
+}
+
+/** What tools leave around the value of a variable or of a file, on some machines and not on others. */
+function wrappingOf(text: string): string | undefined {
+  // Random bytes may begin or end with anything.
+  if (!/^[\s -~]*$/.test(text)) {
+    return undefined;
+  }
+  if (text !== text.trim()) {
+    return 'begins or ends with a blank or a line break, which some tools keep and others drop: remove it';
+  }
+  return /^["'`]|["'`]$/.test(text)
+    ? 'begins or ends with a quote, which some tools keep and others drop: remove the quotes'
+    : undefined;
 }
 
 function isKnown(bytes: Buffer, text: string): boolean {

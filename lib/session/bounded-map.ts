@@ -2,6 +2,7 @@
 interface Entry<K, V> {
   readonly key: K;
   readonly value: V;
+  readonly bytes: number;
   newer: Entry<K, V> | undefined;
   older: Entry<K, V> | undefined;
 }
@@ -19,7 +20,7 @@ export class BoundedMap<K, V> {
   /**
    * @param maxEntries `0` remembers nothing
    * @param maxBytes a value larger than that is not remembered
-   * @param sizeOf the bytes of a value, always the same for it
+   * @param sizeOf the bytes of a value, asked once for each time that it is set
    */
   constructor(
     maxEntries: number,
@@ -59,6 +60,7 @@ export class BoundedMap<K, V> {
     const entry: Entry<K, V> = {
       key,
       value,
+      bytes,
       newer: undefined,
       older: undefined,
     };
@@ -71,7 +73,7 @@ export class BoundedMap<K, V> {
     const entry = this.#entries.get(key);
     if (entry) {
       this.#entries.delete(key);
-      this.#bytes -= this.#sizeOf(entry.value);
+      this.#bytes -= entry.bytes;
       this.#unlink(entry);
     }
   }

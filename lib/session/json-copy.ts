@@ -81,7 +81,7 @@ function copyMembers(
 ): Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    refuse(place, `is a ${classNameOf(value)}`);
+    refuse(place, `is a ${classNameOf(value)}; ${remedyFor(value, place)}`);
   }
   refuseToJson(value, place);
   if (Object.getOwnPropertySymbols(value).length > 0) {
@@ -139,6 +139,17 @@ function classNameOf(value: object): string {
   } catch {
     return 'class instance';
   }
+}
+
+/** What to do about an instance of a class. */
+function remedyFor(value: object, { path: [name] }: Place): string {
+  const verb = name === 'data' ? 'return' : 'pass';
+  if (value instanceof Date) {
+    return `${verb} a string, for example its toISOString()`;
+  }
+  return value instanceof Map || value instanceof Set
+    ? `${verb} a plain object or an array`
+    : `${verb} a plain object`;
 }
 
 function refuse({ path }: Place, what: string, cause?: unknown): never {

@@ -207,6 +207,7 @@ export class SessionReload {
       result.signed.clear();
     }
     result.signed.set(variant, signed);
+    this.#parts.loads.measure(claims.sid, result);
     return signed;
   }
 }

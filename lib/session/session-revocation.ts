@@ -58,10 +58,16 @@ export class SessionRevocation {
     return hasEnded;
   }
 
-  /** @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE` */
+  /** @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `SESSION_UNKNOWN`, `STORE_UNAVAILABLE` */
   async endAll(subject: string, except: string | undefined): Promise<number> {
     const store = this.#storeFor('revokeAll', subject);
     const count = await store.endAll(subject, except);
+    if (typeof count !== 'number') {
+      throw new SessionError(
+        'SESSION_UNKNOWN',
+        'revokeAll: the session in `except` has ended, so no session was ended; revoke all sessions without `except`, or sign the user in again',
+      );
+    }
     this.#parts.events.allEnded(subject, count);
     return count;
   }

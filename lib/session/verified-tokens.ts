@@ -1,5 +1,6 @@
 import type { ResolvedCacheOptions } from '../options/resolved-options.js';
 import { BoundedMap } from './bounded-map.js';
+import { heapSizeOf, RecentShapes } from './heap-size.js';
 import type { VerifiedSession } from './verified-session.js';
 
 interface Entry {
@@ -9,7 +10,7 @@ interface Entry {
   readonly session: VerifiedSession;
 }
 
-/** What an entry costs besides its token, and the claims of it, which are about as long: measured. */
+/** What an entry takes besides its token and its claims: measured. */
 const BYTES_PER_ENTRY = 400;
 
 /**
@@ -22,10 +23,12 @@ export class VerifiedTokens {
   readonly #entries: BoundedMap<string, Entry>;
 
   constructor(bounds: ResolvedCacheOptions) {
+    const shapes = new RecentShapes();
     this.#entries = new BoundedMap(
       bounds.maxTokens,
       bounds.maxBytes,
-      ({ token }) => BYTES_PER_ENTRY + 2 * token.length,
+      ({ token, session }) =>
+        BYTES_PER_ENTRY + token.length + heapSizeOf(session.claims, shapes),
     );
   }
 

@@ -88,7 +88,10 @@ export class DeadlineSessionStore extends SessionStore {
     return this.#call('end', (store) => store.end(id, subject));
   }
 
-  override endAll(subject: string, except?: string): Promise<number> {
+  override endAll(
+    subject: string,
+    except?: string,
+  ): Promise<number | undefined> {
     return this.#call('endAll', (store) => store.endAll(subject, except));
   }
 

@@ -162,9 +162,16 @@ export class MemorySessionStore extends SessionStore {
     return wasAlive;
   }
 
-  override async endAll(subject: string, except?: string): Promise<number> {
+  override async endAll(
+    subject: string,
+    except?: string,
+  ): Promise<number | undefined> {
     const now = this.#now();
-    const kept = except && this.#find(except, subject, now);
+    const kept =
+      except === undefined ? undefined : this.#find(except, subject, now);
+    if (except !== undefined && !kept) {
+      return undefined;
+    }
     let ended = 0;
     for (const entry of this.#subjects.get(subject)?.values() ?? []) {
       ended += Number(entry !== kept && now < entry.expiresAt);

@@ -6,6 +6,7 @@ import { limitTests } from './store-contract/limits.js';
 import { recordTests } from './store-contract/records.js';
 import { rotationTests } from './store-contract/rotations.js';
 import { benchOf } from './store-contract/scenario.js';
+import { StoreTrace } from './store-contract/store-trace.js';
 import { subjectTests } from './store-contract/subjects.js';
 import { timeTests } from './store-contract/times.js';
 import { useTests } from './store-contract/uses.js';
@@ -56,8 +57,11 @@ export function describeSessionStore(
         addTests((title, body) => {
           const run = async (): Promise<void> => {
             const fixture = await create();
+            const trace = new StoreTrace();
             try {
-              await body(benchOf(fixture));
+              await body(benchOf(fixture, trace));
+            } catch (error) {
+              throw trace.explain(error);
             } finally {
               await fixture.close?.();
             }

@@ -17,6 +17,7 @@ import {
   Public,
   Session,
   SessionConfigError,
+  SessionDataLoader,
   SessionGuard,
   SessionJwtModule,
   SessionService,
@@ -161,6 +162,58 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       expect(response.json.subject).toBe('ada');
       expectUncached(response);
     });
+  });
+
+  describe('what clients see of a session (expose)', () => {
+    class ExpandingLoader extends SessionDataLoader<string, { role: string }> {
+      override async load() {
+        return { role: 'admin' };
+      }
+      override expand(data: { role: string }) {
+        return { ...data, salary: 1 };
+      }
+    }
+    const LOADED = { role: 'admin' };
+    const stored: Options = { keepDataIn: 'store' };
+
+    it.each<[Options, Routes, data: unknown, attributes: unknown]>([
+      [{}, true, LOADED, { theme: 'dark' }],
+      [{}, { expose: [] }, undefined, undefined],
+      [{}, { expose: ['attributes'] }, undefined, { theme: 'dark' }],
+      [{}, { expose: ['expanded'] }, { ...LOADED, salary: 1 }, undefined],
+      [{ encrypt: true }, true, undefined, undefined],
+      [{ encrypt: true }, { expose: ['data'] }, LOADED, undefined],
+      [stored, true, undefined, undefined],
+      [stored, { path: 'session' }, undefined, undefined],
+      [stored, { expose: ['data'] }, LOADED, undefined],
+    ])(
+      'is what they could read in a token, or what %j with routes %j says',
+      async (options, routes, data, attributes) => {
+        const app = await open(
+          adapter,
+          {
+            store: new SickStore(),
+            ...(!options.keepDataIn && { refreshToken: {} }),
+            ...options,
+          },
+          { routes, extras: { dataLoader: ExpandingLoader } },
+        );
+        const browser = await app.signIn('ada', {
+          attributes: { theme: 'dark' },
+        });
+        const { json } = await browser.get('/session');
+        expect(json).toMatchObject({ subject: 'ada' });
+        expect(json.data).toEqual(data);
+        expect(json.attributes).toEqual(attributes);
+        if (options.keepDataIn) return;
+        const refreshed = await browser.post('/session/refresh');
+        const isData = data === undefined || 'salary' in (data as object);
+        expect(refreshed.json).toEqual({
+          expiresAt: expect.any(String),
+          ...(!isData && { data: LOADED }),
+        });
+      },
+    );
   });
 
   describe('POST session/refresh', () => {
@@ -472,7 +525,7 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
     it('S-107: shows the sessions of the user, and which of them asks', async () => {
       const { app } = await openStored(adapter);
       const phone = await app.signIn('ada', { metadata: { label: 'Phone' } });
-      app.clock.advance(60);
+      app.clock.advance(30);
       const laptop = await app.signIn('ada', { metadata: { label: 'Laptop' } });
       await app.signIn('bob');
       const response = await phone.get('/session/devices');
@@ -481,9 +534,9 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
         {
           id: idOf(await laptop.cookie()),
           subject: 'ada',
-          createdAt: new Date((NOW + 60) * 1000).toISOString(),
-          lastSeenAt: new Date((NOW + 60) * 1000).toISOString(),
-          expiresAt: new Date((NOW + 60 + 7 * DAY) * 1000).toISOString(),
+          createdAt: new Date((NOW + 30) * 1000).toISOString(),
+          lastSeenAt: new Date((NOW + 30) * 1000).toISOString(),
+          expiresAt: new Date((NOW + 30 + 7 * DAY) * 1000).toISOString(),
           metadata: { label: 'Laptop' },
           isCurrent: false,
         },
@@ -576,6 +629,54 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       }
       expect((await here.get('/session')).status).toBe(200);
       expect((await bob.get('/session')).status).toBe(200);
+    });
+
+    it.each<[method: string, path: string, options: Options]>([
+      ['GET', '', {}],
+      ['DELETE', '/others', {}],
+      ['DELETE', '/:id', {}],
+      ['DELETE', '/others', { refreshToken: {} }],
+    ])(
+      'S-106: %s devices%s refuses a session that its owner ended, ends nothing for it, and clears it (%j)',
+      async (method, path, options) => {
+        const { app } = await openStored(adapter, options);
+        const [owner, ended] = [await app.signIn(), await app.signIn()];
+        const id = idOf(await owner.cookie());
+        const others = { method: 'DELETE', path: '/session/devices/others' };
+        expect((await owner.send(others)).json).toEqual({ ended: 1 });
+        const response = await ended.send({
+          method,
+          path: `/session/devices${path.replace(':id', id)}`,
+        });
+        expect(response.status).toBe(401);
+        expect(response.json).toEqual(UNAUTHORIZED);
+        expect(response.setCookie).toEqual(
+          options.refreshToken ? BOTH_CLEARED : [CLEARED],
+        );
+        const alive = await devicesOf(owner.get('/session/devices'));
+        expect(alive).toMatchObject([{ id, isCurrent: true }]);
+      },
+    );
+
+    it('S-106: DELETE devices/others ends nothing for a session that ends at that moment', async () => {
+      const store = new SickStore();
+      const app = await open(adapter, { store });
+      const [here, other] = [await app.signIn(), await app.signIn()];
+      const endAll = store.healthy.endAll.bind(store.healthy);
+      store.healthy.endAll = async (subject, except) => {
+        await store.healthy.end(except!, subject);
+        return endAll(subject, except);
+      };
+      const response = await here.send({
+        method: 'DELETE',
+        path: '/session/devices/others',
+      });
+      expect(response.status).toBe(401);
+      expect(response.json).toEqual(UNAUTHORIZED);
+      expectUncached(response);
+      expect(await app.sessions.list('ada')).toMatchObject([
+        { id: idOf(await other.cookie()) },
+      ]);
     });
 
     it.each([
@@ -1010,6 +1111,13 @@ describe('the option routes', () => {
         `Clear-Site-Data ${JSON.stringify(clearSiteData)}`,
         { clearSiteData },
         'routes.clearSiteData',
+      ],
+    ),
+    ...[['params'], 'data', true, ['data', 'expanded'], [1]].map(
+      (expose): [string, unknown, string] => [
+        `expose ${JSON.stringify(expose)}`,
+        { expose },
+        'routes.expose',
       ],
     ),
   ])('does not start with %s', async (_what, routes, path) => {

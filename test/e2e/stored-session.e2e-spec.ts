@@ -253,6 +253,20 @@ describe.each(clients)(
         });
       });
 
+      it('S-106: by revokeAll with except, nothing where that session has ended, and the caller hears of it', async () => {
+        const { a, b } = await openBoth();
+        const [ended, alive] = [await signIn(a), await signIn(b)];
+        await b.sessions.revoke({ id: ended.id, subject: 'ada' });
+        for (const except of [ended.id, alive.id.toLowerCase(), '']) {
+          await expect(
+            a.sessions.revokeAll('ada', { except }),
+          ).rejects.toMatchObject({ code: 'SESSION_UNKNOWN' });
+        }
+        expect(await idsOf(a)).toEqual([alive.id]);
+        expect(a.eventsOf('allEnded')).toEqual([]);
+        expect((await alive.get('/me')).status).toBe(200);
+      });
+
       it('F-20: by the loader: the record goes too', async () => {
         const { a, b } = await openBoth();
         const client = await signIn(a);

@@ -78,8 +78,11 @@ export class ReferenceModel {
     return wasAlive;
   }
 
-  /** @returns how many sessions it ended */
-  revokeAll(subject: string, except?: number): number {
+  /** @returns how many sessions it ended; `undefined` where the one that stays is not one of the subject's */
+  revokeAll(subject: string, except?: number): number | undefined {
+    if (except !== undefined && !this.list(subject).includes(except)) {
+      return undefined;
+    }
     return this.list(subject).filter(
       (index) => index !== except && this.revoke(index),
     ).length;

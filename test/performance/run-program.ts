@@ -12,10 +12,13 @@ const SUPPORT = ['test/support/node-exchange', 'test/support/secrets'];
  * What a program of this folder sends, run on today's library in a process of its own, with room for young objects
  * so that none is collected meanwhile.
  */
-export async function runProgram<Figures>(program: string): Promise<Figures> {
+export async function runProgram<Figures>(
+  program: string,
+  support: readonly string[] = SUPPORT,
+): Promise<Figures> {
   const library = compileLibrary();
   try {
-    for (const path of [program, ...SUPPORT]) {
+    for (const path of [program, ...support]) {
       const source = readFileSync(join(ROOT, `${path}.ts`), 'utf8');
       const { code } = transformSync(source, {
         filename: `${path}.ts`,

@@ -118,7 +118,12 @@ describe('readGenerateOptions', () => {
     });
 
     it.each<[string, unknown, Options, string]>([
-      ['params', { at: new Date(0) }, {}, 'params.at is a Date'],
+      [
+        'params',
+        { at: new Date(0) },
+        {},
+        'params.at is a Date; pass a string, for example its toISOString()',
+      ],
       ['attributes', 1, { attributes: { n: 1n } }, 'attributes.n is a bigint'],
       ['attributes', 1, { attributes: [1] }, 'attributes is not an object'],
       ['attributes', 1, { attributes: 'dark' }, 'attributes is not an object'],

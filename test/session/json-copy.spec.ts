@@ -140,7 +140,25 @@ describe('toFrozenJson', () => {
       String.raw`data["a\nb"] is a bigint`,
     ],
   ])('A-160: refuses %s and names its path', (_kind, value, message) => {
-    expect(messageOf(() => toFrozenJson(value, 'data'))).toBe(message);
+    const [what] = messageOf(() => toFrozenJson(value, 'data')).split('; ');
+    expect(what).toBe(message);
+  });
+
+  it.each<[string, string, unknown, string]>([
+    ['an instance', 'data', new Money(5), '; return a plain object'],
+    ['one of the caller', 'params', new Money(5), '; pass a plain object'],
+    [
+      'a Date',
+      'data',
+      new Date(),
+      '; return a string, for example its toISOString()',
+    ],
+    ['a Map', 'data', new Map(), '; return a plain object or an array'],
+    ['a Set', 'params', new Set(), '; pass a plain object or an array'],
+  ])('A-160: says what to do about %s in %s', (_what, name, value, remedy) => {
+    const message = messageOf(() => toFrozenJson({ value }, name));
+    expect(message).toMatch(new RegExp(`^${name}\\.value is a \\w+;`));
+    expect(message.endsWith(remedy)).toBe(true);
   });
 
   it('keeps what a getter threw as the cause', () => {
@@ -238,7 +256,7 @@ describe('toFrozenJson', () => {
       { toJSON: () => ({ admin: true }) },
       'data.toJSON is a function',
     ],
-    ['a class', new Money(5), 'data is a Money'],
+    ['a class', new Money(5), 'data is a Money; return a plain object'],
     [
       'a hidden member of an object',
       Object.defineProperty({ a: 1 }, 'toJSON', { value: () => 'other' }),

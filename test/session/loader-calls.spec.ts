@@ -194,7 +194,8 @@ describe('LoaderCalls', () => {
       expect(outcome.kind).toBe('failed');
       expect(errorOf(outcome)).toMatchObject({
         code: 'NOT_SERIALIZABLE',
-        message: 'data.at is a Date',
+        message:
+          'data.at is a Date; return a string, for example its toISOString()',
       });
     });
   });

@@ -307,7 +307,7 @@ async function microsecondsASubject(sessions: number): Promise<number> {
       const subject = `subject of ${i}`;
       const listed = await store.list(subject);
       const ended = await store.end(listed[0]!.id, subject);
-      if (!ended || (await store.endAll(subject)) > 0) {
+      if (!ended || (await store.endAll(subject)) !== 0) {
         throw new Error('the sessions of another subject');
       }
     }

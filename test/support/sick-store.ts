@@ -92,7 +92,10 @@ export class SickStore extends SessionStore {
     return this.#answer('end', (store) => store.end(id, subject));
   }
 
-  override endAll(subject: string, except?: string): Promise<number> {
+  override endAll(
+    subject: string,
+    except?: string,
+  ): Promise<number | undefined> {
     return this.#answer('endAll', (store) => store.endAll(subject, except));
   }
 

@@ -48,7 +48,7 @@ export class PostgresSessionStore extends SessionStore {
     this.#names = settings.names;
     this.#statements = new StatementRunner(settings);
     this.#sweep = new ExpirySweep((size) =>
-      this.#statements.count('sweep', size),
+      this.#statements.count('sweep', size).then(Number),
     );
   }
 
@@ -175,12 +175,13 @@ ${schemaOf(this.#names)}`,
     return row?.alive === 'true';
   }
 
-  override endAll(subject: string, except?: string): Promise<number> {
-    return this.#statements.count(
-      'endAll',
-      toKey(subject),
-      except === undefined ? null : toKey(except),
-    );
+  override endAll(
+    subject: string,
+    except?: string,
+  ): Promise<number | undefined> {
+    return except === undefined
+      ? this.#statements.count('endAll', toKey(subject))
+      : this.#statements.count('endOthers', toKey(subject), toKey(except));
   }
 
   override async list(subject: string): Promise<SessionRecord[]> {

@@ -28,8 +28,9 @@ export interface SessionStatements {
   readonly update: string;
   /** `$3` id. */
   readonly end: string;
-  /** `$3` id of one that stays, or null. */
   readonly endAll: string;
+  /** `$3` id of the one that stays. No row where that has ended. */
+  readonly endOthers: string;
   readonly list: string;
   /** A batch of expired records, but no more than `$2`. */
   readonly sweep: string;
@@ -55,6 +56,10 @@ export function sessionStatements(table: string): SessionStatements {
   // What was found expired is gone for good, whatever the clock says later.
   const removeExpired = `removed AS (DELETE FROM ${table} WHERE ${record} AND expires_at <= ${NOW})`;
   const removeExpiredOfSubject = `removed AS (DELETE FROM ${table} WHERE subject = $2 AND expires_at <= ${NOW})`;
+  // Two that end many records of a subject would wait for each other.
+  const alone = `alone AS MATERIALIZED (
+  SELECT pg_advisory_xact_lock(hashtextextended($2 || ' ends in ${table}', 0))
+)`;
   const noted = `${record} AND expires_at > ${NOW} AND last_seen_at > ${NOW} - ${seconds(4)} AND ${CAN_WRITE}`;
   const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5,
   rotated_at = ${NOW}, last_seen_at = ${NOW}, expires_at = ${endOfUse('created_at', 7, 8)}`;
@@ -145,11 +150,21 @@ RETURNING ${ROW}`,
 DELETE FROM ${table} WHERE ${record} RETURNING (expires_at > ${NOW})::text AS alive`,
 
     endAll: `
-WITH ended AS (
-  DELETE FROM ${table} WHERE subject = $2 AND id IS DISTINCT FROM $3::text
+WITH ${alone}, ended AS (
+  DELETE FROM ${table} USING alone WHERE subject = $2
   RETURNING expires_at > ${NOW} AS alive
 )
 SELECT count(*) FILTER (WHERE alive)::text AS count FROM ended`,
+
+    // The lock on the row that stays sees an end that came first, and holds up one that comes later.
+    endOthers: `
+WITH ${removeExpired}, ${alone}, kept AS MATERIALIZED (
+  SELECT FROM ${table} AS own, alone WHERE ${record} AND expires_at > ${NOW} FOR UPDATE OF own
+), ended AS (
+  DELETE FROM ${table} WHERE subject = $2 AND id <> $3 AND EXISTS (SELECT FROM kept)
+  RETURNING expires_at > ${NOW} AS alive
+)
+SELECT count(*) FILTER (WHERE alive)::text AS count FROM ended HAVING EXISTS (SELECT FROM kept)`,
 
     list: `
 WITH ${removeExpiredOfSubject}

@@ -57,10 +57,13 @@ export class StatementRunner {
     return rowCount;
   }
 
-  /** The number that a statement answers. */
-  async count(name: 'endAll' | 'sweep', ...values: unknown[]): Promise<number> {
+  /** The number that a statement answers, if it does. */
+  async count(
+    name: 'endAll' | 'endOthers' | 'sweep',
+    ...values: unknown[]
+  ): Promise<number | undefined> {
     const [row] = await this.run<{ count: string }>(name, ...values);
-    return Number(row?.count);
+    return row && Number(row.count);
   }
 
   /** All or nothing. The whole of it is tried again after a conflict. */

@@ -139,11 +139,15 @@ export class RedisSessionStore extends SessionStore {
   }
 
   override async end(id: string, subject: string): Promise<boolean> {
-    return (await this.#revoke(scripts.END, subject, [id], [])) > 0;
+    return Boolean(await this.#revoke(scripts.END, subject, [id], []));
   }
 
-  override endAll(subject: string, except?: string): Promise<number> {
-    return this.#revoke(scripts.END_ALL, subject, [], [except ?? '']);
+  override endAll(
+    subject: string,
+    except?: string,
+  ): Promise<number | undefined> {
+    const spared = except === undefined ? [] : [except];
+    return this.#revoke(scripts.END_ALL, subject, [], spared);
   }
 
   override async list(subject: string): Promise<SessionRecord[]> {
@@ -155,15 +159,19 @@ export class RedisSessionStore extends SessionStore {
 
   /**
    * Repeats the step where replicas are awaited, so that it holds on the server that the client speaks to then,
-   * should there have been a failover in between.
+   * should there have been a failover in between. `undefined` where the script refused to end anything.
    */
   async #revoke(
     script: RevocationScript,
     subject: string,
     ids: string[],
     parameters: string[],
-  ): Promise<number> {
-    const ended = Number(await this.#run(script, subject, ids, parameters));
+  ): Promise<number | undefined> {
+    const reply = await this.#run(script, subject, ids, parameters);
+    if (reply === null) {
+      return undefined;
+    }
+    const ended = Number(reply);
     return this.#settings.replicas
       ? ended + Number(await this.#confirm(script, subject, ids, parameters))
       : ended;

@@ -173,17 +173,20 @@ export const END = revocationScript(
 );
 
 /**
- * ARGV: the id that stays, or ''. Returns how many it ended. They have ended with the index. So that nobody else
- * waits long, only the records of the thousand that would go first are looked at and removed at once; those of the
- * others expire by themselves, and count as ended by this.
+ * ARGV: the id that stays, if one does. Returns how many it ended, or nothing where the one that stays has ended.
+ * They have ended with the index. So that nobody else waits long, only the records of the thousand that would go
+ * first are looked at and removed at once; those of the others expire by themselves, and count as ended by this.
  */
 export const END_ALL = revocationScript(
   subjectScript(`
   ${FUNCTIONS}
   tidy()
-  local kept = lives(ARGV[2]) and redis.call('ZSCORE', index, ARGV[2])
+  local kept = ARGV[2] and lives(ARGV[2]) and redis.call('ZSCORE', index, ARGV[2])
   if kept then
     redis.call('ZREM', index, ARGV[2])
+  elseif ARGV[2] then
+    remove(ARGV[2])
+    return false
   end
   local ids = redis.call('ZRANGE', index, 0, 999)
   local ended = redis.call('ZCARD', index) - #ids

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../options/session-store.js';
-import { idsOf, type StoreBench } from './scenario.js';
+import { assertAlive, idsOf, type StoreBench } from './scenario.js';
 
 /** Fails unless the session has ended, whichever way one asks. */
 export async function assertEnded(
@@ -9,7 +9,8 @@ export async function assertEnded(
 ): Promise<void> {
   for (const each of [store, another]) {
     assert.equal(await each.read(id, subject), undefined);
-    assert.ok(!(await idsOf(each, subject)).includes(id));
+    const listed = await idsOf(each, subject);
+    assert.ok(!listed.includes(id), `expected list() without ${id}`);
     assert.equal(await each.update(id, subject, {}), undefined);
     assert.equal(await each.end(id, subject), false);
   }
@@ -25,7 +26,8 @@ export function assertSameRecord(
   actual: SessionRecord | undefined,
   expected: SessionRecord | undefined,
 ): void {
-  assert.ok(actual && expected, 'the session has ended');
+  assertAlive(actual);
+  assertAlive(expected);
   const { asOf } = expected;
   assert.deepStrictEqual({ ...actual, asOf }, { ...expected, asOf });
 }
@@ -39,7 +41,20 @@ export function assertSecondsLater(
   const actual = (later.getTime() - earlier.getTime()) / 1000;
   assert.ok(
     Math.abs(actual - seconds) < 1.001,
-    `expected ${seconds} s between ${earlier.toISOString()} and ${later.toISOString()}`,
+    `expected ${seconds} s between ${earlier.toISOString()} and ${later.toISOString()}, got ${actual} s`,
+  );
+}
+
+/** Fails unless the store holds a text, or does not hold it. */
+export function assertHeld(
+  dump: string,
+  text: string,
+  isHeld: boolean,
+  what = JSON.stringify(text),
+): void {
+  assert.ok(
+    dump.includes(text) === isHeld,
+    `expected dump() ${isHeld ? 'with' : 'without'} ${what}`,
   );
 }
 

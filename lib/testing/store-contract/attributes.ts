@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { assertSameJson, assertSameRecord } from './assertions.js';
 import {
+  type AddStoreTest,
+  assertAlive,
   begin,
   beginChain,
   present,
   readAlive,
-  type AddStoreTest,
 } from './scenario.js';
 
 /** Names that a record, an object or a database may use for something of its own. */
@@ -120,14 +121,14 @@ export function attributeTests(test: AddStoreTest): void {
       const changed = await store.update(id, subject, {
         attributes: Object.fromEntries([[name, { to: 'this' }]]),
       });
-      assert.ok(changed);
+      assertAlive(changed);
       assertSameJson(Object.entries(changed.attributes), [
         [name, { to: 'this' }],
       ]);
       const removed = await store.update(id, subject, {
         attributes: Object.fromEntries([[name, null]]),
       });
-      assert.ok(removed);
+      assertAlive(removed);
       assertSameRecord(removed, {
         ...begun,
         attributes: removed.attributes,
@@ -138,7 +139,7 @@ export function attributeTests(test: AddStoreTest): void {
       const setAnew = await store.update(id, subject, {
         attributes: Object.fromEntries([[name, { to: 'that' }]]),
       });
-      assert.ok(setAnew);
+      assertAlive(setAnew);
       assertSameJson(Object.entries(setAnew.attributes), [
         [name, { to: 'that' }],
       ]);

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import {
   assertEnded,
+  assertHeld,
   assertSameJson,
   assertSameRecord,
   assertSecondsLater,
 } from './assertions.js';
-import { begin, newRecord, readAlive, type AddStoreTest } from './scenario.js';
+import {
+  type AddStoreTest,
+  assertAlive,
+  begin,
+  newRecord,
+  readAlive,
+} from './scenario.js';
 
 /** Changes are merged in one step and never bring a session back. */
 export function changeTests(test: AddStoreTest): void {
@@ -65,7 +72,7 @@ export function changeTests(test: AddStoreTest): void {
       attributes: { a: 1 },
       extend: lifetime,
     });
-    assert.ok(updated);
+    assertAlive(updated);
     assertSameJson(updated.data, { value: 'later', loadedAt: 10 });
     assertSameJson(updated.attributes, { a: 1 });
     assertSecondsLater(updated.expiresAt, updated.createdAt, 150);
@@ -82,7 +89,7 @@ export function changeTests(test: AddStoreTest): void {
     const before = await readAlive(store, begun);
     await advance(10);
     const after = await store.update(begun.id, begun.subject, {});
-    assert.ok(after);
+    assertAlive(after);
     assertSecondsLater(after.lastSeenAt, before.lastSeenAt, 10);
     assertSameRecord(after, { ...before, lastSeenAt: after.lastSeenAt });
   });
@@ -100,7 +107,7 @@ export function changeTests(test: AddStoreTest): void {
       });
       assert.equal(changed, undefined);
       await assertEnded(bench, { id, subject });
-      assert.ok(!(await dump()).includes(id));
+      assertHeld(await dump(), id, false);
     }
   });
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { assertEnded } from './assertions.js';
+import { assertEnded, assertHeld } from './assertions.js';
 import {
   begin,
   beginChain,
   beginInTurn,
   idsOf,
+  LIFETIME,
   newId,
   newSubject,
   present,
@@ -85,24 +86,87 @@ export function endTests(test: AddStoreTest): void {
     await assertEnded(bench, kept);
   });
 
-  test('S-055: an exception that does not exist saves nothing', async ({
+  test('S-055: an exception that has ended, or never was alive, ends nothing', async ({
     store,
+    another,
   }) => {
     const { subject, id } = await begin(store);
     await store.end(id, subject);
-    await begin(store, { subject });
-    assert.equal(await store.endAll(subject, id), 1);
-    await begin(store, { subject });
-    assert.equal(await store.endAll(subject, newId()), 1);
-    await begin(store, { subject });
-    assert.equal(await store.endAll(subject, ''), 1);
-    assert.deepStrictEqual(await store.list(subject), []);
+    const kept = await begin(store, { subject });
+    const stranger = await begin(store);
+    for (const except of [id, newId(), '', '*', '__proto__', stranger.id]) {
+      assert.equal(await another.endAll(subject, except), undefined);
+      assert.deepStrictEqual(await idsOf(store, subject), [kept.id]);
+    }
+    await readAlive(store, stranger);
+    assert.equal(await another.endAll(subject, kept.id), 0);
+    assert.equal(await store.endAll(subject), 1);
+    assert.equal(await store.endAll(subject, kept.id), undefined);
+  });
+
+  test('S-055: an exception that has expired ends nothing', async ({
+    store,
+    advance,
+  }) => {
+    const { subject, id } = await begin(store);
+    await advance(LIFETIME.idleSeconds / 2);
+    const later = await begin(store, { subject });
+    await advance(LIFETIME.idleSeconds / 2);
+    assert.equal(await store.endAll(subject, id), undefined);
+    assert.deepStrictEqual(await idsOf(store, subject), [later.id]);
+  });
+
+  test('S-122: of sessions that each end all others at once exactly one stays, 40 times', async ({
+    store,
+    another,
+  }) => {
+    for (let i = 0; i < 40; i += 1) {
+      const subject = newSubject();
+      const ids = await Promise.all(
+        Array.from(
+          { length: 5 },
+          async () => (await begin(store, { subject })).id,
+        ),
+      );
+      const answers = await Promise.all(
+        ids.map((id, at) => (at % 2 ? store : another).endAll(subject, id)),
+      );
+      const winner = answers.findIndex((answer) => answer !== undefined);
+      assert.deepStrictEqual(
+        answers,
+        ids.map((_, at) => (at === winner ? 4 : undefined)),
+      );
+      assert.deepStrictEqual(await idsOf(store, subject), [ids[winner]]);
+    }
+  });
+
+  test('V-26: all but one end, and that one ends at the same time: all have ended, or all others are alive, 100 times', async ({
+    store,
+    another,
+  }) => {
+    for (let i = 0; i < 100; i += 1) {
+      const subject = newSubject();
+      const kept = await begin(store, { subject });
+      const other = await begin(store, { subject });
+      const end = () => another.end(kept.id, subject);
+      const endOthers = () => store.endAll(subject, kept.id);
+      const racing = i % 2 ? [endOthers(), end()] : [end(), endOthers()];
+      const answers = await Promise.all(racing);
+      const [ended, wasThere] = i % 2 ? answers : answers.toReversed();
+      assert.equal(wasThere, true);
+      assert.deepStrictEqual(
+        { ended, alive: await idsOf(another, subject) },
+        ended === undefined
+          ? { ended: undefined, alive: [other.id] }
+          : { ended: 1, alive: [] },
+      );
+    }
   });
 
   test('a subject without sessions has none to end', async ({ store }) => {
     const subject = newSubject();
     assert.equal(await store.endAll(subject), 0);
-    assert.equal(await store.endAll(subject, newId()), 0);
+    assert.equal(await store.endAll(subject, newId()), undefined);
     assert.equal(await store.end(newId(), subject), false);
     assert.deepStrictEqual(await store.list(subject), []);
   });
@@ -135,7 +199,9 @@ export function endTests(test: AddStoreTest): void {
     const byReuse = await beginChain(store, 2, { subject });
     const ids = [byEnd!, byLimit!, byReplacing!, byEndAll!, byReuse.id];
     const before = await dump();
-    assert.ok(ids.every((id) => before.includes(id)));
+    for (const id of ids) {
+      assertHeld(before, id, true);
+    }
 
     await store.end(byEnd!, subject);
     assert.equal(await present(store, byReuse, 0), 'reused');
@@ -155,9 +221,9 @@ export function endTests(test: AddStoreTest): void {
 
     const after = await dump();
     for (const id of [...ids, last.id]) {
-      assert.ok(!after.includes(id));
+      assertHeld(after, id, false);
     }
-    assert.ok(!after.includes(subject));
-    assert.ok(!after.includes(Buffer.from(subject).toString('base64url')));
+    assertHeld(after, subject, false);
+    assertHeld(after, Buffer.from(subject).toString('base64url'), false);
   });
 }

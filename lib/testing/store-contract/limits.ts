@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SessionLimit } from '../../options/session-store.js';
-import { assertEnded } from './assertions.js';
+import { assertEnded, assertHeld } from './assertions.js';
 import {
   begin,
   beginInTurn,
@@ -58,7 +58,7 @@ export function limitTests(test: AddStoreTest): void {
     );
     assert.deepStrictEqual(await idsOf(store, subject), ids.toSorted());
     await assertEnded(bench, refused);
-    assert.ok(!(await dump()).includes(refused.id));
+    assertHeld(await dump(), refused.id, false);
   });
 
   test('the session that was begun first makes room, whichever was used last', async (bench) => {

@@ -129,7 +129,10 @@ export function recordTests(test: AddStoreTest): void {
     assertSameJson(record.metadata, {});
     assertSameJson(record.attributes, {});
     assert.equal(record.data, undefined);
-    assert.ok(!JSON.stringify(record).includes('"data"'));
+    assert.ok(
+      !JSON.stringify(record).includes('"data"'),
+      'expected a record without a member `data`',
+    );
   });
 
   for (const [what, value] of Object.entries(HOSTILE_VALUES)) {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { childOf, firstLink } from '../../session/refresh-chain.js';
 import { rotationTable, type RotationRow } from './rotation-table.js';
 import {
   assertEnded,
+  assertHeld,
   assertSameRecord,
   assertSecondsLater,
 } from './assertions.js';
@@ -137,7 +139,10 @@ export function rotationTests(test: AddStoreTest): void {
       const racing = i % 2 ? [rotate(), end()] : [end(), rotate()];
       const answers = await Promise.all(racing);
       const [verdict, ended] = i % 2 ? answers : answers.toReversed();
-      assert.ok(verdict === 'rotated' || verdict === 'unknown');
+      assert.ok(
+        verdict === 'rotated' || verdict === 'unknown',
+        `expected 'rotated' or 'unknown', got ${inspect(verdict)}`,
+      );
       assert.equal(ended, endsAll ? 1 : true);
       for (const generation of [0, 1, 2]) {
         assert.equal(await present(store, chain, generation), 'unknown');
@@ -155,7 +160,10 @@ export function rotationTests(test: AddStoreTest): void {
         present(store, chain, generations[0]!),
         present(another, chain, generations[1]!),
       ]);
-      assert.ok(verdicts.includes('reused'));
+      assert.ok(
+        verdicts.includes('reused'),
+        `expected one 'reused', got ${inspect(verdicts)}`,
+      );
       assert.equal(await present(store, chain, 3), 'unknown');
       assert.equal(await another.read(chain.id, chain.subject), undefined);
     }
@@ -168,12 +176,13 @@ export function rotationTests(test: AddStoreTest): void {
     const chain = await beginChain(store, 2);
     await present(store, chain, 1);
     const held = await dump();
-    assert.ok(held.includes(chain.id));
+    assertHeld(held, chain.id, true);
     for (const generation of [0, 1, 2, 3]) {
       const { jti } = linkAt(chain, generation);
       const secret = Buffer.from(jti, 'base64url');
       for (const encoding of ['base64url', 'base64', 'hex'] as const) {
-        assert.ok(!held.includes(secret.toString(encoding)));
+        const text = secret.toString(encoding);
+        assertHeld(held, text, false, `a refresh token in ${encoding}`);
       }
     }
   });

@@ -16,6 +16,7 @@ import {
   type RefreshLink,
 } from '../../session/refresh-chain.js';
 import type { SessionStoreFixture } from './fixture.js';
+import type { StoreTrace } from './store-trace.js';
 
 /** What a test of a store works with: a fixture with its defaults. */
 export interface StoreBench {
@@ -40,13 +41,18 @@ export const LIFETIME: SessionLifetime = {
 /** The grace time in these tests, unless one says otherwise. */
 export const GRACE_SECONDS = 30;
 
-/** What one test works with. */
-export function benchOf(fixture: SessionStoreFixture): StoreBench {
+/** What one test works with; its calls are noted. */
+export function benchOf(
+  fixture: SessionStoreFixture,
+  trace: StoreTrace,
+): StoreBench {
+  const store = trace.watch(fixture.store, 'store');
   return {
-    store: fixture.store,
-    another: fixture.another ?? fixture.store,
-    advance: async (seconds) => fixture.advance(seconds),
-    dump: async () => fixture.dump(),
+    store,
+    another: fixture.another ? trace.watch(fixture.another, 'another') : store,
+    advance: (seconds) =>
+      trace.call('advance', [seconds], async () => fixture.advance(seconds)),
+    dump: () => trace.call('dump', [], async () => fixture.dump()),
   };
 }
 
@@ -170,8 +176,16 @@ export async function readAlive(
   { id, subject }: { id: string; subject: string },
 ): Promise<SessionRecord> {
   const record = await store.read(id, subject);
-  assert.ok(record, 'the session has ended');
+  assertAlive(record);
   return record;
+}
+
+/** Fails where a store answered that a session has ended. */
+export function assertAlive(
+  record: SessionRecord | null | undefined,
+): asserts record is SessionRecord {
+  const got = record === null ? 'null' : 'undefined';
+  assert.ok(record, `expected the record of a living session, got ${got}`);
 }
 
 /** Ids of the sessions of a subject, sorted. */

@@ -2,20 +2,22 @@ import assert from 'node:assert/strict';
 import type { SessionStore } from '../../options/session-store.js';
 import {
   assertEnded,
+  assertHeld,
   assertSameRecord,
   assertSecondsLater,
 } from './assertions.js';
 import {
+  type AddStoreTest,
+  assertAlive,
   begin,
   beginChain,
+  type ChainedSession,
   idsOf,
   LIFETIME,
   nearBoundary,
   newRecord,
   present,
   readAlive,
-  type AddStoreTest,
-  type ChainedSession,
 } from './scenario.js';
 
 const { idleSeconds, absoluteSeconds } = LIFETIME;
@@ -39,6 +41,10 @@ const WAYS_TO_ASK: Readonly<
   ],
   end: [(store, { id, subject }) => store.end(id, subject), false],
   endAll: [(store, { subject }) => store.endAll(subject), 0],
+  'endAll but for it': [
+    (store, { id, subject }) => store.endAll(subject, id),
+    undefined,
+  ],
   list: [(store, { subject }) => store.list(subject), []],
   'create under a limit': [
     (store, { subject }) =>
@@ -89,10 +95,10 @@ export function timeTests(test: AddStoreTest): void {
       dump,
     }) => {
       const chain = await beginChain(store);
-      assert.ok((await dump()).includes(chain.id));
+      assertHeld(await dump(), chain.id, true);
       await advance(idleSeconds + 1);
       await ask(store, chain);
-      assert.ok(!(await dump()).includes(chain.id));
+      assertHeld(await dump(), chain.id, false);
     });
   }
 
@@ -116,7 +122,7 @@ export function timeTests(test: AddStoreTest): void {
     for (let i = 1; i <= 3; i += 1) {
       await advance(idleSeconds - 100);
       const updated = await store.update(id, subject, { extend: LIFETIME });
-      assert.ok(updated);
+      assertAlive(updated);
       assertSecondsLater(updated.lastSeenAt, updated.createdAt, i * 900);
       assertSecondsLater(updated.expiresAt, updated.lastSeenAt, idleSeconds);
       assertSameRecord(await store.read(id, subject), updated);
@@ -144,7 +150,7 @@ export function timeTests(test: AddStoreTest): void {
       await advance(900);
       assert.equal(await present(store, chain, i), 'rotated');
       const updated = await store.update(id, subject, { extend: LIFETIME });
-      assert.ok(updated);
+      assertAlive(updated);
       assert.deepStrictEqual(updated.createdAt, createdAt);
       assertSecondsLater(
         updated.expiresAt,
@@ -164,7 +170,7 @@ export function timeTests(test: AddStoreTest): void {
     const shortened = await store.update(begun.id, begun.subject, {
       extend: { idleSeconds: 200, absoluteSeconds: 700 },
     });
-    assert.ok(shortened);
+    assertAlive(shortened);
     assertSecondsLater(shortened.expiresAt, shortened.createdAt, 700);
     await advance(100);
     await assertEnded(bench, begun);
@@ -186,7 +192,7 @@ export function timeTests(test: AddStoreTest): void {
     const { id, subject } = begun;
     await advance(600);
     const updated = await store.update(id, subject, { attributes: { a: 1 } });
-    assert.ok(updated);
+    assertAlive(updated);
     assertSecondsLater(updated.expiresAt, updated.createdAt, idleSeconds);
     await advance(400);
     await assertEnded(bench, begun);

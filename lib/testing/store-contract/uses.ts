@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { assertSameRecord, assertSecondsLater } from './assertions.js';
-import { begin, LIFETIME, readAlive, type AddStoreTest } from './scenario.js';
+import {
+  type AddStoreTest,
+  assertAlive,
+  begin,
+  LIFETIME,
+  readAlive,
+} from './scenario.js';
 
 /** Reading tells when a session was used, and is no use that keeps it alive. */
 export function useTests(test: AddStoreTest): void {
@@ -18,7 +25,7 @@ export function useTests(test: AddStoreTest): void {
       await another.update(id, subject, {}),
     ];
     for (const answer of answers) {
-      assert.ok(answer);
+      assertAlive(answer);
       assertSecondsLater(answer.asOf, answer.createdAt, 300);
     }
   });
@@ -36,7 +43,7 @@ export function useTests(test: AddStoreTest): void {
     await advance(11);
     assertSameRecord(await store.read(id, subject), atFirst);
     const seen = await store.read(id, subject, 'seen');
-    assert.ok(seen);
+    assertAlive(seen);
     assertSecondsLater(seen.lastSeenAt, atFirst.createdAt, 61);
     await advance(50);
     assertSameRecord(await another.read(id, subject, 'seen'), seen);
@@ -53,20 +60,21 @@ export function useTests(test: AddStoreTest): void {
     }
     const { id, subject } = await begin(store);
     const first = await store.read(id, subject);
-    assert.ok(first);
+    assertAlive(first);
     await advance(61);
     const time = await another.confirm(id, subject, first.revision);
-    assert.ok(time instanceof Date);
+    assertTime(time);
     assertSecondsLater(time, first.createdAt, 61);
     const seen = await store.read(id, subject);
     assertSecondsLater(seen!.lastSeenAt, first.createdAt, 61);
     await store.update(id, subject, { attributes: { theme: 'dark' } });
     const newer = await store.confirm(id, subject, first.revision);
-    assert.ok(newer && !(newer instanceof Date));
-    assertSameRecord(await another.read(id, subject), newer);
     assert.ok(
-      (await store.confirm(id, subject, newer.revision)) instanceof Date,
+      newer && !(newer instanceof Date),
+      `expected the record, whose attributes are newer, got ${inspect(newer)}`,
     );
+    assertSameRecord(await another.read(id, subject), newer);
+    assertTime(await store.confirm(id, subject, newer.revision));
     for (let i = 1; i <= 9; i += 1) {
       await advance(100);
       await store.confirm(id, subject, newer.revision);
@@ -87,7 +95,7 @@ export function useTests(test: AddStoreTest): void {
     for (let i = 1; i <= 9; i += 1) {
       await advance(100);
       const record = await store.read(id, subject, 'seen');
-      assert.ok(record);
+      assertAlive(record);
       assertSecondsLater(
         record.expiresAt,
         record.createdAt,
@@ -115,8 +123,18 @@ export function useTests(test: AddStoreTest): void {
         : await store.read(sessions[1].id, sessions[1].subject),
     ];
     await advance(19);
-    assert.ok((await answers()).every((answer) => answer !== undefined));
+    assert.ok(
+      (await answers()).every((answer) => answer !== undefined),
+      'expected two living sessions a second before their end',
+    );
     await advance(1);
     assert.deepEqual(await answers(), [undefined, undefined]);
   });
+}
+
+function assertTime(answer: unknown): asserts answer is Date {
+  assert.ok(
+    answer instanceof Date,
+    `expected the time of the store alone, got ${inspect(answer)}`,
+  );
 }

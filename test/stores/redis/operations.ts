@@ -23,6 +23,6 @@ export function operations(
       }),
     list: () => store.list(subject),
     end: () => store.end(id, subject),
-    endAll: () => store.endAll(subject, id),
+    endAll: () => store.endAll(subject),
   };
 }

@@ -6,10 +6,16 @@ import {
   NotFoundException,
   Post,
 } from '@nestjs/common';
-import { ActiveSession, Session, SessionService } from 'nestjs-session-jwt';
+import {
+  ActiveSession,
+  CheckRevocation,
+  Session,
+  SessionService,
+} from 'nestjs-session-jwt';
 import { SessionStorage } from '../session/session-storage.js';
 
-/** The devices of whoever is signed in. Nothing here is public: the guard has asked the store already. */
+/** The devices of the signed-in user. A session that was ended elsewhere must not end the others: the store is queried. */
+@CheckRevocation()
 @Controller('devices')
 export class DevicesController {
   constructor(

@@ -1,0 +1,103 @@
+import { AssertionError } from 'node:assert';
+import { inspect } from 'node:util';
+
+/** One call of a test, and what came back. */
+interface TracedCall {
+  readonly name: string;
+  readonly input: readonly unknown[];
+  result: string | { readonly value: unknown } | { readonly error: unknown };
+}
+
+/** More than the calls that led to one assertion; the tests that race make hundreds. */
+const SHOWN_CALLS = 8;
+const LONGEST_LINE = 400;
+
+/** The last calls that a test made, so that a failed assertion can say what the store did. */
+export class StoreTrace {
+  readonly #calls: TracedCall[] = [];
+
+  /** The same object, with its calls noted; what they return is passed on as it is. */
+  watch<T extends object>(target: T, name: string): T {
+    return new Proxy(target, {
+      get: (_, member) => {
+        const value: unknown = Reflect.get(target, member, target);
+        return typeof value === 'function'
+          ? (...input: unknown[]): unknown =>
+              this.call(`${name}.${String(member)}`, input, () =>
+                Reflect.apply(value, target, input),
+              )
+          : value;
+      },
+    });
+  }
+
+  /** Notes a call and its outcome. */
+  call<T>(name: string, input: readonly unknown[], run: () => T): T {
+    const call: TracedCall = { name, input, result: 'not answered yet' };
+    this.#calls.push(call);
+    if (this.#calls.length > SHOWN_CALLS) {
+      this.#calls.shift();
+    }
+    const fails = (error: unknown): void => {
+      call.result = { error };
+    };
+    try {
+      const answer = run();
+      Promise.resolve(answer).then((value) => {
+        call.result = { value };
+      }, fails);
+      return answer;
+    } catch (error) {
+      fails(error);
+      throw error;
+    }
+  }
+
+  /** A failed assertion with what was expected and the calls before it; every other error as it is. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof AssertionError)) {
+      return error;
+    }
+    const { actual, expected, operator, stack } = error;
+    const what =
+      error.generatedMessage && operator === 'strictEqual'
+        ? `expected ${show(expected)}, got ${show(actual)}`
+        : error.message;
+    const calls = this.#calls.map(lineOf).join('\n');
+    const message = `${what}\n\nThe last calls of the test, newest last:\n${calls}`;
+    const explained = new AssertionError({
+      message,
+      actual,
+      expected,
+      operator,
+    });
+    // Some versions of Node add their comparison to a message of ours, too.
+    explained.message = message;
+    const frames = stack?.split('\n').filter((line) => /^ {4}at /.test(line));
+    explained.stack = [`AssertionError: ${message}`, ...(frames ?? [])].join(
+      '\n',
+    );
+    return explained;
+  }
+}
+
+function lineOf({ name, input, result }: TracedCall): string {
+  const outcome =
+    typeof result === 'string'
+      ? result
+      : 'error' in result
+        ? `rejected with ${String(result.error)}`
+        : show(result.value);
+  const line = `  ${name}(${input.map(show).join(', ')}) → ${outcome}`;
+  return line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line;
+}
+
+function show(value: unknown): string {
+  return inspect(value, {
+    breakLength: Infinity,
+    compact: true,
+    depth: 3,
+    maxArrayLength: 8,
+    maxStringLength: 80,
+  });
+}
