@@ -47,8 +47,11 @@ export class SessionService<
   ) {}
 
   /**
-   * What happens to sessions, for audit logs and metrics. A listener that throws loses its subscription and
-   * harms nobody. No event carries a token.
+   * What happens to sessions, for audit logs and metrics. No event carries a token.
+   *
+   * A listener that throws, or whose promise rejects, stays subscribed; the error is logged at most once a minute.
+   * An operator that throws (`events$.pipe(map(…))`) ends its own pipe, as everywhere in rxjs: logged likewise
+   * where the pipe has no `error` listener, and `retry()` after the operator subscribes again.
    */
   get events$(): Observable<SessionEvent> {
     return this.runtime.events.stream;
