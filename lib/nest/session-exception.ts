@@ -46,15 +46,20 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
  * What a client sees of a `SessionError`: one body for each status. The module's own filter uses it; an
  * application with a catch-all filter of its own calls it there.
  *
- * @returns a `HttpException` with the error as `cause`
+ * The body is an object with `statusCode`, `message` and, except for 500, `errorCode`: Nest 11 has no option for the
+ * last, and GraphQL drivers look for the status in the body.
+ *
+ * @returns an `HttpException` with the error as `cause`
  */
 export function toHttpException(error: SessionError): HttpException {
-  const status = STATUSES[error.code];
-  const errorCode = PUBLIC_CODES[status];
-  return new HttpException(MESSAGES[status]!, status, {
-    cause: error,
+  const statusCode = STATUSES[error.code];
+  const errorCode = PUBLIC_CODES[statusCode];
+  const body = {
+    statusCode,
+    message: MESSAGES[statusCode]!,
     ...(errorCode !== undefined && { errorCode }),
-  });
+  };
+  return new HttpException(body, statusCode, { cause: error });
 }
 
 /**

@@ -88,6 +88,15 @@ it('the table of this spec names every code there is', () => {
 
 describe('toHttpException', () => {
   it.each(STATUSES)(
+    'says of %s (%i) in the body itself all that a client sees, so that Nest 11 and GraphQL drivers find it',
+    (code, status) => {
+      const exception = toHttpException(new SessionError(code, REASON));
+      expect(exception.getResponse()).toEqual(BODIES[status]);
+      expect(BODIES[status]).toHaveProperty('message', exception.message);
+    },
+  );
+
+  it.each(STATUSES)(
     'answers %s with %i, and says no more (S-119)',
     (code, status) => {
       const error = new SessionError(code, REASON);
