@@ -40,7 +40,14 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
   SESSION_TOO_LARGE: HttpStatus.INTERNAL_SERVER_ERROR,
   NOT_SERIALIZABLE: HttpStatus.INTERNAL_SERVER_ERROR,
   SUBJECT_REQUIRED: HttpStatus.INTERNAL_SERVER_ERROR,
+  SESSION_FOREIGN: HttpStatus.INTERNAL_SERVER_ERROR,
+  REQUEST_PROPERTY_TAKEN: HttpStatus.INTERNAL_SERVER_ERROR,
 };
+
+/** A code that only a newer copy of the package knows is 500, as what is wrong with an application. */
+function statusOf({ code }: SessionError): HttpStatus {
+  return STATUSES[code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
+}
 
 /**
  * What a client sees of a `SessionError`: one body for each status. The module's own filter uses it; an
@@ -52,7 +59,7 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
  * @returns an `HttpException` with the error as `cause`
  */
 export function toHttpException(error: SessionError): HttpException {
-  const statusCode = STATUSES[error.code];
+  const statusCode = statusOf(error);
   const errorCode = PUBLIC_CODES[statusCode];
   const body = {
     statusCode,
@@ -74,7 +81,7 @@ export function headersOf(
     // What middleware or a decorator has said is about the answer that there is not.
     ['Cache-Control', 'no-store'],
   ];
-  const status = STATUSES[error.code];
+  const status = statusOf(error);
   if (status === HttpStatus.UNAUTHORIZED && challenges.length > 0) {
     headers.push(['WWW-Authenticate', challenges.join(', ')]);
   }

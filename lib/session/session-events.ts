@@ -187,7 +187,7 @@ export class SessionEvents {
   }
 
   complete(): void {
-    for (const subscriber of [...this.#subscribers.keys()]) {
+    for (const subscriber of Array.from(this.#subscribers.keys())) {
       this.#guard(() => subscriber.complete());
     }
   }
@@ -195,7 +195,7 @@ export class SessionEvents {
   #emit(event: SessionEvent): void {
     Object.freeze(event);
     // A copy: an operator such as `retry` subscribes again while it hears of an event, and must not hear it twice.
-    for (const [subscriber, types] of [...this.#subscribers]) {
+    for (const [subscriber, types] of Array.from(this.#subscribers)) {
       if (!types || types.has(event.type)) {
         this.#guard(() => subscriber.next(event));
       }

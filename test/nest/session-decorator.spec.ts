@@ -328,6 +328,7 @@ describe.each(adapters)(
     it('gives nobody a session, and takes none away (A-148, V-50)', async () => {
       const app = await startTestApp(adapter, {
         controllers: [ReadingController],
+        session: { requestProperty: false },
         configure: (nest) =>
           nest.use((request: AnyRequest, _response: unknown, next: Next) => {
             overwrite(request);

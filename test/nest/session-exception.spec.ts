@@ -59,6 +59,8 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['SESSION_TOO_LARGE', 500],
   ['NOT_SERIALIZABLE', 500],
   ['SUBJECT_REQUIRED', 500],
+  ['SESSION_FOREIGN', 500],
+  ['REQUEST_PROPERTY_TAKEN', 500],
 ];
 
 /** The whole body that a client sees for a status, whatever the reason. */
