@@ -12,6 +12,8 @@ export interface FrameworkRequest {
 
 interface FastifyReply {
   raw: ServerResponse;
+  /** Also where the handler has taken the reply over (`hijack`). */
+  sent?: boolean;
   getHeader(name: string): number | string | string[] | undefined;
   header(name: string, value: string): unknown;
 }
@@ -78,4 +80,30 @@ export function isReply(response: FrameworkResponse): response is FastifyReply {
 
 export function rawResponseOf(response: FrameworkResponse): ServerResponse {
   return isReply(response) ? response.raw : response;
+}
+
+/**
+ * Ends a response that the framework cannot answer any more, so that it does not hang: its head was sent, as by a
+ * handler that streams, or the handler has taken the reply of Fastify over.
+ *
+ * @returns `false` where the framework still answers
+ */
+export function endUnanswerable(
+  response: FrameworkResponse,
+  status: number,
+  body: unknown,
+): boolean {
+  const raw = rawResponseOf(response);
+  if (raw.headersSent) {
+    raw.end();
+    return true;
+  }
+  if (isReply(response) && response.sent) {
+    raw.writeHead(status, {
+      'Content-Type': 'application/json; charset=utf-8',
+    });
+    raw.end(JSON.stringify(body));
+    return true;
+  }
+  return false;
 }
