@@ -184,13 +184,13 @@ describe('authenticate(request) without a response', () => {
     it('and judges an unsafe request by its Origin', async () => {
       await start();
       const { cookie } = await createTestSession(app.app, 'ada');
-      const authenticate = (origin: string) =>
+      const postFrom = (origin: string) =>
         app.sessions.authenticate({
           method: 'POST',
           headers: new Headers({ cookie, origin, host: 'app.example' }),
         } as SessionRequest);
-      expect(await authenticate('https://evil.example')).toBeNull();
-      expect((await authenticate('https://app.example'))?.subject).toBe('ada');
+      expect(await postFrom('https://evil.example')).toBeNull();
+      expect((await postFrom('https://app.example'))?.subject).toBe('ada');
     });
 
     it('and takes a header that is called get for no such object', async () => {
@@ -269,10 +269,10 @@ describe('tokenOf(session), for a request to another service', () => {
     printed(@Session() session: ActiveSession) {
       const token = this.sessions.tokenOf(session);
       const forms = [
-        JSON.stringify({ ...session }),
+        JSON.stringify(Object.assign({}, session)),
         JSON.stringify(session),
         inspect(session, { depth: null, showHidden: true }),
-        inspect({ ...session }, { depth: null, showHidden: true }),
+        inspect(Object.assign({}, session), { depth: null, showHidden: true }),
         Reflect.ownKeys(session).join(),
       ];
       return forms.filter((form) => form.includes(token.slice(-20)));

@@ -33,7 +33,7 @@ describe('what stands in the way of a session at a property of a request', () =>
       'an accessor that holds nothing yet',
       Object.defineProperty({}, 'session', {
         get: () => undefined,
-        set: () => undefined,
+        set(_value) {},
       }),
     ],
   ])('is nothing: %s', (_kind, request) => {

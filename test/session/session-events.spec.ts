@@ -334,6 +334,7 @@ describe('SessionEvents', () => {
       [
         'returns a thenable that fails',
         (listener) => () => ({
+          // oxlint-disable-next-line unicorn/no-thenable -- a listener may return anything
           get then() {
             return listener();
           },
