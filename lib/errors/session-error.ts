@@ -19,6 +19,8 @@ export const SESSION_ERROR_CODES = [
   'SESSION_TOO_LARGE',
   'NOT_SERIALIZABLE',
   'SUBJECT_REQUIRED',
+  'SESSION_FOREIGN',
+  'REQUEST_PROPERTY_TAKEN',
 ] as const;
 
 /** The code of a {@link SessionError}. */
@@ -36,6 +38,10 @@ export interface SessionErrorOptions {
  * logs; neither contains a token, a secret or a session id.
  */
 export class SessionError extends Error {
+  static {
+    recogniseInAllCopies(this, 'session-error');
+  }
+
   override readonly name: string = 'SessionError';
   readonly code: SessionErrorCode;
   readonly retryAfterSeconds: number | undefined;
@@ -60,6 +66,10 @@ export class SessionError extends Error {
  * source is down" and never logs anybody out.
  */
 export class SessionEndedError extends SessionError {
+  static {
+    recogniseInAllCopies(this, 'session-ended-error');
+  }
+
   override readonly name = 'SessionEndedError';
 
   /** @param reason for the `ended` event; the client never sees it */
@@ -69,4 +79,24 @@ export class SessionEndedError extends SessionError {
   ) {
     super('SESSION_ENDED', reason, options);
   }
+}
+
+/**
+ * Makes `instanceof` hold for errors of other copies of the package in the process: a loader that a library brings
+ * with its own copy must be able to end a session.
+ */
+function recogniseInAllCopies(
+  errorClass: { readonly prototype: object },
+  name: string,
+): void {
+  const mark = Symbol.for(`nestjs-session-jwt:${name}:v1`);
+  const isOrdinary = Function.prototype[Symbol.hasInstance];
+  Object.defineProperty(errorClass.prototype, mark, { value: true });
+  Object.defineProperty(errorClass, Symbol.hasInstance, {
+    value(this: object, value: unknown): boolean {
+      return this === errorClass
+        ? typeof value === 'object' && value !== null && mark in value
+        : isOrdinary.call(this, value);
+    },
+  });
 }

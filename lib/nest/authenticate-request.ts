@@ -15,6 +15,7 @@ export async function authenticateRequest(
   { response, checkRevocation }: AuthenticateOptions,
 ): Promise<ActiveSession<any, any, any> | null> {
   const exchange = Exchange.of(request, response, runtime);
+  if (response) exchange.requirePlace(runtime);
   const asksStore = mustAskStore(runtime, checkRevocation);
   if (exchange.session && (!asksStore || exchange.hasAskedStore)) {
     return exchange.session;
@@ -29,13 +30,13 @@ export async function authenticateRequest(
     exchange.deliver(outcome.dispatch);
   }
   if (outcome.kind !== 'authenticated') {
-    if (response) exchange.attach(undefined, runtime.options.requestProperty);
+    if (response) exchange.attach(undefined, runtime);
     return null;
   }
   const data = await expandedData(runtime, outcome, exchange);
-  const session = createActiveSession(outcome, data, exchange);
+  const session = createActiveSession(runtime, outcome, data, exchange);
   if (response) {
-    exchange.attach(session, runtime.options.requestProperty);
+    exchange.attach(session, runtime);
   }
   return session;
 }

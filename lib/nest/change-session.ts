@@ -12,9 +12,11 @@ export async function reloadSession(
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { reload } = issuingOf(runtime);
+  const verified = verifiedOf(session, runtime);
   const exchange = Exchange.ofSession(session, options.response);
+  exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
-  const reloaded = await reload.reloadNow(verifiedOf(session), carriers);
+  const reloaded = await reload.reloadNow(verified, carriers);
   if ('refusal' in reloaded) {
     throw refusedWith(runtime, reloaded.refusal, exchange);
   }
@@ -29,9 +31,10 @@ export async function updateSession(
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { issuer, refresh } = issuingOf(runtime);
+  const verified = verifiedOf(session, runtime);
   const exchange = Exchange.ofSession(session, options.response);
+  exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
-  const verified = verifiedOf(session);
   const updated = await issuer.update(
     verified,
     attributes,

@@ -23,7 +23,11 @@ import { TokenIssuer } from '../session/token-issuer.js';
 import { TokenVerifier } from '../session/token-verifier.js';
 import { DeadlineSessionStore } from '../stores/deadline-session-store.js';
 import { createTransports } from '../transports/create-transports.js';
-import { LOGGED_EVENTS, logSessionEvents } from './log-session-events.js';
+import {
+  LOGGED_EVENTS,
+  logListenerFaults,
+  logSessionEvents,
+} from './log-session-events.js';
 import { RareLogger } from './rare-logger.js';
 import { endsSession } from './session-exception.js';
 import { openSessionKeys } from './session-keys.js';
@@ -84,7 +88,7 @@ export async function createSessionRuntime(
   };
   const logger = new RareLogger(clock);
   const now = (): number => clock.nowSeconds();
-  const events = new SessionEvents(now);
+  const events = new SessionEvents(now, logListenerFaults(logger));
   logSessionEvents(events.ofTypes(LOGGED_EVENTS), logger);
   const keys = await openSessionKeys(options, expected, clock, events);
   const { codec, refreshCodec } = keys;

@@ -1,8 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { RequestFacts } from '../request-facts.js';
-import { originOf, type ActiveSession } from '../session/active-session.js';
+import {
+  belongsTo,
+  isActiveSession,
+  originOf,
+  type ActiveSession,
+} from '../session/active-session.js';
 import type { Dispatch } from '../session/dispatch.js';
+import { occupantOf, propertyTaken } from '../session/request-property.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
+import {
+  headersOfRaw,
+  isReply,
+  isRequest,
+  putSessionOn,
+  rawRequestOf,
+  rawResponseOf,
+  sessionOn,
+  type FrameworkRequest,
+  type FrameworkResponse,
+  type RawRequest,
+} from './raw-exchange.js';
 import { ResponseHead } from './response-head.js';
 
 /** A request of Express or Fastify, or node's own; anything that has headers. */
@@ -13,18 +31,10 @@ export interface SessionRequest {
 /** A response of Express, a reply of Fastify, or node's own. */
 export type SessionResponse = object;
 
-interface FrameworkRequest {
-  raw?: unknown;
-  [property: string]: unknown;
+/** The session module whose verdict counts: its runtime. */
+interface Judge {
+  readonly options: { readonly requestProperty: string | undefined };
 }
-
-interface FastifyReply {
-  raw: ServerResponse;
-  getHeader(name: string): number | string | string[] | undefined;
-  header(name: string, value: string): unknown;
-}
-
-type FrameworkResponse = ServerResponse | FastifyReply;
 
 const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
 
@@ -37,20 +47,21 @@ export class Exchange implements RequestFacts {
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   /** Whether that verdict is also the store's. */
   hasAskedStore = false;
-  session: ActiveSession<any, any, any> | undefined;
   /** What `expand` made of which data of which session. */
   expansion:
     | { readonly sid: string; readonly of: unknown; readonly value: unknown }
     | undefined;
   readonly #raw: RawRequest;
   #request: FrameworkRequest;
-  #judge: object | undefined;
+  #headers: RequestFacts['headers'];
+  #judge: Judge | undefined;
   #response: FrameworkResponse | undefined;
   #head: ResponseHead | undefined;
 
   private constructor(request: FrameworkRequest, raw: RawRequest) {
     this.#request = request;
     this.#raw = raw;
+    this.#headers = headersOfRaw(raw);
   }
 
   get method(): string | undefined {
@@ -67,7 +78,7 @@ export class Exchange implements RequestFacts {
   }
 
   get headers(): RequestFacts['headers'] {
-    return this.#raw.headers;
+    return this.#headers;
   }
 
   get rawHeaders(): RequestFacts['rawHeaders'] {
@@ -81,32 +92,24 @@ export class Exchange implements RequestFacts {
   /**
    * @param judge whose verdict is asked for: what another session module found on this request is forgotten
    */
-  static of(request: object, response?: object, judge?: object): Exchange {
-    const raw = rawRequestOf(request);
+  static of(request: object, response?: object, judge?: Judge): Exchange {
+    const raw: RawRequest & { [EXCHANGE]?: Exchange } = rawRequestOf(request);
     const exchange = (raw[EXCHANGE] ??= new Exchange(
       request as FrameworkRequest,
       raw,
     ));
+    exchange.#headers = headersOfRaw(raw);
     // Middleware on Fastify sees node's own objects first, handlers see the framework's.
     if (request !== raw) {
       exchange.#request = request as FrameworkRequest;
     }
-    if (judge && judge !== exchange.#judge) {
-      exchange.#judge = judge;
-      exchange.session = undefined;
-      exchange.outcome = undefined;
-      exchange.hasAskedStore = false;
-      exchange.expansion = undefined;
+    if (judge) {
+      exchange.#turnTo(judge);
     }
     if (response && !(exchange.#response && isReply(exchange.#response))) {
       exchange.#response = response as FrameworkResponse;
     }
     return exchange;
-  }
-
-  /** The exchange of a request that the guard has seen. */
-  static known(request: object): Exchange | undefined {
-    return rawRequestOf(request)[EXCHANGE];
   }
 
   /** The exchange of a response, which knows its request on both platforms. */
@@ -126,25 +129,76 @@ export class Exchange implements RequestFacts {
       : (originOf(session) as Exchange | undefined);
   }
 
-  /** Makes a session known to handlers, or that there is none. */
-  attach(
-    session: ActiveSession<any, any, any> | undefined,
-    property: string | undefined,
-  ): void {
-    const isNews = session !== this.session;
-    this.session = session;
-    if (property !== undefined && (session || isNews)) {
-      this.#request[property] = session;
+  /** The session that the module whose verdict counts has attached. */
+  get session(): ActiveSession<any, any, any> | undefined {
+    const session = sessionOn(this.#raw);
+    return this.#judge && belongsTo(session, this.#judge) ? session : undefined;
+  }
+
+  /**
+   * Refuses, before anything is issued, to go on where other code holds the property of the request.
+   *
+   * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
+   */
+  requirePlace({ options: { requestProperty } }: Judge): void {
+    if (requestProperty === undefined || !this.#response) {
+      return;
+    }
+    const occupant = occupantOf(this.#request, requestProperty);
+    if (occupant !== undefined) {
+      throw propertyTaken(requestProperty, occupant);
     }
   }
 
-  /** Takes the session back; whoever asks again gets a new verdict. */
-  detach(property: string | undefined): void {
-    this.session = undefined;
-    this.outcome = undefined;
-    this.hasAskedStore = false;
-    if (property !== undefined) {
-      this.#request[property] = undefined;
+  /**
+   * Makes a session known to handlers, or that there is none.
+   *
+   * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
+   */
+  attach(
+    session: ActiveSession<any, any, any> | undefined,
+    judge: Judge,
+  ): void {
+    this.#turnTo(judge);
+    const { requestProperty } = judge.options;
+    if (requestProperty !== undefined) {
+      if (session) {
+        this.requirePlace(judge);
+        this.#request[requestProperty] = session;
+      } else if (isActiveSession(this.#request[requestProperty])) {
+        this.#request[requestProperty] = undefined;
+      }
+    }
+    if (sessionOn(this.#raw) !== session) {
+      putSessionOn(this.#raw, session);
+    }
+  }
+
+  /** Takes the session of a module back, and nothing of anyone else; whoever asks again gets a new verdict. */
+  detach(judge: Judge): void {
+    if (belongsTo(sessionOn(this.#raw), judge)) {
+      putSessionOn(this.#raw, undefined);
+    }
+    if (judge === this.#judge) {
+      this.outcome = undefined;
+      this.hasAskedStore = false;
+    }
+    const { requestProperty } = judge.options;
+    if (
+      requestProperty !== undefined &&
+      belongsTo(this.#request[requestProperty], judge)
+    ) {
+      this.#request[requestProperty] = undefined;
+    }
+  }
+
+  /** Forgets what another session module found on this request. */
+  #turnTo(judge: Judge): void {
+    if (judge !== this.#judge) {
+      this.#judge = judge;
+      this.outcome = undefined;
+      this.hasAskedStore = false;
+      this.expansion = undefined;
     }
   }
 
@@ -188,28 +242,4 @@ export class Exchange implements RequestFacts {
     }
     return this.#head;
   }
-}
-
-type RawRequest = RequestFacts & { [EXCHANGE]?: Exchange };
-
-/** Node's own request behind that of Fastify; on Express they are the same. */
-function rawRequestOf(request: object): RawRequest {
-  const { raw } = request as FrameworkRequest;
-  return (isRequest(raw) ? raw : request) as RawRequest;
-}
-
-function isRequest(value: unknown): value is object {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { headers?: unknown }).headers === 'object'
-  );
-}
-
-function isReply(response: FrameworkResponse): response is FastifyReply {
-  return typeof (response as Partial<FastifyReply>).raw === 'object';
-}
-
-function rawResponseOf(response: FrameworkResponse): ServerResponse {
-  return isReply(response) ? response.raw : response;
 }

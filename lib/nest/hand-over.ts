@@ -19,14 +19,14 @@ export async function handOver(
   exchange: Exchange | undefined,
 ): Promise<IssuedSession<any, any, any, any>> {
   const data = await expandedData(runtime, session, exchange);
-  const active = createActiveSession(session, data, exchange);
+  const active = createActiveSession(runtime, session, data, exchange);
   warnOfPersonalData(runtime, session);
   if (exchange) {
     warnOfPlainHttp(runtime, exchange, session.dispatch);
   }
   const delivered = exchange?.deliver(session.dispatch) ?? false;
   if (delivered) {
-    exchange?.attach(active, runtime.options.requestProperty);
+    exchange?.attach(active, runtime);
     // It was recorded, or found in its record, just now.
     if (exchange) exchange.hasAskedStore = true;
   } else {

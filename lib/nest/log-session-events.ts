@@ -1,6 +1,29 @@
 import type { Observable } from 'rxjs';
+import type {
+  ListenerFault,
+  ReportFault,
+} from '../session/guarded-observable.js';
 import type { SessionEvent } from '../session/session-events.js';
 import { quoteError, type RareLogger } from './rare-logger.js';
+
+const LISTENER_FAULTS: Readonly<
+  Record<ListenerFault, (error: string) => string>
+> = {
+  listener: (error) =>
+    `A listener of SessionService.events$ failed: ${error}. It stays subscribed.`,
+  operator: (error) =>
+    `An operator on SessionService.events$ failed, which ended its subscription: ${error}. Catch the error inside the operator, or put retry() after it.`,
+};
+
+/** Logs what listeners of events throw, at most once a minute. */
+export function logListenerFaults(logger: RareLogger): ReportFault {
+  return (fault, error) =>
+    logger.log(
+      'error',
+      `events ${fault}`,
+      LISTENER_FAULTS[fault](quoteError(error)),
+    );
+}
 
 /** The events that operators must hear of. */
 export const LOGGED_EVENTS: ReadonlySet<SessionEvent['type']> = new Set([

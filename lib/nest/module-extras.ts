@@ -5,7 +5,7 @@ import {
   type ScopeOptions,
   type Type,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
 import { SessionClock, SystemSessionClock } from '../clock.js';
 import type { JwksOptions } from '../options/key-options.js';
 import { resolveJwks } from '../options/resolve-jwks-options.js';
@@ -36,6 +36,10 @@ const LOADER_FAULTS = Symbol('nestjs-session-jwt:loader-faults');
 const ROUTES_DESCRIPTION = Symbol('nestjs-session-jwt:routes-description');
 /** Where Nest keeps what `@Injectable({ scope })` says; it exports no name for it. */
 const SCOPE_METADATA = 'scope:options';
+/** Marks the modules whose guard is the application's, for all copies of the package. */
+const GUARDS_APPLICATION = Symbol.for(
+  'nestjs-session-jwt:guards-application:v1',
+);
 const REQUEST_SCOPED =
   'dataLoader: must not be request-scoped: one reload serves many requests';
 
@@ -56,7 +60,7 @@ export interface SessionJwtModuleExtras {
   global?: boolean;
   /**
    * Whether `SessionGuard` guards every route of the application. With `false` the application writes
-   * `@UseGuards(SessionGuard)`.
+   * `@UseGuards(SessionGuard)`. Of several session modules in one application at most one may: the boot stops otherwise.
    *
    * @default true
    */
@@ -112,6 +116,7 @@ export function partsOf({
         clock: SessionClock,
         loader: RuntimeSurroundings['loader'],
         store: unknown,
+        modules: ModulesContainer,
         ...faults: (readonly string[] | undefined)[]
       ) =>
         createSessionRuntime(options, clock, {
@@ -121,6 +126,7 @@ export function partsOf({
           faults: [
             ...published.faults,
             ...mounted.faults,
+            ...(isGuarded ? guardFaultsIn(modules) : []),
             ...faults.flatMap((some) => some ?? []),
           ],
         }),
@@ -129,13 +135,19 @@ export function partsOf({
         SessionClock,
         { token: SessionDataLoader, optional: true },
         SessionStore,
+        ModulesContainer,
         { token: LOADER_FAULTS, optional: true },
         { token: ASYNC_FAULTS, optional: true },
       ],
     },
     SessionService,
     SessionGuard,
-    ...(isGuarded ? [{ provide: APP_GUARD, useExisting: SessionGuard }] : []),
+    ...(isGuarded
+      ? [
+          { provide: APP_GUARD, useExisting: SessionGuard },
+          { provide: GUARDS_APPLICATION, useValue: true },
+        ]
+      : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
     ...(mounted.routes && routesController
       ? [
@@ -150,6 +162,18 @@ export function partsOf({
       : []),
   ];
   return { controllers, providers };
+}
+
+/** Two guards of the application would ask every request for a session of each module. */
+function guardFaultsIn(modules: ModulesContainer): readonly string[] {
+  const guarding = [...modules.values()].filter(({ providers }) =>
+    providers.has(GUARDS_APPLICATION),
+  );
+  return guarding.length > 1
+    ? [
+        `guard: expected one session module that guards the whole application, got ${guarding.length}; set guard: false on all but one and write @UseGuards(SessionGuard) on the controllers of the others, or import one and the same definition everywhere`,
+      ]
+    : [];
 }
 
 function loaderProvidersOf(

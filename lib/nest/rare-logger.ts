@@ -37,13 +37,13 @@ export class RareLogger {
   }
 }
 
-/** One line for a log of what may hold anything: quoted, without control characters, and short. */
+/** What begins like a token of ours, whole or cut off: JSON in base64url. */
+const TOKENS = /eyJ[\w-]{8,}(?:\.[\w-]*)*/g;
+
+/** One line for a log of what may hold anything: quoted, without control characters or tokens, and short. */
 export function quoteError(error: unknown): string {
-  const text = textOf(error);
-  return JSON.stringify(text.slice(0, 300)).replace(
-    /[\u007f-\u009f\u2028\u2029]/g,
-    '?',
-  );
+  const text = textOf(error).slice(0, 300).replace(TOKENS, '[token]');
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, '?');
 }
 
 function textOf(error: unknown): string {

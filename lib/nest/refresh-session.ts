@@ -16,6 +16,7 @@ export async function refreshSession(
   const exchange = isToken
     ? response && Exchange.ofResponse(response)
     : Exchange.of(from, response);
+  exchange?.requirePlace(runtime);
   const { carriers, renewal } = await refresh.refresh({
     token: isToken ? from : undefined,
     tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),

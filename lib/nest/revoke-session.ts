@@ -1,4 +1,8 @@
-import { ActiveSession, verifiedOf } from '../session/active-session.js';
+import {
+  isActiveSession,
+  verifiedOf,
+  type ActiveSession,
+} from '../session/active-session.js';
 import type { NamedSession } from '../tokens/session-claims.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { refreshTokenInBody } from './refresh-session.js';
@@ -15,9 +19,10 @@ export async function revokeSession(
   options: DeliverOptions & { crossSite?: boolean },
 ): Promise<boolean> {
   const { revocation } = runtime;
-  if (target instanceof ActiveSession) {
+  if (isActiveSession(target)) {
+    const { claims } = verifiedOf(target, runtime);
     const exchange = Exchange.ofSession(target, options.response);
-    return endAndClear(runtime, [verifiedOf(target).claims], exchange);
+    return endAndClear(runtime, [claims], exchange);
   }
   if (!('headers' in target)) {
     return revocation.endNamed(target.id, target.subject);
@@ -33,12 +38,13 @@ export async function revokeSession(
 
 /** Clears the client first: a store that is down must not keep anybody signed in. */
 async function endAndClear(
-  { revocation, transports, options }: SessionRuntime,
+  runtime: SessionRuntime,
   sessions: readonly NamedSession[],
   exchange: Exchange | undefined,
 ): Promise<boolean> {
+  const { revocation, transports } = runtime;
   exchange?.deliver(transports.clearing);
-  exchange?.detach(options.requestProperty);
+  exchange?.detach(runtime);
   const ended = await Promise.all(
     sessions.map((session) => revocation.end(session)),
   );

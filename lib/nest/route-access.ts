@@ -7,8 +7,9 @@ import {
 /** What a route asks of a request. */
 export type RouteAccess = 'required' | 'optional' | 'public';
 
-const ACCESS = 'nestjs-session-jwt:access';
-const REVOCATION = 'nestjs-session-jwt:check-revocation';
+// All copies of the package in a process share these names, so a decorator counts whichever copy it comes from.
+const ACCESS = 'nestjs-session-jwt:access:v1';
+const REVOCATION = 'nestjs-session-jwt:check-revocation:v1';
 
 /**
  * Opens a controller or a route to everybody: the guard touches nothing there, so no store or loader is

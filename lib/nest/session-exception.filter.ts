@@ -3,6 +3,7 @@ import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { SessionError } from '../errors/session-error.js';
 import { Exchange } from './exchange.js';
+import { endUnanswerable, type FrameworkResponse } from './raw-exchange.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
@@ -30,12 +31,16 @@ export class SessionExceptionFilter extends BaseExceptionFilter<SessionError> {
       throw exception;
     }
     const http = host.switchToHttp();
-    const exchange = Exchange.of(http.getRequest(), http.getResponse());
+    const response = http.getResponse<FrameworkResponse>();
+    const exchange = Exchange.of(http.getRequest(), response);
     const { challenges } = this.runtime.transports;
     for (const [name, value] of headersOf(error, challenges)) {
       exchange.setHeader(name, value);
     }
-    super.catch(exception as unknown as SessionError, host);
+    const body = exception.getResponse();
+    if (!endUnanswerable(response, exception.getStatus(), body)) {
+      super.catch(exception as unknown as SessionError, host);
+    }
     return undefined;
   }
 }

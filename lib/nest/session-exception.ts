@@ -40,21 +40,33 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
   SESSION_TOO_LARGE: HttpStatus.INTERNAL_SERVER_ERROR,
   NOT_SERIALIZABLE: HttpStatus.INTERNAL_SERVER_ERROR,
   SUBJECT_REQUIRED: HttpStatus.INTERNAL_SERVER_ERROR,
+  SESSION_FOREIGN: HttpStatus.INTERNAL_SERVER_ERROR,
+  REQUEST_PROPERTY_TAKEN: HttpStatus.INTERNAL_SERVER_ERROR,
 };
+
+/** A code that only a newer copy of the package knows is 500, as what is wrong with an application. */
+function statusOf({ code }: SessionError): HttpStatus {
+  return STATUSES[code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
+}
 
 /**
  * What a client sees of a `SessionError`: one body for each status. The module's own filter uses it; an
  * application with a catch-all filter of its own calls it there.
  *
- * @returns a `HttpException` with the error as `cause`
+ * The body is an object with `statusCode`, `message` and, except for 500, `errorCode`: Nest 11 has no option for the
+ * last, and GraphQL drivers look for the status in the body.
+ *
+ * @returns an `HttpException` with the error as `cause`
  */
 export function toHttpException(error: SessionError): HttpException {
-  const status = STATUSES[error.code];
-  const errorCode = PUBLIC_CODES[status];
-  return new HttpException(MESSAGES[status]!, status, {
-    cause: error,
+  const statusCode = statusOf(error);
+  const errorCode = PUBLIC_CODES[statusCode];
+  const body = {
+    statusCode,
+    message: MESSAGES[statusCode]!,
     ...(errorCode !== undefined && { errorCode }),
-  });
+  };
+  return new HttpException(body, statusCode, { cause: error });
 }
 
 /**
@@ -69,7 +81,7 @@ export function headersOf(
     // What middleware or a decorator has said is about the answer that there is not.
     ['Cache-Control', 'no-store'],
   ];
-  const status = STATUSES[error.code];
+  const status = statusOf(error);
   if (status === HttpStatus.UNAUTHORIZED && challenges.length > 0) {
     headers.push(['WWW-Authenticate', challenges.join(', ')]);
   }

@@ -15,8 +15,15 @@ import { signingKeyRequired } from '../tokens/token-codec.js';
 import type { RareLogger } from './rare-logger.js';
 import type { SessionKeys } from './session-keys.js';
 
-/** The token of the one {@link SessionRuntime} of a module. @internal */
-export const SESSION_RUNTIME = Symbol.for('nestjs-session-jwt:runtime');
+/**
+ * The token of the one {@link SessionRuntime} of a module. Not shared between copies of the package, whose parts do not
+ * fit together: a guard of another copy stops the boot, and Nest's message shows this description.
+ *
+ * @internal
+ */
+export const SESSION_RUNTIME = Symbol(
+  'SessionJwtModule of this copy of nestjs-session-jwt',
+);
 
 /** Everything behind the module, built once: what guard, service and filter work with. @internal */
 export interface SessionRuntime {

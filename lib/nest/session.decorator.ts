@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ActiveSession } from '../session/active-session.js';
-import { Exchange } from './exchange.js';
+import { sessionOn } from './raw-exchange.js';
 
 type ParameterType<Target, Key, Index extends number> = Key extends keyof Target
   ? Target[Key] extends (...args: infer Args) => unknown
@@ -25,7 +25,7 @@ const injectSession = createParamDecorator(
       return undefined;
     }
     const request = context.switchToHttp().getRequest<object>();
-    const session = Exchange.known(request)?.session;
+    const session = sessionOn(request);
     return property === undefined ? session : session?.[property];
   },
 );

@@ -43,9 +43,10 @@ export class SessionGuard implements CanActivate {
       http.getResponse(),
       this.runtime,
     );
+    exchange.requirePlace(this.runtime);
     const asksStore = mustAskStore(this.runtime, checksRevocation);
     if (exchange.session && (!asksStore || exchange.hasAskedStore)) {
-      exchange.attach(exchange.session, this.runtime.options.requestProperty);
+      exchange.attach(exchange.session, this.runtime);
       return true;
     }
     const outcome = judge(this.runtime, exchange, asksStore);
@@ -98,15 +99,15 @@ export class SessionGuard implements CanActivate {
     exchange: Exchange,
   ): true {
     exchange.attach(
-      createActiveSession(session, data, exchange),
-      this.runtime.options.requestProperty,
+      createActiveSession(this.runtime, session, data, exchange),
+      this.runtime,
     );
     return true;
   }
 
   /** Takes back what a guard before this one found by a less strict check. */
   private attachNone(exchange: Exchange): true {
-    exchange.attach(undefined, this.runtime.options.requestProperty);
+    exchange.attach(undefined, this.runtime);
     return true;
   }
 

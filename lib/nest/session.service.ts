@@ -1,6 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { SessionConfigError } from '../errors/session-config-error.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import { type ActiveSession } from '../session/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
@@ -13,10 +12,10 @@ import type {
   SessionData,
   SessionParams,
 } from '../session/session-types.js';
-import { Exchange, type SessionRequest } from './exchange.js';
+import type { SessionRequest } from './exchange.js';
 import { authenticateRequest } from './authenticate-request.js';
 import { reloadSession, updateSession } from './change-session.js';
-import { handOver } from './hand-over.js';
+import { generateSession } from './generate-session.js';
 import type {
   AttributeChanges,
   AuthenticateOptions,
@@ -26,14 +25,15 @@ import type {
 } from './session-service-options.js';
 import { refreshSession } from './refresh-session.js';
 import { revokeSession } from './revoke-session.js';
+import { csrfTokenOf, currentToken } from './session-tokens.js';
 import { verifyToken } from './verify-token.js';
-import {
-  issuingOf,
-  SESSION_RUNTIME,
-  type SessionRuntime,
-} from './session-runtime.js';
+import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
-/** Begins, changes, checks and ends sessions. */
+/**
+ * Begins, changes, checks and ends sessions. Each method refuses the session of another session module
+ * (`SESSION_FOREIGN`), and each that attaches a session a request whose `requestProperty` other code holds
+ * (`REQUEST_PROPERTY_TAKEN`), before anything is issued.
+ */
 @Injectable()
 export class SessionService<
   TParams = SessionParams,
@@ -47,8 +47,10 @@ export class SessionService<
   ) {}
 
   /**
-   * What happens to sessions, for audit logs and metrics. A listener that throws loses its subscription and
-   * harms nobody. No event carries a token.
+   * What happens to sessions, for audit logs and metrics. No event carries a token.
+   *
+   * A listener that throws or rejects stays subscribed, and is logged at most once a minute. An operator that throws
+   * ends its own pipe, as everywhere in rxjs: logged too where the pipe has no `error` listener; `retry()` goes on.
    */
   get events$(): Observable<SessionEvent> {
     return this.runtime.events.stream;
@@ -68,15 +70,11 @@ export class SessionService<
     params: TParams,
     options: GenerateOptions<TAttributes> & DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    const { response, ...generateOptions } = options;
-    const exchange = response && Exchange.ofResponse(response);
-    const { issuer } = issuingOf(this.runtime);
-    const signed = await issuer.generate(
+    return generateSession(
+      this.runtime,
       params,
-      generateOptions as GenerateOptions,
-      exchange,
+      options as GenerateOptions & DeliverOptions,
     );
-    return handOver(this.runtime, signed, signed.carriers, exchange);
   }
 
   /**
@@ -188,7 +186,7 @@ export class SessionService<
 
   /**
    * What the guard does, for middleware, WebSocket handshakes and guards of your own: the session of a
-   * request, or `null`. Without a `response` nothing is re-issued or exchanged.
+   * request, or `null`. Without a `response` nothing is re-issued or exchanged. `headers` may be a fetch `Headers`.
    *
    * @throws {SessionError} `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `STORE_REQUIRED`
    */
@@ -213,16 +211,23 @@ export class SessionService<
   }
 
   /**
+   * The session token, for a request to another service: the one that the request carried, or a newer one that was
+   * issued in the same request. Keep it out of logs and bodies: whoever holds it has the session.
+   *
+   * @throws {SessionError} `TOKEN_MISSING` where the request does not carry its token any more
+   */
+  tokenOf(session: ActiveSession<any, any, any>): string {
+    return currentToken(this.runtime, session);
+  }
+
+  /**
    * A CSRF token of a session, for a field or a `<meta>` element of a page that the server renders; another one each
    * time, all of them good as long as the session has its id.
    *
    * @throws {SessionConfigError} without the option `csrf.token`
    */
   csrfToken(session: ActiveSession<any, any, any>): string {
-    if (!this.runtime.options.csrf.token) {
-      throw new SessionConfigError(['csrfToken: needs the option csrf.token']);
-    }
-    return this.runtime.csrfTokens.issue(session.id);
+    return csrfTokenOf(this.runtime, session);
   }
 
   /** The public keys that verify session tokens (RFC 7517), for a route of your own; none without `keys`. */

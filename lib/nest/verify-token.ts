@@ -18,5 +18,11 @@ export async function verifyToken(
     throw refusalError(verified);
   }
   const data = await expandedData(runtime, verified, undefined);
-  return createActiveSession(verified, data);
+  return createActiveSession(
+    runtime,
+    verified,
+    data,
+    undefined,
+    token as string,
+  );
 }

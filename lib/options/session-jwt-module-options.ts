@@ -118,6 +118,9 @@ export interface SessionJwtModuleOptions {
    * Property of the request at which the session is also found; `false` for none. A convenience that the
    * library never reads back.
    *
+   * Where other code has put something there (express-session, `@fastify/session`), requests and sign-ins are
+   * answered with 500 and `REQUEST_PROPERTY_TAKEN` in the log, before anything is issued or overwritten.
+   *
    * @default 'session'
    */
   requestProperty?: string | false;

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { SessionError } from '../errors/session-error.js';
 import type {
   ExpandedSessionData,
   SessionAttributes,
@@ -6,48 +7,101 @@ import type {
 } from './session-types.js';
 import type { VerifiedSession } from './verified-session.js';
 
-/** @internal */
+/** Marks sessions of ours for other copies of the package in the process, which can only read them. */
+const BRAND = Symbol.for('nestjs-session-jwt:active-session:v1');
+
+/**
+ * @param owner the module that the session belongs to: its runtime
+ * @param origin what the session came with, so that it can be delivered there: the rim's own object
+ * @param token the token that the session was read from, where no request carried it
+ * @internal
+ */
 export let createActiveSession: (
+  owner: object,
   verified: VerifiedSession,
   data: unknown,
   origin?: object,
+  token?: string,
 ) => ActiveSession<any, any, any>;
-/** @internal */
+/**
+ * What is known of a session, for the module that it belongs to.
+ *
+ * @throws {SessionError} `SESSION_FOREIGN` for a session of another module or copy of the package, and for what is none
+ * @internal
+ */
 export let verifiedOf: (
   session: ActiveSession<any, any, any>,
+  owner: object,
 ) => VerifiedSession;
-/** What the session came with, so that it can be delivered there: the rim's own object. @internal */
+/** The token that was given with the session. @internal */
+export let givenTokenOf: (
+  session: ActiveSession<any, any, any>,
+) => string | undefined;
+/** What the session came with. @internal */
 export let originOf: (
   session: ActiveSession<any, any, any>,
 ) => object | undefined;
+/** Whether a value is a session of a certain module. @internal */
+export let belongsTo: (value: unknown, owner: object) => boolean;
+
+/** Whether a value is a session of any module, or of another copy of the package. @internal */
+export function isActiveSession(
+  value: unknown,
+): value is ActiveSession<any, any, any> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as { [BRAND]?: unknown })[BRAND] === true
+  );
+}
 
 /**
- * A session that was found to be good. Immutable; made anew for each request. Injected by `@Session()`.
+ * A session that was found to be good. Frozen, made anew for each request, and of use only to the `SessionService` of
+ * the module that made it. Injected by `@Session()`.
  */
 export class ActiveSession<
   TParams = SessionParams,
   TData = ExpandedSessionData,
   TAttributes = SessionAttributes,
 > {
+  readonly #owner: object;
   readonly #verified: VerifiedSession;
   readonly #data: unknown;
   readonly #origin: object | undefined;
+  readonly #token: string | undefined;
 
   static {
-    createActiveSession = (verified, data, origin) =>
-      new ActiveSession(verified, data, origin);
-    verifiedOf = (session) => session.#verified;
+    Object.defineProperty(this.prototype, BRAND, { value: true });
+    createActiveSession = (owner, verified, data, origin, token) =>
+      new ActiveSession(owner, verified, data, origin, token);
+    belongsTo = (value, owner) =>
+      typeof value === 'object' &&
+      value !== null &&
+      #owner in value &&
+      value.#owner === owner;
+    verifiedOf = (session, owner) => {
+      if (belongsTo(session, owner)) {
+        return session.#verified;
+      }
+      throw foreignSession();
+    };
+    givenTokenOf = (session) => session.#token;
     originOf = (session) => session.#origin;
   }
 
   private constructor(
+    owner: object,
     verified: VerifiedSession,
     data: unknown,
     origin: object | undefined,
+    token: string | undefined,
   ) {
+    this.#owner = owner;
     this.#verified = verified;
     this.#data = data;
     this.#origin = origin;
+    this.#token = token;
+    Object.freeze(this);
   }
 
   /** 32 random bytes in base64url; the same as long as the session lives. */
@@ -111,6 +165,13 @@ export class ActiveSession<
     const { subject, issuedAt, loadedAt, expiresAt } = this;
     return { subject, issuedAt, loadedAt, expiresAt };
   }
+}
+
+function foreignSession(): SessionError {
+  return new SessionError(
+    'SESSION_FOREIGN',
+    'session: expected a session of this SessionJwtModule, got one of another module, of another copy of the package, or something else; pass it to the SessionService of the module that made it',
+  );
 }
 
 function dateOf(seconds: number): Date {

@@ -1,12 +1,31 @@
 import { Observable, Subscriber, type Operator, type Subscription } from 'rxjs';
 
+/** What threw: a listener, which stays subscribed, or an operator before it, which ends its pipe. */
+export type ListenerFault = 'listener' | 'operator';
+
+/** Reports what a listener or an operator threw. Must not throw. */
+export type ReportFault = (fault: ListenerFault, error: unknown) => void;
+
 /**
- * An observable whose subscribers cannot harm anybody. rxjs throws what a listener throws again from a
- * timer, which ends the process: here it ends that listener's subscription only.
+ * An observable whose listeners cannot harm anyone, themselves included. What a listener throws, or what its
+ * promise rejects with, is reported, and the listener stays subscribed; rxjs would end its subscription and throw
+ * the error again from a timer, which ends the process.
+ *
+ * An operator that throws ends its own pipe, as everywhere in rxjs. Without an `error` listener that is reported.
  */
 export class GuardedObservable<T> extends Observable<T> {
+  readonly #report: ReportFault;
+
+  constructor(
+    report: ReportFault,
+    subscribe?: (subscriber: Subscriber<T>) => () => void,
+  ) {
+    super(subscribe);
+    this.#report = report;
+  }
+
   override lift<R>(operator?: Operator<T, R>): Observable<R> {
-    const lifted = new GuardedObservable<R>();
+    const lifted = new GuardedObservable<R>(this.#report);
     lifted.source = this as unknown as Observable<R>;
     lifted.operator = operator as Operator<any, R> | undefined;
     return lifted;
@@ -21,36 +40,38 @@ export class GuardedObservable<T> extends Observable<T> {
       typeof first === 'object' && first !== null
         ? (first as Record<'next' | 'error' | 'complete', unknown>)
         : { next: first, error: args[1], complete: args[2] };
-    const subscription: Subscription = super.subscribe({
-      next: (value) => call(observer, 'next', [value], subscription),
-      error: (error) => call(observer, 'error', [error], subscription),
-      complete: () => call(observer, 'complete', [], subscription),
+    return super.subscribe({
+      next: (value) => this.#call(observer, 'next', [value]),
+      error: (error) => {
+        if (typeof observer.error === 'function') {
+          this.#call(observer, 'error', [error]);
+        } else {
+          this.#report('operator', error);
+        }
+      },
+      complete: () => this.#call(observer, 'complete', []),
     });
-    return subscription;
   }
-}
 
-function call(
-  observer: Partial<Record<string, unknown>>,
-  name: string,
-  args: unknown[],
-  subscription: Subscription | undefined,
-): void {
-  const listener = observer[name];
-  if (typeof listener !== 'function') {
-    return;
-  }
-  const unsubscribe = (): void => {
+  #call(
+    observer: Partial<Record<string, unknown>>,
+    name: string,
+    args: unknown[],
+  ): void {
     try {
-      subscription?.unsubscribe();
-    } catch {
-      // Its own clean-up failed too; there is nobody left to tell.
+      const listener = observer[name];
+      if (typeof listener !== 'function') {
+        return;
+      }
+      const result: unknown = Reflect.apply(listener, observer, args);
+      if (typeof result === 'object' && result !== null) {
+        Promise.resolve(result).then(
+          () => undefined,
+          (error: unknown) => this.#report('listener', error),
+        );
+      }
+    } catch (error) {
+      this.#report('listener', error);
     }
-  };
-  try {
-    const result: unknown = Reflect.apply(listener, observer, args);
-    Promise.resolve(result).catch(unsubscribe);
-  } catch {
-    unsubscribe();
   }
 }

@@ -3,7 +3,7 @@ import type { Observable, Subscriber } from 'rxjs';
 import type { Refusal } from '../errors/refusal.js';
 import type { SessionErrorCode } from '../errors/session-error.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
-import { GuardedObservable } from './guarded-observable.js';
+import { GuardedObservable, type ReportFault } from './guarded-observable.js';
 
 interface OfSession {
   readonly at: Date;
@@ -104,10 +104,19 @@ export class SessionEvents {
     ReadonlySet<SessionEvent['type']> | undefined
   >();
   readonly #now: () => number;
+  readonly #report: ReportFault;
   #nameKey: Buffer = randomBytes(32);
 
-  constructor(now: () => number) {
+  /** @param report hears what listeners throw; what it throws itself is ignored */
+  constructor(now: () => number, report: ReportFault = () => undefined) {
     this.#now = now;
+    this.#report = (fault, error) => {
+      try {
+        report(fault, error);
+      } catch {
+        // The log of the application fails too: no request may suffer from that.
+      }
+    };
     this.stream = this.ofTypes(undefined);
   }
 
@@ -115,7 +124,7 @@ export class SessionEvents {
   ofTypes(
     types: ReadonlySet<SessionEvent['type']> | undefined,
   ): Observable<SessionEvent> {
-    return new GuardedObservable((subscriber) => {
+    return new GuardedObservable(this.#report, (subscriber) => {
       this.#subscribers.set(subscriber, types);
       return () => this.#subscribers.delete(subscriber);
     });
@@ -178,17 +187,27 @@ export class SessionEvents {
   }
 
   complete(): void {
-    for (const subscriber of this.#subscribers.keys()) {
-      subscriber.complete();
+    for (const subscriber of Array.from(this.#subscribers.keys())) {
+      this.#guard(() => subscriber.complete());
     }
   }
 
   #emit(event: SessionEvent): void {
     Object.freeze(event);
-    for (const [subscriber, types] of this.#subscribers) {
+    // A copy: an operator such as `retry` subscribes again while it hears of an event, and must not hear it twice.
+    for (const [subscriber, types] of Array.from(this.#subscribers)) {
       if (!types || types.has(event.type)) {
-        subscriber.next(event);
+        this.#guard(() => subscriber.next(event));
       }
+    }
+  }
+
+  /** rxjs throws what a finalizer throws to whoever ends the subscription. */
+  #guard(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#report('operator', error);
     }
   }
 

@@ -48,6 +48,17 @@ export class SessionTransports {
     return carriers.length > 0 ? carriers : this.all.slice(0, 1);
   }
 
+  /** The session token of a request, from the first transport that has one. */
+  tokenIn(facts: RequestFacts): string | undefined {
+    for (const transport of this.all) {
+      const token = transport.read(facts);
+      if (typeof token === 'string') {
+        return token;
+      }
+    }
+    return undefined;
+  }
+
   /** The transports that carry anything of ours, be it readable or not. */
   carrying(facts: RequestFacts): readonly Transport[] {
     return this.all.filter(

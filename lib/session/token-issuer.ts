@@ -20,7 +20,11 @@ import { largestParts } from './largest-parts.js';
 import { randomId } from './random-id.js';
 import { linkOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionMemory } from './session-memory.js';
-import { verifiedSession, type VerifiedSession } from './verified-session.js';
+import {
+  keepSignedToken,
+  verifiedSession,
+  type VerifiedSession,
+} from './verified-session.js';
 
 /** What browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
 const MAXIMUM_COOKIE_BYTES = 4096;
@@ -218,6 +222,7 @@ export class TokenIssuer {
       }
     }
     const session = verifiedSession(claims, this.#policy, dispatch, refresh);
+    keepSignedToken(session, token);
     return {
       session: session as SignedSession['session'],
       token,

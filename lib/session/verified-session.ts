@@ -27,6 +27,19 @@ export function verifiedSession(
   });
 }
 
+/** Beside the sessions, so that nothing that prints one prints its token. */
+const signedTokens = new WeakMap<VerifiedSession, string>();
+
+/** Keeps the token that was signed for a session, for as long as the session is used. */
+export function keepSignedToken(session: VerifiedSession, token: string): void {
+  signedTokens.set(session, token);
+}
+
+/** The token that was signed for a session; `undefined` for one that was read from a token. */
+export function signedTokenOf(session: VerifiedSession): string | undefined {
+  return signedTokens.get(session);
+}
+
 /** The loader's data as the token holds it. */
 export function dataOf(claims: SessionClaims): unknown {
   return 'data' in claims ? claims.data : claims.params;

@@ -81,7 +81,7 @@ export async function createTestSession(
   );
   const { cookie, header, refresh } = runtime.options;
   return {
-    session: createActiveSession(session, dataOf(session.claims)),
+    session: createActiveSession(runtime, session, dataOf(session.claims)),
     token,
     refreshToken,
     cookie: [

@@ -20,6 +20,7 @@ import {
   type GenerateOptions,
   type SessionEvent,
 } from '../../lib/index.js';
+import { CapturedLogs } from '../support/captured-logs.js';
 import { send, type TestResponse } from '../support/browser.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { librarySources } from '../support/library-sources.js';
@@ -209,18 +210,28 @@ describe.each(adapters)(
       },
     );
 
-    it('of a listener to events: nothing at all', async () => {
-      const app = await startTestApp(adapter);
+    it('of a listener to events: one line in the log', async () => {
+      const logs = new CapturedLogs();
+      const app = await startTestApp(adapter, {
+        configure: (nest) => nest.useLogger(logs),
+      });
+      const heard: string[] = [];
       try {
-        app.sessions.events$.subscribe(() => {
+        app.sessions.events$.subscribe(({ type }) => {
+          heard.push(type);
           throw new Error('listener failed');
         });
         app.sessions.events$.subscribe(() =>
-          Promise.reject(new Error('async')).catch(() => undefined),
+          Promise.reject(new Error('async')),
         );
         const browser = await app.signIn();
         expect((await browser.get('/me')).status).toBe(200);
         expect((await app.browser().get('/me')).status).toBe(401);
+        expect(heard).toEqual(['created', 'rejected']);
+        expect(logs.matching('events$', 'error')).toHaveLength(1);
+        app.clock.advance('1m');
+        expect((await app.browser().get('/me')).status).toBe(401);
+        expect(logs.matching('events$', 'error')).toHaveLength(2);
       } finally {
         await app.close();
       }

@@ -17,11 +17,13 @@ import {
   ActiveSession,
   IssuedSession,
   Public,
+  RequestFieldTransport,
   Session,
   SessionDataLoader,
   SessionGuard,
   SessionService,
   type SessionError,
+  type SessionRequest,
 } from '../../lib/index.js';
 import {
   createTestSession,
@@ -141,6 +143,66 @@ describe('authenticate(request) without a response', () => {
     expect((await authenticate(cookie))?.attributes).toEqual({ theme: 'dark' });
   });
 
+  describe('reads a fetch Headers object', () => {
+    it.each<[string, (token: string) => Record<string, string>]>([
+      ['a cookie', (token) => ({ Cookie: `a=1; __Host-session=${token}` })],
+      ['a bearer token', (token) => ({ Authorization: `Bearer ${token}` })],
+    ])('with %s', async (_kind, headersOf) => {
+      await start({ session: { transport: ['cookie', 'header'] } });
+      const { token } = await createTestSession(app.app, 'ada');
+      const headers = new Headers(headersOf(token));
+      const request = new Request('https://app.example/', { headers });
+      // A cookie is kept from requests in browsers alone.
+      expect([...request.headers]).toHaveLength([...headers].length);
+      for (const each of [request, { headers }]) {
+        expect((await app.sessions.authenticate(each))?.subject).toBe('ada');
+      }
+      headers.delete('cookie');
+      headers.delete('authorization');
+      expect(await app.sessions.authenticate({ headers })).toBeNull();
+      expect(app.eventsOf('rejected')).toEqual([]);
+    });
+
+    it.each<[string, string, (token: string) => string]>([
+      ['two cookies', 'Cookie', (token) => `__Host-session=${token}`],
+      ['two bearer tokens', 'Authorization', (token) => `Bearer ${token}`],
+      ['two tokens in a header of its own', 'X-Token', (token) => token],
+    ])('and refuses %s of the same name', async (_kind, name, valueOf) => {
+      const own = new RequestFieldTransport({ header: 'X-Token' });
+      await start({ session: { transport: ['cookie', 'header', own] } });
+      const { token } = await createTestSession(app.app, 'ada');
+      const headers = new Headers();
+      headers.append(name, valueOf(token));
+      expect((await app.sessions.authenticate({ headers }))?.subject).toBe(
+        'ada',
+      );
+      headers.append(name, valueOf(token));
+      expect(await app.sessions.authenticate({ headers })).toBeNull();
+      expect(app.eventsOf('rejected')).toHaveLength(1);
+    });
+
+    it('and judges an unsafe request by its Origin', async () => {
+      await start();
+      const { cookie } = await createTestSession(app.app, 'ada');
+      const postFrom = (origin: string) =>
+        app.sessions.authenticate({
+          method: 'POST',
+          headers: new Headers({ cookie, origin, host: 'app.example' }),
+        } as SessionRequest);
+      expect(await postFrom('https://evil.example')).toBeNull();
+      expect((await postFrom('https://app.example'))?.subject).toBe('ada');
+    });
+
+    it('and takes a header that is called get for no such object', async () => {
+      await start();
+      const { cookie } = await createTestSession(app.app, 'ada');
+      const headers = { cookie, get: 'x', entries: 'y' };
+      expect((await app.sessions.authenticate({ headers }))?.subject).toBe(
+        'ada',
+      );
+    });
+  });
+
   it('does not attach anything to the request', async () => {
     await start();
     const { cookie } = await createTestSession(app.app, 'ada');
@@ -176,6 +238,128 @@ describe('authenticate(request) with a response', () => {
     expect(cookiesOf(exchange)).toEqual([
       '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
     ]);
+  });
+});
+
+describe('tokenOf(session), for a request to another service', () => {
+  @Controller('forward')
+  class ForwardingController {
+    constructor(
+      @Inject(SessionService) private readonly sessions: SessionService,
+    ) {}
+
+    @Get()
+    forward(@Session() session: ActiveSession) {
+      return [this.sessions.tokenOf(session)];
+    }
+
+    @Get('updated')
+    async updated(@Session() session: ActiveSession) {
+      const before = this.sessions.tokenOf(session);
+      const issued = await this.sessions.update(session, { theme: 'dark' });
+      return [
+        before,
+        issued.token,
+        this.sessions.tokenOf(session),
+        this.sessions.tokenOf(issued.session),
+      ];
+    }
+
+    @Get('printed')
+    printed(@Session() session: ActiveSession) {
+      const token = this.sessions.tokenOf(session);
+      const forms = [
+        JSON.stringify(Object.assign({}, session)),
+        JSON.stringify(session),
+        inspect(session, { depth: null, showHidden: true }),
+        inspect(Object.assign({}, session), { depth: null, showHidden: true }),
+        Reflect.ownKeys(session).join(),
+      ];
+      return forms.filter((form) => form.includes(token.slice(-20)));
+    }
+  }
+
+  const controllers = [ForwardingController];
+  const tokenIn = (line: string | undefined): string =>
+    /^[^=]+=([^;]+)/.exec(line ?? '')![1]!;
+
+  it.each(adapters)(
+    'is the one that the request carried, in a cookie or a header (%s)',
+    async (adapter) => {
+      await start(
+        { controllers, session: { transport: ['cookie', 'header'] } },
+        adapter,
+      );
+      const { cookie, header, token } = await createTestSession(app.app, 'ada');
+      for (const headers of [{ Cookie: cookie }, { Authorization: header }]) {
+        const response = await app.browser().get('/forward', headers);
+        expect(response.json).toEqual([token]);
+        expect(response.setCookie).toEqual([]);
+      }
+    },
+  );
+
+  it('is the newer one where the guard has re-issued it', async () => {
+    await start({ controllers });
+    const { cookie, token } = await createTestSession(app.app, 'ada');
+    app.clock.advance('15m');
+    const { json, setCookie } = await app
+      .browser()
+      .get('/forward', { Cookie: cookie });
+    expect(json).toEqual([tokenIn(setCookie[0])]);
+    expect(json).not.toEqual([token]);
+  });
+
+  it('is the newer one where a refresh token has brought it', async () => {
+    await start({ controllers, session: { refreshToken: {} } });
+    const { cookie, token } = await createTestSession(app.app, 'ada');
+    app.clock.advance('15m');
+    const { json, setCookie } = await app
+      .browser()
+      .get('/forward', { Cookie: cookie });
+    expect(json).toEqual([tokenIn(setCookie[0])]);
+    expect(json).not.toEqual([token]);
+  });
+
+  it('is the newer one after an update in the same request, whichever object is asked', async () => {
+    await start({ controllers });
+    const { cookie, token } = await createTestSession(app.app, 'ada');
+    const { json } = await app
+      .browser()
+      .get('/forward/updated', { Cookie: cookie });
+    const [before, issued, ...after] = json as string[];
+    expect(before).toBe(token);
+    expect(issued).not.toBe(token);
+    expect(after).toEqual([issued, issued]);
+  });
+
+  it('is that of a sign-in, and the one that was verified', async () => {
+    await start();
+    const { session, token } = await app.sessions.generate('ada');
+    expect(app.sessions.tokenOf(session)).toBe(token);
+    const verified = await app.sessions.verify(token);
+    expect(app.sessions.tokenOf(verified)).toBe(token);
+    const found = await app.sessions.authenticate({
+      headers: { cookie: `__Host-session=${token}` },
+    });
+    expect(app.sessions.tokenOf(found!)).toBe(token);
+  });
+
+  it('shows in nothing that prints a session', async () => {
+    await start({ controllers });
+    for (const wait of [0, 900]) {
+      const { cookie } = await createTestSession(app.app, 'ada');
+      app.clock.advance(wait);
+      const { json } = await app
+        .browser()
+        .get('/forward/printed', { Cookie: cookie });
+      expect(json).toEqual([]);
+    }
+    const { token } = await app.sessions.generate('ada');
+    const verified = await app.sessions.verify(token);
+    expect(inspect(verified, { depth: null, showHidden: true })).not.toContain(
+      token.slice(-20),
+    );
   });
 });
 
@@ -550,7 +734,7 @@ describe('sessions of different requests', () => {
     }
   });
 
-  it('A-146: are objects of their own: what is put on one is not on the other', async () => {
+  it('A-146: are frozen objects of their own, on which nothing can be put', async () => {
     await start();
     const { cookie } = await createTestSession(app.app, 'ada');
     const [a, b] = await Promise.all(
@@ -559,9 +743,14 @@ describe('sessions of different requests', () => {
         return app.sessions.authenticate(request, { response });
       }),
     );
-    Object.assign(a!, { note: 'of this request' });
     expect(a === b).toBe(false);
-    expect('note' in b!).toBe(false);
+    // As express-session does with what it takes for its own.
+    for (const name of ['note', 'touch', 'save', 'subject']) {
+      expect(() => Object.assign(a!, { [name]: 'of this request' })).toThrow(
+        TypeError,
+      );
+    }
+    expect([a, b].every((session) => Object.isFrozen(session))).toBe(true);
   });
 
   it('A-162: params that are changed after generate do not change the session', async () => {

@@ -3,6 +3,7 @@ import { Subject } from 'rxjs';
 import { SessionError, type SessionEvent } from '../../lib/index.js';
 import {
   LOGGED_EVENTS,
+  logListenerFaults,
   logSessionEvents,
 } from '../../lib/nest/log-session-events.js';
 import { quoteError, RareLogger } from '../../lib/nest/rare-logger.js';
@@ -103,6 +104,16 @@ describe('quoteError (S-118)', () => {
       Object.assign(new Error('m'), { name: 'x\n[ERROR] y' }),
       String.raw`"x\n[ERROR] y: m"`,
     ],
+    [
+      'a token',
+      new Error('GET /?t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln failed'),
+      '"Error: GET /?t=[token] failed"',
+    ],
+    [
+      'a token that is cut off',
+      new Error(`${'x'.repeat(270)} eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ`),
+      `"Error: ${'x'.repeat(270)} [token]"`,
+    ],
     ['a thrown string', 'password=hunter2', '"string"'],
     ['a thrown object', { token: 'abc' }, '"object"'],
     ['undefined', undefined, '"undefined"'],
@@ -136,6 +147,29 @@ describe('quoteError (S-118)', () => {
     ],
   ])('survives an error with %s', (_name, error) => {
     expect(typeof quoteError(error)).toBe('string');
+  });
+});
+
+describe('what faults of listeners leave in the log', () => {
+  it('one line a minute for listeners and one for operators, which say what becomes of the subscription', () => {
+    const report = logListenerFaults(new RareLogger(clock));
+    const error = new Error('no such table\n');
+    for (let i = 0; i < 3; i += 1) {
+      report('listener', error);
+      report('operator', error);
+    }
+    expect(logs.lines).toHaveLength(2);
+    clock.advance(60);
+    report('listener', error);
+    expect(logs.lines.map(({ level }) => level)).toEqual(
+      Array.from(logs.lines, () => 'error'),
+    );
+    const [listener, operator, again] = logs.lines.map(({ text }) => text);
+    expect(listener).toContain(String.raw`"Error: no such table\n"`);
+    expect(listener).toContain('stays subscribed');
+    expect(operator).toContain('ended its subscription');
+    expect(operator).toContain('retry()');
+    expect(again).toContain('2 more times');
   });
 });
 

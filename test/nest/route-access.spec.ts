@@ -266,8 +266,8 @@ describe('what a route asks for (A-141, A-142)', () => {
     ].filter((key) => !String(key).startsWith('design:'));
     expect(new Set(keys)).toEqual(
       new Set([
-        'nestjs-session-jwt:access',
-        'nestjs-session-jwt:check-revocation',
+        'nestjs-session-jwt:access:v1',
+        'nestjs-session-jwt:check-revocation:v1',
       ]),
     );
   });

@@ -25,7 +25,9 @@ import {
   Public,
   Session,
   SessionService,
+  type SessionJwtModuleOptions,
 } from '../../lib/index.js';
+import { CapturedLogs } from '../support/captured-logs.js';
 import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
 
 type AnyRequest = Record<string | symbol, any>;
@@ -328,6 +330,7 @@ describe.each(adapters)(
     it('gives nobody a session, and takes none away (A-148, V-50)', async () => {
       const app = await startTestApp(adapter, {
         controllers: [ReadingController],
+        session: { requestProperty: false },
         configure: (nest) =>
           nest.use((request: AnyRequest, _response: unknown, next: Next) => {
             overwrite(request);
@@ -438,6 +441,136 @@ describe.each(adapters)('requestProperty on %s', (adapter) => {
     }
   });
 });
+
+/** What express-session, `@fastify/session` and their like leave at a request, and use when it ends. */
+class StoredSession {
+  readonly secret = 'content of the other session';
+  touched = 0;
+
+  touch(): void {
+    this.touched += 1;
+  }
+}
+
+describe.each(adapters)(
+  'a library on %s that holds request.session before us',
+  (adapter) => {
+    let app: TestApp;
+    let logs: CapturedLogs;
+    let stored: StoredSession[];
+
+    async function open(
+      session: Partial<SessionJwtModuleOptions> = {},
+      make: () => StoredSession | null = () => new StoredSession(),
+    ): Promise<void> {
+      logs = new CapturedLogs();
+      stored = [];
+      const hold = (request: AnyRequest, response: ServerResponse): void => {
+        const made = make();
+        request['session'] = made;
+        if (!made) return;
+        stored.push(made);
+        response.once('finish', () => {
+          (request['session'] as StoredSession).touch();
+        });
+      };
+      app = await startTestApp(adapter, {
+        controllers: [ReadingController],
+        session,
+        configure: (nest) => {
+          nest.useLogger(logs);
+          if (adapter === 'express') {
+            nest.use((request: AnyRequest, response: any, next: Next) => {
+              hold(request, response);
+              next();
+            });
+          } else {
+            const fastify = nest.getHttpAdapter().getInstance();
+            fastify.decorateRequest('session', null);
+            fastify.addHook('onRequest', async (request: any, reply: any) =>
+              hold(request, reply.raw),
+            );
+          }
+        },
+      });
+    }
+
+    afterEach(() => app.close());
+
+    /** Each other session is as it was, and was used when its request ended. */
+    const areUntouched = (): boolean =>
+      stored.every(({ touched }) => touched === 1);
+
+    it('makes a sign-in fail before anything is issued, with an error that names it', async () => {
+      await open();
+      const response = await app.browser().post('/login', { user: 'ada' });
+      expect(response.status).toBe(500);
+      expect(response.json).toEqual({
+        statusCode: 500,
+        message: 'Internal server error',
+      });
+      expect(response.setCookie).toEqual([]);
+      expect(app.events).toEqual([]);
+      expect(app.users.loads).toEqual([]);
+      expect(areUntouched()).toBe(true);
+      const [line, ...others] = logs.matching('', 'error');
+      expect(others).toEqual([]);
+      expect(line).toContain('REQUEST_PROPERTY_TAKEN');
+      expect(line).toContain('request.session');
+      expect(line).toContain('class StoredSession');
+      expect(line).toContain('requestProperty');
+      expect(line).not.toContain('content of the other session');
+    });
+
+    it('makes guarded routes fail, with a session that is due too, and neither loads nor overwrites', async () => {
+      await open();
+      const { token } = await app.sessions.generate('ada');
+      app.clock.advance('15m');
+      const loads = app.users.loads.length;
+      for (const path of ['/me', '/optional']) {
+        const response = await app
+          .browser()
+          .get(path, { Cookie: `__Host-session=${token}` });
+        expect(response.status).toBe(500);
+        expect(response.setCookie).toEqual([]);
+      }
+      expect(app.users.loads).toHaveLength(loads);
+      expect(areUntouched()).toBe(true);
+      expect(app.account.handled).toBe(0);
+    });
+
+    it('goes on with public routes and sign-outs, which attach nothing', async () => {
+      await open();
+      const { token } = await app.sessions.generate('ada');
+      const headers = { Cookie: `__Host-session=${token}` };
+      expect((await app.browser().get('/public', headers)).status).toBe(200);
+      const left = await app.browser().post('/logout', {}, headers);
+      expect(left.status).toBe(204);
+      expect(left.setCookie).toHaveLength(1);
+      expect(areUntouched()).toBe(true);
+      expect(app.eventsOf('ended')).toHaveLength(1);
+    });
+
+    it.each([['auth'], [false]] as const)(
+      'is no hindrance with requestProperty: %p',
+      async (requestProperty) => {
+        await open({ requestProperty });
+        const browser = await app.signIn();
+        expect((await browser.get('/me')).json.subject).toBe('ada');
+        expect((await browser.post('/reload')).status).toBe(200);
+        expect((await browser.post('/sign-out')).status).toBe(204);
+        expect(areUntouched()).toBe(true);
+        expect(stored).toHaveLength(4);
+      },
+    );
+
+    it('is no hindrance while it has put nothing there', async () => {
+      await open({}, () => null);
+      const browser = await app.signIn();
+      expect((await browser.get('/me')).json.subject).toBe('ada');
+    });
+  },
+);
 
 @Injectable()
 class ForeignSessionGuard implements CanActivate {

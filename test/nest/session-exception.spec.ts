@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import { PassThrough } from 'node:stream';
 import {
   Body,
   Catch,
@@ -28,6 +30,7 @@ import {
 import { SessionExceptionFilter } from '../../lib/nest/session-exception.filter.js';
 import { endsSession } from '../../lib/nest/session-exception.js';
 import { SESSION_RUNTIME } from '../../lib/nest/session-runtime.js';
+import { turn } from '../support/asynchrony.js';
 import type { TestResponse } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import {
@@ -59,6 +62,8 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['SESSION_TOO_LARGE', 500],
   ['NOT_SERIALIZABLE', 500],
   ['SUBJECT_REQUIRED', 500],
+  ['SESSION_FOREIGN', 500],
+  ['REQUEST_PROPERTY_TAKEN', 500],
 ];
 
 /** The whole body that a client sees for a status, whatever the reason. */
@@ -87,6 +92,15 @@ it('the table of this spec names every code there is', () => {
 });
 
 describe('toHttpException', () => {
+  it.each(STATUSES)(
+    'says of %s (%i) in the body itself all that a client sees, so that Nest 11 and GraphQL drivers find it',
+    (code, status) => {
+      const exception = toHttpException(new SessionError(code, REASON));
+      expect(exception.getResponse()).toEqual(BODIES[status]);
+      expect(BODIES[status]).toHaveProperty('message', exception.message);
+    },
+  );
+
   it.each(STATUSES)(
     'answers %s with %i, and says no more (S-119)',
     (code, status) => {
@@ -164,10 +178,39 @@ class MistakesController {
   }
 
   @Public()
+  @Get('flushed')
+  flushed(@Res() response: { raw?: object }) {
+    const raw = (response.raw ?? response) as ServerResponse;
+    raw.flushHeaders();
+    throw new SessionError('TOKEN_INVALID', REASON);
+  }
+
+  @Public()
+  @Get('piped')
+  async piped(@Res() response: any) {
+    const endless = new PassThrough();
+    endless.write('begun ');
+    if (response.raw) {
+      void response.send(endless);
+    } else {
+      endless.pipe(response);
+    }
+    await turn();
+    throw new SessionError('TOKEN_INVALID', REASON);
+  }
+
+  @Public()
+  @Get('hijacked')
+  async hijacked(@Res() response: { hijack?(): void }) {
+    response.hijack?.();
+    await turn();
+    throw new SessionError('TOKEN_INVALID', REASON);
+  }
+
+  @Public()
   @Get('late')
   async late(@Res() response: { raw?: object }) {
-    const raw = (response.raw ??
-      response) as import('node:http').ServerResponse;
+    const raw = (response.raw ?? response) as ServerResponse;
     raw.writeHead(200, { 'Content-Type': 'text/plain' });
     raw.write('begun ');
     throw new SessionError('TOKEN_INVALID', REASON);
@@ -347,10 +390,37 @@ describe.each(adapters)(
       },
     );
 
-    it('after the head was sent, the answer ends and the server lives', async () => {
-      const response = await app.browser().get('/late');
-      expect(response.text).toBe('begun ');
-      expect((await app.browser().get('/public')).status).toBe(200);
+    it.each([
+      ['written', '/late', 'begun '],
+      ['flushed', '/flushed', ''],
+      ['sent by a stream without end', '/piped', 'begun '],
+    ])(
+      'after the head was %s, the answer ends and the server lives',
+      async (_how, path, text) => {
+        // As the adapter for Fastify of Nest 11 has it.
+        const http = app.app.getHttpAdapter() as {
+          isHeadersSent(response: any): boolean;
+        };
+        const isHeadersSent = http.isHeadersSent.bind(http);
+        for (const isSent of [
+          isHeadersSent,
+          (response: any) =>
+            response.raw ? response.sent : response.headersSent,
+        ]) {
+          http.isHeadersSent = isSent;
+          const response = await app.browser().get(path);
+          expect(response.text).toBe(text);
+        }
+        expect((await app.browser().get('/public')).status).toBe(200);
+        expect(faults()).toEqual([]);
+      },
+    );
+
+    it('on a reply that the handler has taken over before its head, is answered all the same', async () => {
+      const response = await app.browser().get('/hijacked');
+      expect(response.status).toBe(401);
+      expect(response.json).toEqual(BODIES[401]);
+      expect(response.headers['cache-control']).toBe('no-store');
     });
   },
 );

@@ -6,6 +6,8 @@ import {
   Inject,
   Injectable,
   Module,
+  Req,
+  Res,
   Scope,
   UseGuards,
   type CanActivate,
@@ -30,6 +32,7 @@ import {
   type SecretInput,
   type SessionJwtModuleOptions,
   type SessionJwtOptionsFactory,
+  type SessionRequest,
 } from '../../lib/index.js';
 import { SessionExceptionFilter } from '../../lib/nest/session-exception.filter.js';
 import { CapturedLogs } from '../support/captured-logs.js';
@@ -931,6 +934,245 @@ describe('two copies of SessionJwtModule in one application', () => {
       expect(shopping.json).toEqual({ subject: 'customer' });
     },
   );
+
+  describe('that both guard the whole application', () => {
+    const guarding = (): DynamicModule =>
+      SessionJwtModule.forRoot({ secret: OTHER_SECRET, dataLoader: false });
+
+    @Module({ imports: [guarding()] })
+    class FarAwayModule {}
+
+    it.each<[string, () => DynamicModule[] | Type[]]>([
+      ['side by side', () => [customers(true), guarding()]],
+      [
+        'one of them in a feature module',
+        () => [customers(true), FarAwayModule] as Type[],
+      ],
+      [
+        'one with options of a factory',
+        () => [
+          customers(true),
+          SessionJwtModule.forRootAsync({
+            dataLoader: false,
+            global: false,
+            useFactory: () => ({ secret: OTHER_SECRET }),
+          }),
+        ],
+      ],
+      ['with the same options', () => [customers(true), customers(true)]],
+    ])('stop the boot, which says what to do: %s', async (_case, imports) => {
+      const error = await bootError({ imports: imports() });
+      expect(error).toBeInstanceOf(SessionConfigError);
+      const { faults } = error as SessionConfigError;
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toMatch(/^guard: expected one .*, got 2; /);
+      expect(faults[0]).toContain('guard: false');
+      expect(faults[0]).toContain('@UseGuards(SessionGuard)');
+    });
+
+    it('are named beside the other faults', async () => {
+      const faults = await faultsOf([
+        customers(true),
+        SessionJwtModule.forRoot({ secret: '', dataLoader: false }),
+      ]);
+      expect(faults.some((fault) => fault.startsWith('guard: '))).toBe(true);
+    });
+
+    it('start in two applications of one process', async () => {
+      const apps = await Promise.all(
+        [customers(true), customers(true), guarding()].map((imported) =>
+          boot({ imports: [imported], controllers: [MeController] }),
+        ),
+      );
+      expect(await Promise.all(apps.map(statusOfMe))).toEqual([401, 401, 401]);
+    });
+  });
+
+  describe('each with sessions of its own', () => {
+    const csrf = { token: true };
+    let app: BootedApp;
+    let logs: CapturedLogs;
+
+    @Injectable()
+    class Both {
+      constructor(
+        @Inject(Admins) readonly admins: Admins,
+        @Inject(SessionService) readonly sessions: SessionService,
+      ) {}
+    }
+
+    @UseGuards(SessionGuard)
+    @Controller('elevate')
+    class ElevateController {
+      constructor(@Inject(Both) private readonly both: Both) {}
+
+      /** Signs an administrator in where a customer is signed in. */
+      @Get()
+      async elevate(
+        @Session() session: ActiveSession,
+        @Req() request: SessionRequest,
+        @Res({ passthrough: true }) response: object,
+      ) {
+        const { admins, sessions } = this.both;
+        await admins.sessions.generate('administrator', { response });
+        const customer = await sessions.authenticate(request, { response });
+        const admin = await admins.sessions.authenticate(request);
+        return {
+          before: session.subject,
+          customer: customer?.subject,
+          admin: admin?.subject ?? null,
+        };
+      }
+
+      /** Hands a customer's session to the other module. */
+      @Get('mistake')
+      mistake(@Session() session: ActiveSession) {
+        return this.both.admins.sessions.update(session, { role: 'owner' });
+      }
+
+      /** Signs the administrator out, and the customer not. */
+      @Get('leave')
+      async leave(
+        @Session() session: ActiveSession,
+        @Req() request: SessionRequest & { session?: unknown },
+        @Res({ passthrough: true }) response: object,
+      ) {
+        await this.both.admins.sessions.revoke(request, { response });
+        return { isKept: request.session === session };
+      }
+    }
+
+    @Module({
+      imports: [
+        SessionJwtModule.forRoot({
+          secret: OTHER_SECRET,
+          cookie: { name: ADMIN_COOKIE },
+          csrf,
+          dataLoader: false,
+          global: false,
+          guard: false,
+        }),
+      ],
+      providers: [Admins],
+      exports: [Admins],
+      controllers: [AdminController],
+    })
+    class OtherAdminModule {}
+
+    @Module({
+      imports: [OtherAdminModule],
+      providers: [Both],
+      controllers: [ElevateController],
+    })
+    class ElevateModule {}
+
+    beforeEach(async () => {
+      logs = new CapturedLogs();
+      app = await boot(
+        {
+          imports: [
+            SessionJwtModule.forRoot({
+              secret: SECRET,
+              csrf,
+              dataLoader: false,
+            }),
+            ElevateModule,
+          ],
+        },
+        { logger: logs },
+      );
+    });
+
+    it.each<
+      [string, (sessions: SessionService, session: ActiveSession) => unknown]
+    >([
+      ['update', (sessions, session) => sessions.update(session, { a: 1 })],
+      ['reload', (sessions, session) => sessions.reload(session)],
+      ['revoke', (sessions, session) => sessions.revoke(session)],
+      ['csrfToken', (sessions, session) => sessions.csrfToken(session)],
+      ['tokenOf', (sessions, session) => sessions.tokenOf(session)],
+    ])('refuse those of the other in %s, and say so', async (_method, use) => {
+      const { sessions, admins } = app.get(Both);
+      const own = (await sessions.generate('ada')).session;
+      const checked = await sessions.verify(
+        (await sessions.generate('ada')).token,
+      );
+      for (const session of [own, checked]) {
+        const asked = (async () => use(admins.sessions, session))();
+        await expect(asked).rejects.toMatchObject({
+          name: 'SessionError',
+          code: 'SESSION_FOREIGN',
+          message: expect.stringContaining(
+            'the SessionService of the module that made it',
+          ),
+        });
+        await use(sessions, session);
+      }
+    });
+
+    it.each([
+      [{}],
+      [undefined],
+      [null],
+      ['session'],
+      [{ id: 'a', subject: 'b' }],
+    ])('refuse %p, which is no session, alike', async (value) => {
+      const { sessions } = app.get(Both);
+      for (const refused of [
+        sessions.update(value as never, {}),
+        sessions.reload(value as never),
+        (async () => sessions.csrfToken(value as never))(),
+        (async () => sessions.tokenOf(value as never))(),
+      ]) {
+        await expect(refused).rejects.toMatchObject({
+          code: 'SESSION_FOREIGN',
+        });
+      }
+    });
+
+    it('answer 500 to a handler that mixes them up, issue nothing, and log it', async () => {
+      const { token } = await app.get(Both).sessions.generate('ada');
+      const response = await app.send({
+        path: '/elevate/mistake',
+        headers: { Cookie: `__Host-session=${token}` },
+      });
+      expect(response.status).toBe(500);
+      expect(response.setCookie).toEqual([]);
+      expect(response.text).not.toContain('SESSION_FOREIGN');
+      expect(logs.matching('SESSION_FOREIGN', 'error')).toHaveLength(1);
+    });
+
+    it('are not taken for each other after a sign-in within a request of the other', async () => {
+      const { token } = await app.get(Both).sessions.generate('ada');
+      const response = await app.send({
+        path: '/elevate',
+        headers: { Cookie: `__Host-session=${token}` },
+      });
+      expect(response.json).toEqual({
+        before: 'ada',
+        customer: 'ada',
+        admin: null,
+      });
+      expect(response.setCookie).toHaveLength(1);
+    });
+
+    it('are taken away by a sign-out of their own module only', async () => {
+      const { sessions, admins } = app.get(Both);
+      const { token } = await sessions.generate('ada');
+      const admin = await admins.sessions.generate('administrator');
+      const response = await app.send({
+        path: '/elevate/leave',
+        headers: {
+          Cookie: `__Host-session=${token}; ${ADMIN_COOKIE}=${admin.token}`,
+        },
+      });
+      expect(response.json).toEqual({ isKept: true });
+      await expect(admins.sessions.verify(admin.token)).rejects.toMatchObject({
+        code: 'SESSION_ENDED',
+      });
+      await expect(sessions.verify(token)).resolves.toBeDefined();
+    });
+  });
 
   it('build one set of parts when a child module imports the same definition again', async () => {
     const sessions = SessionJwtModule.forRoot({

@@ -9,8 +9,10 @@ import {
   map,
   mergeMap,
   Observable,
+  retry,
   share,
   Subject,
+  take,
   tap,
   throwError,
   toArray,
@@ -19,6 +21,7 @@ import {
   SessionEvents,
   type SessionEvent,
 } from '../../lib/session/session-events.js';
+import type { ListenerFault } from '../../lib/session/guarded-observable.js';
 import { turn } from '../support/asynchrony.js';
 import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';
 import { refreshClaimsOf } from './codecs.js';
@@ -26,19 +29,27 @@ import { refreshClaimsOf } from './codecs.js';
 const KEY = randomBytes(32);
 
 function createEvents(key: Buffer = KEY) {
-  const events = new SessionEvents(() => NOW);
+  const faults: [ListenerFault, unknown][] = [];
+  const events = new SessionEvents(
+    () => NOW,
+    (fault, error) => faults.push([fault, error]),
+  );
   events.nameWith(key);
   const claims = claimsOf();
   return {
     events,
     claims,
+    /** What was reported of listeners. */
+    faults,
     emit: () => events.ofSession(claims, { type: 'created' }),
     reject: () => events.rejected('TOKEN_INVALID', 'signature'),
   };
 }
 
+const FAULT = new Error('a fault of the listener');
+
 function fails(): never {
-  throw new Error('a fault of the listener');
+  throw FAULT;
 }
 
 /** What rxjs throws from a timer, which would end the process, while `run` and what it started go on. */
@@ -317,21 +328,108 @@ describe('SessionEvents', () => {
       expect(after).toHaveLength(2);
     });
 
-    it('a listener that throws: it alone loses its subscription', async () => {
-      const { events, emit } = createEvents();
-      let calls = 0;
-      let subscription: { closed: boolean } | undefined;
-      await unhandledIn(() => {
-        subscription = events.stream.subscribe(() => {
+    it.each<[string, (listener: () => unknown) => () => unknown]>([
+      ['throws', (listener) => listener],
+      ['rejects', (listener) => async () => listener()],
+      [
+        'returns a thenable that fails',
+        (listener) => () => ({
+          // oxlint-disable-next-line unicorn/no-thenable -- a listener may return anything
+          get then() {
+            return listener();
+          },
+        }),
+      ],
+    ])(
+      'a listener that %s: it stays subscribed, and each fault is reported',
+      async (_kind, ofListener) => {
+        const { events, emit, faults } = createEvents();
+        let calls = 0;
+        const listener = ofListener(() => {
           calls += 1;
-          fails();
+          return calls > 2 ? undefined : fails();
         });
-        expect(subscription.closed).toBe(false);
-        emit();
-        emit();
+        const subscriptions = [
+          events.stream.subscribe(listener),
+          events.stream.subscribe({ next: listener }),
+          events.stream
+            .pipe(map((event) => event.type))
+            .subscribe({ next: listener, error: fails }),
+        ];
+        const unhandled = await unhandledIn(() => {
+          emit();
+          emit();
+          emit();
+        });
+        expect(calls).toBe(9);
+        expect(subscriptions.map(({ closed }) => closed)).toEqual([
+          false,
+          false,
+          false,
+        ]);
+        expect(faults).toEqual([
+          ['listener', FAULT],
+          ['listener', FAULT],
+        ]);
+        expect(unhandled).toEqual([]);
+      },
+    );
+
+    it('an operator that throws: it ends its own pipe, which is reported where no error listener hears of it', () => {
+      const { events, emit, faults } = createEvents();
+      const heard: unknown[] = [];
+      const silent = events.stream.pipe(map(fails)).subscribe();
+      events.stream
+        .pipe(map(fails))
+        .subscribe({ error: (error) => heard.push(error) });
+      emit();
+      emit();
+      expect(silent.closed).toBe(true);
+      expect(faults).toEqual([['operator', FAULT]]);
+      expect(heard).toEqual([FAULT]);
+    });
+
+    it('an operator that throws before retry(): the pipe goes on with the next event', () => {
+      const { events, emit, reject, faults } = createEvents();
+      const seen: string[] = [];
+      events.stream
+        .pipe(
+          map((event) => (event.type === 'created' ? fails() : event.type)),
+          retry(),
+        )
+        .subscribe((type) => seen.push(type));
+      emit();
+      reject();
+      emit();
+      reject();
+      expect(seen).toEqual(['rejected', 'rejected']);
+      expect(faults).toEqual([]);
+    });
+
+    it('a finalizer that throws, however its subscription ends', () => {
+      const { events, emit, faults } = createEvents();
+      const after: SessionEvent[] = [];
+      events.stream.pipe(take(1), finalize(fails)).subscribe();
+      events.stream.pipe(finalize(fails)).subscribe();
+      events.stream.subscribe((event) => after.push(event));
+      expect(emit).not.toThrow();
+      expect(() => events.complete()).not.toThrow();
+      expect(after).toHaveLength(1);
+      expect(new Set(faults.map(([fault]) => fault))).toEqual(
+        new Set(['operator']),
+      );
+    });
+
+    it('a log that throws when a fault is reported', () => {
+      const events = new SessionEvents(() => NOW, fails);
+      let calls = 0;
+      events.stream.subscribe(() => {
+        calls += 1;
+        fails();
       });
-      expect(calls).toBe(1);
-      expect(subscription?.closed).toBe(true);
+      events.rejected('TOKEN_INVALID', 'signature');
+      events.rejected('TOKEN_INVALID', 'signature');
+      expect(calls).toBe(2);
     });
 
     it('a listener that throws at the end', async () => {

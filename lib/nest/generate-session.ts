@@ -1,0 +1,19 @@
+import type { GenerateOptions } from '../session/generate-options.js';
+import type { IssuedSession } from '../session/issued-session.js';
+import { Exchange } from './exchange.js';
+import { handOver } from './hand-over.js';
+import type { DeliverOptions } from './session-service-options.js';
+import { issuingOf, type SessionRuntime } from './session-runtime.js';
+
+/** Begins a session, and hands its tokens over. */
+export async function generateSession(
+  runtime: SessionRuntime,
+  params: unknown,
+  { response, ...options }: GenerateOptions & DeliverOptions,
+): Promise<IssuedSession<any, any, any, any>> {
+  const exchange = response && Exchange.ofResponse(response);
+  exchange?.requirePlace(runtime);
+  const { issuer } = issuingOf(runtime);
+  const signed = await issuer.generate(params, options, exchange);
+  return handOver(runtime, signed, signed.carriers, exchange);
+}

@@ -1,0 +1,109 @@
+import type { ServerResponse } from 'node:http';
+import type { RequestFacts } from '../request-facts.js';
+import {
+  isActiveSession,
+  type ActiveSession,
+} from '../session/active-session.js';
+
+export interface FrameworkRequest {
+  raw?: unknown;
+  [property: string]: unknown;
+}
+
+interface FastifyReply {
+  raw: ServerResponse;
+  /** Also where the handler has taken the reply over (`hijack`). */
+  sent?: boolean;
+  getHeader(name: string): number | string | string[] | undefined;
+  header(name: string, value: string): unknown;
+}
+
+export type FrameworkResponse = ServerResponse | FastifyReply;
+
+/** Where `@Session()` finds the session: the one thing on a request that all copies of the package share. */
+const SESSION = Symbol.for('nestjs-session-jwt:session:v1');
+
+/** Node's own request, or what stands for it. */
+export interface RawRequest extends Omit<RequestFacts, 'headers'> {
+  readonly headers: RequestFacts['headers'] | Headers;
+  [SESSION]?: ActiveSession<any, any, any> | undefined;
+}
+
+/** Node's own request behind that of Fastify; on Express they are the same. */
+export function rawRequestOf(request: object): RawRequest {
+  const { raw } = request as FrameworkRequest;
+  return (isRequest(raw) ? raw : request) as RawRequest;
+}
+
+/** The session that is attached to a request, by whichever module or copy of the package. */
+export function sessionOn(
+  request: object,
+): ActiveSession<any, any, any> | undefined {
+  const session = rawRequestOf(request)[SESSION];
+  return isActiveSession(session) ? session : undefined;
+}
+
+/** Attaches a session to a request, or none. */
+export function putSessionOn(
+  raw: RawRequest,
+  session: ActiveSession<any, any, any> | undefined,
+): void {
+  raw[SESSION] = session;
+}
+
+/** The headers of a request by name in lower case: those of a fetch `Request` are read out of their object. */
+export function headersOfRaw({ headers }: RawRequest): RequestFacts['headers'] {
+  return isFetchHeaders(headers)
+    ? (Object.fromEntries(headers) as Record<string, string>)
+    : headers;
+}
+
+/** Of any implementation; a header that is called `get` is a text. */
+function isFetchHeaders(headers: RawRequest['headers']): headers is Headers {
+  return (
+    typeof headers.get === 'function' &&
+    Object.prototype.toString.call(headers) === '[object Headers]'
+  );
+}
+
+export function isRequest(value: unknown): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { headers?: unknown }).headers === 'object'
+  );
+}
+
+export function isReply(response: FrameworkResponse): response is FastifyReply {
+  return typeof (response as Partial<FastifyReply>).raw === 'object';
+}
+
+export function rawResponseOf(response: FrameworkResponse): ServerResponse {
+  return isReply(response) ? response.raw : response;
+}
+
+/**
+ * Ends a response that the framework cannot answer any more, so that it does not hang: its head was sent, as by a
+ * handler that streams, or the handler has taken the reply of Fastify over.
+ *
+ * @returns `false` where the framework still answers
+ */
+export function endUnanswerable(
+  response: FrameworkResponse,
+  status: number,
+  body: unknown,
+): boolean {
+  const raw = rawResponseOf(response);
+  if (raw.headersSent) {
+    raw.end();
+    return true;
+  }
+  if (isReply(response) && response.sent) {
+    raw.writeHead(status, {
+      'Content-Type': 'application/json; charset=utf-8',
+    });
+    raw.end(JSON.stringify(body));
+    return true;
+  }
+  return false;
+}

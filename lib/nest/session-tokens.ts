@@ -1,0 +1,43 @@
+import { refusalError } from '../errors/refusal.js';
+import { SessionConfigError } from '../errors/session-config-error.js';
+import {
+  givenTokenOf,
+  originOf,
+  verifiedOf,
+  type ActiveSession,
+} from '../session/active-session.js';
+import { signedTokenOf } from '../session/verified-session.js';
+import type { Exchange } from './exchange.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+/** The newest token of a session that its request knows: one that was issued on the way, or the one that it carried. */
+export function currentToken(
+  runtime: SessionRuntime,
+  session: ActiveSession<any, any, any>,
+): string {
+  const verified = verifiedOf(session, runtime);
+  const exchange = originOf(session) as Exchange | undefined;
+  const newest = exchange?.session;
+  const token =
+    (newest?.id === session.id
+      ? signedTokenOf(verifiedOf(newest, runtime))
+      : undefined) ??
+    signedTokenOf(verified) ??
+    givenTokenOf(session) ??
+    (exchange && runtime.transports.tokenIn(exchange));
+  if (token === undefined) {
+    throw refusalError('missing');
+  }
+  return token;
+}
+
+/** A new CSRF token of a session. */
+export function csrfTokenOf(
+  runtime: SessionRuntime,
+  session: ActiveSession<any, any, any>,
+): string {
+  if (!runtime.options.csrf.token) {
+    throw new SessionConfigError(['csrfToken: needs the option csrf.token']);
+  }
+  return runtime.csrfTokens.issue(verifiedOf(session, runtime).claims.sid);
+}

@@ -1,0 +1,67 @@
+import { SessionError } from '../errors/session-error.js';
+import { isActiveSession } from './active-session.js';
+
+/**
+ * What stands in the way of a session at a property of a request, in words for a log; `undefined` where the property
+ * is free. `undefined`, `null` and a session of ours, of whatever module, leave it free if it can be written.
+ */
+export function occupantOf(
+  request: object,
+  property: string,
+): string | undefined {
+  if (!(property in request)) {
+    return Object.isExtensible(request)
+      ? undefined
+      : 'a request that cannot be extended';
+  }
+  let value: unknown;
+  try {
+    value = (request as Record<string, unknown>)[property];
+    if (isActiveSession(value)) {
+      return undefined;
+    }
+  } catch {
+    return 'a getter that throws';
+  }
+  if (value !== undefined && value !== null) {
+    return nameOf(value);
+  }
+  return isWritable(request, property) ? undefined : 'a read-only property';
+}
+
+/** The error where a property of the request is taken, for its developers: it names what is there, never its content. */
+export function propertyTaken(
+  property: string,
+  occupant: string,
+): SessionError {
+  return new SessionError(
+    'REQUEST_PROPERTY_TAKEN',
+    `requestProperty: expected request.${property} to be free for the session, got ${occupant}; set requestProperty to another name, or to false and read the session with @Session()`,
+  );
+}
+
+function isWritable(request: object, property: string): boolean {
+  let owner: object | null = request;
+  while (owner !== null) {
+    const found = Object.getOwnPropertyDescriptor(owner, property);
+    if (found) {
+      return found.set !== undefined || found.writable === true;
+    }
+    owner = Object.getPrototypeOf(owner) as object | null;
+  }
+  return true;
+}
+
+function nameOf(value: {}): string {
+  if (typeof value !== 'object') {
+    return `a ${typeof value}`;
+  }
+  try {
+    const { name } = value.constructor;
+    return typeof name === 'string' && name !== '' && name !== 'Object'
+      ? `an object of class ${name}`
+      : 'an object';
+  } catch {
+    return 'an object';
+  }
+}
