@@ -58,6 +58,11 @@ function isOurs(
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && mayBePlain)) {
     return false;
   }
+  return isAt(url, host);
+}
+
+/** Whether a URL is at a host as `Host` names it, with or without the default port. */
+export function isAt(url: URL, host: string): boolean {
   const authority = host.toLowerCase();
   const defaultPort = url.protocol === 'https:' ? '443' : '80';
   return (
@@ -67,7 +72,7 @@ function isOurs(
 }
 
 /** Where browsers keep Secure cookies over plain HTTP. */
-function isThisMachine(hostname: string): boolean {
+export function isThisMachine(hostname: string): boolean {
   return (
     hostname === 'localhost' ||
     hostname.endsWith('.localhost') ||

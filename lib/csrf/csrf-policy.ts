@@ -1,13 +1,16 @@
-import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
+import type {
+  ResolvedCsrfOptions,
+  ResolvedCsrfTokenOptions,
+} from '../options/resolved-options.js';
 import { bodyField, headerOf, type RequestFacts } from '../request-facts.js';
-import { isSameOrigin } from './cross-origin.js';
+import { isSameOrigin, type RequestOrigin } from './cross-origin.js';
+
+/** Which technique refused a request: the origin, the custom header or the token. */
+export type CsrfRefusal = 'cross-site' | 'csrf-header' | 'csrf-token';
 
 export type CsrfDecision =
   | { readonly allowed: true }
-  | {
-      readonly allowed: false;
-      readonly reason: 'cross-site' | 'csrf-header' | 'csrf-token';
-    };
+  | { readonly allowed: false; readonly reason: CsrfRefusal };
 
 const ALLOWED: CsrfDecision = { allowed: true };
 
@@ -59,14 +62,16 @@ function asksForUnsafeMethod(facts: RequestFacts): boolean {
 }
 
 /**
- * Judges an unsafe request whose tokens the browser sent on its own. Every technique that is on must agree.
+ * Judges an unsafe request that reads, writes or ends what browsers send on their own. Every technique that is on
+ * must agree.
  *
- * @param isOurToken whether a CSRF token is one of the session that the request carries
+ * @param isOurToken whether a CSRF token is one of the session that the request carries; `undefined` where it
+ *   carries none that a token could belong to, so that the other techniques decide
  */
 export function judgeCsrf(
   facts: RequestFacts,
   options: ResolvedCsrfOptions,
-  isOurToken: (token: string) => boolean,
+  isOurToken: ((token: string) => boolean) | undefined,
 ): CsrfDecision {
   // Scripts cannot set headers there, and browsers always say where it comes from.
   if (isHandshake(facts) && options.checksOrigin) {
@@ -79,33 +84,40 @@ export function judgeCsrf(
     return { allowed: false, reason: 'csrf-header' };
   }
   const { token } = options;
-  if (token) {
-    // Never out of a cookie or the URL: another site can set or send those.
-    const given =
-      headerOf(facts, token.headerName) ?? bodyField(facts, token.fieldName);
-    if (given === undefined || !isOurToken(given)) {
+  const isAlone = !options.checksOrigin && options.headerName === undefined;
+  if (token && (isOurToken || isAlone)) {
+    const given = csrfTokenOf(facts, token);
+    if (given === undefined || !isOurToken?.(given)) {
       return { allowed: false, reason: 'csrf-token' };
     }
   }
   return judgeOrigin(facts, options);
 }
 
+/** The CSRF token of a request: never out of a cookie or the URL, since another site can set or send those. */
+export function csrfTokenOf(
+  facts: RequestFacts,
+  { headerName, fieldName }: ResolvedCsrfTokenOptions,
+): string | undefined {
+  return headerOf(facts, headerName) ?? bodyField(facts, fieldName);
+}
+
 /**
- * Whether a sign-in or sign-out must come from our own site: where it would end a session that the browser
- * sent along, or write what the browser will send. A token that is not ambient is proof enough, since no
- * other site can make a browser send one.
+ * Whether a sign-in, refresh or sign-out must come from our own site: where it would read or end a session that the
+ * browser sent along, or write what the browser will send. A token where no other site can put one is proof
+ * enough (`Transport.provesOrigin`); one in a query or a body is none.
  */
 export function mustProveOrigin(change: {
   readonly writesAmbient: boolean;
   readonly carriesAmbient: boolean;
-  readonly carriesToken: boolean;
+  readonly carriesProof: boolean;
 }): boolean {
   return (
-    change.carriesAmbient || (change.writesAmbient && !change.carriesToken)
+    change.carriesAmbient || (change.writesAmbient && !change.carriesProof)
   );
 }
 
-/** The origin technique alone, for requests that carry no session yet: sign-in and sign-out. */
+/** Judges by the origin technique alone. */
 export function judgeOrigin(
   facts: RequestFacts,
   options: ResolvedCsrfOptions,
@@ -113,13 +125,17 @@ export function judgeOrigin(
   if (!options.checksOrigin) {
     return ALLOWED;
   }
-  const request = {
+  return isSameOrigin(originOf(facts), options)
+    ? ALLOWED
+    : { allowed: false, reason: 'cross-site' };
+}
+
+/** What a request says of where it comes from. */
+export function originOf(facts: RequestFacts): RequestOrigin {
+  return {
     secFetchSite: headerOf(facts, 'sec-fetch-site'),
     origin: headerOf(facts, 'origin'),
     referer: headerOf(facts, 'referer'),
     host: headerOf(facts, ':authority') ?? headerOf(facts, 'host'),
   };
-  return isSameOrigin(request, options)
-    ? ALLOWED
-    : { allowed: false, reason: 'cross-site' };
 }

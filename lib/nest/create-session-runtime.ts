@@ -1,6 +1,9 @@
 import type { SessionClock } from '../clock.js';
+import type { CsrfRefusal } from '../csrf/csrf-policy.js';
 import { CsrfTokens } from '../csrf/csrf-tokens.js';
+import { explainForgery } from '../csrf/explain-forgery.js';
 import { resolveOptions } from '../options/resolve-options.js';
+import type { RequestFacts } from '../request-facts.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import { CarriedSessions } from '../session/carried-sessions.js';
 import { LoadFailures } from '../session/load-failures.js';
@@ -112,6 +115,11 @@ export async function createSessionRuntime(
   const csrfTokens = new CsrfTokens(keys.csrfKeys);
   const shared = {
     options,
+    csrf: options.csrf,
+    onForgery: (facts: RequestFacts, reason: CsrfRefusal) => {
+      const why = explainForgery(facts, options.csrf, reason);
+      logger.log('warn', `forgery ${why.cause}`, why.message);
+    },
     policy,
     clock,
     memory,
@@ -201,14 +209,12 @@ export async function createSessionRuntime(
           }),
           refresh: new SessionRefresh({
             ...shared,
-            csrf: options.csrf,
             renewal,
             carried,
           }),
         },
     revocation: new SessionRevocation({
       ...shared,
-      csrf: options.csrf,
       store: recorder,
       carried,
       ends,

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { RequestFacts } from '../request-facts.js';
+import { headerOf, type RequestFacts } from '../request-facts.js';
 import {
   belongsTo,
   isActiveSession,
@@ -207,12 +207,15 @@ export class Exchange implements RequestFacts {
     return this.#headOfResponse()?.put(dispatch) ?? false;
   }
 
-  /** Whether tokens of this exchange can go over the wire in the clear. */
+  /**
+   * Whether tokens of this exchange can go over the wire in the clear. Of several proxies the first entry is the one
+   * that the client talked to.
+   */
   get isPlainHttp(): boolean {
     const { socket } = this.#raw as Partial<IncomingMessage>;
     return (
       (socket as { encrypted?: boolean } | undefined)?.encrypted !== true &&
-      this.headers['x-forwarded-proto'] !== 'https'
+      !/^\s*https\s*(?:,|$)/i.test(headerOf(this, 'x-forwarded-proto') ?? '')
     );
   }
 

@@ -65,7 +65,11 @@ export function sessionRoutesAt(
     current(@Session() session: ActiveSession<any, any, any>) {
       // A guard that a test put in place of ours attaches what it likes.
       return session instanceof ActiveSession
-        ? shownSession(session, exposedParts(routes, this.runtime.options))
+        ? shownSession(
+            session,
+            this.runtime,
+            exposedParts(routes, this.runtime.options),
+          )
         : session;
     }
 

@@ -172,25 +172,29 @@ export interface MaxSessionsOptions {
   policy: 'refuse' | 'end-oldest';
 }
 
-/** Techniques against cross-site request forgery. All that are on must agree. */
+/**
+ * Techniques against cross-site request forgery. All that are on must agree, at sign-in, refresh and sign-out too.
+ */
 export interface CsrfOptions {
   /**
    * Refuses unsafe requests of other origins by Fetch Metadata and `Origin`. A list of trusted origins
-   * (`scheme://host[:port]`) may be given.
+   * (`scheme://host[:port]`) may be given. `false` needs `header`: a CSRF token cannot protect a sign-in, and
+   * `sameSite` neither.
    *
    * @default true
    */
   origin?: boolean | { trustedOrigins: string[] };
   /**
    * Name of a custom header that unsafe requests must carry, with any value. Scripts of other origins
-   * cannot add it without your CORS policy, forms never can.
+   * cannot add it without your CORS policy, forms never can, those for signing in included.
    *
    * @default false
    */
   header?: string | false;
   /**
    * Unsafe requests must carry a token that `SessionService.csrfToken(session)` made for their session, in a
-   * header or in a field of the body: never in the URL or a cookie.
+   * header or in a field of the body: never in the URL or a cookie. A sign-in needs none, since its session is yet
+   * to begin.
    *
    * @default false
    */

@@ -1,3 +1,4 @@
+import { isSentByBrowsers } from './browser-headers.js';
 import type { OptionReader } from './option-reader.js';
 import { HOW_TO_MAKE_A_SECRET } from './read-secret.js';
 import type {
@@ -12,11 +13,13 @@ import {
   resolveReadableCookie,
 } from './resolve-cookie-options.js';
 import { FIELD_NAME } from './resolve-store-options.js';
+import type { Transport } from './transport.js';
 import { readTrustedOrigin } from './trusted-origin.js';
 
-/** Headers that another site can make a browser send, so that their presence proves nothing. */
-const NO_PROOF =
-  /^(?:authorization|accept|accept-language|content-language|content-type|range|cookie|origin|referer|host|user-agent|connection|content-length|accept-encoding|cache-control|pragma|priority|upgrade-insecure-requests|dnt|te|via|sec-.*|proxy-.*|access-control-.*)$/;
+const OPEN_SIGN_IN =
+  'leaves sign-in open, whatever cookie.sameSite is: any site could sign your users in to an account of its own';
+const REMEDY =
+  'remove `origin: false` from csrf (list your public origin in csrf.origin.trustedOrigins if a proxy rewrites Host), or set csrf.header';
 
 export function resolveCsrf(
   reader: OptionReader,
@@ -93,6 +96,61 @@ function resolveToken(
   };
 }
 
+/**
+ * Refuses what leaves a sign-in, a refresh, a sign-out or a guarded request open to other sites. SameSite closes
+ * only the guarded ones: a forged sign-in needs no cookie, and browsers store and delete every cookie that a
+ * top-level form post answers, Lax and Strict ones included (RFC 6265bis, section 5.7). A CSRF token belongs to a
+ * session, so it proves nothing before there is one.
+ */
+export function refuseUnprotected(
+  reader: OptionReader,
+  {
+    transports,
+    cookie,
+    refresh,
+    csrf,
+    isVerifyOnly,
+  }: ResolvedSessionJwtOptions,
+): void {
+  if (csrf.checksOrigin || csrf.headerName !== undefined) {
+    return;
+  }
+  if (csrf.token) {
+    // Where sessions are only checked, nothing signs in.
+    if (!isVerifyOnly && transports.some(isAmbientChoice)) {
+      reader.fault('csrf', `csrf.token alone ${OPEN_SIGN_IN}; ${REMEDY}`);
+    }
+    return;
+  }
+  if (transports.includes('cookie')) {
+    if (cookie.sameSite === 'none' || refresh?.cookie.sameSite === 'none') {
+      reader.fault(
+        'csrf',
+        `every technique is off and cookie.sameSite is 'none': any site could act for your users; ${REMEDY}`,
+      );
+    } else if (!isVerifyOnly) {
+      reader.fault(
+        'csrf',
+        `every technique is off, which ${OPEN_SIGN_IN}; ${REMEDY}`,
+      );
+    }
+  }
+  for (const transport of transports) {
+    if (typeof transport !== 'string' && isAmbientChoice(transport)) {
+      reader.fault(
+        'csrf',
+        `every technique is off and browsers send the tokens of transport '${transport.name}' on their own (ambient); ${REMEDY}`,
+      );
+    }
+  }
+}
+
+function isAmbientChoice(choice: 'cookie' | 'header' | Transport): boolean {
+  return typeof choice === 'string'
+    ? choice === 'cookie'
+    : choice.ambient !== false;
+}
+
 /** What is wrong with CSRF tokens in view of the other options. */
 export function checkCsrfToken(
   reader: OptionReader,
@@ -141,7 +199,7 @@ function resolveCustomHeader(
   byDefault: string,
 ): string {
   const name = reader.text(path, value, byDefault, HEADER_NAME).toLowerCase();
-  if (NO_PROOF.test(name)) {
+  if (isSentByBrowsers(name)) {
     reader.fault(
       path,
       'browsers send this header on their own, expected a custom one',

@@ -2,7 +2,11 @@ import { SessionConfigError } from '../errors/session-config-error.js';
 import { OptionReader } from './option-reader.js';
 import type { ResolvedSessionJwtOptions } from './resolved-options.js';
 import { resolveCookie } from './resolve-cookie-options.js';
-import { checkCsrfToken, resolveCsrf } from './resolve-csrf-options.js';
+import {
+  checkCsrfToken,
+  refuseUnprotected,
+  resolveCsrf,
+} from './resolve-csrf-options.js';
 import { refuseSharedSecrets, resolveKeySource } from './resolve-key-source.js';
 import { resolveRefresh, resolveStore } from './resolve-store-options.js';
 import {
@@ -179,31 +183,4 @@ export function resolveOptions(
     Object.freeze(group);
   }
   return Object.freeze(resolved);
-}
-
-/** A token that browsers send everywhere on their own, and nothing that tells our requests from theirs. */
-function refuseUnprotected(
-  reader: OptionReader,
-  { transports, cookie, refresh, csrf }: ResolvedSessionJwtOptions,
-): void {
-  if (csrf.checksOrigin || csrf.headerName !== undefined || csrf.token) {
-    return;
-  }
-  const isSentAnywhere = [cookie, refresh?.cookie].some(
-    (each) => each?.sameSite === 'none',
-  );
-  if (transports.includes('cookie') && isSentAnywhere) {
-    reader.fault(
-      'csrf',
-      "every technique is off and cookie.sameSite is 'none': any site could act for your users",
-    );
-  }
-  for (const transport of transports) {
-    if (typeof transport !== 'string' && transport.ambient !== false) {
-      reader.fault(
-        'csrf',
-        `every technique is off and browsers send the tokens of transport '${transport.name}' on their own (ambient)`,
-      );
-    }
-  }
 }

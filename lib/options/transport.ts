@@ -53,6 +53,15 @@ export interface Transport {
   readRefresh?(
     request: RequestFacts,
   ): string | typeof AMBIGUOUS_TOKEN | undefined;
+  /**
+   * Whether this request carries its token where no page of another site can put one without the consent of your
+   * CORS policy: in a header of your own, well-formed or not. A sign-in, refresh or sign-out that brings such a
+   * token and no ambient one needs no other proof of its origin. Never `true` for a query or a body, which every
+   * form can fill in, or for a header that browsers send on their own.
+   *
+   * @default a transport without it proves nothing
+   */
+  provesOrigin?(request: RequestFacts): boolean;
   write(tokens: TransportTokens): readonly Delivery[];
   /** What makes the client forget its tokens. */
   clear(): readonly Delivery[];

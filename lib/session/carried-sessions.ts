@@ -1,4 +1,5 @@
 import type { Refusal } from '../errors/refusal.js';
+import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { NamedSession, RefreshClaims } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
@@ -25,16 +26,20 @@ export class CarriedSessions {
     this.#refreshCodec = refreshCodec;
   }
 
-  /** @param refreshToken one that came in the body of the request */
+  /**
+   * @param refreshToken one that came in the body of the request
+   * @param transports those that are asked; all by default
+   */
   async of(
     facts: RequestFacts,
     refreshToken?: string,
+    transports = this.#transports.all,
   ): Promise<readonly NamedSession[]> {
     await this.#codec.ready();
-    let claims = this.#read(facts, refreshToken);
+    let claims = this.#read(facts, refreshToken, transports);
     if (claims.includes('unknown-key')) {
       await this.#codec.learn();
-      claims = this.#read(facts, refreshToken);
+      claims = this.#read(facts, refreshToken, transports);
     }
     const named = new Map<string, NamedSession>();
     for (const each of claims) {
@@ -49,11 +54,12 @@ export class CarriedSessions {
   #read(
     facts: RequestFacts,
     refreshToken: string | undefined,
+    transports: readonly Transport[],
   ): readonly (NamedSession | Refusal)[] {
     const read = (codec: Verifies | undefined, token: unknown) =>
       codec && typeof token === 'string' ? [codec.verify(token)] : [];
     return [
-      ...this.#transports.all.flatMap((transport) => [
+      ...transports.flatMap((transport) => [
         ...read(this.#codec, transport.read(facts)),
         ...read(this.#refreshCodec, transport.readRefresh?.(facts)),
       ]),

@@ -1,79 +1,116 @@
 import {
   isUnsafe,
   judgeCsrf,
-  judgeOrigin,
   mustProveOrigin,
+  type CsrfRefusal,
 } from '../csrf/csrf-policy.js';
 import type { CsrfTokens } from '../csrf/csrf-tokens.js';
-import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
-import type {
-  ResolvedCsrfOptions,
-  ResolvedSessionJwtOptions,
-} from '../options/resolved-options.js';
+import { REFUSALS, refusalError } from '../errors/refusal.js';
+import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
+import type { CarriedSessions } from './carried-sessions.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionTransports } from './session-transports.js';
 
-export interface CrossSiteParts {
+/** What decides whether a request is forged. */
+export interface ForgeryParts {
   readonly transports: SessionTransports;
   readonly csrf: ResolvedCsrfOptions;
+  readonly csrfTokens: CsrfTokens;
+  /** Receives every refusal, so that operators get an explanation. */
+  readonly onForgery: (facts: RequestFacts, reason: CsrfRefusal) => void;
+}
+
+export interface CrossSiteParts extends ForgeryParts {
   readonly events: SessionEvents;
+}
+
+/** A sign-in, refresh or sign-out. */
+export interface SessionChange {
+  /** `undefined` where the application asks for it outside of a request. */
+  readonly facts: RequestFacts | undefined;
+  /** The transports that would write or clear tokens. */
+  readonly carriers: readonly Transport[];
+  /** What the application says of requests of other sites; only `true` lets them through. */
+  readonly crossSite: unknown;
+  /** Finds the sessions that CSRF tokens must belong to; `undefined` for a sign-in, which has none yet. */
+  readonly carried?: CarriedSessions;
 }
 
 /**
  * Refuses a sign-in, refresh or sign-out that another site posts: it would put the user into the attacker's
- * session, or out of their own.
+ * session, or out of their own. All techniques that are on apply, the token only to sessions that the browser
+ * sent along: whoever posts a token of their own knows its CSRF token too.
  *
- * @param carriers the transports that would write tokens
  * @throws {SessionError} `CSRF_REFUSED`
  */
-export function refuseCrossSite(
-  { transports, csrf, events }: CrossSiteParts,
-  facts: RequestFacts | undefined,
-  carriers: readonly Transport[],
-  crossSite: unknown,
-): void {
+export async function refuseCrossSite(
+  parts: CrossSiteParts,
+  { facts, carriers, crossSite, carried }: SessionChange,
+): Promise<void> {
   if (!facts || crossSite === true || !isUnsafe(facts)) {
     return;
   }
+  const { transports, csrf, csrfTokens, events } = parts;
   const carrying = transports.carrying(facts);
   const mustProve = mustProveOrigin({
     writesAmbient: carriers.some(isAmbient),
     carriesAmbient: carrying.some(isAmbient),
-    carriesToken: carrying.length > 0,
+    carriesProof: carrying.some((each) => each.provesOrigin?.(facts) === true),
   });
   if (!mustProve) {
     return;
   }
-  const decision = judgeOrigin(facts, csrf);
-  if (!decision.allowed) {
-    events.rejected(REFUSALS[decision.reason].code, decision.reason);
-    throw refusalError(decision.reason);
+  const sessions =
+    csrf.token && carried
+      ? await carried.of(facts, undefined, transports.all.filter(isAmbient))
+      : [];
+  const refusal = refusalOf(
+    parts,
+    facts,
+    sessions.length > 0
+      ? (token) => sessions.every(({ sid }) => csrfTokens.isOf(sid, token))
+      : undefined,
+  );
+  if (refusal) {
+    events.rejected(REFUSALS[refusal].code, refusal);
+    throw refusalError(refusal);
   }
 }
 
-/** Whether another site made the browser send a request that carries a session by itself. */
+/**
+ * Why a request with a session is forged: another site made the browser send what it sends on its own.
+ *
+ * @param isRead whether the session came that way; if not, the request may still carry something that does
+ */
 export function forgeryOf(
-  {
-    options,
-    csrfTokens,
-  }: {
-    readonly options: ResolvedSessionJwtOptions;
-    readonly csrfTokens: CsrfTokens;
-  },
+  parts: ForgeryParts,
   facts: RequestFacts,
   sid: string,
-): Refusal | undefined {
-  if (!isUnsafe(facts)) {
-    return undefined;
-  }
-  const decision = judgeCsrf(facts, options.csrf, (token) =>
-    csrfTokens.isOf(sid, token),
-  );
-  return decision.allowed ? undefined : decision.reason;
+  isRead: boolean,
+): CsrfRefusal | undefined {
+  const { transports, csrfTokens } = parts;
+  return transports.hasAmbient &&
+    isUnsafe(facts) &&
+    (isRead || transports.carrying(facts).some(isAmbient))
+    ? refusalOf(parts, facts, (token) => csrfTokens.isOf(sid, token))
+    : undefined;
 }
 
 export function isAmbient({ ambient }: Transport): boolean {
   return ambient !== false;
+}
+
+function refusalOf(
+  { csrf, onForgery }: ForgeryParts,
+  facts: RequestFacts,
+  isOurToken: ((token: string) => boolean) | undefined,
+): CsrfRefusal | undefined {
+  const decision = judgeCsrf(facts, csrf, isOurToken);
+  if (decision.allowed) {
+    return undefined;
+  }
+  onForgery(facts, decision.reason);
+  return decision.reason;
 }

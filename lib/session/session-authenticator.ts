@@ -1,11 +1,10 @@
 import type { SessionClock } from '../clock.js';
-import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { REFUSALS, type Refusal } from '../errors/refusal.js';
 import { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
-import { forgeryOf } from './cross-site.js';
+import { forgeryOf, isAmbient, type ForgeryParts } from './cross-site.js';
 import { findRefreshToken } from './find-refresh-token.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
@@ -18,7 +17,6 @@ import type { SessionRecords } from './session-records.js';
 import type { SessionReload } from './session-reload.js';
 import type { SessionRenewal } from './session-renewal.js';
 import { refusalOf, stalenessOf } from './session-standing.js';
-import type { SessionTransports } from './session-transports.js';
 import type { TokenVerifier } from './token-verifier.js';
 import type { VerifiedSession } from './verified-session.js';
 
@@ -26,9 +24,7 @@ const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
 const NOBODY_KNOWS =
   'without a store nobody can tell whether a session was ended';
 
-export interface SessionAuthenticatorParts {
-  readonly transports: SessionTransports;
-  readonly csrfTokens: CsrfTokens;
+export interface SessionAuthenticatorParts extends ForgeryParts {
   readonly verifier: TokenVerifier;
   /** `undefined` where nothing is loaded or issued. */
   readonly reload: SessionReload | undefined;
@@ -105,7 +101,7 @@ export class SessionAuthenticator {
   ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
     const now = this.#parts.clock.nowSeconds();
     let session: VerifiedSession | undefined;
-    let isAmbient = false;
+    let isRead = false;
     for (const transport of this.#parts.transports.all) {
       const token = transport.read(facts);
       if (token === undefined) {
@@ -124,7 +120,7 @@ export class SessionAuthenticator {
         return this.#refuse('conflict');
       }
       session ??= verified;
-      isAmbient ||= transport.ambient !== false;
+      isRead ||= isAmbient(transport);
     }
     if (this.#parts.renewal && !(session && now < session.endsAt)) {
       return this.#renew(session, facts, canDeliver, asksStore);
@@ -134,9 +130,7 @@ export class SessionAuthenticator {
     }
     const refusal =
       refusalOf(session, this.#parts.memory, now) ??
-      (isAmbient
-        ? forgeryOf(this.#parts, facts, session.claims.sid)
-        : undefined);
+      forgeryOf(this.#parts, facts, session.claims.sid, isRead);
     if (refusal) {
       return this.#refuse(refusal);
     }
@@ -185,7 +179,7 @@ export class SessionAuthenticator {
       return session;
     }
     const carriers = canDeliver
-      ? this.#parts.transports.carriersOf(facts)
+      ? this.#parts.transports.bringersOf(facts)
       : undefined;
     return this.#reported(this.#parts.reload.renew(session, carriers, now));
   }
@@ -212,11 +206,9 @@ export class SessionAuthenticator {
     if (typeof found === 'string') {
       return found === 'unknown-key' ? found : this.#refuse(found);
     }
-    const { claims, isAmbient } = found;
+    const { claims } = found;
     if (asksStore) this.#requireStore();
-    const forgery = isAmbient
-      ? forgeryOf(this.#parts, facts, claims.sid)
-      : undefined;
+    const forgery = forgeryOf(this.#parts, facts, claims.sid, found.isAmbient);
     return forgery
       ? this.#refuse(forgery)
       : renewal

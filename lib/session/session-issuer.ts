@@ -11,7 +11,7 @@ import type {
   StatelessRefreshClaims,
 } from '../tokens/session-claims.js';
 import type { CarriedSessions } from './carried-sessions.js';
-import { refuseCrossSite } from './cross-site.js';
+import { refuseCrossSite, type CrossSiteParts } from './cross-site.js';
 import type { ClockPolicy } from './freshness.js';
 import {
   readGenerateOptions,
@@ -24,15 +24,13 @@ import { newSession } from './new-session.js';
 import { firstLink } from './refresh-chain.js';
 import { sessionContext } from './session-context.js';
 import type { SessionEnds } from './session-ends.js';
-import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
 import type { SessionRecords } from './session-records.js';
 import { refusalOf } from './session-standing.js';
-import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
 import type { VerifiedSession } from './verified-session.js';
 
-export interface SessionIssuerParts {
+export interface SessionIssuerParts extends CrossSiteParts {
   readonly options: ResolvedSessionJwtOptions;
   readonly policy: ClockPolicy;
   readonly clock: SessionClock;
@@ -40,10 +38,8 @@ export interface SessionIssuerParts {
   readonly records: SessionRecords | undefined;
   readonly carried: CarriedSessions;
   readonly tokens: TokenIssuer;
-  readonly transports: SessionTransports;
   readonly memory: SessionMemory;
   readonly ends: SessionEnds;
-  readonly events: SessionEvents;
 }
 
 /** What the application does with sessions: begin and change them. */
@@ -64,15 +60,10 @@ export class SessionIssuer {
     options: GenerateOptions,
     facts: RequestFacts | undefined,
   ): Promise<SignedSession & { readonly carriers: readonly Transport[] }> {
-    const { clock, policy, transports, events } = this.#parts;
+    const { clock, policy, events } = this.#parts;
     const carriers = [this.#transportFor(options.transport)];
-    const csrf = this.#parts.options.csrf;
-    refuseCrossSite(
-      { transports, csrf, events },
-      facts,
-      carriers,
-      options.crossSite,
-    );
+    const { crossSite } = options;
+    await refuseCrossSite(this.#parts, { facts, carriers, crossSite });
     const now = clock.nowSeconds();
     const requested = readGenerateOptions(params, options, policy, now);
     const begun = newSession(requested, this.#parts.options, now);

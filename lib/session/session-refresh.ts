@@ -62,7 +62,7 @@ export class SessionRefresh {
       : [];
     const carriers =
       bringing.length > 0 ? bringing : [this.#carrierOfGivenToken()];
-    refuseCrossSite(this.#parts, facts, carriers, crossSite);
+    await refuseCrossSite(this.#parts, { facts, carriers, crossSite, carried });
     await renewal.ready();
     const isConflict =
       searched && (await carried.of(searched, tokenInBody)).length > 1;

@@ -1,23 +1,17 @@
 import { SessionError } from '../errors/session-error.js';
-import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
 import type { SessionStore } from '../options/session-store.js';
 import type { RequestFacts } from '../request-facts.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { NamedSession } from '../tokens/session-claims.js';
 import type { CarriedSessions } from './carried-sessions.js';
-import { refuseCrossSite } from './cross-site.js';
+import { refuseCrossSite, type CrossSiteParts } from './cross-site.js';
 import type { SessionEnds } from './session-ends.js';
-import type { SessionEvents } from './session-events.js';
 import { sessionInfo, type SessionInfo } from './session-info.js';
-import type { SessionTransports } from './session-transports.js';
 
-export interface SessionRevocationParts {
+export interface SessionRevocationParts extends CrossSiteParts {
   readonly store: SessionStore | undefined;
   readonly carried: CarriedSessions;
-  readonly transports: SessionTransports;
-  readonly csrf: ResolvedCsrfOptions;
   readonly ends: SessionEnds;
-  readonly events: SessionEvents;
 }
 
 /** What the application does to end sessions, one by one or all at once. */
@@ -44,7 +38,8 @@ export class SessionRevocation {
     crossSite: boolean | undefined,
   ): Promise<readonly NamedSession[]> {
     const { carried, transports } = this.#parts;
-    refuseCrossSite(this.#parts, facts, transports.all, crossSite);
+    const carriers = transports.all;
+    await refuseCrossSite(this.#parts, { facts, carriers, crossSite, carried });
     return carried.of(facts, refreshToken);
   }
 

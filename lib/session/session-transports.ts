@@ -2,6 +2,7 @@ import type { Refusal } from '../errors/refusal.js';
 import { REFUSALS } from '../errors/refusal.js';
 import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
+import { isAmbient } from './cross-site.js';
 import type { Dispatch } from './dispatch.js';
 import { unavailable, type SessionOutcome } from './session-outcome.js';
 import type { Renewal } from './session-renewal.js';
@@ -12,6 +13,8 @@ export class SessionTransports {
   readonly all: readonly Transport[];
   /** The request headers on which verdicts depend, as `Vary` lists them. */
   readonly varyBy: string | undefined;
+  /** Whether browsers send anything of ours on their own. */
+  readonly hasAmbient: boolean;
   readonly #clearing: Dispatch;
 
   readonly #clearsRefused: boolean;
@@ -19,6 +22,7 @@ export class SessionTransports {
   /** @param clearsRefused whether a client whose tokens are refused is told to forget them */
   constructor(all: readonly Transport[], clearsRefused = true) {
     this.all = all;
+    this.hasAmbient = all.some(isAmbient);
     const fields = new Set(all.flatMap(({ varyBy }) => varyBy ?? []));
     this.varyBy = fields.size > 0 ? [...fields].join(', ') : undefined;
     this.#clearsRefused = clearsRefused;
@@ -57,6 +61,17 @@ export class SessionTransports {
       }
     }
     return undefined;
+  }
+
+  /**
+   * The transports that brought the session token of an authenticated request. Not those that only brought a
+   * refresh token: it may be one of another session, which must not get a token of this one.
+   */
+  bringersOf(facts: RequestFacts): readonly Transport[] {
+    const bringers = this.all.filter(
+      (transport) => typeof transport.read(facts) === 'string',
+    );
+    return bringers.length > 0 ? bringers : this.carriersOf(facts);
   }
 
   /** The transports that carry anything of ours, be it readable or not. */

@@ -2,9 +2,15 @@ import type { ExposedPart } from '../options/resolve-routes-options.js';
 import { type ActiveSession, verifiedOf } from './active-session.js';
 import { dataOf } from './verified-session.js';
 
-/** A session as its client may see it. */
+/**
+ * Returns a session as its client may see it.
+ *
+ * @param owner the module that made it
+ * @throws {SessionError} `SESSION_FOREIGN`
+ */
 export function shownSession(
   session: ActiveSession<any, any, any>,
+  owner: object,
   parts: readonly ExposedPart[],
 ): object {
   const { id, subject, issuedAt, authenticatedAt, loadedAt, expiresAt } =
@@ -14,7 +20,7 @@ export function shownSession(
     subject,
     ...(parts.includes('expanded') && { data: session.data as unknown }),
     ...(parts.includes('data') && {
-      data: dataOf(verifiedOf(session).claims),
+      data: dataOf(verifiedOf(session, owner).claims),
     }),
     ...(parts.includes('attributes') && {
       attributes: session.attributes as unknown,

@@ -1,3 +1,4 @@
+import { isSentByBrowsers } from '../options/browser-headers.js';
 import type { ResolvedHeaderOptions } from '../options/resolved-options.js';
 import {
   AMBIGUOUS_TOKEN,
@@ -7,6 +8,9 @@ import {
 } from '../options/transport.js';
 import { countHeader, headerOf, type RequestFacts } from '../request-facts.js';
 
+/** Schemes that browsers use in `Authorization` on their own, with what the user once typed or signed in to. */
+const BROWSER_SCHEMES = new Set(['basic', 'digest', 'negotiate', 'ntlm', '']);
+
 /** Tokens in `Authorization: Bearer` (RFC 6750, section 2.1); a re-issued one comes back in a header. */
 export class HeaderTransport implements Transport {
   readonly name = 'header';
@@ -14,11 +18,17 @@ export class HeaderTransport implements Transport {
   readonly challenge: string;
   readonly varyBy: string;
   readonly #options: ResolvedHeaderOptions;
+  /** Whether no other site can make a browser send the header. */
+  readonly #isOwn: boolean;
 
   constructor(options: ResolvedHeaderOptions) {
     this.#options = options;
     this.varyBy = options.name;
     this.challenge = options.scheme || 'Bearer';
+    this.#isOwn =
+      options.name === 'authorization'
+        ? !BROWSER_SCHEMES.has(options.scheme.toLowerCase())
+        : !isSentByBrowsers(options.name);
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
@@ -37,6 +47,10 @@ export class HeaderTransport implements Transport {
       value.slice(0, scheme.length).toLowerCase() === scheme.toLowerCase()
       ? value.slice(scheme.length + 1)
       : undefined;
+  }
+
+  provesOrigin(request: RequestFacts): boolean {
+    return this.#isOwn && this.read(request) !== undefined;
   }
 
   write(tokens: TransportTokens): readonly Delivery[] {

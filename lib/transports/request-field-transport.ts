@@ -1,3 +1,4 @@
+import { isSentByBrowsers } from '../options/browser-headers.js';
 import {
   AMBIGUOUS_TOKEN,
   type Delivery,
@@ -71,6 +72,16 @@ export class RequestFieldTransport implements Transport {
       ...(body === undefined ? [] : [bodyField(request, body)]),
     ].filter((token) => token !== undefined);
     return found.length > 1 ? AMBIGUOUS_TOKEN : found[0];
+  }
+
+  /** Only for the header: every form of another site can fill in a query or a body. */
+  provesOrigin(request: RequestFacts): boolean {
+    const { header } = this.#options;
+    return (
+      header !== undefined &&
+      !isSentByBrowsers(header) &&
+      headerOf(request, header) !== undefined
+    );
   }
 
   write({ sessionToken }: TransportTokens): readonly Delivery[] {

@@ -34,6 +34,7 @@ import {
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { probe } from '../support/probe.js';
+import { RefreshController } from '../support/token-pair.js';
 import { CLEARED, CLEARED_REFRESH, COOKIE } from '../support/set-cookie.js';
 import {
   adapters,
@@ -516,9 +517,12 @@ describe.each(adapters)('the custom header on %s', (adapter) => {
   let browser: Browser;
 
   beforeAll(async () => {
-    app = await start(adapter, {
-      csrf: { header: 'X-Requested-With' },
-    });
+    app = await start(
+      adapter,
+      { csrf: { header: 'X-Requested-With' }, refreshToken: {} },
+      startTestApp,
+      { controllers: [MoreRoutes, RefreshController] },
+    );
     browser = await app.signIn();
   });
   afterAll(() => app.close());
@@ -596,9 +600,23 @@ describe.each(adapters)('the custom header on %s', (adapter) => {
     expect((await browser.get('/me')).status).toBe(200);
   });
 
-  it('S-158: is not asked for at sign-in and sign-out, which have no session to protect yet', async () => {
+  it('S-158: is asked for at sign-in, refresh and sign-out', async () => {
     const other = await app.signIn('bob');
-    expect((await other.post('/logout')).status).toBe(204);
+    const own = await cookieOf(other);
+    for (const path of ['/login', '/refresh', '/logout']) {
+      for (const headers of [{}, own]) {
+        const given = {
+          method: 'POST',
+          path,
+          headers,
+          body: { user: 'ada' },
+        };
+        await expectForgery(app, () => send(app.port, given), 'csrf-header');
+      }
+    }
+    const { proof } = app;
+    expect((await other.post('/refresh', {}, proof)).status).toBe(200);
+    expect((await other.post('/logout', {}, proof)).status).toBe(204);
     expect(await other.cookie()).toBeUndefined();
   });
 
@@ -681,15 +699,36 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
     ).toBe(401);
   });
 
-  it('may come from another site where no origin is asked for', async () => {
-    const open = await start(adapter, { csrf: { origin: false } }, openTestApp);
-    const response = await send(open.port, {
-      method: 'POST',
-      path: '/login',
-      headers: FOREIGN[0]![1],
-      body: { user: 'ada' },
-    });
-    expect(response.status).toBe(200);
+  it('S-158: are refused by the header alone, where no origin is asked for', async () => {
+    const alone = await start(
+      adapter,
+      {
+        csrf: { origin: false, header: 'x-csrf' },
+        cookie: { sameSite: 'none' },
+      },
+      openTestApp,
+    );
+    const own = await cookieOf(await alone.signIn());
+    for (const path of ['/login', '/logout']) {
+      for (const headers of [{}, own]) {
+        const given = { method: 'POST', path, body: { user: 'ada' } };
+        const [, foreign] = FOREIGN[0]!;
+        await expectForgery(
+          alone,
+          () =>
+            send(alone.port, {
+              ...given,
+              headers: { ...foreign, ...headers },
+            }),
+          'csrf-header',
+        );
+        const answer = await send(alone.port, {
+          ...given,
+          headers: { ...headers, 'x-csrf': '1' },
+        });
+        expect(answer.status).toBe(path === '/login' ? 200 : 204);
+      }
+    }
   });
 
   it('V-28, A-085: a forged sign-out token ends nothing, not even from our own pages', async () => {
@@ -1029,7 +1068,7 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
       clears: true,
       provoke: async () => {
         const own = await token();
-        await browser.post('/logout');
+        await browser.post('/logout', {}, app.proof);
         return withCookie(own);
       },
     },
@@ -1038,7 +1077,7 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
       clears: false,
       provoke: async () => {
         const own = await token();
-        await browser.post('/login', { user: 'bob' });
+        await browser.post('/login', { user: 'bob' }, app.proof);
         return withCookie(own);
       },
     },

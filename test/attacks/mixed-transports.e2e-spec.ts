@@ -1,5 +1,9 @@
+import { RequestFieldTransport } from '../../lib/index.js';
+import { AccessTokenTransport } from '../support/access-token-transport.js';
+import { ORIGIN, send } from '../support/browser.js';
+import { linesOf } from '../support/set-cookie.js';
 import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
-import { send } from '../support/browser.js';
+import { REFRESH_COOKIE, RefreshController } from '../support/token-pair.js';
 
 const ELSEWHERE = {
   Origin: 'https://evil.example',
@@ -60,6 +64,172 @@ describe.each(adapters)(
       );
       expect(forged.status).toBe(403);
       expect((await victim.get('/me')).status).toBe(200);
+    });
+  },
+);
+
+/** Where a token may come from beside the cookie; both read one field of the query, the body and a header. */
+const FIELDS = [
+  [
+    'the transport of the library',
+    () =>
+      new RequestFieldTransport({
+        header: 'x-access-token',
+        query: 'accessToken',
+        body: 'accessToken',
+      }),
+    true,
+  ],
+  [
+    'a transport that says nothing of what it proves',
+    () => new AccessTokenTransport(),
+    false,
+  ],
+] as const;
+
+describe.each(adapters)(
+  'a cookie beside a field of requests on %s',
+  (adapter) => {
+    describe.each(FIELDS)('by %s', (_which, createField, provesByHeader) => {
+      let app: TestApp;
+      /** A session of the attacker, who may put its tokens wherever a form can. */
+      let attacker: { token: string; refreshToken: string };
+
+      beforeAll(async () => {
+        app = await startTestApp(adapter, {
+          session: {
+            transport: ['cookie', createField()],
+            refreshToken: {},
+            dataRefreshInterval: '5m',
+            accessLifetime: '1h',
+          },
+          controllers: [RefreshController],
+        });
+        const { token, refreshToken } = await app.sessions.generate('bob');
+        attacker = { token, refreshToken: refreshToken! };
+      });
+      afterAll(() => app.close());
+
+      /** What a page of another site makes a browser send. */
+      const forge = (path: string, body: object, cookies: string[] = []) =>
+        send(app.port, {
+          method: 'POST',
+          path,
+          body: JSON.stringify(body),
+          headers: {
+            ...ELSEWHERE,
+            'Content-Type': 'application/json',
+            ...(cookies.length > 0 && { Cookie: cookies.join('; ') }),
+          },
+        });
+
+      describe.each([['/login'], ['/logout']])(
+        'A-131: refuses a forged POST %s',
+        (path) => {
+          it.each<[what: string, inQuery: () => string, body: () => object]>([
+            ['with nothing', () => '', () => ({})],
+            ['with a token in the query', () => '?accessToken=x', () => ({})],
+            ['with an empty one', () => '?accessToken=', () => ({})],
+            [
+              'with two of them',
+              () => '?accessToken=x&accessToken=y',
+              () => ({}),
+            ],
+            [
+              "with the attacker's own",
+              () => `?accessToken=${attacker.token}`,
+              () => ({}),
+            ],
+            ['with one in the body', () => '', () => ({ accessToken: 'x' })],
+            [
+              "with the attacker's own in the body",
+              () => '',
+              () => ({ accessToken: attacker.token }),
+            ],
+          ])('%s', async (_what, inQuery, body) => {
+            const posted = { user: 'bob', ...body() };
+            const answer = await forge(path + inQuery(), posted);
+            expect(answer.status).toBe(403);
+            expect(answer.setCookie).toEqual([]);
+            expect(answer.json).not.toHaveProperty('token');
+          });
+        },
+      );
+
+      it.each([['/refresh'], ['/refresh-given']])(
+        'A-131: gives a client that keeps its refresh token no cookie, whoever makes it post to %s',
+        async (path) => {
+          const { refreshToken, token } = attacker;
+          const posted = { refreshToken, given: refreshToken };
+          for (const query of ['', `?accessToken=${token}`]) {
+            const answer = await forge(path + query, posted);
+            expect(answer.status).toBe(200);
+            expect(answer.setCookie).toEqual([]);
+          }
+        },
+      );
+
+      it('A-131: refuses it over a cookie, with its own token in the query too, and ends nothing', async () => {
+        const victim = await app.signIn();
+        const session = (await victim.cookie()) ?? '';
+        const cookies = [await victim.jar.getCookieString(ORIGIN)];
+        for (const path of ['/login', '/refresh', '/logout', '/change']) {
+          const answer = await forge(
+            `${path}?accessToken=${session}`,
+            { user: 'bob' },
+            cookies,
+          );
+          expect(answer.status).toBe(403);
+          expect(answer.setCookie).toEqual([]);
+        }
+        expect((await victim.get('/me')).json.subject).toBe('ada');
+      });
+
+      it('A-131: refuses a token in the query beside a refresh cookie, before anything is written', async () => {
+        const victim = await app.signIn();
+        const cookies = [
+          `${REFRESH_COOKIE}=${await victim.cookie(REFRESH_COOKIE)}`,
+        ];
+        const path = `/attributes?accessToken=${attacker.token}`;
+        const answer = await forge(path, { theme: 'dark' }, cookies);
+        expect(answer.status).toBe(403);
+        expect(answer.setCookie).toEqual([]);
+      });
+
+      it('A-134: accepts the same from a page of our own', async () => {
+        const answer = await send(app.port, {
+          method: 'POST',
+          path: '/login?accessToken=x',
+          body: { user: 'ada' },
+          headers: { 'Sec-Fetch-Site': 'same-origin', Origin: ORIGIN },
+        });
+        expect(answer.status).toBe(200);
+      });
+
+      it(`A-134: takes a token in a header for ${provesByHeader ? 'a' : 'no'} proof`, async () => {
+        const answer = await send(app.port, {
+          method: 'POST',
+          path: '/login',
+          body: { user: 'ada' },
+          headers: { ...ELSEWHERE, 'X-Access-Token': 'x' },
+        });
+        expect(answer.status).toBe(provesByHeader ? 200 : 403);
+      });
+
+      it('V-36: writes no new token into a cookie that did not bring the session', async () => {
+        const victim = await app.signIn();
+        const { token } = await app.sessions.generate('bob');
+        const refresh = await victim.cookie(REFRESH_COOKIE);
+        const before = app.users.loads.length;
+        app.clock.advance('6m');
+        const answer = await send(app.port, {
+          path: `/me?accessToken=${token}`,
+          headers: { Cookie: `${REFRESH_COOKIE}=${refresh}` },
+        });
+        expect(app.users.loads.length - before).toBe(1);
+        expect(answer.json.subject).toBe('bob');
+        expect(linesOf(answer)).toEqual([]);
+      });
     });
   },
 );

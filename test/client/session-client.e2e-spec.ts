@@ -6,7 +6,10 @@ import {
   type Server,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { SessionClient } from '../../lib/client/index.js';
+import {
+  SessionClient,
+  type SessionClientOptions,
+} from '../../lib/client/index.js';
 import type { SessionJwtModuleOptions } from '../../lib/index.js';
 import { ORIGIN, type Browser } from '../support/browser.js';
 import { openTestApp } from '../support/opened-apps.js';
@@ -75,6 +78,10 @@ describe.each(adapters)(
     async function open(
       tokens: 'cookies' | 'memory',
       session: Partial<SessionJwtModuleOptions>,
+      csrf: SessionClientOptions['csrf'] = {
+        header: 'X-CSRF-Token',
+        cookie: 'XSRF-TOKEN',
+      },
     ): Promise<SessionClient> {
       ended = 0;
       app = await openTestApp(adapter, { session, extras: { routes: true } });
@@ -83,7 +90,7 @@ describe.each(adapters)(
         url: `${ORIGIN}/session`,
         tokens,
         fetch: server.fetch,
-        csrf: { header: 'X-CSRF-Token', cookie: 'XSRF-TOKEN' },
+        csrf,
         onSessionEnded: () => (ended += 1),
       });
       const jar = server;
@@ -199,6 +206,26 @@ describe.each(adapters)(
         expect((await client.fetch('/me')).status).toBe(401);
         expect(ended).toBe(1);
       });
+    });
+
+    it('sends the custom header wherever one is asked for, sign-in, refresh and sign-out included', async () => {
+      const header = 'X-Requested-With';
+      const path = '/session';
+      const client = await open(
+        'cookies',
+        {
+          csrf: { origin: false, header },
+          refreshToken: { cookie: { name: '__Secure-refresh', path } },
+        },
+        { header, value: 'fetch' },
+      );
+      app.clock.advance('16m');
+      expect((await client.fetch('/change', FORM)).status).toBe(200);
+      expect(refreshed()).toEqual([false]);
+      expect((await client.signOut()).status).toBe(204);
+      expect(app.eventsOf('rejected')).toMatchObject([
+        { reason: 'refresh-due' },
+      ]);
     });
 
     it('keeps the bearer token that an answer brings, where there is no pair', async () => {

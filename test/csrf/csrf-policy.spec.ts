@@ -5,6 +5,7 @@ import {
   judgeCsrf,
   judgeOrigin,
   mustProveOrigin,
+  type CsrfRefusal,
 } from '../../lib/csrf/csrf-policy.js';
 import type { ResolvedCsrfOptions } from '../../lib/options/resolved-options.js';
 import type { RequestFacts } from '../../lib/request-facts.js';
@@ -282,14 +283,33 @@ describe('the CSRF policy', () => {
     });
   });
 
-  it('S-158: asks for no custom header where there is no session yet, at sign-in and sign-out', () => {
-    expect(judgeOrigin(post(), BOTH)).toEqual({ allowed: true });
-    expect(judgeOrigin(post(FOREIGN), BOTH)).toEqual({
-      allowed: false,
-      reason: 'cross-site',
-    });
-    expect(judgeOrigin(post(FOREIGN), HEADER_ALONE)).toEqual({ allowed: true });
-  });
+  it.each<
+    [
+      what: string,
+      options: ResolvedCsrfOptions,
+      headers: Headers,
+      reason: CsrfRefusal | undefined,
+    ]
+  >([
+    ['origin alone: our site', ORIGIN_ALONE, OWN, undefined],
+    ['origin alone: another site', ORIGIN_ALONE, FOREIGN, 'cross-site'],
+    ['header alone: missing', HEADER_ALONE, OWN, 'csrf-header'],
+    ['header alone: present', HEADER_ALONE, CUSTOM, undefined],
+    ['both: no header', BOTH, OWN, 'csrf-header'],
+    ['both: another site', BOTH, { ...FOREIGN, ...CUSTOM }, 'cross-site'],
+    ['all: no token', ALL, { ...OWN, ...CUSTOM }, undefined],
+    ['all: another site', ALL, { ...FOREIGN, ...CUSTOM }, 'cross-site'],
+    ['token alone: missing', TOKEN_ALONE, OWN, 'csrf-token'],
+    ['token alone: a token', TOKEN_ALONE, { ...OWN, ...TOKEN }, 'csrf-token'],
+    ['none', NONE, FOREIGN, undefined],
+  ])(
+    'S-158: without a session that a token could belong to, %s',
+    (_what, options, headers, reason) => {
+      expect(judgeCsrf(post(headers), options, undefined)).toEqual(
+        reason ? { allowed: false, reason } : { allowed: true },
+      );
+    },
+  );
 
   it('takes the target of HTTP/2 from :authority, not from a Host beside it', () => {
     const headers: Headers = {
@@ -336,19 +356,19 @@ describe('the CSRF policy', () => {
   });
 });
 
-describe('a sign-in or sign-out', () => {
+describe('a sign-in, refresh or sign-out', () => {
   it.each([
-    // writes ambient, carries ambient, carries a token: must prove its origin
+    // writes ambient, carries ambient, carries a token that no form can send: must prove its origin
     [true, false, false, true, 'writes a cookie'],
     [true, true, true, true, 'writes a cookie over another'],
-    [true, false, true, false, 'carries a header alone'],
+    [true, false, true, false, 'carries a token in a header alone'],
     [false, false, false, false, 'answers a token in the body'],
     [false, true, true, true, 'would end a cookie session'],
     [false, false, true, false, 'knows headers only'],
   ])(
     'A-131, A-134: (%p, %p, %p) must prove its origin: %p, because it %s',
-    (writesAmbient, carriesAmbient, carriesToken, expected) => {
-      const change = { writesAmbient, carriesAmbient, carriesToken };
+    (writesAmbient, carriesAmbient, carriesProof, expected) => {
+      const change = { writesAmbient, carriesAmbient, carriesProof };
       expect(mustProveOrigin(change)).toBe(expected);
     },
   );

@@ -8,7 +8,9 @@ import {
 } from '../../lib/nest/log-session-events.js';
 import { quoteError, RareLogger } from '../../lib/nest/rare-logger.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
+import { ORIGIN, send } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
+import { RefreshController } from '../support/token-pair.js';
 import { adapters, startTestApp } from '../support/test-app.js';
 
 /** Everything that can end a line of a log or drive a terminal. */
@@ -282,6 +284,81 @@ describe.each(adapters)('the log of an application on %s', (adapter) => {
       expect((await browser.get('/me')).status).toBe(503);
       expect(logs.matching('', 'error')).toHaveLength(2);
       expect(logs.matching('connection refused', 'error')).toHaveLength(2);
+    } finally {
+      await app.close();
+    }
+  });
+
+  it('explains each kind of forged request once a minute, wherever it is refused (S-118)', async () => {
+    const app = await startTestApp(adapter, {
+      session: { refreshToken: {}, csrf: { token: true } },
+      controllers: [RefreshController],
+      configure: (nest) => nest.useLogger(logs),
+    });
+    try {
+      const browser = await app.signIn();
+      const Cookie = await browser.jar.getCookieString(ORIGIN);
+      logs.lines.length = 0;
+      const refused = async (path: string, headers: Record<string, string>) => {
+        const answer = await send(app.port, {
+          method: 'POST',
+          path: `${path}?hush=1`,
+          body: { user: 'bob' },
+          headers: { Cookie, ...headers },
+        });
+        expect(answer.status).toBe(403);
+      };
+      const kinds: [path: string, cause: string, headers: object][] = [
+        ['/change', 'token-missing', {}],
+        ['/refresh', 'token-invalid', { 'X-CSRF-Token': 'hush' }],
+        ['/login', 'null-origin', { Origin: 'null' }],
+        [
+          '/login',
+          'proxy-host',
+          {
+            Origin: 'https://shop.example',
+            'X-Forwarded-Host': 'shop.example',
+          },
+        ],
+        [
+          '/login',
+          'foreign-referer',
+          { Referer: 'https://evil.example/hush?hush' },
+        ],
+      ];
+      for (const [path, , headers] of kinds) {
+        await refused(path, headers as Record<string, string>);
+      }
+      const lines = logs.matching('', 'warn');
+      expect(lines).toHaveLength(kinds.length);
+      for (const [i, [, cause]] of kinds.entries()) {
+        expect(lines[i]).toContain(`(CSRF_REFUSED, ${cause};`);
+        expect(lines[i]).toContain('Host: "app.example"');
+      }
+      // Whatever else comes: the causes are few, and each has a line a minute.
+      for (let i = 0; i < 20; i += 1) {
+        const headers = {
+          Origin: `https://evil-${i}.example`,
+          'Sec-Fetch-Site': `hush${i}`,
+          'X-Forwarded-Host': `${i}.example`,
+        };
+        await refused('/login', headers);
+        await refused('/logout', { 'X-CSRF-Token': `hush-${i}` });
+      }
+      expect(logs.matching('', 'warn')).toHaveLength(kinds.length + 1);
+      app.clock.advance(60);
+      await refused('/logout', {});
+      await refused('/logout', { 'X-CSRF-Token': 'hush' });
+      const later = logs.matching('', 'warn').slice(kinds.length + 1);
+      expect(later).toHaveLength(2);
+      expect(later[1]).toContain('and 20 more times');
+      expect(logs.lines.some(({ text }) => text.includes('hush=1'))).toBe(
+        false,
+      );
+      expect(logs.matching('hush-')).toEqual([]);
+      for (const { text } of logs.lines) {
+        expect(text).not.toMatch(CONTROL);
+      }
     } finally {
       await app.close();
     }

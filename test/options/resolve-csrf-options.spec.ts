@@ -49,6 +49,24 @@ describe('an application without any protection against other sites', () => {
         csrf: OFF,
       },
     ],
+    ['SameSite=Lax', { csrf: OFF }],
+    ['SameSite=Strict', { cookie: { sameSite: 'strict' }, csrf: OFF }],
+    [
+      'SameSite=Lax on both cookies',
+      { refreshToken: { cookie: { sameSite: 'lax' } }, csrf: OFF },
+    ],
+    [
+      'SameSite=Lax beside the header transport',
+      { transport: ['header', 'cookie'], csrf: OFF },
+    ],
+    [
+      'SameSite=Lax, though all is off by false',
+      { csrf: { ...OFF, header: false, token: false } },
+    ],
+    [
+      'SameSite=None, verify only',
+      { verifyOnly: true, cookie: { sameSite: 'none' }, csrf: OFF },
+    ],
     ['an ambient transport', { transport: ownTransport(true), csrf: OFF }],
     [
       'a transport that does not say whether it is ambient',
@@ -61,7 +79,9 @@ describe('an application without any protection against other sites', () => {
   ])('does not start with %s', (_case, options: object) => {
     const faults = faultsOf({ secret: SECRET, ...options });
     expect(faults).toEqual([
-      expect.stringMatching(/^csrf: every technique is off/),
+      expect.stringMatching(
+        /^csrf: every technique is off.*; remove `origin: false`.*, or set csrf\.header$/,
+      ),
     ]);
   });
 
@@ -81,8 +101,61 @@ describe('an application without any protection against other sites', () => {
   });
 
   it.each([
-    ['SameSite=Lax', { csrf: OFF }],
-    ['SameSite=Strict', { cookie: { sameSite: 'strict' }, csrf: OFF }],
+    ['lax', 'cookie'],
+    ['strict', 'cookie'],
+    ['none', 'cookie'],
+    ['lax', ownTransport(true)],
+    ['lax', ['header', ownTransport()]],
+  ])(
+    'does not start with a CSRF token alone, which a sign-in cannot have yet (SameSite=%s, transport %j)',
+    (sameSite, transport) => {
+      const csrf = { origin: false, token: true };
+      const options = { transport, cookie: { sameSite }, csrf };
+      expect(faultsOf({ secret: SECRET, ...options })).toEqual([
+        expect.stringMatching(
+          /^csrf: csrf\.token alone leaves sign-in open.*; remove `origin: false`.*, or set csrf\.header$/,
+        ),
+      ]);
+    },
+  );
+
+  it.each([
+    ['SameSite=Lax, verify only', { verifyOnly: true, csrf: OFF }],
+    [
+      'SameSite=None and a CSRF token, verify only',
+      {
+        verifyOnly: true,
+        cookie: { sameSite: 'none' },
+        csrf: { origin: false, token: true },
+      },
+    ],
+    [
+      'an ambient transport and a CSRF token, verify only',
+      {
+        verifyOnly: true,
+        transport: ownTransport(),
+        csrf: { origin: false, token: true },
+      },
+    ],
+    [
+      'a CSRF token alone, which no transport needs',
+      { transport: 'header', csrf: { origin: false, token: true } },
+    ],
+    [
+      'SameSite=None and a CSRF token beside origins',
+      { cookie: { sameSite: 'none' }, csrf: { token: true } },
+    ],
+    [
+      'SameSite=None and a CSRF token beside a custom header',
+      {
+        cookie: { sameSite: 'none' },
+        csrf: { origin: false, header: 'X-CSRF', token: true },
+      },
+    ],
+    [
+      'SameSite=Lax and a custom header',
+      { csrf: { origin: false, header: 'X-CSRF' } },
+    ],
     [
       'SameSite=None and a custom header',
       {
@@ -100,10 +173,6 @@ describe('an application without any protection against other sites', () => {
         refreshToken: { cookie: { sameSite: 'none' } },
         csrf: { origin: false, header: 'X-CSRF' },
       },
-    ],
-    [
-      'SameSite=Lax on both cookies',
-      { refreshToken: { cookie: { sameSite: 'lax' } }, csrf: OFF },
     ],
     [
       'SameSite=None on the cookie of the refresh token, which the header transport never sets',
@@ -262,12 +331,6 @@ describe('the option csrf.token', () => {
       'csrf.token.field',
       'csrf.token.cookie',
     ]);
-  });
-
-  it('is protection enough for SameSite=None and for an ambient transport', () => {
-    const csrf = { origin: false, token: true };
-    expect(faultyPathsOf({ cookie: { sameSite: 'none' }, csrf })).toEqual([]);
-    expect(faultyPathsOf({ transport: ownTransport(true), csrf })).toEqual([]);
   });
 
   describe('with a cookie for scripts', () => {

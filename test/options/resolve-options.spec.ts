@@ -480,6 +480,7 @@ const OPTIONS: readonly OptionRow[] = [
   },
   {
     path: 'csrf.origin',
+    beside: { csrf: { header: 'X-CSRF' } },
     read: ({ csrf }) => csrf.checksOrigin,
     fallback: true,
     valid: [

@@ -61,6 +61,32 @@ describe('the transports of a request with two kinds of tokens', () => {
     },
   );
 
+  it.each<[string, RequestFacts, string[]]>([
+    ['a session cookie', facts({ cookie: SESSION }), ['cookie']],
+    ['a bearer token', facts({ authorization: BEARER }), ['header']],
+    [
+      'both',
+      facts({ authorization: BEARER, cookie: SESSION }),
+      ['cookie', 'header'],
+    ],
+    [
+      'a bearer token beside a refresh cookie, which may be of another session',
+      facts({ authorization: BEARER, cookie: REFRESH }),
+      ['header'],
+    ],
+    [
+      'a refresh cookie, by which its session came',
+      facts({ cookie: REFRESH }),
+      ['cookie'],
+    ],
+  ])(
+    'give new data to those that brought the session: %s',
+    (_case, request, expected) => {
+      const names = transports.bringersOf(request).map(({ name }) => name);
+      expect(names).toEqual(expected);
+    },
+  );
+
   it('make the client forget both cookies', () => {
     expect(transports.clearing.deliveries.map(({ name }) => name)).toEqual([
       '__Host-session',

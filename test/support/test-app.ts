@@ -192,6 +192,8 @@ export class TestApp {
     readonly clock: TestSessionClock,
     readonly users: Users,
     readonly port: number,
+    /** What pages of the application send with each unsafe request. */
+    readonly proof: Readonly<Record<string, string>> = {},
   ) {
     this.sessions.events$.subscribe((event) => this.events.push(event));
   }
@@ -212,7 +214,11 @@ export class TestApp {
   /** A browser that has signed in. */
   async signIn(user = 'ada', body: object = {}): Promise<Browser> {
     const browser = this.browser();
-    const response = await browser.post('/login', { user, ...body });
+    const response = await browser.post(
+      '/login',
+      { user, ...body },
+      this.proof,
+    );
     if (response.status !== 200) {
       throw new Error(`sign-in answered ${response.status}: ${response.text}`);
     }
@@ -275,5 +281,8 @@ export async function startTestApp(
     await once(server, 'listening');
   }
   const { port } = server.address() as AddressInfo;
-  return new TestApp(app, adapter, clock, users, port);
+  const header = options.session?.csrf?.header;
+  return new TestApp(app, adapter, clock, users, port, {
+    ...(header && { [header]: 'fetch' }),
+  });
 }

@@ -213,6 +213,71 @@ describe('the header transport', () => {
   it('A-134: is not sent by browsers on its own', () => {
     expect(transportWith().ambient).toBe(false);
   });
+
+  it.each<
+    [
+      what: string,
+      header: HeaderOptions,
+      lines: [string, string][],
+      proves: boolean,
+    ]
+  >([
+    ['a bearer token', {}, [['Authorization', `Bearer ${TOKEN}`]], true],
+    ['what only looks like one', {}, [['Authorization', 'Bearer x']], true],
+    [
+      'two of them',
+      {},
+      [
+        ['Authorization', 'Bearer x'],
+        ['Authorization', 'Bearer y'],
+      ],
+      true,
+    ],
+    ['nothing', {}, [], false],
+    [
+      'what browsers send on their own',
+      {},
+      [['Authorization', 'Basic eA==']],
+      false,
+    ],
+    [
+      'what browsers send on their own, where no scheme is configured',
+      { scheme: '' },
+      [['Authorization', 'Basic eA==']],
+      false,
+    ],
+    ...['Basic', 'BASIC', 'Digest', 'Negotiate', 'NTLM'].map(
+      (scheme): [string, HeaderOptions, [string, string][], boolean] => [
+        `the scheme ${scheme}`,
+        { scheme },
+        [['Authorization', `${scheme} x`]],
+        false,
+      ],
+    ),
+    [
+      'a header of its own',
+      { name: 'X-Session', scheme: '' },
+      [['X-Session', 'x']],
+      true,
+    ],
+    [
+      'no header of its own',
+      { name: 'X-Session', scheme: '' },
+      [['Authorization', 'Bearer x']],
+      false,
+    ],
+    [
+      'a header that forms can fill in',
+      { name: 'Content-Type', scheme: '' },
+      [['Content-Type', 'text/plain']],
+      false,
+    ],
+  ])(
+    'A-131, A-134: proves its origin with %s (%j): %j',
+    (_what, header, lines, proves) => {
+      expect(transportWith(header).provesOrigin(facts(...lines))).toBe(proves);
+    },
+  );
 });
 
 describe('the transports of a module', () => {

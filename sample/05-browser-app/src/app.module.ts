@@ -28,10 +28,10 @@ import { UsersModule } from './users/users.module.js';
         revocationCheck: 'always',
         refreshToken: {},
         accessLifetime: settings.accessLifetimeSeconds,
-        // The default check of the origin is on beside the token.
+        // The default check of the origin is on beside the token. Without protection it trusts the attackers.
         csrf: settings.isProtected
           ? { token: { header: 'X-XSRF-TOKEN', cookie: 'XSRF-TOKEN' } }
-          : { origin: false },
+          : { origin: { trustedOrigins: settings.attackers } },
       }),
     }),
     UsersModule,
