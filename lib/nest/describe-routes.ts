@@ -1,4 +1,9 @@
 import type { Type } from '@nestjs/common';
+import {
+  exposedParts,
+  type ExposedPart,
+  type ResolvedRoutesOptions,
+} from '../options/resolve-routes-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /** A schema of OpenAPI. */
@@ -9,24 +14,27 @@ const TIME: Schema = { type: 'string', format: 'date-time' };
 /** What the application decides. */
 const ANY_OBJECT: Schema = { type: 'object', additionalProperties: true };
 
-const SESSION = objectOf({
-  id: TEXT,
-  subject: TEXT,
-  data: {},
-  attributes: ANY_OBJECT,
-  issuedAt: TIME,
-  authenticatedAt: TIME,
-  loadedAt: TIME,
-  expiresAt: TIME,
-});
+/** What `GET` shows of a session. */
+const sessionWith = (parts: readonly ExposedPart[]): Schema =>
+  objectOf({
+    id: TEXT,
+    subject: TEXT,
+    ...((parts.includes('data') || parts.includes('expanded')) && { data: {} }),
+    ...(parts.includes('attributes') && { attributes: ANY_OBJECT }),
+    issuedAt: TIME,
+    authenticatedAt: TIME,
+    loadedAt: TIME,
+    expiresAt: TIME,
+  });
 
-/** What `IssuedSession` is in JSON. */
-const ISSUED = objectOf({
-  token: TEXT,
-  refreshToken: TEXT,
-  expiresAt: TIME,
-  data: {},
-});
+/** What a refresh answers. */
+const issuedWith = (parts: readonly ExposedPart[]): Schema =>
+  objectOf({
+    token: TEXT,
+    refreshToken: TEXT,
+    expiresAt: TIME,
+    ...(parts.includes('data') && { data: {} }),
+  });
 
 const DEVICE = objectOf({
   id: TEXT,
@@ -41,6 +49,7 @@ const DEVICE = objectOf({
 /** Tells `@nestjs/swagger`, where it is installed, what the ready-made routes take and answer. */
 export async function describeRoutes(
   controller: Type,
+  routes: Pick<ResolvedRoutesOptions, 'expose'>,
   { options, transports }: SessionRuntime,
 ): Promise<void> {
   const swagger = await importSwagger();
@@ -59,6 +68,7 @@ export async function describeRoutes(
     ApiSecurity,
     ApiTags,
   } = swagger;
+  const parts = exposedParts(routes, options);
   const says = (summary: string) => ApiOperation({ summary });
   const answers = (description: string, schema: Schema) =>
     ApiOkResponse({ description, schema });
@@ -84,7 +94,7 @@ export async function describeRoutes(
   const methods: Readonly<Record<string, readonly MethodDecorator[]>> = {
     current: [
       says('The session'),
-      answers('The session', SESSION),
+      answers('The session', sessionWith(parts)),
       ...signedIn,
     ],
     refresh: [
@@ -98,7 +108,7 @@ export async function describeRoutes(
             }),
           ]
         : [ApiExcludeEndpoint()]),
-      answers('The tokens, in the cookies or here', ISSUED),
+      answers('The tokens, in the cookies or here', issuedWith(parts)),
       refuses(401, 'No refresh token, or one that is over'),
       refuses(503, 'Cannot be told now; the session is kept'),
       ...unsafe,

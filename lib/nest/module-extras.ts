@@ -137,13 +137,13 @@ export function partsOf({
     SessionGuard,
     ...(isGuarded ? [{ provide: APP_GUARD, useExisting: SessionGuard }] : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
-    ...(routesController
+    ...(mounted.routes && routesController
       ? [
           {
             // Before documents are made of the routes, which is before any hook runs.
             provide: ROUTES_DESCRIPTION,
             useFactory: (runtime: SessionRuntime) =>
-              describeRoutes(routesController, runtime),
+              describeRoutes(routesController, mounted.routes!, runtime),
             inject: [SESSION_RUNTIME],
           },
         ]

@@ -14,9 +14,12 @@ import {
   VERSION_NEUTRAL,
   type Type,
 } from '@nestjs/common';
-import type { ResolvedRoutesOptions } from '../options/resolve-routes-options.js';
+import {
+  exposedParts,
+  type ResolvedRoutesOptions,
+} from '../options/resolve-routes-options.js';
 import { ActiveSession } from '../session/active-session.js';
-import type { IssuedSession } from '../session/issued-session.js';
+import { shownSession } from '../session/shown-session.js';
 import type { SessionInfo } from '../session/session-info.js';
 import {
   Exchange,
@@ -42,9 +45,10 @@ export interface Device extends SessionInfo {
  * @param isGuarded whether our guard is the application's, so that replacing that one is enough in tests
  */
 export function sessionRoutesAt(
-  { path, clearSiteData }: ResolvedRoutesOptions,
+  routes: ResolvedRoutesOptions,
   isGuarded: boolean,
 ): Type {
+  const { path, clearSiteData } = routes;
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseGuards(isGuarded ? ProvidedSessionGuard : SessionGuard)
   class SessionRoutesController {
@@ -58,7 +62,7 @@ export function sessionRoutesAt(
     @Get()
     @Header('Cache-Control', 'no-store')
     current(@Session() session: ActiveSession<any, any, any>) {
-      return session;
+      return shownSession(session, exposedParts(routes, this.runtime.options));
     }
 
     /** New tokens for the refresh token of the request; 401 when it is over. */
@@ -66,14 +70,17 @@ export function sessionRoutesAt(
     @Post('refresh')
     @Header('Cache-Control', 'no-store')
     @HttpCode(200)
-    refresh(
+    async refresh(
       @Req() request: SessionRequest,
       @Res({ passthrough: true }) response: SessionResponse,
-    ): Promise<IssuedSession<any, any, any, any>> {
+    ): Promise<object> {
       if (!this.runtime.options.refresh) {
         throw new NotFoundException();
       }
-      return this.sessions.refresh(request, { response });
+      const issued = await this.sessions.refresh(request, { response });
+      const { data, ...tokens } = issued.toJSON();
+      const parts = exposedParts(routes, this.runtime.options);
+      return parts.includes('data') ? { data, ...tokens } : tokens;
     }
 
     /** Ends the session of the request, also one that has expired; twice is fine. */

@@ -146,12 +146,13 @@ function parsedPem(pem: string, kind: 'private' | 'public'): KeyObject {
 }
 
 /**
- * The PEM text in what an environment variable brought: as it is, with `\\n` in place of line breaks, in quotes, or
+ * The PEM text in what an environment variable brought: as it is, with `\n` in place of line breaks, in quotes, or
  * in base64 as a whole. None of these can stand in PEM (RFC 7468, section 2), so nothing is guessed.
  */
 function pemIn(text: string): string {
   const unquoted = unquote(text.trim());
-  const isEncoded = /^[\w+/-]+={0,2}$/.test(unquoted.replace(/\s/g, ''));
+  const isEncoded =
+    !unquoted.includes('-----') && /^[\w+/=\s-]+$/.test(unquoted);
   const pem = isEncoded
     ? Buffer.from(unquoted, 'base64').toString('latin1')
     : unquoted;

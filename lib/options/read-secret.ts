@@ -23,10 +23,6 @@ export function readSecret(
       : { fault: `is a ${input.type} key, expected a secret key` };
   }
   if (typeof input === 'string') {
-    const wrapping = wrappingOf(input);
-    if (wrapping) {
-      return { fault: wrapping };
-    }
     const bytes = Buffer.from(input, 'utf8');
     return judged(bytes, undefined, input);
   }
@@ -34,19 +30,6 @@ export function readSecret(
     return judged(Buffer.from(input));
   }
   return { fault: `expected a string, a Buffer or a KeyObject` };
-}
-
-/** What tools leave around the value of an environment variable, on some machines and not on others. */
-function wrappingOf(text: string): string | undefined {
-  if (text.trim() === '') {
-    return 'is blank';
-  }
-  if (text !== text.trim()) {
-    return 'has a blank or a line break at an end; remove it, because some tools keep it and others do not';
-  }
-  return /^["'`]|["'`]$/.test(text)
-    ? 'has a quote at an end; remove the quotes, because some tools keep them and others do not'
-    : undefined;
 }
 
 function judged(
@@ -83,7 +66,21 @@ function weaknessOf(bytes: Buffer, text: string): string | undefined {
   ) {
     return 'is a repetition, not random bytes';
   }
-  return undefined;
+  return wrappingOf(text);
+}
+
+/** What tools leave around the value of a variable or of a file, on some machines and not on others. */
+function wrappingOf(text: string): string | undefined {
+  // Random bytes may begin or end with anything.
+  if (!/^[\s -~]*$/.test(text)) {
+    return undefined;
+  }
+  if (text !== text.trim()) {
+    return 'begins or ends with a blank or a line break, which some tools keep and others drop: remove it';
+  }
+  return /^["'`]|["'`]$/.test(text)
+    ? 'begins or ends with a quote, which some tools keep and others drop: remove the quotes'
+    : undefined;
 }
 
 function isKnown(bytes: Buffer, text: string): boolean {

@@ -1,4 +1,5 @@
 import { OptionReader } from './option-reader.js';
+import type { ResolvedSessionJwtOptions } from './resolved-options.js';
 
 /** Ready-made routes for browsers and other clients. */
 export interface RoutesOptions {
@@ -16,6 +17,13 @@ export interface RoutesOptions {
    * @default false
    */
   clearSiteData?: boolean | ('cache' | 'cookies' | 'storage')[];
+  /**
+   * What `GET` and `POST refresh` show of a session to its client, besides its id, subject and times: the loader's
+   * `data`, what the loader's `expand` made of it (`expanded`, as `data`, by `GET` alone), and the `attributes`.
+   *
+   * @default ['data', 'attributes']; `[]` with `encrypt` or `keepDataIn: 'store'`, which hide them from clients
+   */
+  expose?: ('data' | 'expanded' | 'attributes')[];
 }
 
 /** Where the ready-made routes are. */
@@ -23,6 +31,22 @@ export interface ResolvedRoutesOptions {
   readonly path: string;
   /** The value of the `Clear-Site-Data` header of a sign-out. */
   readonly clearSiteData: string | undefined;
+  /** `undefined` where the other options decide. */
+  readonly expose: readonly ExposedPart[] | undefined;
+}
+
+/** A part of a session that a client may see. */
+export type ExposedPart = 'data' | 'expanded' | 'attributes';
+
+const EXPOSED_PARTS: readonly string[] = ['data', 'expanded', 'attributes'];
+
+/** The parts that the ready-made routes show: by default those that the client can read in its token. */
+export function exposedParts(
+  { expose }: Pick<ResolvedRoutesOptions, 'expose'>,
+  { keys, store }: Pick<ResolvedSessionJwtOptions, 'keys' | 'store'>,
+): readonly ExposedPart[] {
+  const isHidden = keys.encryption !== undefined || store?.keepsData === true;
+  return expose ?? (isHidden ? [] : ['data', 'attributes']);
 }
 
 const CLEAR_SITE_DATA: readonly string[] = ['cache', 'cookies', 'storage'];
@@ -41,14 +65,15 @@ export function resolveRoutes(value: boolean | RoutesOptions | undefined): {
     return { routes: undefined, faults: [] };
   }
   const reader = new OptionReader();
-  const { path, clearSiteData } =
+  const { path, clearSiteData, expose } =
     value === true
       ? {}
-      : reader.group('routes', value, ['path', 'clearSiteData']);
+      : reader.group('routes', value, ['path', 'clearSiteData', 'expose']);
   return {
     routes: {
       path: reader.text('routes.path', path, 'session', PATH),
       clearSiteData: readClearSiteData(reader, clearSiteData),
+      expose: readExpose(reader, expose),
     },
     faults: reader.faults,
   };
@@ -77,4 +102,23 @@ function readClearSiteData(
     return undefined;
   }
   return kinds.map((kind) => `"${kind}"`).join(', ');
+}
+
+function readExpose(
+  reader: OptionReader,
+  value: unknown,
+): readonly ExposedPart[] | undefined {
+  const isKnown =
+    Array.isArray(value) && value.every((part) => EXPOSED_PARTS.includes(part));
+  const isTwofold =
+    isKnown && value.includes('data') && value.includes('expanded');
+  if (value === undefined || (isKnown && !isTwofold)) {
+    return value;
+  }
+  reader.fault(
+    'routes.expose',
+    "expected an array of 'data' or 'expanded', and 'attributes'",
+    value,
+  );
+  return undefined;
 }

@@ -30,7 +30,7 @@ export interface NewSessionRecord {
   readonly subject: string;
   /** A JSON value. */
   readonly params: unknown;
-  /** JSON values by name. */
+  /** JSON values by name. Any string is a name, `__proto__` and the empty one too. */
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly metadata: SessionMetadata;
   readonly lifetime: SessionLifetime;
@@ -68,7 +68,10 @@ export interface SessionLimit {
 /** What else happens in the step that creates a record. */
 export interface CreateOptions {
   readonly limit?: SessionLimit;
-  /** Id of a session of the same subject that the new one replaces: it ends, and does not count. */
+  /**
+   * Id of a session of the same subject that the new one replaces: it ends, and does not count towards the limit. A
+   * refused `create` changes nothing: the session that it would replace goes on.
+   */
   readonly replaces?: string;
 }
 
@@ -98,7 +101,7 @@ export interface PresentedRefresh {
   readonly secretHash: string;
   /** SHA-256 of the secret part of its child. */
   readonly nextHash: string;
-  /** How long the parent of the current token is still answered with the current token. */
+  /** The parent of the current token is repeated while now < rotation + grace; at that instant it is reused. */
   readonly graceSeconds: number;
   /** For the idle end after the rotation. */
   readonly lifetime: SessionLifetime;
@@ -112,9 +115,11 @@ export interface PresentedRefresh {
  * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored
  *   backup); its child is the current token now.
  * - `reused`: an older token, one of another chain, or the parent after the grace time; the session is ended.
- * - `expired`: the session is past its idle or absolute end; the record is gone.
+ * - `expired`: the session is past its idle end, its absolute end, or the absolute end that the presented
+ *   `lifetime` gives it now, which may be shorter than the one it began with; the record is gone.
  * - `unknown`: there is no such record: it was ended, or expired and was removed.
- * - `lost`: as `unknown`, and the store found that all its records are gone. Told once.
+ * - `lost`: as `unknown`, and the store found that all its records are gone. Reported once. Optional: a store that
+ *   cannot notice this answers `unknown`.
  */
 export type RotationVerdict =
   | 'rotated'
@@ -128,7 +133,8 @@ export type RotationVerdict =
 /**
  * Server-side record of sessions, and the injection token of the one in use. Every method is one atomic
  * step on the store's own clock, and rejects when the store cannot answer; no method brings an ended
- * session back. A record expires by itself. `describeSessionStore` of `nestjs-session-jwt/testing` holds
+ * session back. A record expires by itself: from `expiresAt` on it is as if it were gone, and every method that finds
+ * it then deletes it, so that no clock that goes back revives it. `describeSessionStore` of `nestjs-session-jwt/testing` holds
  * the tests that every implementation must pass.
  */
 export abstract class SessionStore {

@@ -41,6 +41,8 @@ function faultOf(input: unknown, kind: 'private' | 'public') {
   return 'fault' in read ? read.fault : undefined;
 }
 
+const encoded = (text: string) => Buffer.from(text).toString('base64');
+
 describe('reading a key', () => {
   it.each(
     Object.entries(KINDS).flatMap(([name, pair]) =>
@@ -74,6 +76,50 @@ describe('reading a key', () => {
     ],
   ])('takes PEM %s', (_form, pem) => {
     expect(faultOf(pem, 'private')).toBeUndefined();
+  });
+
+  /** What tools make of PEM on its way through an environment variable. */
+  const WRAPPINGS: Readonly<Record<string, (pem: string) => string>> = {
+    'with \\n': (pem) => pem.replaceAll('\n', '\\n'),
+    'with \\r\\n': (pem) => pem.replaceAll('\n', '\\r\\n'),
+    'in double quotes': (pem) => `"${pem}"`,
+    'in single quotes': (pem) => `'${pem.trim()}'`,
+    'in quotes, with \\n': (pem) => `"${pem.replaceAll('\n', '\\n')}"`,
+    'between blanks': (pem) => ` \n${pem}\n `,
+    'in base64': (pem) => Buffer.from(pem).toString('base64'),
+    'in base64url': (pem) => Buffer.from(pem).toString('base64url'),
+    'in base64 with line breaks': (pem) =>
+      Buffer.from(pem).toString('base64').replace(/.{76}/g, '$&\n'),
+    'in base64 in quotes': (pem) =>
+      `"${Buffer.from(pem).toString('base64')}"\n`,
+    'in base64, with \\n': (pem) =>
+      Buffer.from(pem.replaceAll('\n', '\\n')).toString('base64'),
+  };
+
+  it.each(Object.entries(WRAPPINGS))(
+    'takes PEM as environment variables bring it: %s',
+    (_how, wrapped) => {
+      for (const [half, key] of [
+        ['private', privateKey],
+        ['public', publicKey],
+        ['private', keyPairs.RS256.privateKey],
+      ] as const) {
+        const read = readKeyInput(wrapped(pemOf(key)), half);
+        expect('key' in read && read.key.equals(key)).toBe(true);
+      }
+      expect(faultOf(wrapped(pemOf(privateKey)), 'public')).toBe(
+        'is a private key, expected a public one',
+      );
+    },
+  );
+
+  it.each([
+    ['one quote', (pem: string) => `"${pem}`],
+    ['two encodings', (pem: string) => encoded(encoded(pem))],
+    ['a cut end', (pem: string) => encoded(pem).slice(0, 60)],
+  ])('takes nothing else for PEM: with %s', (_what, wrapped) => {
+    const read = readKeyInput(wrapped(pemOf(publicKey)), 'private');
+    expect(read).toEqual({ fault: 'cannot be read as a private key' });
   });
 
   it('takes what a public key comes in: PKCS#1', () => {

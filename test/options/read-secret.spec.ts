@@ -176,14 +176,6 @@ describe('a secret that is too short', () => {
       (length: number) => bytes(length).toString('base64').replaceAll('=', ''),
     ],
     ['base64url', (length: number) => bytes(length).toString('base64url')],
-    [
-      'base64 with a line end',
-      (length: number) => `${bytes(length).toString('base64')}\n`,
-    ],
-    [
-      'hex with blanks around',
-      (length: number) => ` ${bytes(length).toString('hex')}\r\n`,
-    ],
     ['a Buffer', (length: number) => bytes(length)],
     ['a Uint8Array', (length: number) => new Uint8Array(bytes(length))],
     ['a KeyObject', (length: number) => createSecretKey(bytes(length))],
@@ -210,6 +202,32 @@ describe('a secret that is too short', () => {
       expect(resolve({ secret: make(32) }).keys.fixed.secrets).toHaveLength(1);
     },
   );
+
+  it.each<[what: string, wrapped: (secret: string) => string | Buffer]>([
+    ['a line end', (secret) => `${secret}\n`],
+    ['a Windows line end', (secret) => `${secret}\r\n`],
+    ['a blank before it', (secret) => ` ${secret}`],
+    ['a tab behind it', (secret) => `${secret}\t`],
+    ['double quotes', (secret) => `"${secret}"`],
+    ['single quotes', (secret) => `'${secret}'`],
+    ['a quote before it', (secret) => `"${secret}`],
+    ['a quote behind it', (secret) => `${secret}'`],
+    ['a line end, from a file', (secret) => Buffer.from(`${secret}\n`)],
+  ])('is refused with %s, whatever its strength (A-168)', (_what, wrapped) => {
+    for (const secret of [SECRET, bytes(32).toString('hex')]) {
+      expect(expectRefused(wrapped(secret), secret)).toMatch(
+        /^secret: begins or ends with a (blank or a line break|quote), which some tools keep and others drop: remove /,
+      );
+    }
+  });
+
+  it('may hold blanks and quotes, and random bytes may end with them', () => {
+    const inner = `${SECRET.slice(0, 20)} '"${SECRET.slice(20)}`;
+    const random = Buffer.concat([bytes(32), Buffer.from([0xff, 0x0a])]);
+    for (const secret of [inner, random]) {
+      expect(resolve({ secret }).keys.fixed.secrets).toHaveLength(1);
+    }
+  });
 
   it('is counted in bytes of UTF-8 when it is plain text, not in characters (S-009)', () => {
     const text = 'r\u00f6d gr\u00f8d med fl\u00f8de!';

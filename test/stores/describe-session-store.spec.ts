@@ -69,6 +69,36 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
     'S-055: all but one end; that one goes on',
   ],
   [
+    'lets an ended session end the others',
+    class extends MemorySessionStore {
+      override async endAll(
+        subject: string,
+        except?: string,
+      ): Promise<number | undefined> {
+        const ended = await super.endAll(subject, except);
+        return ended ?? super.endAll(subject);
+      }
+    },
+    'S-055: an exception that has ended, or never was alive, ends nothing',
+  ],
+  [
+    'checks the exception before it ends the others',
+    class extends MemorySessionStore {
+      override async endAll(
+        subject: string,
+        except?: string,
+      ): Promise<number | undefined> {
+        if (except === undefined) return super.endAll(subject);
+        if (!(await this.read(except, subject))) return undefined;
+        const all = await this.list(subject);
+        const others = all.filter(({ id }) => id !== except);
+        for (const { id } of others) await this.end(id, subject);
+        return others.length;
+      }
+    },
+    'S-122: of sessions that each end all others at once exactly one stays, 40 times',
+  ],
+  [
     'takes two spellings for one subject',
     class extends MemorySessionStore {
       override async create(record: NewSessionRecord): Promise<CreateVerdict> {
@@ -99,6 +129,36 @@ describe('describeSessionStore', () => {
   it.each(FAULTY)('finds a store that %s', async (_title, store, test) => {
     const failures = await failuresOf(() => fixtureOf(new store()));
     expect([...failures.keys()]).toContain(test);
+  });
+
+  it.each(FAULTY)(
+    'says of a store that %s what was expected, and what the store did',
+    async (_title, store) => {
+      const failures = await failuresOf(() => fixtureOf(new store()));
+      expect(failures.size).toBeGreaterThan(0);
+      for (const message of failures.values()) {
+        expect(message).toMatch(
+          /^(expected .+|Expected values to be strictly deep-equal:[^]+?)\n\nThe last calls of the test, newest last:\n( {2}(store|another)\.\w+\(.*\) → .+| {2}(advance|dump)\(.*\) → .+|\n)+$/,
+        );
+        expect(message).not.toMatch(/false == true|falsy/);
+      }
+    },
+  );
+
+  it('names the calls of a failed test with their answers', async () => {
+    class Sparing extends MemorySessionStore {
+      override async endAll(subject: string): Promise<number | undefined> {
+        return super.endAll(subject);
+      }
+    }
+    const failures = await failuresOf(() => fixtureOf(new Sparing()));
+    const message = failures.get(
+      'S-055: an exception that has ended, or never was alive, ends nothing',
+    );
+    expect(message).toMatch(/^expected undefined, got 1\n/);
+    expect(message).toMatch(
+      / {2}store\.endAll\('user-[\w-]+', '[\w-]{43}'\) → 1$/m,
+    );
   });
 
   it('makes a fixture for each test and closes it, also when the test fails', async () => {

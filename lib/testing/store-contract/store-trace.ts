@@ -71,6 +71,8 @@ export class StoreTrace {
       expected,
       operator,
     });
+    // Some versions of Node add their comparison to a message of ours, too.
+    explained.message = message;
     const frames = stack?.split('\n').filter((line) => /^ {4}at /.test(line));
     explained.stack = [`AssertionError: ${message}`, ...(frames ?? [])].join(
       '\n',
