@@ -62,7 +62,10 @@ export function sessionRoutesAt(
     @Get()
     @Header('Cache-Control', 'no-store')
     current(@Session() session: ActiveSession<any, any, any>) {
-      return shownSession(session, exposedParts(routes, this.runtime.options));
+      // A guard that a test put in place of ours attaches what it likes.
+      return session instanceof ActiveSession
+        ? shownSession(session, exposedParts(routes, this.runtime.options))
+        : session;
     }
 
     /** New tokens for the refresh token of the request; 401 when it is over. */

@@ -17,6 +17,7 @@ import {
   Public,
   Session,
   SessionConfigError,
+  SessionDataLoader,
   SessionGuard,
   SessionJwtModule,
   SessionService,
@@ -161,6 +162,58 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       expect(response.json.subject).toBe('ada');
       expectUncached(response);
     });
+  });
+
+  describe('what clients see of a session (expose)', () => {
+    class ExpandingLoader extends SessionDataLoader<string, { role: string }> {
+      override async load() {
+        return { role: 'admin' };
+      }
+      override expand(data: { role: string }) {
+        return { ...data, salary: 1 };
+      }
+    }
+    const LOADED = { role: 'admin' };
+    const stored: Options = { keepDataIn: 'store' };
+
+    it.each<[Options, Routes, data: unknown, attributes: unknown]>([
+      [{}, true, LOADED, { theme: 'dark' }],
+      [{}, { expose: [] }, undefined, undefined],
+      [{}, { expose: ['attributes'] }, undefined, { theme: 'dark' }],
+      [{}, { expose: ['expanded'] }, { ...LOADED, salary: 1 }, undefined],
+      [{ encrypt: true }, true, undefined, undefined],
+      [{ encrypt: true }, { expose: ['data'] }, LOADED, undefined],
+      [stored, true, undefined, undefined],
+      [stored, { path: 'session' }, undefined, undefined],
+      [stored, { expose: ['data'] }, LOADED, undefined],
+    ])(
+      'is what they could read in a token, or what %j with routes %j says',
+      async (options, routes, data, attributes) => {
+        const app = await open(
+          adapter,
+          {
+            store: new SickStore(),
+            ...(!options.keepDataIn && { refreshToken: {} }),
+            ...options,
+          },
+          { routes, extras: { dataLoader: ExpandingLoader } },
+        );
+        const browser = await app.signIn('ada', {
+          attributes: { theme: 'dark' },
+        });
+        const { json } = await browser.get('/session');
+        expect(json).toMatchObject({ subject: 'ada' });
+        expect(json.data).toEqual(data);
+        expect(json.attributes).toEqual(attributes);
+        if (options.keepDataIn) return;
+        const refreshed = await browser.post('/session/refresh');
+        const isData = data === undefined || 'salary' in (data as object);
+        expect(refreshed.json).toEqual({
+          expiresAt: expect.any(String),
+          ...(!isData && { data: LOADED }),
+        });
+      },
+    );
   });
 
   describe('POST session/refresh', () => {
@@ -1057,6 +1110,13 @@ describe('the option routes', () => {
         `Clear-Site-Data ${JSON.stringify(clearSiteData)}`,
         { clearSiteData },
         'routes.clearSiteData',
+      ],
+    ),
+    ...[['params'], 'data', true, ['data', 'expanded'], [1]].map(
+      (expose): [string, unknown, string] => [
+        `expose ${JSON.stringify(expose)}`,
+        { expose },
+        'routes.expose',
       ],
     ),
   ])('does not start with %s', async (_what, routes, path) => {
