@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { inspect } from 'node:util';
 import { childOf, firstLink } from '../../session/refresh-chain.js';
 import { rotationTable, type RotationRow } from './rotation-table.js';
 import {
@@ -139,10 +138,7 @@ export function rotationTests(test: AddStoreTest): void {
       const racing = i % 2 ? [rotate(), end()] : [end(), rotate()];
       const answers = await Promise.all(racing);
       const [verdict, ended] = i % 2 ? answers : answers.toReversed();
-      assert.ok(
-        verdict === 'rotated' || verdict === 'unknown',
-        `expected 'rotated' or 'unknown', got ${inspect(verdict)}`,
-      );
+      assert.match(String(verdict), /^(rotated|unknown)$/);
       assert.equal(ended, endsAll ? 1 : true);
       for (const generation of [0, 1, 2]) {
         assert.equal(await present(store, chain, generation), 'unknown');
@@ -160,10 +156,7 @@ export function rotationTests(test: AddStoreTest): void {
         present(store, chain, generations[0]!),
         present(another, chain, generations[1]!),
       ]);
-      assert.ok(
-        verdicts.includes('reused'),
-        `expected one 'reused', got ${inspect(verdicts)}`,
-      );
+      assert.ok(verdicts.includes('reused'), "expected one 'reused'");
       assert.equal(await present(store, chain, 3), 'unknown');
       assert.equal(await another.read(chain.id, chain.subject), undefined);
     }
