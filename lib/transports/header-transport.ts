@@ -5,7 +5,12 @@ import {
   type Transport,
   type TransportTokens,
 } from '../options/transport.js';
-import { countHeader, headerOf, type RequestFacts } from '../request-facts.js';
+import {
+  countHeader,
+  headerLines,
+  headerOf,
+  type RequestFacts,
+} from '../request-facts.js';
 
 /** Tokens in `Authorization: Bearer` (RFC 6750, section 2.1); a re-issued one comes back in a header. */
 export class HeaderTransport implements Transport {
@@ -22,14 +27,24 @@ export class HeaderTransport implements Transport {
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
-    const { name, scheme } = this.#options;
+    const { name } = this.#options;
     const value = headerOf(request, name);
     if (value === undefined) {
       return undefined;
     }
-    if (countHeader(request, name) > 1) {
-      return AMBIGUOUS_TOKEN;
-    }
+    return countHeader(request, name) > 1
+      ? AMBIGUOUS_TOKEN
+      : this.#tokenIn(value);
+  }
+
+  readAll(request: RequestFacts): readonly string[] {
+    return headerLines(request, this.#options.name)
+      .map((value) => this.#tokenIn(value))
+      .filter((token) => token !== undefined);
+  }
+
+  #tokenIn(value: string): string | undefined {
+    const { scheme } = this.#options;
     if (scheme === '') {
       return value;
     }

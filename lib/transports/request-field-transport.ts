@@ -4,12 +4,7 @@ import {
   type Transport,
   type TransportTokens,
 } from '../options/transport.js';
-import {
-  bodyField,
-  countHeader,
-  headerOf,
-  type RequestFacts,
-} from '../request-facts.js';
+import { bodyField, headerLines, type RequestFacts } from '../request-facts.js';
 
 /** Where {@link RequestFieldTransport} looks; what is not named is not looked at. */
 export interface RequestFieldOptions {
@@ -64,13 +59,17 @@ export class RequestFieldTransport implements Transport {
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
+    const found = this.readAll(request);
+    return found.length > 1 ? AMBIGUOUS_TOKEN : found[0];
+  }
+
+  readAll(request: RequestFacts): readonly string[] {
     const { header, query, body } = this.#options;
-    const found = [
-      ...(header === undefined ? [] : headerValues(request, header)),
+    return [
+      ...(header === undefined ? [] : headerLines(request, header)),
       ...(query === undefined ? [] : queryValues(request, query)),
       ...(body === undefined ? [] : [bodyField(request, body)]),
     ].filter((token) => token !== undefined);
-    return found.length > 1 ? AMBIGUOUS_TOKEN : found[0];
   }
 
   write({ sessionToken }: TransportTokens): readonly Delivery[] {
@@ -81,14 +80,6 @@ export class RequestFieldTransport implements Transport {
   clear(): readonly Delivery[] {
     return [];
   }
-}
-
-function headerValues(
-  request: RequestFacts,
-  name: string,
-): (string | undefined)[] {
-  const value = headerOf(request, name);
-  return countHeader(request, name) > 1 ? [value, value] : [value];
 }
 
 function queryValues({ url = '' }: RequestFacts, name: string): string[] {
