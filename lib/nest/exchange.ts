@@ -3,6 +3,7 @@ import type { RequestFacts } from '../request-facts.js';
 import { originOf, type ActiveSession } from '../session/active-session.js';
 import type { Dispatch } from '../session/dispatch.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
+import { preventStoring } from './cache-headers.js';
 import { ResponseHead } from './response-head.js';
 
 /** A request of Express or Fastify, or node's own; anything that has headers. */
@@ -21,7 +22,9 @@ interface FrameworkRequest {
 interface FastifyReply {
   raw: ServerResponse;
   getHeader(name: string): number | string | string[] | undefined;
+  getHeaders(): object;
   header(name: string, value: string): unknown;
+  removeHeader(name: string): unknown;
 }
 
 type FrameworkResponse = ServerResponse | FastifyReply;
@@ -64,6 +67,11 @@ export class Exchange implements RequestFacts {
 
   get url(): string | undefined {
     return this.#raw.url;
+  }
+
+  /** What Express leaves behind where it mounts middleware at a path. */
+  get originalUrl(): string | undefined {
+    return this.#raw.originalUrl;
   }
 
   get headers(): RequestFacts['headers'] {
@@ -179,6 +187,20 @@ export class Exchange implements RequestFacts {
     } else {
       response.setHeader(name, value);
     }
+  }
+
+  /** Keeps the response out of every cache, unless the handler decides otherwise after this. */
+  preventStoring(): void {
+    const response = this.#response;
+    if (!response || rawResponseOf(response).headersSent) {
+      return;
+    }
+    preventStoring({
+      names: () => Object.keys(response.getHeaders()),
+      get: (name) => response.getHeader(name),
+      set: (name, value) => this.setHeader(name, value),
+      remove: (name) => void response.removeHeader(name),
+    });
   }
 
   #headOfResponse(): ResponseHead | undefined {

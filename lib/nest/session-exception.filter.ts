@@ -31,6 +31,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<SessionError> {
     }
     const http = host.switchToHttp();
     const exchange = Exchange.of(http.getRequest(), http.getResponse());
+    exchange.preventStoring();
     const { challenges } = this.runtime.transports;
     for (const [name, value] of headersOf(error, challenges)) {
       exchange.setHeader(name, value);

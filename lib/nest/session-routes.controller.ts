@@ -2,7 +2,6 @@ import {
   Controller,
   Delete,
   Get,
-  Header,
   HttpCode,
   Inject,
   NotFoundException,
@@ -11,6 +10,7 @@ import {
   Req,
   Res,
   UseGuards,
+  UseInterceptors,
   VERSION_NEUTRAL,
   type Type,
 } from '@nestjs/common';
@@ -23,6 +23,7 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from './exchange.js';
+import { NoStoreInterceptor } from './no-store.interceptor.js';
 import { ProvidedSessionGuard } from './provided-session.guard.js';
 import { Public } from './route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -46,6 +47,7 @@ export function sessionRoutesAt(
   isGuarded: boolean,
 ): Type {
   @Controller({ path, version: VERSION_NEUTRAL })
+  @UseInterceptors(NoStoreInterceptor)
   @UseGuards(isGuarded ? ProvidedSessionGuard : SessionGuard)
   class SessionRoutesController {
     constructor(
@@ -56,7 +58,6 @@ export function sessionRoutesAt(
 
     /** The session of the request. */
     @Get()
-    @Header('Cache-Control', 'no-store')
     current(@Session() session: ActiveSession<any, any, any>) {
       return session;
     }
@@ -64,7 +65,6 @@ export function sessionRoutesAt(
     /** New tokens for the refresh token of the request; 401 when it is over. */
     @Public()
     @Post('refresh')
-    @Header('Cache-Control', 'no-store')
     @HttpCode(200)
     refresh(
       @Req() request: SessionRequest,
@@ -79,7 +79,6 @@ export function sessionRoutesAt(
     /** Ends the session of the request, also one that has expired; twice is fine. */
     @Public()
     @Post('logout')
-    @Header('Cache-Control', 'no-store')
     @HttpCode(204)
     async logout(
       @Req() request: SessionRequest,
@@ -97,7 +96,6 @@ export function sessionRoutesAt(
 
     /** The sessions of the user, the one that was used last first. */
     @Get('devices')
-    @Header('Cache-Control', 'no-store')
     async devices(
       @Session() session: ActiveSession<any, any, any>,
     ): Promise<Device[]> {
@@ -111,7 +109,6 @@ export function sessionRoutesAt(
 
     /** Ends all but the one that asks. Its path is no id, so that an empty id ends nothing. */
     @Delete('devices/others')
-    @Header('Cache-Control', 'no-store')
     async endOtherDevices(
       @Session() { id, subject }: ActiveSession<any, any, any>,
     ): Promise<{ ended: number }> {
@@ -121,7 +118,6 @@ export function sessionRoutesAt(
 
     /** Ends one of them. Nobody ends sessions of others: the subject is that of the session. */
     @Delete('devices/:id')
-    @Header('Cache-Control', 'no-store')
     @HttpCode(204)
     async endDevice(
       @Param('id') id: string,
