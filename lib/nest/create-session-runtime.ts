@@ -13,6 +13,7 @@ import { SessionIssuer } from '../session/session-issuer.js';
 import { SessionLoads } from '../session/session-loads.js';
 import { SessionMemory } from '../session/session-memory.js';
 import { SessionRecords } from '../session/session-records.js';
+import { SessionRefusals } from '../session/session-refusals.js';
 import { SessionReload } from '../session/session-reload.js';
 import { SessionRefresh } from '../session/session-refresh.js';
 import { SessionRenewal } from '../session/session-renewal.js';
@@ -106,6 +107,8 @@ export async function createSessionRuntime(
       (operation, error) => events.storeFailed(operation, error),
     );
   const csrfTokens = new CsrfTokens(keys.csrfKeys);
+  const carried = new CarriedSessions(transports, codec, refreshCodec);
+  const refusals = new SessionRefusals({ transports, carried, events });
   const shared = {
     options,
     policy,
@@ -113,6 +116,8 @@ export async function createSessionRuntime(
     memory,
     events,
     transports,
+    carried,
+    refusals,
     csrfTokens,
   };
   const verifier = new TokenVerifier(codec, policy, options.cache);
@@ -164,7 +169,6 @@ export async function createSessionRuntime(
       tokens,
       ends,
     });
-  const carried = new CarriedSessions(transports, codec, refreshCodec);
   return {
     ...shared,
     logger,
@@ -191,7 +195,6 @@ export async function createSessionRuntime(
             ...shared,
             calls,
             records,
-            carried,
             tokens,
             ends,
           }),
@@ -199,14 +202,12 @@ export async function createSessionRuntime(
             ...shared,
             csrf: options.csrf,
             renewal,
-            carried,
           }),
         },
     revocation: new SessionRevocation({
       ...shared,
       csrf: options.csrf,
       store: recorder,
-      carried,
       ends,
     }),
   };

@@ -16,7 +16,7 @@ export async function refreshSession(
   const exchange = isToken
     ? response && Exchange.ofResponse(response)
     : Exchange.of(from, response);
-  const { carriers, renewal } = await refresh.refresh({
+  const { carriers, renewal, presentedBy } = await refresh.refresh({
     token: isToken ? from : undefined,
     tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),
     facts: exchange,
@@ -26,7 +26,7 @@ export async function refreshSession(
     case 'signed':
       return handOver(runtime, renewal.signed, carriers, exchange);
     case 'rejected':
-      throw refusedWith(runtime, renewal.refusal, exchange);
+      throw refusedWith(runtime, renewal.refusal, exchange, presentedBy);
     case 'failed':
       throw renewal.error;
   }

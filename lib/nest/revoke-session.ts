@@ -1,5 +1,5 @@
 import { ActiveSession, verifiedOf } from '../session/active-session.js';
-import type { NamedSession } from '../tokens/session-claims.js';
+import type { FoundSessions } from '../session/carried-sessions.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { refreshTokenInBody } from './refresh-session.js';
 import type { DeliverOptions } from './session-service-options.js';
@@ -17,7 +17,8 @@ export async function revokeSession(
   const { revocation } = runtime;
   if (target instanceof ActiveSession) {
     const exchange = Exchange.ofSession(target, options.response);
-    return endAndClear(runtime, [verifiedOf(target).claims], exchange);
+    const found = { sessions: [verifiedOf(target).claims], isComplete: true };
+    return endAndClear(runtime, found, exchange);
   }
   if (!('headers' in target)) {
     return revocation.endNamed(target.id, target.subject);
@@ -34,13 +35,13 @@ export async function revokeSession(
 /** Clears the client first: a store that is down must not keep anybody signed in. */
 async function endAndClear(
   { revocation, transports, options }: SessionRuntime,
-  sessions: readonly NamedSession[],
+  { sessions, isComplete }: FoundSessions,
   exchange: Exchange | undefined,
 ): Promise<boolean> {
-  exchange?.deliver(transports.clearing);
+  exchange?.deliver(transports.clearing(exchange));
   exchange?.detach(options.requestProperty);
   const ended = await Promise.all(
     sessions.map((session) => revocation.end(session)),
   );
-  return ended.some(Boolean);
+  return isComplete && ended.some(Boolean);
 }

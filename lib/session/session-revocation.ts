@@ -4,7 +4,7 @@ import type { SessionStore } from '../options/session-store.js';
 import type { RequestFacts } from '../request-facts.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { NamedSession } from '../tokens/session-claims.js';
-import type { CarriedSessions } from './carried-sessions.js';
+import type { CarriedSessions, FoundSessions } from './carried-sessions.js';
 import { refuseCrossSite } from './cross-site.js';
 import type { SessionEnds } from './session-ends.js';
 import type { SessionEvents } from './session-events.js';
@@ -42,7 +42,7 @@ export class SessionRevocation {
     facts: RequestFacts,
     refreshToken: string | undefined,
     crossSite: boolean | undefined,
-  ): Promise<readonly NamedSession[]> {
+  ): Promise<FoundSessions> {
     const { carried, transports } = this.#parts;
     refuseCrossSite(this.#parts, facts, transports.all, crossSite);
     return carried.of(facts, refreshToken);
