@@ -17,7 +17,7 @@ const PARTITION = 10;
 const DOMAIN = 11;
 const PATH = 12;
 /** Nothing but an explicit option makes a path that ends with a slash. */
-const PATH_WITH_SLASH = 25;
+const PATH_WITH_SLASH = 13;
 
 /**
  * Lists the shapes that a cookie of this name can have had under other options, the most likely first, except
