@@ -16,8 +16,6 @@ const MAXIMUM_PATHS = 16;
 const PARTITION = 10;
 const DOMAIN = 11;
 const PATH = 12;
-/** Nothing but an explicit option makes a path that ends with a slash. */
-const PATH_WITH_SLASH = 13;
 
 /**
  * Lists the shapes that a cookie of this name can have had under other options, the most likely first, except
@@ -49,9 +47,8 @@ export function otherShapes(
     // What is above many routes is the path of a cookie sooner than the address of one.
     for (const [depth, parent] of parents.entries()) {
       note(parent, PATH + depth / 100);
-    }
-    for (const parent of parents.slice(1)) {
-      if (address.startsWith(`${parent}/`)) note(`${parent}/`, PATH_WITH_SLASH);
+      const isAbove = depth > 0 && address.startsWith(`${parent}/`);
+      if (isAbove) note(`${parent}/`, PATH + (depth + 0.5) / 100);
     }
   }
   return [partitioned, !partitioned]

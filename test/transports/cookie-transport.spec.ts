@@ -586,13 +586,13 @@ describe('the leftovers that the cookie transport clears', () => {
       [
         '__Secure-session= /app Partitioned',
         '__Secure-session= /',
+        '__Secure-session= /app/',
         '__Secure-session= /app/me',
         '__Secure-session= /app/me/',
-        '__Secure-session= /app/',
         '__Secure-session= / Partitioned',
+        '__Secure-session= /app/ Partitioned',
         '__Secure-session= /app/me Partitioned',
         '__Secure-session= /app/me/ Partitioned',
-        '__Secure-session= /app/ Partitioned',
       ],
     ],
     [
@@ -606,11 +606,11 @@ describe('the leftovers that the cookie transport clears', () => {
       [
         'id= /',
         'id= /app Partitioned',
-        'id= /app/me Partitioned',
         'id= /app/ Partitioned',
+        'id= /app/me Partitioned',
         'id= /app',
-        'id= /app/me',
         'id= /app/',
+        'id= /app/me',
       ],
     ],
     [
