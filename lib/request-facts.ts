@@ -5,6 +5,8 @@ export interface RequestFacts {
   readonly wireMethod?: string | undefined;
   /** Path and query, as received. */
   readonly url?: string | undefined;
+  /** The same before a router took its own part of the path away. */
+  readonly originalUrl?: string | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Names and values in turn, as received: the only place where a repeated header is still visible. */
   readonly rawHeaders?: readonly string[] | undefined;
@@ -28,7 +30,27 @@ export function headerOf(
     : value;
 }
 
-/** How often a header was sent. Node keeps the first `Authorization` and drops the others in silence. */
+/**
+ * The values of a header, one for each time that it was sent. Node keeps the first `Authorization` and drops the
+ * others in silence.
+ *
+ * @param name in lower case
+ */
+export function headerLines(
+  facts: RequestFacts,
+  name: string,
+): readonly string[] {
+  const value = headerOf(facts, name);
+  if (value === undefined || countHeader(facts, name) < 2) {
+    return value === undefined ? [] : [value];
+  }
+  const raw = facts.rawHeaders ?? [];
+  return raw.filter(
+    (_value, i) => i % 2 === 1 && raw[i - 1]!.toLowerCase() === name,
+  );
+}
+
+/** How often a header was sent. */
 export function countHeader(facts: RequestFacts, name: string): number {
   const raw = facts.rawHeaders ?? [];
   let count = 0;

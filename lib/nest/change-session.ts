@@ -1,3 +1,5 @@
+import type { Refusal } from '../errors/refusal.js';
+import type { SessionError } from '../errors/session-error.js';
 import { verifiedOf, type ActiveSession } from '../session/active-session.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import { Exchange } from './exchange.js';
@@ -18,7 +20,7 @@ export async function reloadSession(
   const carriers = runtime.transports.carriersOf(exchange);
   const reloaded = await reload.reloadNow(verified, carriers);
   if ('refusal' in reloaded) {
-    throw refusedWith(runtime, reloaded.refusal, exchange);
+    throw refusedSession(runtime, reloaded.refusal, exchange, session);
   }
   return handOver(runtime, reloaded, carriers, exchange);
 }
@@ -42,7 +44,20 @@ export async function updateSession(
     refresh.statelessOf(verified, exchange),
   );
   if ('refusal' in updated) {
-    throw refusedWith(runtime, updated.refusal, exchange);
+    throw refusedSession(runtime, updated.refusal, exchange, session);
   }
   return handOver(runtime, updated, carriers, exchange);
+}
+
+/** A request with another session than the one that is refused keeps its tokens. */
+function refusedSession(
+  runtime: SessionRuntime,
+  refusal: Refusal,
+  exchange: Exchange | undefined,
+  session: ActiveSession<any, any, any>,
+): SessionError {
+  const carriers = exchange
+    ? runtime.carried.carriersOf(exchange, session.id)
+    : [];
+  return refusedWith(runtime, refusal, exchange, carriers);
 }

@@ -16,6 +16,7 @@ import { SessionIssuer } from '../session/session-issuer.js';
 import { SessionLoads } from '../session/session-loads.js';
 import { SessionMemory } from '../session/session-memory.js';
 import { SessionRecords } from '../session/session-records.js';
+import { SessionRefusals } from '../session/session-refusals.js';
 import { SessionReload } from '../session/session-reload.js';
 import { SessionRefresh } from '../session/session-refresh.js';
 import { SessionRenewal } from '../session/session-renewal.js';
@@ -113,6 +114,8 @@ export async function createSessionRuntime(
       (operation, error) => events.storeFailed(operation, error),
     );
   const csrfTokens = new CsrfTokens(keys.csrfKeys);
+  const carried = new CarriedSessions(transports, codec, refreshCodec);
+  const refusals = new SessionRefusals({ transports, carried, events });
   const shared = {
     options,
     csrf: options.csrf,
@@ -125,6 +128,8 @@ export async function createSessionRuntime(
     memory,
     events,
     transports,
+    carried,
+    refusals,
     csrfTokens,
   };
   const verifier = new TokenVerifier(codec, policy, options.cache);
@@ -176,7 +181,6 @@ export async function createSessionRuntime(
       tokens,
       ends,
     });
-  const carried = new CarriedSessions(transports, codec, refreshCodec);
   return {
     ...shared,
     logger,
@@ -203,20 +207,17 @@ export async function createSessionRuntime(
             ...shared,
             calls,
             records,
-            carried,
             tokens,
             ends,
           }),
           refresh: new SessionRefresh({
             ...shared,
             renewal,
-            carried,
           }),
         },
     revocation: new SessionRevocation({
       ...shared,
       store: recorder,
-      carried,
       ends,
     }),
   };

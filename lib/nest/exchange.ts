@@ -9,6 +9,7 @@ import {
 import type { Dispatch } from '../session/dispatch.js';
 import { occupantOf, propertyTaken } from '../session/request-property.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
+import { preventStoring } from './cache-headers.js';
 import {
   headersOfRaw,
   isReply,
@@ -75,6 +76,11 @@ export class Exchange implements RequestFacts {
 
   get url(): string | undefined {
     return this.#raw.url;
+  }
+
+  /** What Express leaves behind where it mounts middleware at a path. */
+  get originalUrl(): string | undefined {
+    return this.#raw.originalUrl;
   }
 
   get headers(): RequestFacts['headers'] {
@@ -236,6 +242,20 @@ export class Exchange implements RequestFacts {
     } else {
       response.setHeader(name, value);
     }
+  }
+
+  /** Keeps the response out of every cache, unless the handler decides otherwise after this. */
+  preventStoring(): void {
+    const response = this.#response;
+    if (!response || rawResponseOf(response).headersSent) {
+      return;
+    }
+    preventStoring({
+      names: () => Object.keys(response.getHeaders()),
+      get: (name) => response.getHeader(name),
+      set: (name, value) => this.setHeader(name, value),
+      remove: (name) => void response.removeHeader(name),
+    });
   }
 
   #headOfResponse(): ResponseHead | undefined {

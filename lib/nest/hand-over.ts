@@ -1,4 +1,4 @@
-import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
+import { refusalError, type Refusal } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
 import type { Transport } from '../options/transport.js';
 import { createActiveSession } from '../session/active-session.js';
@@ -24,6 +24,7 @@ export async function handOver(
   if (exchange) {
     warnOfPlainHttp(runtime, exchange, session.dispatch);
   }
+  exchange?.deliver(runtime.transports.clearingLeftovers(exchange));
   const delivered = exchange?.deliver(session.dispatch) ?? false;
   if (delivered) {
     exchange?.attach(active, runtime);
@@ -41,15 +42,19 @@ export async function handOver(
   );
 }
 
-/** The error of a refusal that the service throws; the client's tokens are cleared where that is due. */
+/**
+ * The error of a refusal that the service throws; the client's tokens are cleared where that is due.
+ *
+ * @param carriers the transports that carried what is refused
+ */
 export function refusedWith(
-  { transports, events }: SessionRuntime,
+  { refusals }: SessionRuntime,
   refusal: Refusal,
   exchange: Exchange | undefined,
+  carriers: readonly Transport[],
 ): SessionError {
-  const { dispatch } = transports.rejected(refusal);
+  const { dispatch } = refusals.ofTokens(refusal, exchange, carriers);
   if (dispatch) exchange?.deliver(dispatch);
-  events.rejected(REFUSALS[refusal].code, refusal);
   return refusalError(refusal);
 }
 

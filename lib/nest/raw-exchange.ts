@@ -15,7 +15,9 @@ interface FastifyReply {
   /** Also where the handler has taken the reply over (`hijack`). */
   sent?: boolean;
   getHeader(name: string): number | string | string[] | undefined;
+  getHeaders(): object;
   header(name: string, value: string): unknown;
+  removeHeader(name: string): unknown;
 }
 
 export type FrameworkResponse = ServerResponse | FastifyReply;

@@ -17,7 +17,7 @@ export async function refreshSession(
     ? response && Exchange.ofResponse(response)
     : Exchange.of(from, response);
   exchange?.requirePlace(runtime);
-  const { carriers, renewal } = await refresh.refresh({
+  const { carriers, renewal, presentedBy } = await refresh.refresh({
     token: isToken ? from : undefined,
     tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),
     facts: exchange,
@@ -27,7 +27,7 @@ export async function refreshSession(
     case 'signed':
       return handOver(runtime, renewal.signed, carriers, exchange);
     case 'rejected':
-      throw refusedWith(runtime, renewal.refusal, exchange);
+      throw refusedWith(runtime, renewal.refusal, exchange, presentedBy);
     case 'failed':
       throw renewal.error;
   }

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { Delivery } from '../options/transport.js';
 import type { Dispatch } from '../session/dispatch.js';
+import { preventStoring } from './cache-headers.js';
 
 interface Pending {
   readonly delivery: Delivery;
@@ -48,7 +49,10 @@ export class ResponseHead {
     this.#pending ??= new Map();
     for (const delivery of dispatch.deliveries) {
       const isCurrent = (): boolean => dispatch.isCurrent();
-      this.#pending.set(slotOf(delivery), { delivery, isCurrent });
+      const slot = slotOf(delivery);
+      // To the end: a browser that does not know partitions takes a cleared cookie for the new one.
+      this.#pending.delete(slot);
+      this.#pending.set(slot, { delivery, isCurrent });
     }
     return true;
   }
@@ -109,8 +113,24 @@ function addVary(
 /** Deliveries in one slot replace each other: the last one wins. */
 function slotOf(delivery: Delivery): string {
   return delivery.kind === 'cookie'
-    ? `cookie ${delivery.name};${delivery.domain ?? ''}`
+    ? cookieSlotOf(delivery.line)
     : `header ${delivery.name.toLowerCase()}`;
+}
+
+/** What tells cookies apart in a browser: their name, domain, path and partition (RFC 6265bis, section 5.7). */
+function cookieSlotOf(line: string): string {
+  const [pair = '', ...attributes] = line.split(';');
+  const slot = { domain: '', path: '', partitioned: '' };
+  for (const attribute of attributes) {
+    const [name = '', value = ''] = attribute.split('=');
+    const key = name.trim().toLowerCase();
+    // Of an attribute that is repeated the last one counts.
+    if (key === 'domain') slot.domain = value.trim().toLowerCase();
+    if (key === 'path') slot.path = value.trim();
+    if (key === 'partitioned') slot.partitioned = key;
+  }
+  const name = pair.slice(0, pair.indexOf('=')).trim();
+  return ['cookie', name, ...Object.values(slot)].join(';');
 }
 
 function isObject(value: unknown): value is object {
@@ -161,30 +181,30 @@ function fill(response: ServerResponse, pending: readonly Pending[]): void {
   if (deliveries.length === 0) {
     return;
   }
-  const lines = new Map<string, string[]>();
+  const lines: string[] = [];
   for (const delivery of deliveries) {
     if (delivery.kind === 'cookie') {
-      const known = lines.get(delivery.name) ?? [];
-      lines.set(delivery.name, [...known, delivery.line]);
+      lines.push(delivery.line);
     } else {
       response.setHeader(delivery.name, delivery.value);
       expose(response, delivery.name);
     }
   }
-  if (lines.size > 0) {
+  if (lines.length > 0) {
+    const slots = new Set(lines.map(cookieSlotOf));
     const others = [response.getHeader('set-cookie') ?? []]
       .flat()
       .map(String)
-      .filter((line) => !lines.has(line.slice(0, line.indexOf('=')).trim()));
-    response.setHeader('Set-Cookie', [
-      ...others,
-      ...[...lines.values()].flat(),
-    ]);
+      .filter((line) => !slots.has(cookieSlotOf(line)));
+    response.setHeader('Set-Cookie', [...others, ...lines]);
     response.setHeader('Vary', addVary(response.getHeader('vary'), 'Cookie'));
   }
-  response.setHeader('Cache-Control', 'no-store');
-  response.removeHeader('CDN-Cache-Control');
-  response.removeHeader('Surrogate-Control');
+  preventStoring({
+    names: () => response.getHeaderNames(),
+    get: (name) => response.getHeader(name),
+    set: (name, value) => response.setHeader(name, value),
+    remove: (name) => response.removeHeader(name),
+  });
 }
 
 /** Lets scripts of allowed origins read a header (Fetch standard, CORS-exposed header names). */

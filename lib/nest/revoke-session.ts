@@ -3,7 +3,7 @@ import {
   verifiedOf,
   type ActiveSession,
 } from '../session/active-session.js';
-import type { NamedSession } from '../tokens/session-claims.js';
+import type { FoundSessions } from '../session/carried-sessions.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { refreshTokenInBody } from './refresh-session.js';
 import type { DeliverOptions } from './session-service-options.js';
@@ -22,7 +22,8 @@ export async function revokeSession(
   if (isActiveSession(target)) {
     const { claims } = verifiedOf(target, runtime);
     const exchange = Exchange.ofSession(target, options.response);
-    return endAndClear(runtime, [claims], exchange);
+    const found = { sessions: [claims], isComplete: true };
+    return endAndClear(runtime, found, exchange);
   }
   if (!('headers' in target)) {
     return revocation.endNamed(target.id, target.subject);
@@ -39,14 +40,14 @@ export async function revokeSession(
 /** Clears the client first: a store that is down must not keep anybody signed in. */
 async function endAndClear(
   runtime: SessionRuntime,
-  sessions: readonly NamedSession[],
+  { sessions, isComplete }: FoundSessions,
   exchange: Exchange | undefined,
 ): Promise<boolean> {
   const { revocation, transports } = runtime;
-  exchange?.deliver(transports.clearing);
+  exchange?.deliver(transports.clearing(exchange));
   exchange?.detach(runtime);
   const ended = await Promise.all(
     sessions.map((session) => revocation.end(session)),
   );
-  return ended.some(Boolean);
+  return isComplete && ended.some(Boolean);
 }

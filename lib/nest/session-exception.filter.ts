@@ -33,6 +33,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<SessionError> {
     const http = host.switchToHttp();
     const response = http.getResponse<FrameworkResponse>();
     const exchange = Exchange.of(http.getRequest(), response);
+    exchange.preventStoring();
     const { challenges } = this.runtime.transports;
     for (const [name, value] of headersOf(error, challenges)) {
       exchange.setHeader(name, value);

@@ -70,17 +70,14 @@ export function toHttpException(error: SessionError): HttpException {
 }
 
 /**
- * Headers that belong to the answer: that caches must not keep it, how to authenticate, and when to try again (RFC
- * 9110, sections 11.6.1 and 10.2.3).
+ * Headers that belong to the answer: how to authenticate, and when to try again (RFC 9110, sections 11.6.1 and
+ * 10.2.3).
  */
 export function headersOf(
   error: SessionError,
   challenges: readonly string[],
 ): readonly (readonly [name: string, value: string])[] {
-  const headers: [name: string, value: string][] = [
-    // What middleware or a decorator has said is about the answer that there is not.
-    ['Cache-Control', 'no-store'],
-  ];
+  const headers: [name: string, value: string][] = [];
   const status = statusOf(error);
   if (status === HttpStatus.UNAUTHORIZED && challenges.length > 0) {
     headers.push(['WWW-Authenticate', challenges.join(', ')]);

@@ -2,7 +2,6 @@ import {
   Controller,
   Delete,
   Get,
-  Header,
   HttpCode,
   Inject,
   NotFoundException,
@@ -11,6 +10,7 @@ import {
   Req,
   Res,
   UseGuards,
+  UseInterceptors,
   VERSION_NEUTRAL,
   type Type,
 } from '@nestjs/common';
@@ -27,6 +27,7 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from './exchange.js';
+import { NoStoreInterceptor } from './no-store.interceptor.js';
 import { ProvidedSessionGuard } from './provided-session.guard.js';
 import { CheckRevocationInStore, Public } from './route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -51,6 +52,7 @@ export function sessionRoutesAt(
 ): Type {
   const { path, clearSiteData } = routes;
   @Controller({ path, version: VERSION_NEUTRAL })
+  @UseInterceptors(NoStoreInterceptor)
   @UseGuards(isGuarded ? ProvidedSessionGuard : SessionGuard)
   class SessionRoutesController {
     constructor(
@@ -61,7 +63,6 @@ export function sessionRoutesAt(
 
     /** The session of the request. */
     @Get()
-    @Header('Cache-Control', 'no-store')
     current(@Session() session: ActiveSession<any, any, any>) {
       // A guard that a test put in place of ours attaches what it likes.
       return session instanceof ActiveSession
@@ -76,7 +77,6 @@ export function sessionRoutesAt(
     /** New tokens for the refresh token of the request; 401 when it is over. */
     @Public()
     @Post('refresh')
-    @Header('Cache-Control', 'no-store')
     @HttpCode(200)
     async refresh(
       @Req() request: SessionRequest,
@@ -95,7 +95,6 @@ export function sessionRoutesAt(
     /** Ends the session of the request, also one that has expired; twice is fine. */
     @Public()
     @Post('logout')
-    @Header('Cache-Control', 'no-store')
     @HttpCode(204)
     async logout(
       @Req() request: SessionRequest,
@@ -114,7 +113,6 @@ export function sessionRoutesAt(
     /** The sessions of the user, the one that was used last first. */
     @Get('devices')
     @CheckRevocationInStore()
-    @Header('Cache-Control', 'no-store')
     async devices(
       @Session() session: ActiveSession<any, any, any>,
     ): Promise<Device[]> {
@@ -129,7 +127,6 @@ export function sessionRoutesAt(
     /** Ends all but the one that asks, if that is alive. Its path is no id, so that an empty id ends nothing. */
     @Delete('devices/others')
     @CheckRevocationInStore()
-    @Header('Cache-Control', 'no-store')
     async endOtherDevices(
       @Session() { id, subject }: ActiveSession<any, any, any>,
     ): Promise<{ ended: number }> {
@@ -140,7 +137,6 @@ export function sessionRoutesAt(
     /** Ends one of them. Nobody ends sessions of others: the subject is that of the session. */
     @Delete('devices/:id')
     @CheckRevocationInStore()
-    @Header('Cache-Control', 'no-store')
     @HttpCode(204)
     async endDevice(
       @Param('id') id: string,

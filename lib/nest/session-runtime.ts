@@ -1,11 +1,13 @@
 import type { SessionClock } from '../clock.js';
 import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
+import type { CarriedSessions } from '../session/carried-sessions.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import type { SessionAuthenticator } from '../session/session-authenticator.js';
 import type { SessionDataLoader } from '../session/session-data-loader.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionIssuer } from '../session/session-issuer.js';
+import type { SessionRefusals } from '../session/session-refusals.js';
 import type { SessionReload } from '../session/session-reload.js';
 import type { SessionRefresh } from '../session/session-refresh.js';
 import type { SessionRevocation } from '../session/session-revocation.js';
@@ -35,6 +37,8 @@ export interface SessionRuntime {
   readonly issuing: SessionIssuing | undefined;
   readonly revocation: SessionRevocation;
   readonly transports: SessionTransports;
+  readonly carried: CarriedSessions;
+  readonly refusals: SessionRefusals;
   readonly events: SessionEvents;
   readonly logger: RareLogger;
   readonly clock: SessionClock;

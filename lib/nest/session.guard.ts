@@ -112,6 +112,7 @@ export class SessionGuard implements CanActivate {
   }
 
   private refuse(error: SessionError, exchange: Exchange): Error {
+    exchange.preventStoring();
     const { challenges } = this.runtime.transports;
     for (const [name, value] of headersOf(error, challenges)) {
       exchange.setHeader(name, value);

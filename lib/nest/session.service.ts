@@ -136,7 +136,11 @@ export class SessionService<
    * says that the session is over, or its end. With one it is good until its next reload or refresh, or not
    * at all where `revocationCheck` is `'always'`.
    *
-   * @returns whether a store ended a session: `false` without a store
+   * All sessions of a request end whose tokens are authentic, also where it carries two cookies of one name; of
+   * each kind at most 16 tokens are checked.
+   *
+   * @returns whether a store ended a session: `false` without a store, and where the request carries something that
+   *   may be a token of one more session
    * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared all the same); `CSRF_REFUSED`
    *   for a request that another site posted; `STORE_REQUIRED` for a session named by id
    */

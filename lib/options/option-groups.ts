@@ -64,11 +64,12 @@ export interface CookieOptions {
    */
   name?: string;
   /**
-   * Shares the cookie with all subdomains, which may then also overwrite it.
+   * Shares the cookie with all subdomains, which may then also overwrite it. `false` keeps it on exactly this host:
+   * for a refresh cookie next to a session cookie with a domain.
    *
    * @default none: the cookie belongs to exactly this host
    */
-  domain?: string;
+  domain?: string | false;
   /** @default '/' */
   path?: string;
   /**

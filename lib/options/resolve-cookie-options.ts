@@ -10,12 +10,21 @@ export const COOKIE_NAME = { ...HEADER_NAME, expected: 'a cookie name' };
 const DOMAIN = {
   pattern:
     /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?!$)|$))+$/i,
+  expected: 'a host name without a leading dot, or false for this host alone',
+};
+const FORMER_DOMAIN = {
+  ...DOMAIN,
   expected: 'a host name without a leading dot',
 };
 const PATH = {
   pattern: /^\/[\x21-\x2b\x2d-\x3a\x3d-\x7e]{0,1023}$/,
   expected: "a path that starts with '/' and has no ';', ',' or '<'",
 };
+
+/** Whether a cookie can have this path. */
+export function isCookiePath(path: string): boolean {
+  return PATH.pattern.test(path);
+}
 
 type CookiePrefix = '' | '__Secure-' | '__Host-';
 
@@ -74,12 +83,14 @@ function resolveCookieAt(
     'formerDomains',
   ]);
   const domain =
-    reader.text(
-      `${at}.domain`,
-      cookie['domain'],
-      defaults.domain ?? '',
-      DOMAIN,
-    ) || undefined;
+    cookie['domain'] === false
+      ? undefined
+      : reader.text(
+          `${at}.domain`,
+          cookie['domain'],
+          defaults.domain ?? '',
+          DOMAIN,
+        ) || undefined;
   const path = reader.text(`${at}.path`, cookie['path'], defaults.path, PATH);
   const secure = reader.boolean(
     `${at}.secure`,
@@ -173,7 +184,7 @@ function resolveFormerDomains(
   return reader
     .list(at, value)
     .filter((former, i) => {
-      reader.text(`${at}[${i}]`, former, '', DOMAIN);
+      reader.text(`${at}[${i}]`, former, '', FORMER_DOMAIN);
       return typeof former === 'string';
     })
     .map(String);

@@ -23,9 +23,9 @@ export type Delivery =
   | {
       readonly kind: 'cookie';
       readonly name: string;
-      /** The `Domain` attribute: cookies of one name and several domains are several cookies. */
+      /** @deprecated The line says it. */
       readonly domain?: string | undefined;
-      /** The whole `Set-Cookie` line. */
+      /** The whole `Set-Cookie` line. A later one with the same name, domain, path and partition replaces it. */
       readonly line: string;
     }
   | { readonly kind: 'header'; readonly name: string; readonly value: string };
@@ -62,7 +62,27 @@ export interface Transport {
    * @default a transport without it proves nothing
    */
   provesOrigin?(request: RequestFacts): boolean;
+  /**
+   * Every session token of this request, where there can be several. A sign-out or a new sign-in ends the sessions of
+   * those that are authentic, and checks at most 16 of them.
+   *
+   * @default what `read` returns: of several tokens none is read
+   */
+  readAll?(request: RequestFacts): readonly string[];
+  /**
+   * The same for refresh tokens.
+   *
+   * @default what `readRefresh` returns
+   */
+  readAllRefresh?(request: RequestFacts): readonly string[];
   write(tokens: TransportTokens): readonly Delivery[];
   /** What makes the client forget its tokens. */
   clear(): readonly Delivery[];
+  /**
+   * What makes the client forget tokens that `clear` does not reach, where this request shows that it has some: two
+   * cookies of one name. Sent with `clear`, and ahead of the tokens of a sign-in.
+   *
+   * @default nothing
+   */
+  clearLeftovers?(request: RequestFacts): readonly Delivery[];
 }

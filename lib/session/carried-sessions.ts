@@ -1,13 +1,41 @@
 import type { Refusal } from '../errors/refusal.js';
-import type { Transport } from '../options/transport.js';
+import { AMBIGUOUS_TOKEN, type Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { NamedSession, RefreshClaims } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
+import { isAmbient } from './cross-site.js';
 import type { SessionTransports } from './session-transports.js';
+
+/**
+ * The most tokens of one kind that are checked in one transport: a page can plant as many cookies as fit into a
+ * request, and each costs a signature.
+ */
+const MAXIMUM_TOKENS = 16;
+
+/** Verdicts that leave it open whether the token is one of ours. */
+const UNDECIDED: ReadonlySet<unknown> = new Set<Refusal>([
+  'ambiguous',
+  'unknown-key',
+  'newer-version',
+]);
 
 /** What both codecs have in common here. */
 interface Verifies {
   verify(token: string): NamedSession | Refusal;
+}
+
+interface CarriedToken {
+  /** `undefined` for the body of the request. */
+  readonly carrier: Transport | undefined;
+  readonly codec: Verifies;
+  readonly token: unknown;
+}
+
+/** The sessions that a request may end. */
+export interface FoundSessions {
+  readonly sessions: readonly NamedSession[];
+  /** `false` where the request carries something that may be a token of one more session. */
+  readonly isComplete: boolean;
 }
 
 /** Finds the sessions that a request carries, by tokens of either kind; expired ones too, forged ones not. */
@@ -27,43 +55,159 @@ export class CarriedSessions {
   }
 
   /**
+   * Finds the session of every authentic token: of several cookies of one name nobody knows which one is in use. Whoever
+   * holds such a token may end its session, so a cookie that somebody planted ends no session but their own.
+   *
    * @param refreshToken one that came in the body of the request
-   * @param transports those that are asked; all by default
    */
-  async of(
+  async of(facts: RequestFacts, refreshToken?: string): Promise<FoundSessions> {
+    const verdicts = await this.#verdicts(() =>
+      this.#tokens(facts, refreshToken, readAllOf),
+    );
+    return {
+      sessions: sessionsIn(verdicts),
+      isComplete: !verdicts.some(({ verdict }) => UNDECIDED.has(verdict)),
+    };
+  }
+
+  /** Finds the sessions of the tokens that some transports carry, each of them only where it is the one of its name. */
+  async namedBy(
+    transports: readonly Transport[],
     facts: RequestFacts,
-    refreshToken?: string,
-    transports = this.#transports.all,
   ): Promise<readonly NamedSession[]> {
-    await this.#codec.ready();
-    let claims = this.#read(facts, refreshToken, transports);
-    if (claims.includes('unknown-key')) {
-      await this.#codec.learn();
-      claims = this.#read(facts, refreshToken, transports);
+    const verdicts = await this.#verdicts(() =>
+      this.#tokens(facts, undefined, readOf, transports),
+    );
+    return sessionsIn(verdicts);
+  }
+
+  /**
+   * Returns the transports that lose their tokens because the request names different sessions; `undefined` where it
+   * does not. A token in the body costs no transport anything.
+   *
+   * @param refreshToken one that came in the body of the request
+   */
+  async conflictOf(
+    facts: RequestFacts,
+    refreshToken: string | undefined,
+  ): Promise<readonly Transport[] | undefined> {
+    const verdicts = await this.#verdicts(() =>
+      this.#tokens(facts, refreshToken, readOf),
+    );
+    const authentic = verdicts.filter(
+      ({ verdict }) => typeof verdict === 'object',
+    );
+    if (sessionsIn(authentic).length < 2) {
+      return undefined;
     }
-    const named = new Map<string, NamedSession>();
-    for (const each of claims) {
-      if (typeof each === 'object') {
-        named.set(each.sid, { sid: each.sid, sub: each.sub });
-      }
-    }
-    return [...named.values()];
+    const ambient = authentic.filter(
+      ({ carrier }) => carrier && isAmbient(carrier),
+    );
+    return sessionsIn(ambient).length < 2
+      ? []
+      : [...new Set(ambient.flatMap(({ carrier }) => carrier ?? []))];
+  }
+
+  /** Returns the transports that carry a token of a session. The keys must be ready. */
+  carriersOf(facts: RequestFacts, sid: string): readonly Transport[] {
+    const carriers = this.#tokens(facts, undefined, readOf)
+      .map(verified)
+      .filter(
+        ({ verdict }) => typeof verdict === 'object' && verdict.sid === sid,
+      )
+      .flatMap(({ carrier }) => carrier ?? []);
+    return [...new Set(carriers)];
   }
 
   /** What the tokens of a request say, or why they are refused. */
-  #read(
+  async #verdicts(
+    tokens: () => readonly CarriedToken[],
+  ): Promise<ReturnType<typeof verified>[]> {
+    await this.#codec.ready();
+    const verdicts = tokens().map(verified);
+    if (!verdicts.some(({ verdict }) => verdict === 'unknown-key')) {
+      return verdicts;
+    }
+    await this.#codec.learn();
+    return tokens().map(verified);
+  }
+
+  #tokens(
     facts: RequestFacts,
     refreshToken: string | undefined,
-    transports: readonly Transport[],
-  ): readonly (NamedSession | Refusal)[] {
-    const read = (codec: Verifies | undefined, token: unknown) =>
-      codec && typeof token === 'string' ? [codec.verify(token)] : [];
+    read: typeof readOf,
+    transports = this.#transports.all,
+  ): readonly CarriedToken[] {
+    const carried = (
+      carrier: Transport | undefined,
+      codec: Verifies | undefined,
+      tokens: readonly unknown[],
+    ): CarriedToken[] =>
+      codec ? tokens.map((token) => ({ carrier, codec, token })) : [];
     return [
-      ...transports.flatMap((transport) => [
-        ...read(this.#codec, transport.read(facts)),
-        ...read(this.#refreshCodec, transport.readRefresh?.(facts)),
-      ]),
-      ...read(this.#refreshCodec, refreshToken),
+      ...transports.flatMap((transport) => {
+        const { session, refresh } = read(transport, facts);
+        return [
+          ...carried(transport, this.#codec, session),
+          ...carried(transport, this.#refreshCodec, refresh),
+        ];
+      }),
+      ...carried(undefined, this.#refreshCodec, given(refreshToken)),
     ];
   }
+}
+
+interface ReadTokens {
+  readonly session: readonly unknown[];
+  readonly refresh: readonly unknown[];
+}
+
+function readOf(transport: Transport, facts: RequestFacts): ReadTokens {
+  return {
+    session: given(transport.read(facts)),
+    refresh: given(transport.readRefresh?.(facts)),
+  };
+}
+
+function readAllOf(transport: Transport, facts: RequestFacts): ReadTokens {
+  const one = readOf(transport, facts);
+  return {
+    session: bounded(transport.readAll?.(facts) ?? one.session),
+    refresh: bounded(transport.readAllRefresh?.(facts) ?? one.refresh),
+  };
+}
+
+function given(token: unknown): readonly unknown[] {
+  return token === undefined ? [] : [token];
+}
+
+/** What is more than we check counts as one that we cannot read. */
+function bounded(tokens: readonly unknown[]): readonly unknown[] {
+  const different = [...new Set(tokens)];
+  return different.length > MAXIMUM_TOKENS
+    ? [...different.slice(0, MAXIMUM_TOKENS), AMBIGUOUS_TOKEN]
+    : different;
+}
+
+function verified({ carrier, codec, token }: CarriedToken): {
+  readonly carrier: Transport | undefined;
+  readonly verdict: NamedSession | Refusal;
+} {
+  if (typeof token === 'string') {
+    return { carrier, verdict: codec.verify(token) };
+  }
+  const verdict = token === AMBIGUOUS_TOKEN ? 'ambiguous' : 'malformed';
+  return { carrier, verdict };
+}
+
+function sessionsIn(
+  verdicts: readonly { readonly verdict: NamedSession | Refusal }[],
+): readonly NamedSession[] {
+  const named = new Map<string, NamedSession>();
+  for (const { verdict } of verdicts) {
+    if (typeof verdict === 'object') {
+      named.set(verdict.sid, { sid: verdict.sid, sub: verdict.sub });
+    }
+  }
+  return [...named.values()];
 }

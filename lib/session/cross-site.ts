@@ -64,7 +64,7 @@ export async function refuseCrossSite(
   }
   const sessions =
     csrf.token && carried
-      ? await carried.of(facts, undefined, transports.all.filter(isAmbient))
+      ? await carried.namedBy(transports.all.filter(isAmbient), facts)
       : [];
   const refusal = refusalOf(
     parts,

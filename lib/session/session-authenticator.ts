@@ -1,12 +1,10 @@
 import type { SessionClock } from '../clock.js';
-import { REFUSALS, type Refusal } from '../errors/refusal.js';
 import { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
-import { AMBIGUOUS_TOKEN } from '../options/transport.js';
+import { AMBIGUOUS_TOKEN, type Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import { forgeryOf, isAmbient, type ForgeryParts } from './cross-site.js';
 import { findRefreshToken } from './find-refresh-token.js';
-import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
 import {
   keysUnavailable,
@@ -14,6 +12,7 @@ import {
   type SessionOutcome,
 } from './session-outcome.js';
 import type { SessionRecords } from './session-records.js';
+import type { SessionRefusals } from './session-refusals.js';
 import type { SessionReload } from './session-reload.js';
 import type { SessionRenewal } from './session-renewal.js';
 import { refusalOf, stalenessOf } from './session-standing.js';
@@ -25,6 +24,7 @@ const NOBODY_KNOWS =
   'without a store nobody can tell whether a session was ended';
 
 export interface SessionAuthenticatorParts extends ForgeryParts {
+  readonly refusals: SessionRefusals;
   readonly verifier: TokenVerifier;
   /** `undefined` where nothing is loaded or issued. */
   readonly reload: SessionReload | undefined;
@@ -33,7 +33,6 @@ export interface SessionAuthenticatorParts extends ForgeryParts {
   /** `undefined` where there is no store. */
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
-  readonly events: SessionEvents;
   readonly clock: SessionClock;
   readonly options: ResolvedSessionJwtOptions;
 }
@@ -90,7 +89,7 @@ export class SessionAuthenticator {
       ? await this.#renew(undefined, facts, canDeliver, asksStore)
       : ANONYMOUS;
     return renewed === 'unknown-key' || renewed.kind === 'anonymous'
-      ? this.#refuse('unknown-key')
+      ? this.#parts.refusals.ofTokens('unknown-key', facts, [])
       : renewed;
   }
 
@@ -100,7 +99,9 @@ export class SessionAuthenticator {
     asksStore: boolean,
   ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
     const now = this.#parts.clock.nowSeconds();
+    const { refusals } = this.#parts;
     let session: VerifiedSession | undefined;
+    let carrier: Transport | undefined;
     let isRead = false;
     for (const transport of this.#parts.transports.all) {
       const token = transport.read(facts);
@@ -108,18 +109,23 @@ export class SessionAuthenticator {
         continue;
       }
       if (typeof token !== 'string') {
-        return this.#refuse(
+        return refusals.ofTokens(
           token === AMBIGUOUS_TOKEN ? 'ambiguous' : 'malformed',
+          facts,
+          [transport],
         );
       }
       const verified = this.#parts.verifier.verify(token);
       if (typeof verified === 'string') {
-        return verified === 'unknown-key' ? verified : this.#refuse(verified);
+        return verified === 'unknown-key'
+          ? verified
+          : refusals.ofTokens(verified, facts, [transport]);
       }
       if (session && session.claims.sid !== verified.claims.sid) {
-        return this.#refuse('conflict');
+        return refusals.ofConflict(facts, session, transport);
       }
       session ??= verified;
+      carrier ??= transport;
       isRead ||= isAmbient(transport);
     }
     if (this.#parts.renewal && !(session && now < session.endsAt)) {
@@ -132,7 +138,10 @@ export class SessionAuthenticator {
       refusalOf(session, this.#parts.memory, now) ??
       forgeryOf(this.#parts, facts, session.claims.sid, isRead);
     if (refusal) {
-      return this.#refuse(refusal);
+      // Another transport may carry a younger token of the same session.
+      return refusal === 'expired'
+        ? refusals.ofTokens(refusal, facts, [carrier!])
+        : refusals.ofSession(refusal, facts, session);
     }
     return asksStore || this.#parts.options.store?.isAlwaysAsked
       ? this.confirm(session, facts, canDeliver)
@@ -153,7 +162,7 @@ export class SessionAuthenticator {
       const now = this.#parts.clock.nowSeconds();
       return current && !end
         ? await this.#upToDate(current, facts, canDeliver, now)
-        : this.#refuse(end ?? 'unknown');
+        : this.#parts.refusals.ofSession(end ?? 'unknown', facts, session);
     } catch (error) {
       return unavailable(error as SessionError);
     }
@@ -173,7 +182,9 @@ export class SessionAuthenticator {
   ): SessionOutcome | Promise<SessionOutcome> {
     if (!this.#parts.reload) {
       const staleness = stalenessOf(session, now);
-      return staleness ? this.#refuse(staleness) : session;
+      return staleness
+        ? this.#parts.refusals.ofSession(staleness, facts, session)
+        : session;
     }
     if (this.#parts.reload.isCurrent(session, now)) {
       return session;
@@ -181,7 +192,8 @@ export class SessionAuthenticator {
     const carriers = canDeliver
       ? this.#parts.transports.bringersOf(facts)
       : undefined;
-    return this.#reported(this.#parts.reload.renew(session, carriers, now));
+    const outcome = this.#parts.reload.renew(session, carriers, now);
+    return this.#parts.refusals.afterReload(outcome, facts, session);
   }
 
   /** The session token has expired or is gone: its refresh token may bring a new one. */
@@ -191,50 +203,37 @@ export class SessionAuthenticator {
     canDeliver: boolean,
     asksStore: boolean,
   ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
+    const { refusals } = this.#parts;
     const renewal = this.#parts.renewal!;
     const found = canDeliver
       ? findRefreshToken(
           this.#parts.transports.all,
           facts,
           (token) => renewal.verify(token),
-          expired?.claims.sid,
+          expired && {
+            sid: expired.claims.sid,
+            carriers: () => refusals.carriersOf(expired, facts),
+          },
         )
       : undefined;
     if (!found) {
-      return expired ? this.#refuse('refresh-due') : ANONYMOUS;
+      return expired
+        ? refusals.ofSession('refresh-due', facts, expired)
+        : ANONYMOUS;
     }
-    if (typeof found === 'string') {
-      return found === 'unknown-key' ? found : this.#refuse(found);
+    const { carriers } = found;
+    if ('refusal' in found) {
+      return found.refusal === 'unknown-key'
+        ? found.refusal
+        : refusals.ofTokens(found.refusal, facts, carriers);
     }
     const { claims } = found;
     if (asksStore) this.#requireStore();
     const forgery = forgeryOf(this.#parts, facts, claims.sid, found.isAmbient);
     return forgery
-      ? this.#refuse(forgery)
+      ? refusals.ofTokens(forgery, facts, carriers)
       : renewal
           .renew(claims, this.#parts.transports.carriersOf(facts))
-          .then((renewed) =>
-            this.#reported(this.#parts.transports.outcomeOf(renewed)),
-          );
-  }
-
-  #refuse(refusal: Refusal): SessionOutcome {
-    this.#parts.events.rejected(REFUSALS[refusal].code, refusal);
-    return this.#parts.transports.rejected(refusal);
-  }
-
-  #reported(
-    outcome: SessionOutcome | Promise<SessionOutcome>,
-  ): SessionOutcome | Promise<SessionOutcome> {
-    if (outcome instanceof Promise) {
-      return outcome.then((settled) => this.#reported(settled));
-    }
-    if (outcome.kind === 'rejected') {
-      this.#parts.events.rejected(
-        REFUSALS[outcome.refusal].code,
-        outcome.refusal,
-      );
-    }
-    return outcome;
+          .then((renewed) => refusals.afterRenewal(renewed, facts, carriers));
   }
 }

@@ -88,7 +88,7 @@ export class SessionIssuer {
     const link = records ? firstLink() : undefined;
     const refresh = tokens.refreshClaims(session, link);
     const signed = tokens.sign({ session, refresh }, carriers, signedAt);
-    const before = facts ? await carried.of(facts) : [];
+    const before = facts ? (await carried.of(facts)).sessions : [];
     const replaced =
       records && before.find(({ sub }) => sub === claims.sub)?.sid;
     if (records) {

@@ -34,6 +34,20 @@ export interface RefreshRequest {
   readonly crossSite: boolean | undefined;
 }
 
+/** What came of it. */
+export interface Refreshed {
+  readonly renewal: Renewal;
+  /** The transports that bring the new tokens. */
+  readonly carriers: readonly Transport[];
+  /** The transports that carried the refresh token, and lose theirs if it is refused. */
+  readonly presentedBy: readonly Transport[];
+}
+
+interface PresentedToken {
+  readonly claims: RefreshClaims | Refusal;
+  readonly presentedBy: readonly Transport[];
+}
+
 /** Refreshes that the application asks for; those of the guard are the authenticator's. */
 export class SessionRefresh {
   readonly #parts: SessionRefreshParts;
@@ -46,9 +60,7 @@ export class SessionRefresh {
    * @throws {SessionError} `CSRF_REFUSED`
    * @throws {SessionConfigError} without the option `refreshToken`
    */
-  async refresh(
-    request: RefreshRequest,
-  ): Promise<{ renewal: Renewal; carriers: readonly Transport[] }> {
+  async refresh(request: RefreshRequest): Promise<Refreshed> {
     const { renewal, carried, transports } = this.#parts;
     if (!renewal) {
       throw new SessionConfigError(['refresh: needs the option refreshToken']);
@@ -64,17 +76,21 @@ export class SessionRefresh {
       bringing.length > 0 ? bringing : [this.#carrierOfGivenToken()];
     await refuseCrossSite(this.#parts, { facts, carriers, crossSite, carried });
     await renewal.ready();
-    const isConflict =
-      searched && (await carried.of(searched, tokenInBody)).length > 1;
-    const find = (): RefreshClaims | Refusal =>
-      this.#find(renewal, token ?? tokenInBody, searched);
-    let claims = isConflict ? 'conflict' : find();
-    if (claims === 'unknown-key') {
+    const conflict =
+      searched && (await carried.conflictOf(searched, tokenInBody));
+    const find = (): PresentedToken =>
+      this.#find(renewal, token ?? tokenInBody, searched, facts);
+    let found: PresentedToken = conflict
+      ? { claims: 'conflict', presentedBy: conflict }
+      : find();
+    if (found.claims === 'unknown-key') {
       await renewal.learn();
-      claims = find();
+      found = find();
     }
+    const { claims, presentedBy } = found;
     return {
       carriers,
+      presentedBy,
       renewal:
         typeof claims === 'string'
           ? { kind: 'rejected', refusal: claims }
@@ -97,10 +113,10 @@ export class SessionRefresh {
             transports.all,
             facts,
             (token) => renewal.verify(token),
-            claims.sid,
+            { sid: claims.sid, carriers: () => [] },
           )
         : undefined;
-    const known = typeof found === 'object' ? found.claims : refresh;
+    const known = found && 'claims' in found ? found.claims : refresh;
     return known && !linkOf(known)
       ? (known as StatelessRefreshClaims)
       : undefined;
@@ -109,17 +125,29 @@ export class SessionRefresh {
   #find(
     renewal: SessionRenewal,
     token: string | undefined,
+    searched: RequestFacts | undefined,
     facts: RequestFacts | undefined,
-  ): RefreshClaims | Refusal {
-    const found = facts
-      ? findRefreshToken(this.#parts.transports.all, facts, (each) =>
-          renewal.verify(each),
-        )
+  ): PresentedToken {
+    const { all } = this.#parts.transports;
+    const found = searched
+      ? findRefreshToken(all, searched, (each) => renewal.verify(each))
       : undefined;
-    if (found !== undefined) {
-      return typeof found === 'string' ? found : found.claims;
+    if (found) {
+      return {
+        claims: 'claims' in found ? found.claims : found.refusal,
+        presentedBy: found.carriers,
+      };
     }
-    return token === undefined ? 'missing' : renewal.verify(token);
+    return {
+      claims: token === undefined ? 'missing' : renewal.verify(token),
+      // The application may have taken it out of a cookie itself.
+      presentedBy: facts
+        ? all.filter(
+            (each) =>
+              token !== undefined && each.readRefresh?.(facts) === token,
+          )
+        : [],
+    };
   }
 
   /** A client that hands over its refresh token itself keeps the new one itself, where that is possible. */

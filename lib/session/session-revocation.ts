@@ -3,7 +3,7 @@ import type { SessionStore } from '../options/session-store.js';
 import type { RequestFacts } from '../request-facts.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { NamedSession } from '../tokens/session-claims.js';
-import type { CarriedSessions } from './carried-sessions.js';
+import type { CarriedSessions, FoundSessions } from './carried-sessions.js';
 import { refuseCrossSite, type CrossSiteParts } from './cross-site.js';
 import type { SessionEnds } from './session-ends.js';
 import { sessionInfo, type SessionInfo } from './session-info.js';
@@ -36,7 +36,7 @@ export class SessionRevocation {
     facts: RequestFacts,
     refreshToken: string | undefined,
     crossSite: boolean | undefined,
-  ): Promise<readonly NamedSession[]> {
+  ): Promise<FoundSessions> {
     const { carried, transports } = this.#parts;
     const carriers = transports.all;
     await refuseCrossSite(this.#parts, { facts, carriers, crossSite, carried });

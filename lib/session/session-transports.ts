@@ -1,11 +1,10 @@
 import type { Refusal } from '../errors/refusal.js';
 import { REFUSALS } from '../errors/refusal.js';
-import type { Transport } from '../options/transport.js';
+import type { Delivery, Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import { isAmbient } from './cross-site.js';
 import type { Dispatch } from './dispatch.js';
-import { unavailable, type SessionOutcome } from './session-outcome.js';
-import type { Renewal } from './session-renewal.js';
+import type { SessionOutcome } from './session-outcome.js';
 
 /** The transports of the module, and what is the same for all of them. */
 export class SessionTransports {
@@ -15,8 +14,6 @@ export class SessionTransports {
   readonly varyBy: string | undefined;
   /** Whether browsers send anything of ours on their own. */
   readonly hasAmbient: boolean;
-  readonly #clearing: Dispatch;
-
   readonly #clearsRefused: boolean;
 
   /** @param clearsRefused whether a client whose tokens are refused is told to forget them */
@@ -26,15 +23,26 @@ export class SessionTransports {
     const fields = new Set(all.flatMap(({ varyBy }) => varyBy ?? []));
     this.varyBy = fields.size > 0 ? [...fields].join(', ') : undefined;
     this.#clearsRefused = clearsRefused;
-    this.#clearing = {
-      deliveries: all.flatMap((transport) => transport.clear()),
-      isCurrent: () => true,
-    };
   }
 
-  /** What makes the client forget its tokens, whichever transport brought them. */
-  get clearing(): Dispatch {
-    return this.#clearing;
+  /**
+   * Makes the client forget its tokens.
+   *
+   * @param facts what the client sent, which may show that it has more than one token
+   */
+  clearing(
+    facts: RequestFacts | undefined,
+    transports: readonly Transport[] = this.all,
+  ): Dispatch {
+    return always([
+      ...transports.flatMap((transport) => transport.clear()),
+      ...leftoversOf(transports, facts),
+    ]);
+  }
+
+  /** Makes a client that gets new tokens forget those that would come beside them. */
+  clearingLeftovers(facts: RequestFacts): Dispatch {
+    return always(leftoversOf(this.all, facts));
   }
 
   /** How a client may authenticate, for the `WWW-Authenticate` of a 401. */
@@ -85,29 +93,38 @@ export class SessionTransports {
     return this.all.find((transport) => transport.name === name);
   }
 
-  /** The one place that decides whether a refusal costs the client its tokens. */
-  rejected(refusal: Refusal): Extract<SessionOutcome, { kind: 'rejected' }> {
+  /**
+   * The one place that decides whether a refusal costs the client its tokens.
+   *
+   * @param carriers the transports that carried what is refused: no other loses anything
+   */
+  rejected(
+    refusal: Refusal,
+    facts?: RequestFacts,
+    carriers: readonly Transport[] = [],
+  ): Extract<SessionOutcome, { kind: 'rejected' }> {
     return {
       kind: 'rejected',
       refusal,
       dispatch:
-        this.#clearsRefused && REFUSALS[refusal].clears
-          ? this.#clearing
+        this.#clearsRefused && REFUSALS[refusal].clears && carriers.length > 0
+          ? this.clearing(facts, carriers)
           : undefined,
     };
   }
+}
 
-  /** What a renewal means for the request that asked for it. */
-  outcomeOf(renewal: Renewal): SessionOutcome {
-    switch (renewal.kind) {
-      case 'signed':
-        return renewal.signed.session;
-      case 'rejected':
-        return this.rejected(renewal.refusal);
-      case 'failed':
-        return unavailable(renewal.error);
-    }
-  }
+function always(deliveries: readonly Delivery[]): Dispatch {
+  return { deliveries, isCurrent: () => true };
+}
+
+function leftoversOf(
+  transports: readonly Transport[],
+  facts: RequestFacts | undefined,
+): readonly Delivery[] {
+  return facts
+    ? transports.flatMap((each) => each.clearLeftovers?.(facts) ?? [])
+    : [];
 }
 
 function tokensOf(transport: Transport, facts: RequestFacts): unknown[] {

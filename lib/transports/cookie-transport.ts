@@ -1,12 +1,18 @@
 import type { ResolvedCookieOptions } from '../options/resolved-options.js';
-import type {
+import {
   AMBIGUOUS_TOKEN,
-  Delivery,
-  Transport,
-  TransportTokens,
+  type Delivery,
+  type Transport,
+  type TransportTokens,
 } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import { TokenCookie } from './token-cookie.js';
+
+/** The most that one response clears, other lines of our cookies included. */
+const MAXIMUM_LINES = 16;
+const MAXIMUM_BYTES = 2048;
+/** What a line costs in the head beside itself. */
+const LINE_BYTES = 'Set-Cookie: \r\n'.length;
 
 /** Tokens in cookies: one for the session token, and one for the refresh token where there is one. */
 export class CookieTransport implements Transport {
@@ -16,6 +22,7 @@ export class CookieTransport implements Transport {
   readonly #session: TokenCookie;
   readonly #refresh: TokenCookie | undefined;
   readonly #csrf: TokenCookie | undefined;
+  readonly #all: readonly TokenCookie[];
   readonly #clear: readonly Delivery[];
 
   /** @param csrf the cookie that brings CSRF tokens to scripts */
@@ -27,9 +34,10 @@ export class CookieTransport implements Transport {
     this.#session = new TokenCookie(session);
     this.#refresh = refresh && new TokenCookie(refresh);
     this.#csrf = csrf && new TokenCookie(csrf, true);
-    this.#clear = [this.#session, this.#refresh, this.#csrf].flatMap(
-      (cookie) => cookie?.clear() ?? [],
+    this.#all = [this.#session, this.#refresh, this.#csrf].filter(
+      (cookie) => cookie !== undefined,
     );
+    this.#clear = this.#all.flatMap((cookie) => cookie.clear());
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
@@ -40,6 +48,14 @@ export class CookieTransport implements Transport {
     request: RequestFacts,
   ): string | typeof AMBIGUOUS_TOKEN | undefined {
     return this.#refresh?.read(request);
+  }
+
+  readAll(request: RequestFacts): readonly string[] {
+    return this.#session.readAll(request);
+  }
+
+  readAllRefresh(request: RequestFacts): readonly string[] {
+    return this.#refresh?.readAll(request) ?? [];
   }
 
   write(tokens: TransportTokens): readonly Delivery[] {
@@ -62,4 +78,47 @@ export class CookieTransport implements Transport {
   clear(): readonly Delivery[] {
     return this.#clear;
   }
+
+  /**
+   * After a change of `domain`, `path` or `partitioned` a browser keeps the former cookie beside the new one, and
+   * sends both. Only such a request costs anything: at most 16 lines and 2 KB, with those of {@link clear}.
+   */
+  clearLeftovers(request: RequestFacts): readonly Delivery[] {
+    const shapes = this.#withLeftovers(request)
+      .flatMap((cookie) =>
+        cookie
+          .leftoverShapes(request)
+          .map((shape) => ({ cookie, shape, weight: shape.weight })),
+      )
+      .toSorted((a, b) => a.weight - b.weight)
+      .slice(0, Math.max(0, MAXIMUM_LINES - this.#clear.length));
+    let bytes = bytesOf(this.#clear);
+    return shapes
+      .map(({ cookie, shape }) => cookie.clearShape(shape))
+      .filter((delivery) => {
+        const more = bytesOf([delivery]);
+        const fits = bytes + more <= MAXIMUM_BYTES;
+        bytes += fits ? more : 0;
+        return fits;
+      });
+  }
+
+  #withLeftovers(request: RequestFacts): readonly TokenCookie[] {
+    const values = this.#all.map((cookie) => cookie.read(request));
+    if (values.includes(AMBIGUOUS_TOKEN)) {
+      return this.#all;
+    }
+    // Its name says nothing of its attributes, so it stays where those and the name of the session cookie change.
+    const isOrphan =
+      values[0] === undefined && this.#csrf?.read(request) !== undefined;
+    return this.#csrf && isOrphan ? [this.#csrf] : [];
+  }
+}
+
+function bytesOf(deliveries: readonly Delivery[]): number {
+  return deliveries.reduce(
+    (sum, each) =>
+      sum + (each.kind === 'cookie' ? each.line.length + LINE_BYTES : 0),
+    0,
+  );
 }

@@ -6,7 +6,12 @@ import {
   type Transport,
   type TransportTokens,
 } from '../options/transport.js';
-import { countHeader, headerOf, type RequestFacts } from '../request-facts.js';
+import {
+  countHeader,
+  headerLines,
+  headerOf,
+  type RequestFacts,
+} from '../request-facts.js';
 
 /** Schemes that browsers use in `Authorization` on their own, with what the user once typed or signed in to. */
 const BROWSER_SCHEMES = new Set(['basic', 'digest', 'negotiate', 'ntlm', '']);
@@ -32,14 +37,24 @@ export class HeaderTransport implements Transport {
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
-    const { name, scheme } = this.#options;
+    const { name } = this.#options;
     const value = headerOf(request, name);
     if (value === undefined) {
       return undefined;
     }
-    if (countHeader(request, name) > 1) {
-      return AMBIGUOUS_TOKEN;
-    }
+    return countHeader(request, name) > 1
+      ? AMBIGUOUS_TOKEN
+      : this.#tokenIn(value);
+  }
+
+  readAll(request: RequestFacts): readonly string[] {
+    return headerLines(request, this.#options.name)
+      .map((value) => this.#tokenIn(value))
+      .filter((token) => token !== undefined);
+  }
+
+  #tokenIn(value: string): string | undefined {
+    const { scheme } = this.#options;
     if (scheme === '') {
       return value;
     }

@@ -7,7 +7,7 @@ import {
 } from '../options/transport.js';
 import {
   bodyField,
-  countHeader,
+  headerLines,
   headerOf,
   type RequestFacts,
 } from '../request-facts.js';
@@ -65,13 +65,17 @@ export class RequestFieldTransport implements Transport {
   }
 
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined {
+    const found = this.readAll(request);
+    return found.length > 1 ? AMBIGUOUS_TOKEN : found[0];
+  }
+
+  readAll(request: RequestFacts): readonly string[] {
     const { header, query, body } = this.#options;
-    const found = [
-      ...(header === undefined ? [] : headerValues(request, header)),
+    return [
+      ...(header === undefined ? [] : headerLines(request, header)),
       ...(query === undefined ? [] : queryValues(request, query)),
       ...(body === undefined ? [] : [bodyField(request, body)]),
     ].filter((token) => token !== undefined);
-    return found.length > 1 ? AMBIGUOUS_TOKEN : found[0];
   }
 
   /** Only for the header: every form of another site can fill in a query or a body. */
@@ -92,14 +96,6 @@ export class RequestFieldTransport implements Transport {
   clear(): readonly Delivery[] {
     return [];
   }
-}
-
-function headerValues(
-  request: RequestFacts,
-  name: string,
-): (string | undefined)[] {
-  const value = headerOf(request, name);
-  return countHeader(request, name) > 1 ? [value, value] : [value];
 }
 
 function queryValues({ url = '' }: RequestFacts, name: string): string[] {

@@ -2,11 +2,17 @@ import { stringifySetCookie } from 'cookie';
 import type { ResolvedCookieOptions } from '../options/resolved-options.js';
 import type { AMBIGUOUS_TOKEN, Delivery } from '../options/transport.js';
 import { headerOf, type RequestFacts } from '../request-facts.js';
-import { readCookie } from './read-cookie.js';
+import {
+  otherShapes,
+  type CookieShape,
+  type WeighedShape,
+} from './cookie-shapes.js';
+import { readCookie, readCookies } from './read-cookie.js';
 
 /** One cookie that holds a token, which consists of characters that every cookie may have. */
 export class TokenCookie {
   readonly #options: ResolvedCookieOptions;
+  readonly #isReadable: boolean;
   /** All but the name, the value and the age, as a line of the response spells it. */
   readonly #attributes: string;
   /** Cookies left over from before a change of `domain`; they would make every request ambiguous. */
@@ -16,17 +22,12 @@ export class TokenCookie {
   /** @param isReadable whether scripts may read it */
   constructor(options: ResolvedCookieOptions, isReadable = false) {
     this.#options = options;
+    this.#isReadable = isReadable;
     this.#attributes = attributesOf(options, isReadable);
     // A cookie with a domain cannot have had the `__Host-` prefix.
     const name = options.name.replace(/^__Host-/, '__Secure-');
     this.#clearFormer = options.formerDomains.map((domain) =>
-      delivery(
-        name,
-        domain,
-        '',
-        0,
-        attributesOf({ ...options, domain }, isReadable),
-      ),
+      delivery(name, '', 0, attributesOf({ ...options, domain }, isReadable)),
     );
     this.#clearAll = this.write('', 0);
   }
@@ -38,12 +39,22 @@ export class TokenCookie {
       : readCookie(header, this.#options.name);
   }
 
-  /** @param maxAge whole seconds; `undefined` for a cookie that ends with the browser */
+  /** Returns the values of all cookies of the name. */
+  readAll(request: RequestFacts): readonly string[] {
+    const header = headerOf(request, 'cookie');
+    return header === undefined ? [] : readCookies(header, this.#options.name);
+  }
+
+  /**
+   * The former cookies come first: where a browser takes one of them for the new cookie, as with the domain
+   * `localhost`, the new one stays.
+   *
+   * @param maxAge whole seconds; `undefined` for a cookie that ends with the browser
+   */
   write(value: string, maxAge: number | undefined): readonly Delivery[] {
-    const { name, domain } = this.#options;
     return [
-      delivery(name, domain, value, maxAge, this.#attributes),
       ...this.#clearFormer,
+      delivery(this.#options.name, value, maxAge, this.#attributes),
     ];
   }
 
@@ -51,22 +62,43 @@ export class TokenCookie {
   clear(): readonly Delivery[] {
     return this.#clearAll;
   }
+
+  /** Lists what else a browser can hold under this name that {@link clear} leaves alone. */
+  leftoverShapes(request: RequestFacts): readonly WeighedShape[] {
+    const isSent = this.read(request) !== undefined;
+    const { originalUrl, url } = request;
+    return otherShapes(
+      this.#options,
+      isSent ? (originalUrl ?? url ?? '/') : undefined,
+    );
+  }
+
+  /** Clears a cookie of this name that has other attributes. */
+  clearShape({ domain, path, partitioned }: CookieShape): Delivery {
+    const options = { ...this.#options, domain, path, partitioned };
+    return delivery(
+      this.#options.name,
+      '',
+      0,
+      attributesOf(
+        // Browsers partition no other cookies, and send these to the pages of other sites.
+        partitioned && !this.#options.partitioned
+          ? { ...options, secure: true, sameSite: 'none' }
+          : options,
+        this.#isReadable,
+      ),
+    );
+  }
 }
 
 function delivery(
   name: string,
-  domain: string | undefined,
   value: string,
   maxAge: number | undefined,
   attributes: string,
 ): Delivery {
   const age = maxAge === undefined ? '' : `; Max-Age=${maxAge}`;
-  return {
-    kind: 'cookie',
-    name,
-    domain,
-    line: `${name}=${value}${age}${attributes}`,
-  };
+  return { kind: 'cookie', name, line: `${name}=${value}${age}${attributes}` };
 }
 
 function attributesOf(

@@ -3,6 +3,7 @@ import { CookieJar } from 'tough-cookie';
 import {
   type ActiveSession,
   type CookieOptions,
+  MemorySessionStore,
   Session,
   SessionConfigError,
   SessionError,
@@ -16,10 +17,14 @@ import {
   type TestRequest,
   type TestResponse,
 } from '../support/browser.js';
+import { cookiesOf, createExchange } from '../support/node-exchange.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { shuffled, type Random, seededRandom } from '../support/random.js';
 import {
   CLEARED,
+  CLEARED_PARTITIONED,
+  CLEARED_REFRESH,
+  CLEARED_REFRESH_PARTITIONED,
   COOKIE,
   cookiesIn,
   copyOf,
@@ -661,10 +666,9 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
 
       const refused = await browser.get('/me');
       expect(refused.status).toBe(401);
-      expect(refused.setCookie).toEqual([
-        '__Secure-session=; Max-Age=0; Domain=app.example; Path=/; HttpOnly; Secure; SameSite=Lax',
-      ]);
+      expect(refused.setCookie).toHaveLength(8);
       expect(app.account.handled).toBe(0);
+      expect(await cookiesIn(browser)).toEqual([]);
     });
   });
 });
@@ -805,7 +809,7 @@ describe.each(adapters)('the session cookie on %s', (adapter) => {
       ],
     });
     expect(response.status).toBe(401);
-    expect(response.setCookie).toEqual([CLEARED]);
+    expect(response.setCookie).toEqual([CLEARED, CLEARED_PARTITIONED]);
   });
 
   it.each([
@@ -825,7 +829,7 @@ describe.each(adapters)('the session cookie on %s', (adapter) => {
         .browser()
         .get('/me', { Cookie: pair(own, other).join('; ') });
       expect(response.status).toBe(401);
-      expect(response.setCookie).toEqual([CLEARED]);
+      expect(response.setCookie).toEqual([CLEARED, CLEARED_PARTITIONED]);
       expect(app.account.handled).toBe(handled);
       expect(app.eventsOf('rejected').slice(before)).toMatchObject([
         { code: 'TOKEN_CONFLICT', reason: 'ambiguous' },
@@ -837,6 +841,142 @@ describe.each(adapters)('the session cookie on %s', (adapter) => {
       }
     },
   );
+});
+
+describe.each(adapters)('a request with planted cookies on %s', (adapter) => {
+  const store = new MemorySessionStore();
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await startTestApp(adapter, {
+      session: { store, refreshToken: {}, transport: ['cookie', 'header'] },
+    });
+  });
+  afterAll(() => app.close());
+
+  interface Issued {
+    id: string;
+    session: string;
+    refresh: string;
+    token: string;
+  }
+
+  async function issued(user: string): Promise<Issued> {
+    const { session, token, refreshToken } = await app.sessions.generate(user);
+    return {
+      id: session.id,
+      session: `${COOKIE}=${token}`,
+      refresh: `${COOKIE}-refresh=${refreshToken}`,
+      token,
+    };
+  }
+
+  const lives = async ({ id }: Issued, user: string): Promise<boolean> =>
+    (await app.sessions.list(user)).some((each) => each.id === id);
+  const planted = (count: number, name = COOKIE): string[] =>
+    Array.from({ length: count }, (_, i) => `${name}=planted.${i}.x`);
+
+  it.each<
+    [
+      what: string,
+      cookies: (own: Issued, attacker: Issued) => string[],
+      ended: boolean,
+    ]
+  >([
+    ['one', (own) => [...planted(1), own.session], true],
+    ['one, behind it', (own) => [own.session, ...planted(1)], true],
+    [
+      'one for each kind',
+      (own) => [
+        ...planted(1),
+        own.session,
+        ...planted(1, `${COOKIE}-refresh`),
+        own.refresh,
+      ],
+      true,
+    ],
+    [
+      'one, with the refresh cookie alone',
+      (own) => [...planted(1, `${COOKIE}-refresh`), own.refresh],
+      true,
+    ],
+    ['a few', (own) => [...planted(15), own.session], true],
+    ['hundreds, behind it', (own) => [own.session, ...planted(300)], false],
+    [
+      'one of the account of who planted it',
+      (own, attacker) => [attacker.session, own.session],
+      true,
+    ],
+  ])(
+    'A-102, V-28: signs out of the session of every authentic cookie: %s',
+    async (_what, cookies, isDecided) => {
+      const own = await issued('ada');
+      const attacker = await issued('bob');
+      const Cookie = cookies(own, attacker).join('; ');
+      const exchange = createExchange({ cookie: Cookie }, 'POST');
+      const { request, response } = exchange;
+      expect(await app.sessions.revoke(request, { response })).toBe(isDecided);
+      expect(await lives(own, 'ada')).toBe(false);
+      expect(await lives(attacker, 'bob')).toBe(
+        !Cookie.includes(attacker.session),
+      );
+      expect(cookiesOf(exchange)).toEqual([
+        CLEARED,
+        CLEARED_REFRESH,
+        CLEARED_PARTITIONED,
+        CLEARED_REFRESH_PARTITIONED,
+      ]);
+    },
+  );
+
+  it('says that it does not know of a session behind too many cookies', async () => {
+    const own = await issued('ada');
+    const cookie = [...planted(300), own.session].join('; ');
+    const { request, response } = createExchange({ cookie }, 'POST');
+    expect(await app.sessions.revoke(request, { response })).toBe(false);
+    expect(await lives(own, 'ada')).toBe(true);
+  });
+
+  it('signs out of the sessions of two headers', async () => {
+    const [one, two] = [await issued('ada'), await issued('ada')];
+    const response = await send(app.port, {
+      method: 'POST',
+      path: '/logout',
+      body: {},
+      headers: [
+        ['Authorization', `Bearer ${one.token}`],
+        ['Authorization', `Bearer ${two.token}`],
+      ],
+    });
+    expect(response.status).toBe(204);
+    expect(await lives(one, 'ada')).toBe(false);
+    expect(await lives(two, 'ada')).toBe(false);
+  });
+
+  it('A-102, V-28: ends the session of every authentic cookie by a new sign-in, which works', async () => {
+    const own = await issued('ada');
+    const other = await issued('bob');
+    const Cookie = [...planted(2), own.session, other.session].join('; ');
+    const response = await app
+      .browser()
+      .post('/login', { user: 'ada' }, { Cookie });
+    expect(response.status).toBe(200);
+    expect(await lives(own, 'ada')).toBe(false);
+    expect(await lives(other, 'bob')).toBe(false);
+    const [cleared, clearedRefresh, session, refresh, ...more] =
+      response.setCookie;
+    expect([cleared, clearedRefresh, more]).toEqual([
+      CLEARED_PARTITIONED,
+      CLEARED_REFRESH_PARTITIONED,
+      [],
+    ]);
+    expect(valueOf(session).length * valueOf(refresh).length).toBeGreaterThan(
+      0,
+    );
+    const browser = app.browser();
+    await browser.take(response);
+    expect((await browser.get('/me')).status).toBe(200);
+  });
 });
 
 describe.each(adapters)('the size of the session cookie on %s', (adapter) => {

@@ -39,8 +39,8 @@ describe.each(STORES)('on %s', (name) => {
       await open(),
     ];
     try {
-      const rounds = Array.from({ length: ROUNDS[name] }, (_, i) => i);
-      const outcomes = await inBatches(rounds, AT_ONCE, async (i) => {
+      const indices = Array.from({ length: ROUNDS[name] }, (_, i) => i);
+      const outcomes = await inBatches(indices, AT_ONCE, async (i) => {
         const subject = `user-${i}`;
         const first = await signIn(refreshing, subject);
         const { sid: id } = claimsOfRefresh(first);
@@ -88,7 +88,7 @@ describe.each(STORES)('on %s', (name) => {
       // Both orders occurred, or nothing was raced.
       expect(winners['refreshed first']).toBeGreaterThan(outcomes.length / 20);
       expect(winners['SESSION_UNKNOWN']).toBeGreaterThan(outcomes.length / 20);
-      expect(alarms()).toBe(rounds.filter((i) => i % 3 === 2).length);
+      expect(alarms()).toBe(indices.filter((i) => i % 3 === 2).length);
     } finally {
       await Promise.all(
         [refreshing, ending, third].map((node) => node.close()),

@@ -253,6 +253,30 @@ describe('the cookie of refresh tokens', () => {
       '__Host-session-refresh',
     ],
     ['a name, and its own', { name: 'sid' }, { name: 'rid' }, 'rid'],
+    [
+      'a domain, and this host alone',
+      { domain: 'app.example' },
+      { domain: false },
+      '__Host-session-refresh',
+    ],
+    [
+      'a secure name and a domain, and this host alone',
+      { name: '__Secure-sid', domain: 'app.example' },
+      { domain: false },
+      '__Host-sid-refresh',
+    ],
+    [
+      'a domain, and this host alone with a path',
+      { domain: 'app.example' },
+      { domain: false, path: '/auth' },
+      '__Secure-session-refresh',
+    ],
+    [
+      'a domain and secure off, and this host alone',
+      { domain: 'app.example', secure: false },
+      { domain: false },
+      'session-refresh',
+    ],
   ])(
     'has the name of the session cookie with -refresh added, and the prefix that browsers enforce: with %s (S-070)',
     (_case, cookie, own, name) => {
@@ -276,6 +300,34 @@ describe('the cookie of refresh tokens', () => {
     partitioned: false,
     formerDomains: ['old.example'],
   } as const;
+
+  it('belongs to this host alone with domain: false, whatever the session cookie does', () => {
+    const cookie = { domain: 'app.example' };
+    const pair = resolve({
+      cookie,
+      refreshToken: { cookie: { domain: false } },
+    });
+    expect(pair.refresh!.cookie.domain).toBeUndefined();
+    expect(pair.cookie.domain).toBe('app.example');
+    expect(resolve({ cookie: { domain: false } }).cookie).toMatchObject({
+      name: '__Host-session',
+      domain: undefined,
+    });
+  });
+
+  it.each(['', null, true, '.app.example', 0])(
+    'stops the boot when its domain is %p, and says how this host alone is written',
+    (domain) => {
+      const [message, ...more] = messagesOf({
+        cookie: { domain: 'app.example' },
+        refreshToken: { cookie: { domain } },
+      });
+      expect(message).toMatch(
+        /^refreshToken\.cookie\.domain: expected a host name without a leading dot, or false for this host alone, got /,
+      );
+      expect(more).toEqual([]);
+    },
+  );
 
   it('takes over every attribute of the session cookie', () => {
     expect(refreshOf({}, { cookie: SESSION }).cookie).toEqual({

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { CurrentKeys } from '../../lib/keys/key-ring.js';
 import {
   AMBIGUOUS_TOKEN,
@@ -43,12 +44,31 @@ function carrying(token: Carried, refreshToken?: Carried): Transport {
   };
 }
 
-function sessionsOf(transports: Transport[], bodyToken?: string) {
+function carriedBy(transports: Transport[]): CarriedSessions {
   return new CarriedSessions(
     new SessionTransports(transports),
     codec,
     refreshCodec,
-  ).of({ headers: {} }, bodyToken);
+  );
+}
+
+async function sessionsOf(transports: Transport[], bodyToken?: string) {
+  const found = await carriedBy(transports).of({ headers: {} }, bodyToken);
+  return found.sessions;
+}
+
+/** A transport that can read every token, as that of cookies. */
+function carryingAll(
+  tokens: readonly string[],
+  refreshTokens: readonly string[] = [],
+): Transport {
+  const one = (all: readonly string[]) =>
+    all.length > 1 ? AMBIGUOUS_TOKEN : all[0];
+  return {
+    ...carrying(one(tokens), one(refreshTokens)),
+    readAll: () => tokens,
+    readAllRefresh: () => refreshTokens,
+  };
 }
 
 describe('the sessions that a request carries', () => {
@@ -144,7 +164,10 @@ describe('the sessions that a request carries', () => {
       codec,
       undefined,
     );
-    expect(await carried.of({ headers: {} }, refresh())).toEqual([]);
+    expect(await carried.of({ headers: {} }, refresh())).toEqual({
+      sessions: [],
+      isComplete: true,
+    });
   });
 
   it('are found when their key is one that has to be asked for first', async () => {
@@ -164,8 +187,177 @@ describe('the sessions that a request carries', () => {
       sessionCodecWith(keys),
       undefined,
     );
-    expect(await carried.of({ headers: {} })).toEqual([named(ADA)]);
-    expect(await carried.of({ headers: {} })).toEqual([named(ADA)]);
+    expect((await carried.of({ headers: {} })).sessions).toEqual([named(ADA)]);
+    expect((await carried.of({ headers: {} })).sessions).toEqual([named(ADA)]);
     expect(asked).toBe(1);
   });
+});
+
+describe('the sessions of several tokens of one name', () => {
+  /** With the name of our key, and a signature that is not of it. */
+  const forged = (i: number) => {
+    const [header, payload] = session(claimsOf({ sub: `nobody-${i}` })).split(
+      '.',
+    );
+    return [header, payload, 'A'.repeat(43)].join('.');
+  };
+
+  it.each<
+    [
+      what: string,
+      transports: Transport[],
+      bodyToken: string | undefined,
+      expected: (typeof ADA)[],
+      isComplete: boolean,
+    ]
+  >([
+    [
+      'are all that are authentic, wherever they stand',
+      [carryingAll([forged(1), session(BOB), 'x', session(ADA)])],
+      undefined,
+      [BOB, ADA],
+      true,
+    ],
+    [
+      'are those of both kinds',
+      [carryingAll([session(ADA), forged(1)], [refresh(BOB), refresh(EVE)])],
+      undefined,
+      [ADA, BOB, EVE],
+      true,
+    ],
+    [
+      'are those of several transports and of the body',
+      [carryingAll([session(ADA), forged(1)]), carrying(session(BOB))],
+      refresh(EVE),
+      [ADA, BOB, EVE],
+      true,
+    ],
+    [
+      'are one, where a cookie is repeated more often than we check',
+      [carryingAll(Array.from({ length: 500 }, () => session(ADA)))],
+      undefined,
+      [ADA],
+      true,
+    ],
+    [
+      'are those of the first 16, and that there are more is known',
+      [
+        carryingAll([
+          ...Array.from({ length: 15 }, (_, i) => forged(i)),
+          session(ADA),
+          session(BOB),
+        ]),
+      ],
+      undefined,
+      [ADA],
+      false,
+    ],
+    [
+      'are open where a transport cannot read them',
+      [carrying(AMBIGUOUS_TOKEN), carrying(session(ADA))],
+      undefined,
+      [ADA],
+      false,
+    ],
+    [
+      'are decided where nothing is ours',
+      [carryingAll([forged(1), forged(2), ''])],
+      'x',
+      [],
+      true,
+    ],
+  ])('%s', async (_what, transports, bodyToken, expected, isComplete) => {
+    const carried = carriedBy(transports);
+    expect(await carried.of({ headers: {} }, bodyToken)).toEqual({
+      sessions: expected.map(named),
+      isComplete,
+    });
+  });
+
+  it('cost at most 16 signatures, however many are planted', async () => {
+    const verify = jest.spyOn(codec, 'verify');
+    const planted = Array.from({ length: 300 }, (_, i) => `planted.${i}.x`);
+    const carried = new CarriedSessions(
+      new SessionTransports([carryingAll(planted, planted)]),
+      codec,
+      undefined,
+    );
+    const found = await carried.of({ headers: {} });
+    const { length } = verify.mock.calls;
+    verify.mockRestore();
+    expect(found).toEqual({ sessions: [], isComplete: false });
+    expect(length).toBe(16);
+  });
+
+  it('are open where the key of a token is unknown', async () => {
+    const keys: CurrentKeys = {
+      current: secretKeys(OTHER_SECRET),
+      ready: () => undefined,
+      learn: () => undefined,
+    };
+    const carried = new CarriedSessions(
+      new SessionTransports([carrying(session())]),
+      sessionCodecWith(keys),
+      undefined,
+    );
+    expect(await carried.of({ headers: {} })).toEqual({
+      sessions: [],
+      isComplete: false,
+    });
+  });
+});
+
+describe('the transports that carry a session', () => {
+  const FACTS = { headers: {} };
+  const cookie = carrying(session(ADA), refresh(ADA));
+  const mixed = carrying(session(ADA), refresh(BOB));
+  const other = carrying(session(BOB));
+  const header = { ...carrying(session(ADA)), ambient: false };
+  const otherHeader = { ...carrying(session(BOB)), ambient: false };
+  const forged = carrying(forger.codec.sign(ADA));
+  const ambiguous = carryingAll([session(ADA), session(BOB)]);
+
+  it.each<[what: string, transports: Transport[], carriers: Transport[]]>([
+    ['none', [carrying(undefined), other], []],
+    ['all of them', [cookie, header, other], [cookie, header]],
+    [
+      'by its refresh token too',
+      [carrying(undefined, refresh(ADA))],
+      [0 as never],
+    ],
+    ['but not those of forged or doubled tokens', [forged, ambiguous], []],
+  ])('are %s', (_what, transports, carriers) => {
+    const found = carriedBy(transports).carriersOf(FACTS, ADA.sid);
+    expect(found).toEqual(carriers.map((each) => each || transports[0]));
+  });
+
+  it.each<
+    [
+      what: string,
+      transports: Transport[],
+      bodyToken: string | undefined,
+      carriers: Transport[] | undefined,
+    ]
+  >([
+    ['no conflict: one session', [cookie, header], refresh(ADA), undefined],
+    ['no conflict: a forged token', [cookie, forged], undefined, undefined],
+    ['no conflict: doubled tokens', [cookie, ambiguous], undefined, undefined],
+    ['both cookies of one transport', [mixed], undefined, [mixed]],
+    [
+      'those that browsers send',
+      [cookie, other, header],
+      undefined,
+      [cookie, other],
+    ],
+    ['none for a header', [cookie, otherHeader], undefined, []],
+    ['none for two headers', [header, otherHeader], undefined, []],
+    ['none for the body', [cookie], refresh(BOB), []],
+    ['the cookies that differ, with the body', [mixed], refresh(EVE), [mixed]],
+  ])(
+    'lose their tokens where sessions differ: %s',
+    async (_what, transports, bodyToken, carriers) => {
+      const found = await carriedBy(transports).conflictOf(FACTS, bodyToken);
+      expect(found).toEqual(carriers);
+    },
+  );
 });

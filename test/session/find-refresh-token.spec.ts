@@ -37,7 +37,11 @@ function carrying(token: Read | 'no place', ambient?: boolean): Transport {
   };
 }
 
-function find(transports: Transport[], sid?: string) {
+function find(
+  transports: Transport[],
+  sid?: string,
+  others: readonly Transport[] = [],
+) {
   const verified: string[] = [];
   const found = findRefreshToken(
     transports,
@@ -46,7 +50,7 @@ function find(transports: Transport[], sid?: string) {
       verified.push(token);
       return TOKENS[token] ?? 'malformed';
     },
-    sid,
+    sid === undefined ? undefined : { sid, carriers: () => others },
   );
   return { found, verified };
 }
@@ -165,7 +169,59 @@ describe('the refresh token of a request', () => {
     ],
     ['refused when it is empty', [carrying('')], undefined, 'malformed'],
   ])('is %s', (_case, transports, sid, expected) => {
-    expect(find(transports, sid).found).toEqual(expected);
+    const { found } = find(transports, sid);
+    expect(found && 'refusal' in found ? found.refusal : found).toEqual(
+      typeof expected === 'object'
+        ? { ...expected, carriers: expect.any(Array) }
+        : expected,
+    );
+  });
+
+  describe('is carried', () => {
+    const ada = carrying('ada', true);
+    const header = carrying('ada', false);
+    const bob = carrying('bob', true);
+    const bobInHeader = carrying('bob', false);
+    const forged = carrying('forged', true);
+    const none = carrying(undefined);
+    const { sid } = ADA;
+
+    it.each<
+      [
+        what: string,
+        transports: Transport[],
+        known: [sid?: string, others?: Transport[]],
+        carriers: Transport[],
+      ]
+    >([
+      ['by the one that brings it', [none, ada], [], [ada]],
+      ['by all that bring it', [ada, header], [sid], [ada, header]],
+      ['by the one alone that brings a bad one', [ada, forged], [], [forged]],
+      ['by both that browsers send, in conflict', [ada, bob], [], [ada, bob]],
+      ['by none, in conflict with a header', [ada, bobInHeader], [], []],
+      [
+        'by none, in conflict where a header comes first',
+        [header, bob],
+        [],
+        [],
+      ],
+      [
+        'by those that browsers send, where a header agrees with one of them',
+        [header, ada, bob],
+        [],
+        [ada, bob],
+      ],
+      ['by itself, in conflict with its session', [bob], [sid, [bob]], [bob]],
+      [
+        'by none, where a header brings the session',
+        [bob],
+        [sid, [header]],
+        [],
+      ],
+      ['by none, where a header brings it', [bobInHeader], [sid, [ada]], []],
+    ])('%s', (_what, transports, [known, others], carriers) => {
+      expect(find(transports, known, others).found?.carriers).toEqual(carriers);
+    });
   });
 
   it('is never a session token: only the place of refresh tokens is looked at', () => {
@@ -176,7 +232,7 @@ describe('the refresh token of a request', () => {
 
   it('stops at the first that is refused', () => {
     const { found, verified } = find([carrying('forged'), carrying('ada')]);
-    expect(found).toBe('signature');
+    expect(found).toMatchObject({ refusal: 'signature' });
     expect(verified).toEqual(['forged']);
   });
 });

@@ -1,7 +1,9 @@
 import { REFUSALS, type Refusal } from '../../lib/errors/refusal.js';
 import { SessionError } from '../../lib/errors/session-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
+import type { Transport } from '../../lib/options/transport.js';
 import type { RequestFacts } from '../../lib/request-facts.js';
+import type { Dispatch } from '../../lib/session/dispatch.js';
 import { unavailable } from '../../lib/session/session-outcome.js';
 import { SessionTransports } from '../../lib/session/session-transports.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
@@ -17,6 +19,8 @@ const transports = new SessionTransports(
   ),
 );
 
+const namesIn = (dispatch: Dispatch | undefined): string[] =>
+  dispatch?.deliveries.map(({ name }) => name) ?? [];
 const facts = (headers: RequestFacts['headers']): RequestFacts => ({ headers });
 const SESSION = '__Host-session=a';
 const REFRESH = '__Host-session-refresh=b';
@@ -87,12 +91,16 @@ describe('the transports of a request with two kinds of tokens', () => {
     },
   );
 
-  it('make the client forget both cookies', () => {
-    expect(transports.clearing.deliveries.map(({ name }) => name)).toEqual([
-      '__Host-session',
-      '__Host-session-refresh',
-    ]);
-    expect(transports.clearing.isCurrent()).toBe(true);
+  it('make the client forget both cookies, and the leftovers that a request shows', () => {
+    const pair = ['__Host-session', '__Host-session-refresh'];
+    const once = facts({ cookie: SESSION });
+    const twice = facts({ cookie: `${SESSION}; ${SESSION}` });
+    expect(namesIn(transports.clearing(undefined))).toEqual(pair);
+    expect(namesIn(transports.clearing(once))).toEqual(pair);
+    expect(namesIn(transports.clearing(twice))).toEqual([...pair, ...pair]);
+    expect(namesIn(transports.clearingLeftovers(once))).toEqual([]);
+    expect(namesIn(transports.clearingLeftovers(twice))).toEqual(pair);
+    expect(transports.clearing(once).isCurrent()).toBe(true);
   });
 
   it.each<[Refusal, boolean]>([
@@ -121,11 +129,13 @@ describe('the transports of a request with two kinds of tokens', () => {
   ])(
     'cost a client that is refused for %s its tokens: %s',
     (refusal, clears) => {
-      expect(transports.rejected(refusal)).toEqual({
-        kind: 'rejected',
-        refusal,
-        dispatch: clears ? transports.clearing : undefined,
-      });
+      const { all } = transports;
+      const request = facts({ cookie: SESSION });
+      const rejected = transports.rejected(refusal, request, all);
+      expect(rejected).toMatchObject({ kind: 'rejected', refusal });
+      expect(namesIn(rejected.dispatch)).toEqual(
+        clears ? ['__Host-session', '__Host-session-refresh'] : [],
+      );
       expect(REFUSALS[refusal].clears).toBe(clears);
     },
   );
@@ -134,15 +144,26 @@ describe('the transports of a request with two kinds of tokens', () => {
     expect(Object.keys(REFUSALS)).toHaveLength(22);
   });
 
+  it('cost a client nothing that another transport carried', () => {
+    const [cookie, header] = transports.all;
+    const both = facts({ cookie: SESSION, authorization: BEARER });
+    const clearedBy = (...carriers: Transport[]) =>
+      namesIn(transports.rejected('signature', both, carriers).dispatch);
+    expect(clearedBy()).toEqual([]);
+    expect(clearedBy(header!)).toEqual([]);
+    expect(clearedBy(cookie!)).toHaveLength(2);
+    expect(clearedBy(header!, cookie!)).toHaveLength(2);
+  });
+
   it('cost nobody anything where sessions are only checked', () => {
     const checking = new SessionTransports(transports.all, false);
     for (const refusal of Object.keys(REFUSALS) as Refusal[]) {
-      expect(checking.rejected(refusal).dispatch).toBeUndefined();
+      const request = facts({ cookie: SESSION });
+      const { dispatch } = checking.rejected(refusal, request, checking.all);
+      expect(dispatch).toBeUndefined();
     }
-    expect(checking.clearing).toEqual({
-      ...transports.clearing,
-      isCurrent: expect.any(Function),
-    });
+    // A sign-out is no refusal.
+    expect(namesIn(checking.clearing(undefined))).toHaveLength(2);
   });
 });
 

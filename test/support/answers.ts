@@ -545,6 +545,11 @@ export interface AnswerKind {
   only?: AdapterName;
 }
 
+/** What caches are told where an answer brings a token: compression must leave events alone. */
+export function cacheControlOf({ path }: Pick<AnswerKind, 'path'>): string {
+  return path === 'sse' ? 'no-store, no-transform' : 'no-store';
+}
+
 const BOTH_COOKIES = [OWN, TWO];
 
 export const ANSWERS: AnswerKind[] = [

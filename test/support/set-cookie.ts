@@ -49,3 +49,12 @@ export async function cookiesIn(
 
 /** The line that clears the default cookie of refresh tokens. */
 export const CLEARED_REFRESH = `${COOKIE}-refresh=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`;
+
+/** The lines that clear the default cookies of a pair in a partition, where a request brings one of them twice. */
+export const [CLEARED_PARTITIONED, CLEARED_REFRESH_PARTITIONED] = [
+  COOKIE,
+  `${COOKIE}-refresh`,
+].map(
+  (name) =>
+    `${name}=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None`,
+) as [string, string];

@@ -96,20 +96,20 @@ describe('the cookie transport', () => {
       );
     });
 
-    it('S-081: the token, and the end of each cookie that it once set for another domain', () => {
+    it('S-081: the token, behind the end of each cookie that it once set for another domain', () => {
       expect(
         write({ formerDomains: ['example.com', 'old.example.com'] }),
       ).toEqual([
-        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
         '__Secure-session=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
         '__Secure-session=; Max-Age=0; Domain=old.example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
       ]);
     });
 
     it('S-081: the end of a former cookie under a name that the application chose', () => {
       expect(write({ name: 'id', formerDomains: ['example.com'] })).toEqual([
-        `id=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
         'id=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+        `id=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
       ]);
     });
 
@@ -149,8 +149,8 @@ describe('the cookie transport', () => {
         'the cookies of former domains too',
         { domain: 'app.example.com', formerDomains: ['example.com'] },
         [
-          '__Secure-session=; Max-Age=0; Domain=app.example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
           '__Secure-session=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
+          '__Secure-session=; Max-Age=0; Domain=app.example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
         ],
       ],
     ])('%s', (_what, cookie, lines) => {
@@ -242,20 +242,6 @@ describe('the cookie transport', () => {
     expect(() =>
       transportWith({ domain: `${'d'.repeat(63)}.`.repeat(17) }),
     ).toThrow(SessionConfigError);
-  });
-
-  it('names each cookie and its domain, so that the head can tell them apart', () => {
-    const transport = transportWith({ formerDomains: ['example.com'] });
-    expect(
-      transport.clear().map(({ kind, name, ...rest }) => ({
-        kind,
-        name,
-        domain: 'domain' in rest ? rest.domain : undefined,
-      })),
-    ).toEqual([
-      { kind: 'cookie', name: '__Host-session', domain: undefined },
-      { kind: 'cookie', name: '__Secure-session', domain: 'example.com' },
-    ]);
   });
 
   describe('reads', () => {
@@ -388,16 +374,16 @@ describe('the cookie transport with refresh tokens', () => {
         `__Secure-${name}=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax`,
     );
     expect(linesOf(pair.write(tokens))).toEqual([
-      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
       former[0],
-      `${NAME}=${REFRESH_TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
       former[1],
+      `${NAME}=${REFRESH_TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
     expect(linesOf(pair.clear())).toEqual([
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
       former[0],
-      `${NAME}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
       former[1],
+      `${NAME}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
     // A session token that comes alone says nothing of the refresh cookie of a former domain.
     const { refresh: _, ...alone } = tokens;
@@ -409,7 +395,7 @@ describe('the cookie transport with refresh tokens', () => {
       pairWith({}, { formerDomains: ['example.com'] }).clear(),
     );
     expect(lines).toHaveLength(3);
-    expect(lines[2]).toBe(
+    expect(lines[1]).toBe(
       '__Secure-session-refresh=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
     );
   });
@@ -461,21 +447,285 @@ describe('the cookie transport with refresh tokens', () => {
       expect(transportWith().read(facts)).toBe(TOKEN);
     });
   });
+});
 
-  it('names each cookie and its domain, so that the head can tell them apart', () => {
-    const pair = pairWith({ formerDomains: ['example.com'] });
-    for (const deliveries of [pair.write(tokens), pair.clear()]) {
-      expect(
-        deliveries.map((each) => [
-          each.name,
-          each.kind === 'cookie' ? each.domain : each.kind,
-        ]),
-      ).toEqual([
-        ['__Host-session', undefined],
-        ['__Secure-session', 'example.com'],
-        [NAME, undefined],
-        ['__Secure-session-refresh', 'example.com'],
-      ]);
-    }
+describe('the leftovers that the cookie transport clears', () => {
+  interface Case {
+    cookie?: CookieOptions;
+    refresh?: CookieOptions;
+    csrf?: string;
+    url?: string;
+    originalUrl?: string;
+    header: string;
+  }
+
+  function transportOf({ cookie = {}, refresh, csrf }: Case): CookieTransport {
+    const [transport] = createTransports(
+      resolveOptions({
+        secret: SECRET,
+        cookie,
+        ...(refresh && { refreshToken: { cookie: refresh } }),
+        csrf: { token: csrf === undefined ? false : { cookie: csrf } },
+      }),
+    );
+    return transport as CookieTransport;
+  }
+
+  function leftoversOf(given: Case): string[] {
+    const { header, url = '/', originalUrl } = given;
+    return linesOf(
+      transportOf(given).clearLeftovers({
+        url,
+        originalUrl,
+        headers: { cookie: header },
+      }),
+    );
+  }
+
+  /** Name, domain, path and partition of lines. */
+  const shapesOf = (lines: string[]): string[] =>
+    lines.map((line) =>
+      line
+        .split('; ')
+        .map((part) => part.replace(/^(?:Domain|Path)=/, ''))
+        .filter(
+          (part) => !/^(?:Max-Age=0|HttpOnly|Secure|SameSite=.*)$/.test(part),
+        )
+        .join(' '),
+    );
+
+  const doubled = (...names: string[]): string =>
+    names.map((name) => `${name}=a; ${name}=b`).join('; ');
+
+  it('repeat the attributes, and are what browsers accept', () => {
+    expect(
+      leftoversOf({ header: doubled('__Host-session'), cookie: {} }),
+    ).toEqual([
+      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
+    ]);
+    expect(
+      leftoversOf({
+        header: doubled('__Host-session'),
+        cookie: { sameSite: 'none', partitioned: true },
+      }),
+    ).toEqual([
+      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=None',
+    ]);
+    // Whatever is Secure now: only such cookies were ever partitioned.
+    expect(
+      leftoversOf({ header: doubled('session'), cookie: { secure: false } }),
+    ).toEqual([
+      'session=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
+    ]);
+  });
+
+  it.each<[what: string, given: Case, shapes: string[]]>([
+    ['nothing without a cookie', { header: 'a=b' }, []],
+    [
+      'nothing where each is there once',
+      {
+        refresh: {},
+        header: '__Host-session=a; __Host-session-refresh=b; XSRF-TOKEN=c',
+        csrf: 'XSRF-TOKEN',
+      },
+      [],
+    ],
+    [
+      'the other partition alone of a name that is bound to the host, below any path',
+      { header: doubled('__Host-session'), url: '/a/b' },
+      ['__Host-session= / Partitioned'],
+    ],
+    [
+      'all three cookies when one of them is doubled',
+      {
+        refresh: {},
+        csrf: 'XSRF-TOKEN',
+        header: `${doubled('__Host-session-refresh')}; __Host-session=a`,
+      },
+      [
+        '__Host-session= / Partitioned',
+        '__Host-session-refresh= / Partitioned',
+        'XSRF-TOKEN= / Partitioned',
+      ],
+    ],
+    [
+      'the cookie of this host alone, where there is a domain',
+      {
+        cookie: { domain: 'app.example' },
+        header: doubled('__Secure-session'),
+      },
+      [
+        '__Secure-session= app.example / Partitioned',
+        '__Secure-session= /',
+        '__Secure-session= / Partitioned',
+      ],
+    ],
+    [
+      'former domains in the other partition, and below each path',
+      {
+        cookie: { name: 'id', formerDomains: ['old.example'] },
+        header: doubled('id'),
+        url: '/a?b=/c',
+      },
+      [
+        'id= / Partitioned',
+        'id= /a',
+        'id= old.example / Partitioned',
+        'id= /a Partitioned',
+        'id= old.example /a',
+        'id= old.example /a Partitioned',
+      ],
+    ],
+    [
+      'each parent of the path of the request',
+      {
+        cookie: { path: '/app' },
+        header: doubled('__Secure-session'),
+        url: '/app/me/',
+      },
+      [
+        '__Secure-session= /app Partitioned',
+        '__Secure-session= /',
+        '__Secure-session= /app/',
+        '__Secure-session= /app/me',
+        '__Secure-session= /app/me/',
+        '__Secure-session= / Partitioned',
+        '__Secure-session= /app/ Partitioned',
+        '__Secure-session= /app/me Partitioned',
+        '__Secure-session= /app/me/ Partitioned',
+      ],
+    ],
+    [
+      'by the path that the browser knows, not by what a router left of it',
+      {
+        cookie: { name: 'id', partitioned: true },
+        header: doubled('id'),
+        url: '/me',
+        originalUrl: '/app/me',
+      },
+      [
+        'id= /',
+        'id= /app Partitioned',
+        'id= /app/ Partitioned',
+        'id= /app/me Partitioned',
+        'id= /app',
+        'id= /app/',
+        'id= /app/me',
+      ],
+    ],
+    [
+      'a cookie that is not sent here at its own path alone',
+      {
+        refresh: { path: '/session' },
+        header: doubled('__Host-session'),
+        url: '/a',
+      },
+      [
+        '__Host-session= / Partitioned',
+        '__Secure-session-refresh= /session Partitioned',
+      ],
+    ],
+    [
+      'a CSRF cookie without the session that it belongs to, which had another name',
+      {
+        cookie: { domain: 'app.example' },
+        csrf: 'XSRF-TOKEN',
+        header: 'XSRF-TOKEN=a; __Host-session=b',
+      },
+      [
+        'XSRF-TOKEN= app.example / Partitioned',
+        'XSRF-TOKEN= /',
+        'XSRF-TOKEN= / Partitioned',
+      ],
+    ],
+  ])('are %s', (_what, given, shapes) => {
+    expect(shapesOf(leftoversOf(given))).toEqual(shapes);
+  });
+
+  it.each([
+    ['a line of its own', '/a\r\nSet-Cookie: x=y/b'],
+    ['an attribute', '/a;Domain=evil.example/b'],
+    ['a comma', '/a,b/c'],
+    ['a character that no path has', '/ä/b'],
+    ['an absolute address', 'https://app.example/a/b'],
+    ['an asterisk', '*'],
+    ['nothing', ''],
+  ])('stop at %s in the path of the request', (_what, url) => {
+    const header = doubled('id');
+    const found = shapesOf(
+      leftoversOf({ cookie: { name: 'id' }, header, url }),
+    );
+    expect(found.toSorted()).toEqual(['id= / Partitioned']);
+  });
+
+  it.each<[what: string, given: Case]>([
+    [
+      'a deep path',
+      {
+        cookie: { name: 'id', domain: 'app.example' },
+        refresh: {},
+        csrf: 'XSRF-TOKEN',
+        header: doubled('id', 'id-refresh', 'XSRF-TOKEN'),
+        url: '/a'.repeat(5_000),
+      },
+    ],
+    [
+      'long segments',
+      {
+        cookie: { name: 'id', domain: 'app.example' },
+        refresh: {},
+        header: doubled('id', 'id-refresh'),
+        url: `/${'a'.repeat(900)}/${'b'.repeat(900)}`,
+      },
+    ],
+    [
+      'many former domains',
+      {
+        cookie: {
+          name: 'id',
+          formerDomains: Array.from({ length: 12 }, (_, i) => `d${i}.example`),
+        },
+        header: doubled('id'),
+        url: '/a/b/c',
+      },
+    ],
+    [
+      'hundreds of cookies',
+      {
+        cookie: { name: 'id', domain: 'app.example' },
+        header: 'id=a; '.repeat(500),
+        url: '/a/b/c/d',
+      },
+    ],
+  ])('are bounded together with what is cleared anyway: %s', (_what, given) => {
+    const lines = [
+      ...linesOf(transportOf(given).clear()),
+      ...leftoversOf(given),
+    ];
+    const bytes = lines.reduce((sum, line) => sum + line.length, 0);
+    expect(lines.length).toBeLessThanOrEqual(16);
+    expect(bytes).toBeLessThanOrEqual(2_048);
+    expect(new Set(shapesOf(lines)).size).toBe(lines.length);
+    // What one change of the options leaves behind comes first.
+    expect(shapesOf(lines)).toContain(
+      given.cookie?.domain
+        ? 'id= app.example / Partitioned'
+        : 'id= / Partitioned',
+    );
+  });
+});
+
+describe('all tokens that the cookie transport reads', () => {
+  it('are the values of each name, in their order', () => {
+    const [transport] = createTransports(
+      resolveOptions({ secret: SECRET, refreshToken: {} }),
+    );
+    const facts = (cookie?: string) => ({ headers: { cookie } });
+    const all =
+      '__Host-session=a; __Host-session-refresh=b;__Host-session = c ; x__Host-session=d; __Host-session-refresh=';
+    expect(transport?.readAll?.(facts(all))).toEqual(['a', 'c']);
+    expect(transport?.readAllRefresh?.(facts(all))).toEqual(['b', '']);
+    expect(transport?.readAll?.(facts())).toEqual([]);
+    expect(transportWith().readAllRefresh(facts(all))).toEqual([]);
   });
 });

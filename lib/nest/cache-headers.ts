@@ -1,0 +1,29 @@
+/** Told to caches of one kind, which then disregard `Cache-Control` (RFC 9213, section 2.1). */
+const TARGETED =
+  /-cache-control$|^(?:surrogate-control|edge-control|x-accel-expires)$/i;
+
+/** The headers of a response that is not sent yet, on any platform. */
+export interface ResponseHeaders {
+  names(): readonly string[];
+  get(name: string): number | string | readonly string[] | undefined;
+  set(name: string, value: string): void;
+  remove(name: string): void;
+}
+
+/**
+ * Keeps a response out of every cache, whatever was said of it before. `no-transform` stays: it allows nothing to be
+ * stored, and without it compression holds back a stream of events.
+ */
+export function preventStoring(headers: ResponseHeaders): void {
+  const given = String(headers.get('cache-control') ?? '').split(',');
+  const isVerbatim = given.some(
+    (directive) => directive.trim().toLowerCase() === 'no-transform',
+  );
+  headers.set(
+    'Cache-Control',
+    isVerbatim ? 'no-store, no-transform' : 'no-store',
+  );
+  for (const name of headers.names()) {
+    if (TARGETED.test(name)) headers.remove(name);
+  }
+}

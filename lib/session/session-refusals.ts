@@ -1,0 +1,111 @@
+import { REFUSALS, type Refusal } from '../errors/refusal.js';
+import type { Transport } from '../options/transport.js';
+import type { RequestFacts } from '../request-facts.js';
+import type { CarriedSessions } from './carried-sessions.js';
+import { clearedByConflict } from './conflict-carriers.js';
+import type { SessionEvents } from './session-events.js';
+import { unavailable, type SessionOutcome } from './session-outcome.js';
+import type { Renewal } from './session-renewal.js';
+import type { SessionTransports } from './session-transports.js';
+import type { VerifiedSession } from './verified-session.js';
+
+export interface SessionRefusalsParts {
+  readonly transports: SessionTransports;
+  readonly carried: CarriedSessions;
+  readonly events: SessionEvents;
+}
+
+type Rejected = Extract<SessionOutcome, { kind: 'rejected' }>;
+
+/** Refuses requests: reports why, and clears the tokens of the transports that carried what is refused. */
+export class SessionRefusals {
+  readonly #parts: SessionRefusalsParts;
+
+  constructor(parts: SessionRefusalsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Refuses tokens.
+   *
+   * @param carriers the transports that carried them: no other loses anything
+   */
+  ofTokens(
+    refusal: Refusal,
+    facts: RequestFacts | undefined,
+    carriers: readonly Transport[],
+  ): Rejected {
+    this.#parts.events.rejected(REFUSALS[refusal].code, refusal);
+    return this.#parts.transports.rejected(refusal, facts, carriers);
+  }
+
+  /** Refuses a session that a request carries, and so each of the tokens that name it. */
+  ofSession(
+    refusal: Refusal,
+    facts: RequestFacts,
+    session: VerifiedSession,
+  ): Rejected {
+    const carriers = REFUSALS[refusal].clears
+      ? this.carriersOf(session, facts)
+      : [];
+    return this.ofTokens(refusal, facts, carriers);
+  }
+
+  /** Refuses a request of which another transport names another session. */
+  ofConflict(
+    facts: RequestFacts,
+    session: VerifiedSession,
+    other: Transport,
+  ): Rejected {
+    const carriers = this.carriersOf(session, facts);
+    return this.ofTokens('conflict', facts, clearedByConflict(carriers, other));
+  }
+
+  /** The transports that carry tokens of a session of this request. */
+  carriersOf(
+    { claims }: VerifiedSession,
+    facts: RequestFacts,
+  ): readonly Transport[] {
+    const { transports, carried } = this.#parts;
+    // The only one must have brought it, which is cheaper to know.
+    return transports.all.length === 1
+      ? transports.all
+      : carried.carriersOf(facts, claims.sid);
+  }
+
+  /** What the reload of a session means for the request that needed it. */
+  afterReload(
+    outcome: SessionOutcome | Promise<SessionOutcome>,
+    facts: RequestFacts,
+    session: VerifiedSession,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    if (outcome instanceof Promise) {
+      return outcome.then((settled) =>
+        this.afterReload(settled, facts, session),
+      );
+    }
+    return outcome.kind === 'rejected'
+      ? this.ofSession(outcome.refusal, facts, session)
+      : outcome;
+  }
+
+  /**
+   * What a renewal means for the request that asked for it.
+   *
+   * @param carriers the transports that carried the refresh token
+   */
+  afterRenewal(
+    renewal: Renewal,
+    facts: RequestFacts,
+    carriers: readonly Transport[],
+  ): SessionOutcome {
+    switch (renewal.kind) {
+      case 'signed':
+        return renewal.signed.session;
+      case 'rejected':
+        return this.ofTokens(renewal.refusal, facts, carriers);
+      case 'failed':
+        return unavailable(renewal.error);
+    }
+  }
+}
