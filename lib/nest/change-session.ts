@@ -28,12 +28,12 @@ export async function updateSession(
   attributes: object,
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
-  const { issuer, refresh } = issuingOf(runtime);
+  const { issuer, refresh, reload } = issuingOf(runtime);
   const exchange = Exchange.ofSession(session, options.response);
   const carriers = runtime.transports.carriersOf(exchange);
   const verified = verifiedOf(session);
   const updated = await issuer.update(
-    verified,
+    reload.newestOf(verified),
     attributes,
     carriers,
     refresh.statelessOf(verified, exchange),
