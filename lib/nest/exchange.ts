@@ -37,6 +37,8 @@ export class Exchange implements RequestFacts {
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   /** Whether that verdict is also the store's. */
   hasAskedStore = false;
+  /** The method that the request had then. */
+  judgedMethod: string | undefined;
   session: ActiveSession<any, any, any> | undefined;
   /** What `expand` made of which data of which session. */
   expansion:
@@ -98,8 +100,11 @@ export class Exchange implements RequestFacts {
       exchange.hasAskedStore = false;
       exchange.expansion = undefined;
     }
-    if (response && !(exchange.#response && isReply(exchange.#response))) {
-      exchange.#response = response as FrameworkResponse;
+    if (
+      isResponse(response) &&
+      !(exchange.#response && isReply(exchange.#response))
+    ) {
+      exchange.#response = response;
     }
     return exchange;
   }
@@ -148,9 +153,17 @@ export class Exchange implements RequestFacts {
     }
   }
 
+  /** Whether there is a response that can still bring something to the client. */
+  get canDeliver(): boolean {
+    const response = this.#response && rawResponseOf(this.#response);
+    return (
+      response !== undefined && !response.headersSent && !response.destroyed
+    );
+  }
+
   /** Whether the response will bring this to the client. */
   deliver(dispatch: Dispatch): boolean {
-    return this.#headOfResponse()?.put(dispatch) ?? false;
+    return this.canDeliver && this.#headOfResponse()!.put(dispatch);
   }
 
   /** Whether tokens of this exchange can go over the wire in the clear. */
@@ -206,8 +219,18 @@ function isRequest(value: unknown): value is object {
   );
 }
 
+/** Whether it is node's response or a reply of Fastify: what other protocols have in its place is neither. */
+export function isResponse(value: unknown): value is FrameworkResponse {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof rawResponseOf(value as FrameworkResponse).writeHead === 'function'
+  );
+}
+
 function isReply(response: FrameworkResponse): response is FastifyReply {
-  return typeof (response as Partial<FastifyReply>).raw === 'object';
+  const { raw } = response as Partial<FastifyReply>;
+  return typeof raw === 'object' && raw !== null;
 }
 
 function rawResponseOf(response: FrameworkResponse): ServerResponse {

@@ -1,7 +1,7 @@
 import type { SessionClock } from '../clock.js';
 import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { REFUSALS, type Refusal } from '../errors/refusal.js';
-import { SessionError } from '../errors/session-error.js';
+import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
@@ -11,10 +11,11 @@ import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
 import {
   keysUnavailable,
+  reported,
   unavailable,
   type SessionOutcome,
 } from './session-outcome.js';
-import type { SessionRecords } from './session-records.js';
+import { required, type SessionRecords } from './session-records.js';
 import type { SessionReload } from './session-reload.js';
 import type { SessionRenewal } from './session-renewal.js';
 import { refusalOf, stalenessOf } from './session-standing.js';
@@ -23,8 +24,6 @@ import type { TokenVerifier } from './token-verifier.js';
 import type { VerifiedSession } from './verified-session.js';
 
 const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
-const NOBODY_KNOWS =
-  'without a store nobody can tell whether a session was ended';
 
 export interface SessionAuthenticatorParts {
   readonly transports: SessionTransports;
@@ -132,6 +131,22 @@ export class SessionAuthenticator {
     if (!session) {
       return ANONYMOUS;
     }
+    return this.judgeSession(session, isAmbient, facts, canDeliver, asksStore);
+  }
+
+  /**
+   * Judges a session whose token is good, and exchanges no refresh token for it.
+   *
+   * @param isAmbient whether another site may have made the browser send it
+   */
+  judgeSession(
+    session: VerifiedSession,
+    isAmbient: boolean,
+    facts: RequestFacts,
+    canDeliver: boolean,
+    asksStore: boolean,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    const now = this.#parts.clock.nowSeconds();
     const refusal =
       refusalOf(session, this.#parts.memory, now) ??
       (isAmbient
@@ -141,17 +156,17 @@ export class SessionAuthenticator {
       return this.#refuse(refusal);
     }
     return asksStore || this.#parts.options.store?.isAlwaysAsked
-      ? this.confirm(session, facts, canDeliver)
+      ? this.#confirm(session, facts, canDeliver)
       : this.#upToDate(session, facts, canDeliver, now);
   }
 
   /** A session as the store has it now, if it has not ended there. */
-  async confirm(
+  async #confirm(
     session: VerifiedSession,
     facts: RequestFacts,
     canDeliver: boolean,
   ): Promise<SessionOutcome> {
-    const records = this.#requireStore();
+    const records = required(this.#parts.records);
     const { sid } = session.claims;
     try {
       const current = await records.current(session);
@@ -163,11 +178,6 @@ export class SessionAuthenticator {
     } catch (error) {
       return unavailable(error as SessionError);
     }
-  }
-
-  #requireStore(): SessionRecords {
-    if (this.#parts.records) return this.#parts.records;
-    throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
   }
 
   /** Brings a session up to date that is due, and hands out what is newer than its token. */
@@ -187,7 +197,10 @@ export class SessionAuthenticator {
     const carriers = canDeliver
       ? this.#parts.transports.carriersOf(facts)
       : undefined;
-    return this.#reported(this.#parts.reload.renew(session, carriers, now));
+    return reported(
+      this.#parts.reload.renew(session, carriers, now),
+      this.#parts.events,
+    );
   }
 
   /** The session token has expired or is gone: its refresh token may bring a new one. */
@@ -213,7 +226,7 @@ export class SessionAuthenticator {
       return found === 'unknown-key' ? found : this.#refuse(found);
     }
     const { claims, isAmbient } = found;
-    if (asksStore) this.#requireStore();
+    if (asksStore) required(this.#parts.records);
     const forgery = isAmbient
       ? forgeryOf(this.#parts, facts, claims.sid)
       : undefined;
@@ -222,27 +235,15 @@ export class SessionAuthenticator {
       : renewal
           .renew(claims, this.#parts.transports.carriersOf(facts))
           .then((renewed) =>
-            this.#reported(this.#parts.transports.outcomeOf(renewed)),
+            reported(
+              this.#parts.transports.outcomeOf(renewed),
+              this.#parts.events,
+            ),
           );
   }
 
   #refuse(refusal: Refusal): SessionOutcome {
     this.#parts.events.rejected(REFUSALS[refusal].code, refusal);
     return this.#parts.transports.rejected(refusal);
-  }
-
-  #reported(
-    outcome: SessionOutcome | Promise<SessionOutcome>,
-  ): SessionOutcome | Promise<SessionOutcome> {
-    if (outcome instanceof Promise) {
-      return outcome.then((settled) => this.#reported(settled));
-    }
-    if (outcome.kind === 'rejected') {
-      this.#parts.events.rejected(
-        REFUSALS[outcome.refusal].code,
-        outcome.refusal,
-      );
-    }
-    return outcome;
   }
 }

@@ -1,9 +1,10 @@
-import type { Refusal } from '../errors/refusal.js';
+import { REFUSALS, type Refusal } from '../errors/refusal.js';
 import {
   SessionError,
   type SessionErrorCode,
 } from '../errors/session-error.js';
 import type { Dispatch } from './dispatch.js';
+import type { SessionEvents } from './session-events.js';
 import type { VerifiedSession } from './verified-session.js';
 
 /** Is there a session in this request? */
@@ -43,4 +44,18 @@ export function unavailable(
     retryAfterSeconds: reason.retryAfterSeconds ?? 1,
   });
   return { kind: 'unavailable', error };
+}
+
+/** Passes an outcome on, and tells of it when it is a refusal. */
+export function reported(
+  outcome: SessionOutcome | Promise<SessionOutcome>,
+  events: SessionEvents,
+): SessionOutcome | Promise<SessionOutcome> {
+  if (outcome instanceof Promise) {
+    return outcome.then((settled) => reported(settled, events));
+  }
+  if (outcome.kind === 'rejected') {
+    events.rejected(REFUSALS[outcome.refusal].code, outcome.refusal);
+  }
+  return outcome;
 }

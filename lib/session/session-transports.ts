@@ -55,6 +55,16 @@ export class SessionTransports {
     );
   }
 
+  /** Whether a browser sent the tokens of a request by itself; no other site makes it send one in a header. */
+  isAmbientIn(facts: RequestFacts): boolean {
+    const bringing = this.all.filter(
+      (transport) => transport.read(facts) !== undefined,
+    );
+    return (bringing.length > 0 ? bringing : this.carrying(facts)).some(
+      ({ ambient }) => ambient !== false,
+    );
+  }
+
   named(name: string): Transport | undefined {
     return this.all.find((transport) => transport.name === name);
   }
