@@ -38,6 +38,19 @@ export function isUnsafe(facts: RequestFacts): boolean {
   );
 }
 
+/**
+ * Whether a verdict on a request holds for it as it is now. Middleware may turn a request into an unsafe one
+ * afterwards, and then nothing has asked yet who sent it.
+ *
+ * @param method the method for which the verdict was made
+ */
+export function holdsFor(
+  facts: RequestFacts,
+  method: string | undefined,
+): boolean {
+  return !isSafe(method) || !isUnsafe(facts);
+}
+
 /** Of a WebSocket: a GET that opens a way to change something. */
 function isHandshake({ method, headers }: RequestFacts): boolean {
   return method === 'GET' && headers['upgrade'] !== undefined;

@@ -1,14 +1,18 @@
 import {
   createActiveSession,
+  verifiedOf,
   type ActiveSession,
 } from '../session/active-session.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { judge, mustAskStore } from './judge.js';
+import { attachedTo, judge, judgeAnew, mustAskStore } from './judge.js';
 import type { AuthenticateOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/** The session of a request outside of the guard; with a response the verdict is the guard's too. */
+/**
+ * The session of a request outside of the guard. With a response that can still bring tokens the verdict is the guard's
+ * too; without one each call makes its own, for what outlives the request: a stream, a socket.
+ */
 export async function authenticateRequest(
   runtime: SessionRuntime,
   request: SessionRequest,
@@ -17,25 +21,30 @@ export async function authenticateRequest(
   const exchange = Exchange.of(request, response, runtime);
   if (response) exchange.requirePlace(runtime);
   const asksStore = mustAskStore(runtime, checkRevocation);
-  if (exchange.session && (!asksStore || exchange.hasAskedStore)) {
-    return exchange.session;
+  const isShared = response !== undefined && exchange.canDeliver;
+  const attached = isShared ? attachedTo(exchange, asksStore) : undefined;
+  if (attached) {
+    return attached;
   }
-  const outcome = await (response
+  const outcome = await (isShared
     ? judge(runtime, exchange, asksStore)
-    : runtime.authenticator.authenticate(exchange, false, asksStore));
+    : judgeAnew(runtime, exchange, asksStore));
   if (outcome.kind === 'unavailable') {
     throw outcome.error;
   }
-  if (outcome.kind !== 'anonymous' && outcome.dispatch) {
+  if (isShared && outcome.kind !== 'anonymous' && outcome.dispatch) {
     exchange.deliver(outcome.dispatch);
   }
   if (outcome.kind !== 'authenticated') {
-    if (response) exchange.attach(undefined, runtime);
+    if (isShared) exchange.attach(undefined, runtime);
     return null;
+  }
+  if (exchange.session && verifiedOf(exchange.session, runtime) === outcome) {
+    return exchange.session;
   }
   const data = await expandedData(runtime, outcome, exchange);
   const session = createActiveSession(runtime, outcome, data, exchange);
-  if (response) {
+  if (isShared) {
     exchange.attach(session, runtime);
   }
   return session;

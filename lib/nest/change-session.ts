@@ -32,13 +32,13 @@ export async function updateSession(
   attributes: object,
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
-  const { issuer, refresh } = issuingOf(runtime);
+  const { issuer, refresh, reload } = issuingOf(runtime);
   const verified = verifiedOf(session, runtime);
   const exchange = Exchange.ofSession(session, options.response);
   exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
   const updated = await issuer.update(
-    verified,
+    reload.newestOf(verified),
     attributes,
     carriers,
     refresh.statelessOf(verified, exchange),

@@ -14,6 +14,7 @@ import {
   headersOfRaw,
   isReply,
   isRequest,
+  isResponse,
   putSessionOn,
   rawRequestOf,
   rawResponseOf,
@@ -48,6 +49,8 @@ export class Exchange implements RequestFacts {
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   /** Whether that verdict is also the store's. */
   hasAskedStore = false;
+  /** The method that the request had then. */
+  judgedMethod: string | undefined;
   /** What `expand` made of which data of which session. */
   expansion:
     | { readonly sid: string; readonly of: unknown; readonly value: unknown }
@@ -112,8 +115,11 @@ export class Exchange implements RequestFacts {
     if (judge) {
       exchange.#turnTo(judge);
     }
-    if (response && !(exchange.#response && isReply(exchange.#response))) {
-      exchange.#response = response as FrameworkResponse;
+    if (
+      isResponse(response) &&
+      !(exchange.#response && isReply(exchange.#response))
+    ) {
+      exchange.#response = response;
     }
     return exchange;
   }
@@ -208,9 +214,17 @@ export class Exchange implements RequestFacts {
     }
   }
 
+  /** Whether there is a response that can still bring something to the client. */
+  get canDeliver(): boolean {
+    const response = this.#response && rawResponseOf(this.#response);
+    return (
+      response !== undefined && !response.headersSent && !response.destroyed
+    );
+  }
+
   /** Whether the response will bring this to the client. */
   deliver(dispatch: Dispatch): boolean {
-    return this.#headOfResponse()?.put(dispatch) ?? false;
+    return this.canDeliver && this.#headOfResponse()!.put(dispatch);
   }
 
   /**

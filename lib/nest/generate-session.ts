@@ -1,7 +1,7 @@
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import { Exchange } from './exchange.js';
-import { handOver } from './hand-over.js';
+import { handOver, warnOfNoResponse } from './hand-over.js';
 import type { DeliverOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
@@ -9,8 +9,10 @@ import { issuingOf, type SessionRuntime } from './session-runtime.js';
 export async function generateSession(
   runtime: SessionRuntime,
   params: unknown,
-  { response, ...options }: GenerateOptions & DeliverOptions,
+  given: GenerateOptions & DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
+  const { response, ...options } = given;
+  warnOfNoResponse(runtime, 'generate', given);
   const exchange = response && Exchange.ofResponse(response);
   exchange?.requirePlace(runtime);
   const { issuer } = issuingOf(runtime);

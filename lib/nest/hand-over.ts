@@ -8,6 +8,8 @@ import type { SignedSession } from '../session/token-issuer.js';
 import { dataOf } from '../session/verified-session.js';
 import type { Exchange } from './exchange.js';
 import { expandedData } from './expanded-data.js';
+import { isResponse } from './raw-exchange.js';
+import type { DeliverOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { warnOfPersonalData } from './warn-of-personal-data.js';
 
@@ -56,6 +58,21 @@ export function refusedWith(
   const { dispatch } = refusals.ofTokens(refusal, exchange, carriers);
   if (dispatch) exchange?.deliver(dispatch);
   return refusalError(refusal);
+}
+
+/** Warns once of a caller who counts on a response that is none: the new tokens would be lost in silence. */
+export function warnOfNoResponse(
+  { logger }: SessionRuntime,
+  method: 'generate' | 'refresh',
+  options: DeliverOptions,
+): void {
+  if ('response' in options && !isResponse(options.response)) {
+    logger.once(
+      'warn',
+      `no response ${method}`,
+      `${method}({ response }): expected the response of Express, the reply of Fastify or node's response, got ${typeof options.response}; the tokens reach no client. Pass @Res({ passthrough: true }), or leave the option out and hand the tokens to the client yourself.`,
+    );
+  }
 }
 
 function warnOfPlainHttp(

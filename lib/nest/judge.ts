@@ -1,31 +1,84 @@
+import { holdsFor } from '../csrf/csrf-policy.js';
+import { verifiedOf, type ActiveSession } from '../session/active-session.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { Exchange } from './exchange.js';
 import type { RevocationCheck } from './route-access.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
- * The one verdict on a request that has a response, however often it is asked for.
+ * The one verdict on a request whose response can bring tokens, however often it is asked for. It is made again only
+ * for what it does not cover: the store's answer, and who sent a request that middleware has made unsafe since.
  *
  * @param asksStore whether the store must have been asked if the session is still alive
  */
 export function judge(
-  { authenticator, transports }: SessionRuntime,
+  runtime: SessionRuntime,
   exchange: Exchange,
   asksStore: boolean,
 ): SessionOutcome | Promise<SessionOutcome> {
-  if (exchange.outcome === undefined) {
+  const { authenticator, transports } = runtime;
+  if (!exchange.canDeliver) {
+    return judgeAnew(runtime, exchange, asksStore);
+  }
+  const known = exchange.outcome;
+  if (known === undefined) {
     if (transports.varyBy !== undefined) exchange.varyBy(transports.varyBy);
     exchange.outcome = authenticator.authenticate(exchange, true, asksStore);
-    exchange.hasAskedStore = asksStore;
-  } else if (asksStore && !exchange.hasAskedStore) {
-    exchange.hasAskedStore = true;
-    exchange.outcome = Promise.resolve(exchange.outcome).then((outcome) =>
+  } else if (!covers(exchange, asksStore)) {
+    // Before the method is noted: the earlier verdict may still be under way.
+    const isOther = !holdsFor(exchange, exchange.judgedMethod);
+    const again = (outcome: SessionOutcome) =>
       outcome.kind === 'authenticated'
-        ? authenticator.confirm(outcome, exchange, true)
-        : outcome,
-    );
+        ? authenticator.judgeSession(
+            exchange.session ? verifiedOf(exchange.session, runtime) : outcome,
+            isOther ? false : undefined,
+            exchange,
+            exchange.canDeliver,
+            asksStore,
+          )
+        : outcome;
+    exchange.outcome =
+      known instanceof Promise ? known.then(again) : again(known);
+  } else {
+    return known;
   }
+  exchange.hasAskedStore ||= asksStore;
+  exchange.judgedMethod = exchange.method;
   return exchange.outcome;
+}
+
+/**
+ * A verdict that is shared with nothing: on the session that the request has by now, or on the tokens that it carries.
+ * Exchanges and re-issues nothing.
+ */
+export function judgeAnew(
+  runtime: SessionRuntime,
+  exchange: Exchange,
+  asksStore: boolean,
+): SessionOutcome | Promise<SessionOutcome> {
+  const { authenticator } = runtime;
+  const { session } = exchange;
+  if (!session) {
+    return authenticator.authenticate(exchange, false, asksStore);
+  }
+  const isOther = !holdsFor(exchange, exchange.judgedMethod);
+  return authenticator.judgeSession(
+    verifiedOf(session, runtime),
+    isOther ? false : undefined,
+    exchange,
+    false,
+    asksStore,
+  );
+}
+
+/** The session that an earlier verdict has attached, where that verdict is enough. */
+export function attachedTo(
+  exchange: Exchange,
+  asksStore: boolean,
+): ActiveSession<any, any, any> | undefined {
+  return exchange.session && covers(exchange, asksStore)
+    ? exchange.session
+    : undefined;
 }
 
 /** Whether the store has a say in every verdict, or in this one. */
@@ -37,5 +90,12 @@ export function mustAskStore(
     check === true ||
     (options.store !== undefined &&
       (check === 'in-store' || options.store.isAlwaysAsked))
+  );
+}
+
+function covers(exchange: Exchange, asksStore: boolean): boolean {
+  return (
+    (!asksStore || exchange.hasAskedStore) &&
+    holdsFor(exchange, exchange.judgedMethod)
   );
 }

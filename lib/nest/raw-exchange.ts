@@ -76,8 +76,18 @@ export function isRequest(value: unknown): value is object {
   );
 }
 
+/** Whether it is node's response or a reply of Fastify: what other protocols have in its place is neither. */
+export function isResponse(value: unknown): value is FrameworkResponse {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof rawResponseOf(value as FrameworkResponse).writeHead === 'function'
+  );
+}
+
 export function isReply(response: FrameworkResponse): response is FastifyReply {
-  return typeof (response as Partial<FastifyReply>).raw === 'object';
+  const { raw } = response as Partial<FastifyReply>;
+  return typeof raw === 'object' && raw !== null;
 }
 
 export function rawResponseOf(response: FrameworkResponse): ServerResponse {

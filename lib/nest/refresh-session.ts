@@ -1,7 +1,7 @@
 import { bodyField } from '../request-facts.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import { Exchange, type SessionRequest } from './exchange.js';
-import { handOver, refusedWith } from './hand-over.js';
+import { handOver, refusedWith, warnOfNoResponse } from './hand-over.js';
 import type { RefreshOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
@@ -9,8 +9,10 @@ import { issuingOf, type SessionRuntime } from './session-runtime.js';
 export async function refreshSession(
   runtime: SessionRuntime,
   from: string | SessionRequest,
-  { response, crossSite }: RefreshOptions,
+  options: RefreshOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
+  const { response, crossSite } = options;
+  warnOfNoResponse(runtime, 'refresh', options);
   const { refresh } = issuingOf(runtime);
   const isToken = typeof from === 'string';
   const exchange = isToken

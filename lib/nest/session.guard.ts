@@ -11,7 +11,7 @@ import type { SessionOutcome } from '../session/session-outcome.js';
 import type { VerifiedSession } from '../session/verified-session.js';
 import { Exchange } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { judge, mustAskStore } from './judge.js';
+import { attachedTo, judge, mustAskStore } from './judge.js';
 import { rulesOf, type RouteAccess } from './route-access.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -45,8 +45,9 @@ export class SessionGuard implements CanActivate {
     );
     exchange.requirePlace(this.runtime);
     const asksStore = mustAskStore(this.runtime, checksRevocation);
-    if (exchange.session && (!asksStore || exchange.hasAskedStore)) {
-      exchange.attach(exchange.session, this.runtime);
+    const attached = attachedTo(exchange, asksStore);
+    if (attached) {
+      exchange.attach(attached, this.runtime);
       return true;
     }
     const outcome = judge(this.runtime, exchange, asksStore);
@@ -112,6 +113,7 @@ export class SessionGuard implements CanActivate {
   }
 
   private refuse(error: SessionError, exchange: Exchange): Error {
+    this.attachNone(exchange);
     exchange.preventStoring();
     const { challenges } = this.runtime.transports;
     for (const [name, value] of headersOf(error, challenges)) {

@@ -99,6 +99,7 @@ export class SessionService<
 
   /**
    * Loads the data of a session now, whatever its age, and re-issues the token: after a change of role, say.
+   * Older tokens show the new data too: in this process, and with a store on every node that queries it.
    *
    * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN` (the client's tokens are cleared),
    *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
@@ -189,8 +190,11 @@ export class SessionService<
   }
 
   /**
-   * What the guard does, for middleware, WebSocket handshakes and guards of your own: the session of a
-   * request, or `null`. Without a `response` nothing is re-issued or exchanged. `headers` may be a fetch `Headers`.
+   * Does what the guard does, for middleware, WebSocket handshakes and guards of your own: returns the session of a
+   * request, or `null`. `headers` may be a fetch `Headers`.
+   * With a `response` that can still bring tokens, it shares one verdict with the guard. Without one each call checks
+   * anew (clocks, revocation, the age of the data), for streams and sockets: it re-issues and exchanges nothing, an
+   * expired session token gives `null`, and the loader's `expand` runs again only for newer data.
    *
    * @throws {SessionError} `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `STORE_REQUIRED`
    */

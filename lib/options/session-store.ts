@@ -16,9 +16,12 @@ export interface SessionLifetime {
   readonly absoluteSeconds: number;
 }
 
-/** Data of a session, where the store keeps it. */
+/**
+ * Data of a session, where the store keeps it. Where tokens hold the data, a reload that the application asked for
+ * notes here when it loaded: data that is older than that is out of date on every node.
+ */
 export interface StoredData {
-  /** What the loader returned, a JSON value. */
+  /** What the loader returned, a JSON value; `null` where tokens hold the data. */
   readonly value: unknown;
   /** When it was loaded, in seconds since the Unix epoch, by the clock of the node that loaded it. */
   readonly loadedAt: number;
@@ -45,7 +48,7 @@ export interface SessionRecord {
   readonly subject: string;
   readonly params: unknown;
   readonly attributes: Readonly<Record<string, unknown>>;
-  /** Counts the changes of the attributes; 0 at the beginning. */
+  /** Counts the changes of the attributes, and the reloads that the application asked for; 0 at the beginning. */
   readonly revision: number;
   readonly metadata: SessionMetadata;
   readonly data?: StoredData;
@@ -84,7 +87,7 @@ export type CreateVerdict =
 export interface SessionChange {
   /**
    * Attributes to set; `null` removes one. Merged by the store in one step, so that two changes of different
-   * attributes at once both survive. Raises the revision by one.
+   * attributes at once both survive. Raises the revision by one, also where it names no attribute.
    */
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** Replaces the data, unless the record holds data that was loaded later. */

@@ -1,5 +1,5 @@
 import type { SessionClock } from '../clock.js';
-import { SessionError } from '../errors/session-error.js';
+import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN, type Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
@@ -11,7 +11,7 @@ import {
   unavailable,
   type SessionOutcome,
 } from './session-outcome.js';
-import type { SessionRecords } from './session-records.js';
+import { required, type SessionRecords } from './session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
 import type { SessionReload } from './session-reload.js';
 import type { SessionRenewal } from './session-renewal.js';
@@ -20,8 +20,6 @@ import type { TokenVerifier } from './token-verifier.js';
 import type { VerifiedSession } from './verified-session.js';
 
 const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
-const NOBODY_KNOWS =
-  'without a store nobody can tell whether a session was ended';
 
 export interface SessionAuthenticatorParts extends ForgeryParts {
   readonly refusals: SessionRefusals;
@@ -134,27 +132,45 @@ export class SessionAuthenticator {
     if (!session) {
       return ANONYMOUS;
     }
+    // Another transport may carry a younger token of the same session.
+    return now < session.endsAt
+      ? this.judgeSession(session, isRead, facts, canDeliver, asksStore)
+      : refusals.ofTokens('expired', facts, [carrier!]);
+  }
+
+  /**
+   * Judges a session whose token is good, and exchanges no refresh token for it.
+   *
+   * @param isRead whether a browser may have sent it by itself; `undefined` where who sent the request is known
+   */
+  judgeSession(
+    session: VerifiedSession,
+    isRead: boolean | undefined,
+    facts: RequestFacts,
+    canDeliver: boolean,
+    asksStore: boolean,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    const now = this.#parts.clock.nowSeconds();
     const refusal =
       refusalOf(session, this.#parts.memory, now) ??
-      forgeryOf(this.#parts, facts, session.claims.sid, isRead);
+      (isRead === undefined
+        ? undefined
+        : forgeryOf(this.#parts, facts, session.claims.sid, isRead));
     if (refusal) {
-      // Another transport may carry a younger token of the same session.
-      return refusal === 'expired'
-        ? refusals.ofTokens(refusal, facts, [carrier!])
-        : refusals.ofSession(refusal, facts, session);
+      return this.#parts.refusals.ofSession(refusal, facts, session);
     }
     return asksStore || this.#parts.options.store?.isAlwaysAsked
-      ? this.confirm(session, facts, canDeliver)
+      ? this.#confirm(session, facts, canDeliver)
       : this.#upToDate(session, facts, canDeliver, now);
   }
 
   /** A session as the store has it now, if it has not ended there. */
-  async confirm(
+  async #confirm(
     session: VerifiedSession,
     facts: RequestFacts,
     canDeliver: boolean,
   ): Promise<SessionOutcome> {
-    const records = this.#requireStore();
+    const records = required(this.#parts.records);
     const { sid } = session.claims;
     try {
       const current = await records.current(session);
@@ -166,11 +182,6 @@ export class SessionAuthenticator {
     } catch (error) {
       return unavailable(error as SessionError);
     }
-  }
-
-  #requireStore(): SessionRecords {
-    if (this.#parts.records) return this.#parts.records;
-    throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
   }
 
   /** Brings a session up to date that is due, and hands out what is newer than its token. */
@@ -228,7 +239,7 @@ export class SessionAuthenticator {
         : refusals.ofTokens(found.refusal, facts, carriers);
     }
     const { claims } = found;
-    if (asksStore) this.#requireStore();
+    if (asksStore) required(this.#parts.records);
     const forgery = forgeryOf(this.#parts, facts, claims.sid, found.isAmbient);
     return forgery
       ? refusals.ofTokens(forgery, facts, carriers)

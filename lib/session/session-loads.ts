@@ -11,7 +11,7 @@ import type { LoaderCalls } from './loader-calls.js';
 import { sessionContext, type SessionInContext } from './session-context.js';
 import type { SessionEnds } from './session-ends.js';
 import type { SessionEvents } from './session-events.js';
-import type { SessionMemory } from './session-memory.js';
+import type { EarlyLoad, SessionMemory } from './session-memory.js';
 import type { SessionRecords } from './session-records.js';
 import type { SignedSession } from './token-issuer.js';
 
@@ -20,6 +20,8 @@ export interface LoadedResult {
   readonly lat: number;
   readonly data: unknown;
   readonly signed: Map<string, SignedSession>;
+  /** The last load before its time when this one had ended. */
+  readonly since: EarlyLoad | undefined;
 }
 
 /** Why there is no data: the session is over, or the data source or the store is down. */
@@ -45,10 +47,18 @@ export interface SessionLoadsParts {
   readonly cache: ResolvedCacheOptions;
 }
 
+interface Flight {
+  /** The newest of the tokens that wait. */
+  claims: SessionClaims;
+  /** Whether the application asked for it: what was loaded before is not to be used any more. */
+  isDemanded: boolean;
+  result: Promise<LoadResult>;
+}
+
 /** Loads the data of sessions again, once at a time for each, and remembers what came of it. */
 export class SessionLoads {
   readonly #parts: SessionLoadsParts;
-  readonly #flights = new Map<string, Promise<LoadResult>>();
+  readonly #flights = new Map<string, Flight>();
   readonly #results: BoundedMap<string, LoadedResult>;
 
   constructor(parts: SessionLoadsParts) {
@@ -64,8 +74,11 @@ export class SessionLoads {
     });
   }
 
+  /** The last result, unless another load has replaced it before its time. */
   resultOf(sid: string): LoadedResult | undefined {
-    return this.#results.get(sid);
+    const result = this.#results.get(sid);
+    const load = this.#parts.memory.loadOf(sid);
+    return load === undefined || result?.since === load ? result : undefined;
   }
 
   /** Counts the tokens that were signed with a result since it was remembered. */
@@ -89,22 +102,34 @@ export class SessionLoads {
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
   ): Promise<LoadResult> {
-    const { sid } = claims;
-    let flight = this.#flights.get(sid);
-    if (!flight) {
-      flight = this.#fly(claims, sign);
-      this.#flights.set(sid, flight);
-    }
-    return flight;
+    return this.#join(claims, sign).result;
   }
 
-  /** A load that began after this call: one under way may have read what was true before. */
+  /**
+   * A load that began after this call: one under way may have read what was true before. Tokens that hold older
+   * data are due from then on, in this process and on each node that reads the record.
+   */
   async loadAnew(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
   ): Promise<LoadResult> {
-    await this.#flights.get(claims.sid);
-    return this.load(claims, sign);
+    await this.#flights.get(claims.sid)?.result;
+    const flight = this.#join(claims, sign);
+    flight.isDemanded = true;
+    return flight.result;
+  }
+
+  #join(claims: SessionClaims, sign: (result: LoadedResult) => void): Flight {
+    const { sid } = claims;
+    const known = this.#flights.get(sid);
+    if (known) {
+      known.claims = newerOf(known.claims, claims);
+      return known;
+    }
+    const flight = { claims, isDemanded: false } as Flight;
+    this.#flights.set(sid, flight);
+    flight.result = this.#fly(flight, sign);
+    return flight;
   }
 
   /** Asks the loader; a session that it says is over is ended. */
@@ -137,11 +162,12 @@ export class SessionLoads {
   }
 
   async #fly(
-    claims: SessionClaims,
+    flight: Flight,
     sign: (result: LoadedResult) => void,
   ): Promise<LoadResult> {
+    const { claims } = flight;
     try {
-      return await this.#loaded(claims, sign);
+      return await this.#loaded(flight, sign);
     } catch (error) {
       return { kind: 'failed', error: this.#parts.failures.add(claims, error) };
     } finally {
@@ -150,23 +176,33 @@ export class SessionLoads {
   }
 
   async #loaded(
-    claims: SessionClaims,
+    flight: Flight,
     sign: (result: LoadedResult) => void,
   ): Promise<LoadResult> {
     const { memory, clock, records, failures, events } = this.#parts;
-    const { sid } = claims;
-    // Never before the token's own, which may come from a node whose clock is ahead.
-    const lat = Math.max(clock.nowSeconds(), claims.lat);
-    const attrs = memory.newerThan(sid, claims.rev)?.attrs ?? claims.attrs;
-    const outcome = await this.ask({ ...claims, attrs }, 'reload');
+    const { sid } = flight.claims;
+    const early = memory.loadOf(sid);
+    const begunAt = Math.max(clock.nowSeconds(), early?.lat ?? 0);
+    const outcome = await this.ask(this.#newest(flight.claims), 'reload');
     if (outcome.kind !== 'loaded') {
       return outcome;
     }
     const data = compact(outcome.data);
-    if (records && !(await records.reloaded(claims, { lat, data }))) {
+    const { claims, isDemanded } = flight;
+    // Never before the token's own, which may come from a node whose clock is ahead.
+    const lat = Math.max(begunAt, claims.lat);
+    if (!records) {
+      const { rev, attrs } = this.#newest(claims);
+      if (isDemanded) memory.reload(sid, { rev: rev + 1, attrs }, lat);
+    } else if (!(await records.reloaded(claims, { lat, data }, isDemanded))) {
       return { kind: 'rejected', refusal: 'unknown' };
     }
-    const result: LoadedResult = { lat, data, signed: new Map() };
+    const since = memory.loadOf(sid);
+    if (!isDemanded && since !== early) {
+      // Another node has loaded it meanwhile, on demand: this may be what was true before.
+      return this.#loaded(flight, sign);
+    }
+    const result: LoadedResult = { lat, data, signed: new Map(), since };
     if (!memory.endOf(sid)) {
       sign(result);
       failures.forget(sid);
@@ -175,6 +211,18 @@ export class SessionLoads {
     }
     return { kind: 'loaded', result };
   }
+
+  /** Claims with the newest attributes that this process knows. */
+  #newest(claims: SessionClaims): SessionClaims {
+    const revision = this.#parts.memory.newerThan(claims.sid, claims.rev);
+    return revision ? { ...claims, ...revision } : claims;
+  }
+}
+
+function newerOf(one: SessionClaims, other: SessionClaims): SessionClaims {
+  return other.rev > one.rev || (other.rev === one.rev && other.lat > one.lat)
+    ? other
+    : one;
 }
 
 /** What a result takes besides its data and tokens, and what each of its tokens does besides its text: measured. */

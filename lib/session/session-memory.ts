@@ -1,10 +1,25 @@
+import type { SessionClaims } from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
 
-/** The attributes of a session as `update` last set them in this process. */
+/** The attributes of a session as `update` last set them, or as they were at the last reload on demand. */
 export interface AttributeRevision {
   readonly rev: number;
   readonly attrs: Readonly<Record<string, unknown>>;
 }
+
+/** A load before its time, which replaced data that tokens still hold. */
+export interface EarlyLoad {
+  readonly lat: number;
+  /** The revision from which tokens of the same second hold what it loaded. */
+  readonly rev: number;
+}
+
+interface Newest {
+  readonly revision: AttributeRevision;
+  readonly load: EarlyLoad | undefined;
+}
+
+type TokenAge = Pick<SessionClaims, 'sid' | 'rev' | 'lat'>;
 
 const ENDED_SESSIONS = 100_000;
 const UPDATED_SESSIONS = 10_000;
@@ -18,9 +33,7 @@ export class SessionMemory {
   readonly #ended = new BoundedMap<string, 'ended' | 'replaced'>(
     ENDED_SESSIONS,
   );
-  readonly #revisions = new BoundedMap<string, AttributeRevision>(
-    UPDATED_SESSIONS,
-  );
+  readonly #newest = new BoundedMap<string, Newest>(UPDATED_SESSIONS);
 
   readonly #generations = new BoundedMap<string, number>(REFRESHED_SESSIONS);
   readonly #listeners: ((sid: string) => void)[] = [];
@@ -32,7 +45,7 @@ export class SessionMemory {
 
   end(sid: string, how: 'ended' | 'replaced' = 'ended'): void {
     this.#ended.set(sid, how);
-    this.#revisions.delete(sid);
+    this.#newest.delete(sid);
     this.#generations.delete(sid);
     for (const forget of this.#listeners) {
       forget(sid);
@@ -45,14 +58,51 @@ export class SessionMemory {
   }
 
   update(sid: string, revision: AttributeRevision): void {
-    if (revision.rev > (this.#revisions.get(sid)?.rev ?? -1)) {
-      this.#revisions.set(sid, revision);
+    const known = this.#newest.get(sid);
+    if (revision.rev > (known?.revision.rev ?? -1)) {
+      this.#newest.set(sid, { revision, load: known?.load });
     }
+  }
+
+  /**
+   * Notes a load before its time, so that tokens with older data are due.
+   *
+   * @param revision the attributes then; tokens of a lower revision were issued before the load
+   */
+  reload(sid: string, revision: AttributeRevision, loadedAt: number): void {
+    const known = this.#newest.get(sid);
+    const lat = Math.max(loadedAt, known?.load?.lat ?? 0);
+    this.#newest.set(sid, {
+      revision:
+        known && known.revision.rev > revision.rev ? known.revision : revision,
+      load: { lat, rev: revision.rev },
+    });
+  }
+
+  /** The last load before its time that this process knows of. */
+  loadOf(sid: string): EarlyLoad | undefined {
+    return this.#newest.get(sid)?.load;
+  }
+
+  /** Whether this process knows of newer attributes or of a newer load: one look, for every request. */
+  isOutdated({ sid, rev, lat }: TokenAge): boolean {
+    const known = this.#newest.get(sid);
+    return (
+      known !== undefined &&
+      (known.revision.rev > rev ||
+        (known.load !== undefined && known.load.lat > lat))
+    );
+  }
+
+  /** Whether a load before its time has replaced the data of a token. */
+  hasReplaced(token: TokenAge): boolean {
+    const load = this.loadOf(token.sid);
+    return load !== undefined && isReplacedBy(load, token);
   }
 
   /** Attributes newer than revision `rev`, if this process knows of any. */
   newerThan(sid: string, rev: number): AttributeRevision | undefined {
-    const known = this.#revisions.get(sid);
+    const known = this.#newest.get(sid)?.revision;
     return known !== undefined && known.rev > rev ? known : undefined;
   }
 
@@ -68,13 +118,31 @@ export class SessionMemory {
    * Whether tokens of this session may still go out: it has not ended, and no newer ones were issued
    * meanwhile that a slow response would overwrite. A refresh token that only the store knows goes out with
    * old attributes too, since nothing else can replace it.
+   *
+   * @param attrs the attributes that a refresh token without a generation holds: it is replaced by newer ones, not by
+   *   a reload
    */
-  isCurrent(sid: string, rev: number, generation?: number): boolean {
+  isCurrent(
+    sid: string,
+    rev: number,
+    generation?: number,
+    attrs?: AttributeRevision['attrs'],
+  ): boolean {
     if (this.endOf(sid) !== undefined) {
       return false;
     }
-    return generation === undefined
-      ? this.newerThan(sid, rev) === undefined
-      : generation >= (this.#generations.get(sid) ?? 0);
+    if (generation !== undefined) {
+      return generation >= (this.#generations.get(sid) ?? 0);
+    }
+    const newer = this.newerThan(sid, rev);
+    return newer === undefined || newer.attrs === attrs;
   }
+}
+
+/** Whether a load came after the data of a token was loaded. */
+export function isReplacedBy(
+  load: EarlyLoad,
+  { lat, rev }: Pick<TokenAge, 'lat' | 'rev'>,
+): boolean {
+  return lat < load.lat || (lat === load.lat && rev < load.rev);
 }

@@ -1,4 +1,5 @@
 import type { SessionClock } from '../clock.js';
+import { SessionError } from '../errors/session-error.js';
 import type {
   CreateVerdict,
   PresentedRefresh,
@@ -17,7 +18,7 @@ import type {
 import { lifetimeOf, type ClockPolicy } from './freshness.js';
 import { hashOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionEvents } from './session-events.js';
-import type { SessionMemory } from './session-memory.js';
+import { isReplacedBy, type SessionMemory } from './session-memory.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
 export interface SessionRecordsParts {
@@ -91,7 +92,9 @@ export class SessionRecords {
     if (!record) {
       return undefined;
     }
-    const claims = this.#merged(session.claims, record);
+    const claims = this.#hasReplaced(session.claims, record)
+      ? session.claims
+      : this.#merged(session.claims, record);
     return claims === session.claims
       ? session
       : verifiedSession(claims, this.#parts.policy);
@@ -101,28 +104,42 @@ export class SessionRecords {
     return this.#seen(await this.#parts.store.read(sid, sub));
   }
 
-  /** Notes a reload; `false` when the session has ended. */
+  /**
+   * Notes a reload; `false` when the session has ended.
+   *
+   * @param isDemanded whether the application asked for it, so that data which other nodes loaded before is due
+   */
   async reloaded(
     claims: SessionClaims,
     loaded: { readonly lat: number; readonly data: unknown },
+    isDemanded = false,
   ): Promise<boolean> {
     const { store, policy, keepsData, memory } = this.#parts;
+    const value = keepsData ? (loaded.data ?? null) : null;
     const change = {
       // With refresh tokens the idle time is theirs: reloads do not move it.
       ...(policy.accessSeconds === undefined && {
         extend: lifetimeOf(claims, policy),
       }),
-      ...(keepsData && {
-        data: { value: loaded.data ?? null, loadedAt: loaded.lat },
+      ...((keepsData || isDemanded) && {
+        data: { value, loadedAt: loaded.lat },
       }),
+      // No attribute changes, but the revision does: it tells tokens of before from those of after.
+      ...(!keepsData && isDemanded && { attributes: {} }),
     };
     const { sid, sub } = claims;
     const record = this.#seen(await store.update(sid, sub, change));
     if (!record) {
       return false;
     }
-    if (record.revision > claims.rev && !keepsData) {
-      memory.update(claims.sid, revisionOf(record));
+    if (keepsData) {
+      return true;
+    }
+    if (isDemanded) {
+      memory.reload(sid, revisionOf(record), loaded.lat);
+    } else if (record.revision > claims.rev) {
+      this.#hasReplaced({ ...claims, lat: loaded.lat }, record);
+      memory.update(sid, revisionOf(record));
     }
     return true;
   }
@@ -177,6 +194,24 @@ export class SessionRecords {
     }
   }
 
+  /** Whether a node has replaced the data of a token before its time; this process knows it from then on. */
+  #hasReplaced(claims: SessionClaims, record: SessionRecord): boolean {
+    const { keepsData, memory } = this.#parts;
+    const { data, revision: rev } = record;
+    if (
+      keepsData ||
+      !data ||
+      !isReplacedBy({ lat: data.loadedAt, rev }, claims)
+    ) {
+      return false;
+    }
+    const known = memory.loadOf(claims.sid);
+    if (!known || isReplacedBy({ lat: data.loadedAt, rev }, known)) {
+      memory.reload(claims.sid, revisionOf(record), data.loadedAt);
+    }
+    return true;
+  }
+
   #merged(claims: SessionClaims, record: SessionRecord): SessionClaims {
     const { keepsData, paramsAreData } = this.#parts;
     if (!keepsData) {
@@ -194,6 +229,15 @@ export class SessionRecords {
       ...(!paramsAreData && { data: data?.value }),
     };
   }
+}
+
+/** @throws {SessionError} `STORE_REQUIRED` */
+export function required(records: SessionRecords | undefined): SessionRecords {
+  if (records) return records;
+  throw new SessionError(
+    'STORE_REQUIRED',
+    'without a store nobody can tell whether a session was ended',
+  );
 }
 
 /** The attributes of a record, frozen. */

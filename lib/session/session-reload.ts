@@ -42,17 +42,25 @@ export class SessionReload {
   /** Whether there is nothing to bring up to date. */
   isCurrent(session: VerifiedSession, now: number): boolean {
     const { memory, policy, isReference } = this.#parts;
-    const { sid, rev, iat } = session.claims;
+    const { claims } = session;
     return (
       now < session.dueAt &&
-      !memory.newerThan(sid, rev) &&
+      !memory.isOutdated(claims) &&
       // A reference whose data somebody else had loaded must live on too.
-      !(isReference && now >= iat + intervalOf(session.claims, policy))
+      !(isReference && now >= claims.iat + intervalOf(claims, policy))
+    );
+  }
+
+  /** A session with the newest data and attributes that this process remembers, however old they are. */
+  newestOf(session: VerifiedSession): VerifiedSession {
+    return this.#newest(
+      session,
+      this.#parts.loads.resultOf(session.claims.sid),
     );
   }
 
   /**
-   * A session whose data is due, or whose attributes are older than this process knows, as it is now.
+   * A session whose data is due, or whose data or attributes are older than this process knows, as it is now.
    *
    * @param carriers where its new token goes; `undefined` when nothing can be delivered
    */
@@ -64,7 +72,9 @@ export class SessionReload {
     const { sid } = session.claims;
     const result = this.#parts.loads.resultOf(sid);
     const newest = this.#newest(session, result);
-    if (now < newest.dueAt) {
+    const isReplaced =
+      !result && this.#parts.memory.hasReplaced(session.claims);
+    if (now < newest.dueAt && !isReplaced) {
       return this.#offer(session, newest, result, carriers);
     }
     const failure = this.#parts.failures.recentOf(sid, now);
@@ -186,7 +196,7 @@ export class SessionReload {
     carriers: readonly Transport[],
   ): SignedSession {
     const now = this.#parts.clock.nowSeconds();
-    const { tokens, isReference } = this.#parts;
+    const { tokens, policy, isReference } = this.#parts;
     if (result?.lat !== claims.lat) {
       // Only the attributes are newer, and the idle time goes on; or another client had the data loaded.
       const session = isReference
@@ -194,7 +204,9 @@ export class SessionReload {
         : tokens.reissued(claims, now);
       return tokens.sign({ session }, carriers, now);
     }
-    const variant = `${claims.rev} ${claims.per} ${carriers.map(({ name }) => name).join()}`;
+    // With refresh tokens a reload keeps the end: tokens of before and after a refresh share none.
+    const end = policy.accessSeconds === undefined ? '' : claims.exp;
+    const variant = `${claims.rev} ${claims.per} ${end} ${carriers.map(({ name }) => name).join()}`;
     const known = result.signed.get(variant);
     if (known && tokens.isGood(known, now)) {
       return known.preparedAt === now

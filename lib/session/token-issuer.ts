@@ -209,7 +209,8 @@ export class TokenIssuer {
     };
     const dispatch: Dispatch = {
       deliveries: carriers.flatMap((carrier) => carrier.write(tokens)),
-      isCurrent: () => this.#memory.isCurrent(sid, rev, generation),
+      isCurrent: () =>
+        this.#memory.isCurrent(sid, rev, generation, refresh && claims.attrs),
     };
     for (const delivery of dispatch.deliveries) {
       const bytes =

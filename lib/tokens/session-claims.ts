@@ -34,7 +34,7 @@ export interface SessionContent {
   /** Absent where the params are the data. */
   readonly data?: unknown;
   readonly attrs: Readonly<Record<string, unknown>>;
-  /** Revision of the attributes. */
+  /** Revision of the attributes: raised by each update, and by each reload that the application asks for. */
   readonly rev: number;
 }
 

@@ -1,6 +1,7 @@
 import { evaluateCrossOriginRequest } from '@nestjs/core/security/cross-origin-protection.js';
 import fc from 'fast-check';
 import {
+  holdsFor,
   isUnsafe,
   judgeCsrf,
   judgeOrigin,
@@ -372,4 +373,22 @@ describe('a sign-in, refresh or sign-out', () => {
       expect(mustProveOrigin(change)).toBe(expected);
     },
   );
+});
+
+describe('a verdict on a request', () => {
+  it.each([
+    ['GET', { method: 'GET' }, true],
+    ['GET', { method: 'HEAD' }, true],
+    ['GET', { method: 'DELETE' }, false],
+    ['HEAD', { method: 'POST' }, false],
+    ['GET', { method: 'get' }, false],
+    ['GET', { method: 'GET', wireMethod: 'POST' }, false],
+    ['GET', { method: 'GET', url: '/?_method=put' }, false],
+    ['OPTIONS', { headers: { 'x-http-method': 'PUT' }, method: 'GET' }, false],
+    ['POST', { method: 'DELETE' }, true],
+    ['POST', { method: 'GET', wireMethod: 'POST' }, true],
+    [undefined, { method: 'DELETE' }, true],
+  ])('made for %s holds for %j: %s', (method, facts, holds) => {
+    expect(holdsFor({ headers: {}, ...facts }, method)).toBe(holds);
+  });
 });

@@ -101,6 +101,27 @@ describe.each(Object.entries(SERVERS))(
       expect(b.eventsOf('reloaded')).toEqual([]);
     });
 
+    it("with 'always', an older token shows what another node has reloaded, with one load", async () => {
+      const { a, b } = await openTwo({ revocationCheck: 'always' });
+      const client = await signIn(a);
+      const roleAt = async (app: TestApp): Promise<string> =>
+        (await client.copy(app).get('/me')).json.data.role;
+      expect([await roleAt(a), await roleAt(b)]).toEqual(['admin', 'admin']);
+      for (const { users } of [a, b]) users.all.get('ada')!.role = 'member';
+      const reloading = client.copy();
+      expect((await reloading.post('/reload')).status).toBe(200);
+      b.users.loads.length = 0;
+      for (let i = 0; i < 3; i += 1) {
+        expect([await roleAt(b), await roleAt(a)]).toEqual([
+          'member',
+          'member',
+        ]);
+      }
+      expect(b.users.loads).toHaveLength(1);
+      const fresh = await reloading.copy(b).get('/me');
+      expect(fresh.json.data.role).toBe('member');
+    });
+
     it('A-084: a reload that is under way meanwhile brings nothing back', async () => {
       const { a, b } = await openTwo();
       const client = await signIn(a);

@@ -168,4 +168,36 @@ describe('SessionMemory', () => {
     );
     expect(memory.isCurrent(sids[0]!, 0, 1)).toBe(true);
   });
+
+  it.each([
+    ['of the second before, whatever its revision', { lat: 9, rev: 7 }, true],
+    ['of that second, issued before', { lat: 10, rev: 1 }, true],
+    ['of that second, issued with it', { lat: 10, rev: 2 }, false],
+    ['of that second, issued after it', { lat: 10, rev: 3 }, false],
+    ['loaded later by a node that did not know', { lat: 11, rev: 0 }, false],
+  ])(
+    'knows whether a reload on demand has replaced the data of a token %s',
+    (_which, age, isReplaced) => {
+      const memory = new SessionMemory();
+      memory.reload('a', { rev: 2, attrs: {} }, 10);
+      const token = { sid: 'a', ...age };
+      expect(memory.hasReplaced(token)).toBe(isReplaced);
+      expect(memory.hasReplaced({ ...token, sid: 'b' })).toBe(false);
+      expect(memory.isOutdated(token)).toBe(isReplaced || age.rev < 2);
+    },
+  );
+
+  it('keeps the last reload on demand over updates, and forgets it at the end of the session', () => {
+    const memory = new SessionMemory();
+    memory.reload('a', { rev: 2, attrs: {} }, 10);
+    memory.update('a', { rev: 3, attrs: { theme: 'dark' } });
+    expect(memory.loadOf('a')).toEqual({ lat: 10, rev: 2 });
+    // A reload that is told of late takes nothing back.
+    memory.reload('a', { rev: 1, attrs: {} }, 9);
+    expect(memory.newerThan('a', 2)?.attrs).toEqual({ theme: 'dark' });
+    expect(memory.loadOf('a')?.lat).toBe(10);
+    memory.end('a');
+    expect(memory.loadOf('a')).toBeUndefined();
+    expect(memory.isOutdated({ sid: 'a', rev: 0, lat: 0 })).toBe(false);
+  });
 });

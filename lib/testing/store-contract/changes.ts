@@ -78,6 +78,25 @@ export function changeTests(test: AddStoreTest): void {
     assertSecondsLater(updated.expiresAt, updated.createdAt, 150);
   });
 
+  test('a change of no attribute raises the revision, in the step that notes when data was loaded', async ({
+    store,
+    another,
+  }) => {
+    const { id, subject } = await begin(store, { attributes: { a: 1 } });
+    const changed = await store.update(id, subject, {
+      attributes: {},
+      data: { value: null, loadedAt: 10 },
+    });
+    assert.equal(changed?.revision, 1);
+    assertSameJson(changed.attributes, { a: 1 });
+    assertSameJson(changed.data, { value: null, loadedAt: 10 });
+    const answer = another.confirm
+      ? await another.confirm(id, subject, 0)
+      : await another.read(id, subject);
+    assert.ok(answer && !(answer instanceof Date));
+    assertSameRecord(answer, changed);
+  });
+
   test('a change of nothing only notes that the session is in use', async ({
     store,
     advance,
