@@ -1,10 +1,11 @@
+import { saysPassive } from '../request-facts.js';
 import {
   createActiveSession,
   type ActiveSession,
 } from '../session/active-session.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { judge, mustAskStore } from './judge.js';
+import { isEnough, judge, mustAskStore } from './judge.js';
 import type { AuthenticateOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -12,16 +13,22 @@ import type { SessionRuntime } from './session-runtime.js';
 export async function authenticateRequest(
   runtime: SessionRuntime,
   request: SessionRequest,
-  { response, checkRevocation }: AuthenticateOptions,
+  { response, checkRevocation, passive }: AuthenticateOptions,
 ): Promise<ActiveSession<any, any, any> | null> {
   const exchange = Exchange.of(request, response, runtime);
   const asksStore = mustAskStore(runtime, checkRevocation);
-  if (exchange.session && (!asksStore || exchange.hasAskedStore)) {
+  const isPassive = passive === true || saysPassive(exchange);
+  if (exchange.session && isEnough(exchange, asksStore, isPassive)) {
     return exchange.session;
   }
   const outcome = await (response
-    ? judge(runtime, exchange, asksStore)
-    : runtime.authenticator.authenticate(exchange, false, asksStore));
+    ? judge(runtime, exchange, asksStore, isPassive)
+    : runtime.authenticator.authenticate(
+        exchange,
+        false,
+        asksStore,
+        isPassive,
+      ));
   if (outcome.kind === 'unavailable') {
     throw outcome.error;
   }

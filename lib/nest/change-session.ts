@@ -14,7 +14,11 @@ export async function reloadSession(
   const { reload } = issuingOf(runtime);
   const exchange = Exchange.ofSession(session, options.response);
   const carriers = runtime.transports.carriersOf(exchange);
-  const reloaded = await reload.reloadNow(verifiedOf(session), carriers);
+  const reloaded = await reload.reloadNow(
+    verifiedOf(session),
+    carriers,
+    exchange?.isPassive ?? false,
+  );
   if ('refusal' in reloaded) {
     throw refusedWith(runtime, reloaded.refusal, exchange);
   }
@@ -37,6 +41,7 @@ export async function updateSession(
     attributes,
     carriers,
     refresh.statelessOf(verified, exchange),
+    exchange?.isPassive ?? false,
   );
   if ('refusal' in updated) {
     throw refusedWith(runtime, updated.refusal, exchange);

@@ -3,12 +3,14 @@ import { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import { CarriedSessions } from '../session/carried-sessions.js';
+import { GuardRefresh } from '../session/guard-refresh.js';
 import { LoadFailures } from '../session/load-failures.js';
 import { LoaderCalls } from '../session/loader-calls.js';
 import { SessionAuthenticator } from '../session/session-authenticator.js';
 import type { SessionDataLoader } from '../session/session-data-loader.js';
 import { SessionEnds } from '../session/session-ends.js';
 import { SessionEvents } from '../session/session-events.js';
+import { SessionExtension } from '../session/session-extension.js';
 import { SessionIssuer } from '../session/session-issuer.js';
 import { SessionLoads } from '../session/session-loads.js';
 import { SessionMemory } from '../session/session-memory.js';
@@ -137,6 +139,7 @@ export async function createSessionRuntime(
     ? new LoaderCalls(loader, options.loader, endsSession)
     : undefined;
   const failures = new LoadFailures(events, clock);
+  const extensionFailures = new LoadFailures(events, clock);
   const loads = new SessionLoads({
     ...shared,
     calls,
@@ -150,8 +153,12 @@ export async function createSessionRuntime(
     loads,
     failures,
     tokens,
+    extension: new SessionExtension({
+      ...shared,
+      records,
+      failures: extensionFailures,
+    }),
     options: options.loader,
-    isReference: expected.isReference,
   });
   const renewal =
     refreshCodec &&
@@ -174,7 +181,9 @@ export async function createSessionRuntime(
       ...shared,
       verifier,
       reload: isVerifyOnly ? undefined : reload,
-      renewal,
+      refresh:
+        renewal &&
+        new GuardRefresh({ ...shared, renewal, records, extensionFailures }),
       records,
     }),
     check: new TokenCheck({

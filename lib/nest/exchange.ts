@@ -37,6 +37,8 @@ export class Exchange implements RequestFacts {
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   /** Whether that verdict is also the store's. */
   hasAskedStore = false;
+  /** Whether that verdict took the request for no activity of the user. */
+  isPassive = false;
   session: ActiveSession<any, any, any> | undefined;
   /** What `expand` made of which data of which session. */
   expansion:
@@ -96,6 +98,7 @@ export class Exchange implements RequestFacts {
       exchange.session = undefined;
       exchange.outcome = undefined;
       exchange.hasAskedStore = false;
+      exchange.isPassive = false;
       exchange.expansion = undefined;
     }
     if (response && !(exchange.#response && isReply(exchange.#response))) {
@@ -143,6 +146,7 @@ export class Exchange implements RequestFacts {
     this.session = undefined;
     this.outcome = undefined;
     this.hasAskedStore = false;
+    this.isPassive = false;
     if (property !== undefined) {
       this.#request[property] = undefined;
     }

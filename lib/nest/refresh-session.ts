@@ -1,4 +1,4 @@
-import { bodyField } from '../request-facts.js';
+import { bodyField, saysPassive } from '../request-facts.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { handOver, refusedWith } from './hand-over.js';
@@ -9,7 +9,7 @@ import { issuingOf, type SessionRuntime } from './session-runtime.js';
 export async function refreshSession(
   runtime: SessionRuntime,
   from: string | SessionRequest,
-  { response, crossSite }: RefreshOptions,
+  { response, crossSite, passive }: RefreshOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { refresh } = issuingOf(runtime);
   const isToken = typeof from === 'string';
@@ -21,6 +21,9 @@ export async function refreshSession(
     tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),
     facts: exchange,
     crossSite,
+    isPassive:
+      passive === true ||
+      (exchange !== undefined && (exchange.isPassive || saysPassive(exchange))),
   });
   switch (renewal.kind) {
     case 'signed':

@@ -3,8 +3,9 @@ import type { Delivery } from '../options/transport.js';
 import type { Dispatch } from '../session/dispatch.js';
 
 interface Pending {
-  readonly delivery: Delivery;
-  readonly isCurrent: () => boolean;
+  readonly dispatch: Dispatch;
+  /** Which of its deliveries. */
+  readonly index: number;
 }
 
 type WriteHead = (this: ServerResponse, ...given: unknown[]) => ServerResponse;
@@ -46,9 +47,8 @@ export class ResponseHead {
       return false;
     }
     this.#pending ??= new Map();
-    for (const delivery of dispatch.deliveries) {
-      const isCurrent = (): boolean => dispatch.isCurrent();
-      this.#pending.set(slotOf(delivery), { delivery, isCurrent });
+    for (const [index, delivery] of dispatch.deliveries.entries()) {
+      this.#pending.set(slotOf(delivery), { dispatch, index });
     }
     return true;
   }
@@ -156,8 +156,8 @@ function entriesOf(given: object): HeaderEntry[] {
 
 function fill(response: ServerResponse, pending: readonly Pending[]): void {
   const deliveries = pending
-    .filter(({ isCurrent }) => isCurrent())
-    .map(({ delivery }) => delivery);
+    .filter(({ dispatch }) => dispatch.isCurrent())
+    .map(({ dispatch, index }) => dispatch.deliveries[index]!);
   if (deliveries.length === 0) {
     return;
   }

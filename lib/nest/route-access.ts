@@ -9,6 +9,7 @@ export type RouteAccess = 'required' | 'optional' | 'public';
 
 const ACCESS = 'nestjs-session-jwt:access';
 const REVOCATION = 'nestjs-session-jwt:check-revocation';
+const PASSIVE = 'nestjs-session-jwt:passive';
 
 /**
  * Opens a controller or a route to everybody: the guard touches nothing there, so no store or loader is
@@ -36,10 +37,21 @@ export function CheckRevocation(checks = true): CustomDecorator {
   return SetMetadata(REVOCATION, checks);
 }
 
+/**
+ * Marks requests that a page sends by itself, such as polling: they are no activity of the user. Answered and reloaded as
+ * others, they move no idle end, so that a session ends `lifetime.idle` after the user has left, however long the page
+ * stays open. What stands on a method wins over its class; `@Passive(false)` makes one method of a passive class
+ * activity. Where handlers serve both, clients mark requests with the header `Session-Passive: ?1`.
+ */
+export function Passive(isPassive = true): CustomDecorator {
+  return SetMetadata(PASSIVE, isPassive);
+}
+
 /** What the decorators of a route say. */
 export interface RouteRules {
   readonly access: RouteAccess;
   readonly checksRevocation: boolean;
+  readonly isPassive: boolean;
 }
 
 const known = new WeakMap<object, Map<object, RouteRules>>();
@@ -61,6 +73,7 @@ export function rulesOf(context: ExecutionContext): RouteRules {
     rules = {
       access: find<RouteAccess>(ACCESS) ?? 'required',
       checksRevocation: find<boolean>(REVOCATION) ?? false,
+      isPassive: find<boolean>(PASSIVE) ?? false,
     };
     ofController.set(handler, rules);
   }

@@ -6,12 +6,13 @@ import {
 } from '@nestjs/common';
 import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
+import { saysPassive } from '../request-facts.js';
 import { createActiveSession } from '../session/active-session.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { VerifiedSession } from '../session/verified-session.js';
 import { Exchange } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { judge, mustAskStore } from './judge.js';
+import { isEnough, judge, mustAskStore } from './judge.js';
 import { rulesOf, type RouteAccess } from './route-access.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -30,7 +31,8 @@ export class SessionGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const { access, checksRevocation } = rulesOf(context);
+    const rules = rulesOf(context);
+    const { access, checksRevocation } = rules;
     if (access === 'public') {
       return true;
     }
@@ -44,11 +46,12 @@ export class SessionGuard implements CanActivate {
       this.runtime,
     );
     const asksStore = mustAskStore(this.runtime, checksRevocation);
-    if (exchange.session && (!asksStore || exchange.hasAskedStore)) {
+    const isPassive = rules.isPassive || saysPassive(exchange);
+    if (exchange.session && isEnough(exchange, asksStore, isPassive)) {
       exchange.attach(exchange.session, this.runtime.options.requestProperty);
       return true;
     }
-    const outcome = judge(this.runtime, exchange, asksStore);
+    const outcome = judge(this.runtime, exchange, asksStore, isPassive);
     return outcome instanceof Promise
       ? outcome.then((settled) => this.conclude(settled, exchange, access))
       : this.conclude(outcome, exchange, access);

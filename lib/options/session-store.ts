@@ -10,7 +10,7 @@ export interface SessionMetadata {
 
 /** How long a session lives. Seconds. */
 export interface SessionLifetime {
-  /** From its last reload or refresh. */
+  /** From the last reload or refresh that was activity of the user. */
   readonly idleSeconds: number;
   /** From its sign-in; the idle end never lies beyond it. */
   readonly absoluteSeconds: number;
@@ -88,6 +88,12 @@ export interface SessionChange {
   readonly data?: StoredData;
   /** Moves the idle end to now + idle, never past the sign-in + absolute. */
   readonly extend?: SessionLifetime;
+  /**
+   * `true`: it is no activity of the user, and not noted as use: {@link SessionRecord.lastSeenAt} stays.
+   *
+   * @default false
+   */
+  readonly isPassive?: boolean;
 }
 
 /** A refresh token as a store sees it: hashes only, so that no record holds a usable token. */
@@ -102,13 +108,21 @@ export interface PresentedRefresh {
   readonly graceSeconds: number;
   /** For the idle end after the rotation. */
   readonly lifetime: SessionLifetime;
+  /**
+   * `true`: it is no activity of the user, so neither the idle end nor {@link SessionRecord.lastSeenAt} moves. `lifetime`
+   * then says how long the session has left, for stores that do not know this.
+   *
+   * @default false
+   */
+  readonly isPassive?: boolean;
 }
 
 /**
  * What {@link SessionStore.rotate} decided:
  *
  * - `rotated`: the current token was presented; its child is the current one now.
- * - `repeated`: the parent of the current token was presented again within the grace time; nothing changed.
+ * - `repeated`: the parent of the current token was presented again within the grace time; the chain stays, and the idle
+ *   end moves as in a rotation.
  * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored
  *   backup); its child is the current token now.
  * - `reused`: an older token, one of another chain, or the parent after the grace time; the session is ended.
@@ -167,7 +181,7 @@ export abstract class SessionStore {
     presented: PresentedRefresh,
   ): Promise<RotationVerdict>;
 
-  /** The record after a change, `undefined` when the session has ended. Also notes that it is in use. */
+  /** The record after a change, `undefined` when the session has ended. Also notes that it is in use, unless it is passive. */
   abstract update(
     id: string,
     subject: string,

@@ -1,30 +1,29 @@
 import type { SessionClock } from '../clock.js';
 import type { CsrfTokens } from '../csrf/csrf-tokens.js';
-import { REFUSALS, type Refusal } from '../errors/refusal.js';
-import { SessionError } from '../errors/session-error.js';
+import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import { forgeryOf } from './cross-site.js';
-import { findRefreshToken } from './find-refresh-token.js';
+import type { GuardRefresh } from './guard-refresh.js';
+import { handlingOf, type Handling } from './handling.js';
+import { refused, reported } from './outcome-reports.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
 import {
   keysUnavailable,
+  storeRequired,
   unavailable,
   type SessionOutcome,
 } from './session-outcome.js';
 import type { SessionRecords } from './session-records.js';
 import type { SessionReload } from './session-reload.js';
-import type { SessionRenewal } from './session-renewal.js';
 import { refusalOf, stalenessOf } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import type { TokenVerifier } from './token-verifier.js';
 import type { VerifiedSession } from './verified-session.js';
 
 const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
-const NOBODY_KNOWS =
-  'without a store nobody can tell whether a session was ended';
 
 export interface SessionAuthenticatorParts {
   readonly transports: SessionTransports;
@@ -33,7 +32,7 @@ export interface SessionAuthenticatorParts {
   /** `undefined` where nothing is loaded or issued. */
   readonly reload: SessionReload | undefined;
   /** `undefined` where there are no refresh tokens. */
-  readonly renewal: SessionRenewal | undefined;
+  readonly refresh: GuardRefresh | undefined;
   /** `undefined` where there is no store. */
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
@@ -55,33 +54,39 @@ export class SessionAuthenticator {
    *
    * @param canDeliver whether a re-issued token would reach the client; without that nothing is re-issued
    * @param asksStore whether the store is asked if the session is still alive
+   * @param isPassive whether the request is no activity of the user, so that it moves no idle end
    */
   authenticate(
     facts: RequestFacts,
     canDeliver: boolean,
     asksStore = false,
+    isPassive = false,
   ): SessionOutcome | Promise<SessionOutcome> {
+    const handling = handlingOf(canDeliver, asksStore, isPassive);
     const waiting = this.#parts.verifier.ready();
-    if (waiting) {
-      return waiting.then(() =>
-        this.authenticate(facts, canDeliver, asksStore),
-      );
-    }
-    const outcome = this.#judge(facts, canDeliver, asksStore);
+    return waiting
+      ? waiting.then(() => this.#judged(facts, handling))
+      : this.#judged(facts, handling);
+  }
+
+  #judged(
+    facts: RequestFacts,
+    handling: Handling,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    const outcome = this.#judge(facts, handling);
     return outcome === 'unknown-key'
-      ? this.#judgeAgain(facts, canDeliver, asksStore)
+      ? this.#judgeAgain(facts, handling)
       : outcome;
   }
 
   /** A token names a key that is not known here: it may have been added meanwhile. */
   async #judgeAgain(
     facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore: boolean,
+    handling: Handling,
   ): Promise<SessionOutcome> {
     const learning = this.#parts.verifier.learn();
     const outcome = learning
-      ? await learning.then(() => this.#judge(facts, canDeliver, asksStore))
+      ? await learning.then(() => this.#judge(facts, handling))
       : 'unknown-key';
     if (outcome !== 'unknown-key') {
       return outcome;
@@ -90,18 +95,15 @@ export class SessionAuthenticator {
       return unavailable(keysUnavailable());
     }
     // A key that was removed must not keep anybody out who has a good refresh token.
-    const renewed = this.#parts.renewal
-      ? await this.#renew(undefined, facts, canDeliver, asksStore)
-      : ANONYMOUS;
-    return renewed === 'unknown-key' || renewed.kind === 'anonymous'
-      ? this.#refuse('unknown-key')
+    const renewed = await this.#parts.refresh?.due(undefined, facts, handling);
+    return !renewed || renewed === 'unknown-key'
+      ? refused(this.#parts, 'unknown-key')
       : renewed;
   }
 
   #judge(
     facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore: boolean,
+    handling: Handling,
   ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
     const now = this.#parts.clock.nowSeconds();
     let session: VerifiedSession | undefined;
@@ -112,22 +114,26 @@ export class SessionAuthenticator {
         continue;
       }
       if (typeof token !== 'string') {
-        return this.#refuse(
+        return refused(
+          this.#parts,
           token === AMBIGUOUS_TOKEN ? 'ambiguous' : 'malformed',
         );
       }
       const verified = this.#parts.verifier.verify(token);
       if (typeof verified === 'string') {
-        return verified === 'unknown-key' ? verified : this.#refuse(verified);
+        return verified === 'unknown-key'
+          ? verified
+          : refused(this.#parts, verified);
       }
       if (session && session.claims.sid !== verified.claims.sid) {
-        return this.#refuse('conflict');
+        return refused(this.#parts, 'conflict');
       }
       session ??= verified;
       isAmbient ||= transport.ambient !== false;
     }
-    if (this.#parts.renewal && !(session && now < session.endsAt)) {
-      return this.#renew(session, facts, canDeliver, asksStore);
+    const { refresh } = this.#parts;
+    if (refresh && !(session && now < session.endsAt)) {
+      return refresh.due(session, facts, handling) ?? ANONYMOUS;
     }
     if (!session) {
       return ANONYMOUS;
@@ -138,111 +144,78 @@ export class SessionAuthenticator {
         ? forgeryOf(this.#parts, facts, session.claims.sid)
         : undefined);
     if (refusal) {
-      return this.#refuse(refusal);
+      return refused(this.#parts, refusal);
     }
-    return asksStore || this.#parts.options.store?.isAlwaysAsked
-      ? this.confirm(session, facts, canDeliver)
-      : this.#upToDate(session, facts, canDeliver, now);
+    const early = refresh?.early(session, facts, handling, now);
+    return early
+      ? this.#refreshed(early, session, facts, handling)
+      : this.#checked(session, facts, handling, now);
+  }
+
+  /** Where an early exchange brings nothing, the session goes on with the token that it has. */
+  async #refreshed(
+    early: Promise<SessionOutcome | undefined>,
+    session: VerifiedSession,
+    facts: RequestFacts,
+    handling: Handling,
+  ): Promise<SessionOutcome> {
+    const outcome = await early;
+    const now = this.#parts.clock.nowSeconds();
+    return outcome ?? this.#checked(session, facts, handling, now);
+  }
+
+  #checked(
+    session: VerifiedSession,
+    facts: RequestFacts,
+    handling: Handling,
+    now: number,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    return handling.asksStore || this.#parts.options.store?.isAlwaysAsked
+      ? this.confirm(session, facts, handling)
+      : this.#upToDate(session, facts, handling, now);
   }
 
   /** A session as the store has it now, if it has not ended there. */
   async confirm(
     session: VerifiedSession,
     facts: RequestFacts,
-    canDeliver: boolean,
+    handling: Handling,
   ): Promise<SessionOutcome> {
-    const records = this.#requireStore();
+    const { records } = this.#parts;
+    if (!records) throw storeRequired();
     const { sid } = session.claims;
     try {
-      const current = await records.current(session);
+      const current = await records.current(session, handling.isPassive);
       const end = this.#parts.memory.endOf(sid);
       const now = this.#parts.clock.nowSeconds();
       return current && !end
-        ? await this.#upToDate(current, facts, canDeliver, now)
-        : this.#refuse(end ?? 'unknown');
+        ? await this.#upToDate(current, facts, handling, now)
+        : refused(this.#parts, end ?? 'unknown');
     } catch (error) {
       return unavailable(error as SessionError);
     }
-  }
-
-  #requireStore(): SessionRecords {
-    if (this.#parts.records) return this.#parts.records;
-    throw new SessionError('STORE_REQUIRED', NOBODY_KNOWS);
   }
 
   /** Brings a session up to date that is due, and hands out what is newer than its token. */
   #upToDate(
     session: VerifiedSession,
     facts: RequestFacts,
-    canDeliver: boolean,
+    { canDeliver, isPassive }: Handling,
     now: number,
   ): SessionOutcome | Promise<SessionOutcome> {
     if (!this.#parts.reload) {
       const staleness = stalenessOf(session, now);
-      return staleness ? this.#refuse(staleness) : session;
+      return staleness ? refused(this.#parts, staleness) : session;
     }
-    if (this.#parts.reload.isCurrent(session, now)) {
+    if (this.#parts.reload.isCurrent(session, now, isPassive)) {
       return session;
     }
     const carriers = canDeliver
       ? this.#parts.transports.carriersOf(facts)
       : undefined;
-    return this.#reported(this.#parts.reload.renew(session, carriers, now));
-  }
-
-  /** The session token has expired or is gone: its refresh token may bring a new one. */
-  #renew(
-    expired: VerifiedSession | undefined,
-    facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore: boolean,
-  ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
-    const renewal = this.#parts.renewal!;
-    const found = canDeliver
-      ? findRefreshToken(
-          this.#parts.transports.all,
-          facts,
-          (token) => renewal.verify(token),
-          expired?.claims.sid,
-        )
-      : undefined;
-    if (!found) {
-      return expired ? this.#refuse('refresh-due') : ANONYMOUS;
-    }
-    if (typeof found === 'string') {
-      return found === 'unknown-key' ? found : this.#refuse(found);
-    }
-    const { claims, isAmbient } = found;
-    if (asksStore) this.#requireStore();
-    const forgery = isAmbient
-      ? forgeryOf(this.#parts, facts, claims.sid)
-      : undefined;
-    return forgery
-      ? this.#refuse(forgery)
-      : renewal
-          .renew(claims, this.#parts.transports.carriersOf(facts))
-          .then((renewed) =>
-            this.#reported(this.#parts.transports.outcomeOf(renewed)),
-          );
-  }
-
-  #refuse(refusal: Refusal): SessionOutcome {
-    this.#parts.events.rejected(REFUSALS[refusal].code, refusal);
-    return this.#parts.transports.rejected(refusal);
-  }
-
-  #reported(
-    outcome: SessionOutcome | Promise<SessionOutcome>,
-  ): SessionOutcome | Promise<SessionOutcome> {
-    if (outcome instanceof Promise) {
-      return outcome.then((settled) => this.#reported(settled));
-    }
-    if (outcome.kind === 'rejected') {
-      this.#parts.events.rejected(
-        REFUSALS[outcome.refusal].code,
-        outcome.refusal,
-      );
-    }
-    return outcome;
+    return reported(
+      this.#parts,
+      this.#parts.reload.renew(session, carriers, now, isPassive),
+    );
   }
 }

@@ -2,8 +2,13 @@ import type { SessionClock } from '../clock.js';
 import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedCacheOptions } from '../options/resolved-options.js';
 import type { LoadContext } from './session-data-loader.js';
-import type { SessionClaims } from '../tokens/session-claims.js';
+import type {
+  SessionClaims,
+  SessionContent,
+  TokenClaims,
+} from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
+import { endOfSessionUsedAt, type ClockPolicy } from './freshness.js';
 import type { LoadFailures } from './load-failures.js';
 import type { LoaderCalls } from './loader-calls.js';
 import { sessionContext, type SessionInContext } from './session-context.js';
@@ -41,13 +46,22 @@ export interface SessionLoadsParts {
   readonly failures: LoadFailures;
   readonly events: SessionEvents;
   readonly clock: SessionClock;
+  readonly policy: ClockPolicy;
   readonly cache: ResolvedCacheOptions;
+}
+
+/** A load that is under way. */
+interface Flight {
+  readonly load: Promise<LoadResult>;
+  /** Whether no request that waits for it is activity of the user. */
+  isPassive: boolean;
 }
 
 /** Loads the data of sessions again, once at a time for each, and remembers what came of it. */
 export class SessionLoads {
   readonly #parts: SessionLoadsParts;
-  readonly #flights = new Map<string, Promise<LoadResult>>();
+  readonly #flights = new Map<string, Flight>();
+  readonly #exchanges = new Map<string, ReturnType<SessionLoads['ask']>>();
   readonly #results: BoundedMap<string, LoadedResult>;
 
   constructor(parts: SessionLoadsParts) {
@@ -77,27 +91,35 @@ export class SessionLoads {
    * The one load of a session that is under way, or a new one. Never rejects.
    *
    * @param sign signs the first token with what was loaded; that it does not fit is a failure of the load
+   * @param isPassive whether it is for no activity of the user; one request that is makes the load move the idle end
    */
   load(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
+    isPassive: boolean,
   ): Promise<LoadResult> {
     const { sid } = claims;
-    let flight = this.#flights.get(sid);
-    if (!flight) {
-      flight = this.#fly(claims, sign);
-      this.#flights.set(sid, flight);
+    const known = this.#flights.get(sid);
+    if (known) {
+      known.isPassive &&= isPassive;
+      return known.load;
     }
-    return flight;
+    const flight: Flight = {
+      load: this.#fly(claims, sign, () => flight.isPassive),
+      isPassive,
+    };
+    this.#flights.set(sid, flight);
+    return flight.load;
   }
 
   /** A load that began after this call: one under way may have read what was true before. */
   async loadAnew(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
+    isPassive: boolean,
   ): Promise<LoadResult> {
-    await this.#flights.get(claims.sid);
-    return this.load(claims, sign);
+    await this.#flights.get(claims.sid)?.load;
+    return this.load(claims, sign, isPassive);
   }
 
   /** Asks the loader; a session that it says is over is ended. */
@@ -129,12 +151,29 @@ export class SessionLoads {
     }
   }
 
+  /** As {@link ask}, for an exchange: those of one refresh token that come together have one load. */
+  askForExchange(
+    claims: TokenClaims,
+    content: Pick<SessionContent, 'params' | 'attrs' | 'rev'>,
+  ): ReturnType<SessionLoads['ask']> {
+    const key = `${claims.sid} ${claims.jti} ${content.rev}`;
+    let load = this.#exchanges.get(key);
+    if (!load) {
+      load = this.ask({ ...claims, ...content }, 'refresh').finally(() =>
+        this.#exchanges.delete(key),
+      );
+      this.#exchanges.set(key, load);
+    }
+    return load;
+  }
+
   async #fly(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
+    isPassive: () => boolean,
   ): Promise<LoadResult> {
     try {
-      return await this.#loaded(claims, sign);
+      return await this.#loaded(claims, sign, isPassive);
     } catch (error) {
       return { kind: 'failed', error: this.#parts.failures.add(claims, error) };
     } finally {
@@ -145,8 +184,9 @@ export class SessionLoads {
   async #loaded(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
+    isPassive: () => boolean,
   ): Promise<LoadResult> {
-    const { memory, clock, records, failures, events } = this.#parts;
+    const { memory, clock, policy, records, failures, events } = this.#parts;
     const { sid } = claims;
     // Never before the token's own, which may come from a node whose clock is ahead.
     const lat = Math.max(clock.nowSeconds(), claims.lat);
@@ -156,12 +196,16 @@ export class SessionLoads {
       return outcome;
     }
     const { data } = outcome;
-    if (records && !(await records.reloaded(claims, { lat, data }))) {
+    const passive = isPassive();
+    if (records && !(await records.reloaded(claims, { lat, data }, passive))) {
       return { kind: 'rejected', refusal: 'unknown' };
     }
     const bytes = 1024 + 3 * (JSON.stringify(data)?.length ?? 0);
     const result: LoadedResult = { lat, data, bytes, signed: new Map() };
     if (!memory.endOf(sid)) {
+      if (!passive && policy.accessSeconds === undefined) {
+        memory.extend(sid, endOfSessionUsedAt(lat, claims, policy));
+      }
       sign(result);
       failures.forget(sid);
       this.#results.set(sid, result);

@@ -31,6 +31,14 @@ export function keysUnavailable(): SessionError {
   );
 }
 
+/** The error where the store is to be asked and there is none. */
+export function storeRequired(): SessionError {
+  return new SessionError(
+    'STORE_REQUIRED',
+    'without a store nobody can tell whether a session was ended',
+  );
+}
+
 /** The outcome where loader, store or keys cannot be had; what the loader did wrong is one of these too. */
 export function unavailable(
   reason: SessionError,

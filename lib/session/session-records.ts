@@ -8,13 +8,23 @@ import type {
   SessionRecord,
   SessionStore,
 } from '../options/session-store.js';
-import { freezeWithin, MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
 import type {
   NamedSession,
   SessionClaims,
   TokenClaims,
 } from '../tokens/session-claims.js';
-import { lifetimeOf, type ClockPolicy } from './freshness.js';
+import {
+  absoluteEndOf,
+  idleEndOf,
+  lifetimeOf,
+  type ClockPolicy,
+} from './freshness.js';
+import type { KeptIdleEnd } from './kept-idle-end.js';
+import {
+  revisionOf,
+  withAttributesOf,
+  withContentOf,
+} from './record-claims.js';
 import { hashOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
@@ -73,15 +83,16 @@ export class SessionRecords {
     );
   }
 
-  /** A session as its record has it now; `undefined` when it has ended. Notes that it is in use. */
+  /** A session as its record has it now; `undefined` when it has ended. Notes that it is in use, unless it is passive. */
   async current(
     session: VerifiedSession,
+    isPassive = false,
   ): Promise<VerifiedSession | undefined> {
     const { sid, sub, rev } = session.claims;
     const { store, keepsData } = this.#parts;
     const answer =
-      keepsData || !store.confirm
-        ? await store.read(sid, sub, 'seen')
+      isPassive || keepsData || !store.confirm
+        ? await store.read(sid, sub, isPassive ? undefined : 'seen')
         : await store.confirm(sid, sub, rev);
     if (answer instanceof Date) {
       this.#compareClocks(answer);
@@ -91,7 +102,10 @@ export class SessionRecords {
     if (!record) {
       return undefined;
     }
-    const claims = this.#merged(session.claims, record);
+    this.#noteEnd(session.claims, record);
+    const claims = keepsData
+      ? withContentOf(record, session.claims, this.#parts.paramsAreData)
+      : withAttributesOf(record, session.claims);
     return claims === session.claims
       ? session
       : verifiedSession(claims, this.#parts.policy);
@@ -105,13 +119,17 @@ export class SessionRecords {
   async reloaded(
     claims: SessionClaims,
     loaded: { readonly lat: number; readonly data: unknown },
+    isPassive: boolean,
   ): Promise<boolean> {
     const { store, policy, keepsData, memory } = this.#parts;
-    const change = {
+    const extend =
       // With refresh tokens the idle time is theirs: reloads do not move it.
-      ...(policy.accessSeconds === undefined && {
-        extend: lifetimeOf(claims, policy),
-      }),
+      isPassive || policy.accessSeconds !== undefined
+        ? undefined
+        : lifetimeOf(claims, policy);
+    const change = {
+      ...(extend && { extend }),
+      ...(isPassive && { isPassive }),
       ...(keepsData && {
         data: { value: loaded.data ?? null, loadedAt: loaded.lat },
       }),
@@ -121,19 +139,34 @@ export class SessionRecords {
     if (!record) {
       return false;
     }
+    if (!extend) {
+      this.#noteEnd(claims, record);
+    }
     if (record.revision > claims.rev && !keepsData) {
       memory.update(claims.sid, revisionOf(record));
     }
     return true;
   }
 
+  /** Moves the idle end of a session that is used now; `false` when it has ended. */
+  async extended(claims: SessionClaims): Promise<boolean> {
+    const { store, policy } = this.#parts;
+    const { sid, sub } = claims;
+    const extend = lifetimeOf(claims, policy);
+    return this.#seen(await store.update(sid, sub, { extend })) !== undefined;
+  }
+
   /** Merges attributes; `undefined` when the session has ended. */
   async changed(
     { sid, sub }: NamedSession,
     attributes: SessionClaims['attrs'],
+    isPassive: boolean,
   ): Promise<Pick<SessionClaims, 'attrs' | 'rev'> | undefined> {
     const { store } = this.#parts;
-    const record = await store.update(sid, sub, { attributes });
+    const record = await store.update(sid, sub, {
+      attributes,
+      ...(isPassive && { isPassive }),
+    });
     return record && revisionOf(record);
   }
 
@@ -142,20 +175,38 @@ export class SessionRecords {
     await this.#parts.store.end(sid, sub);
   }
 
-  /** Exchanges a refresh token for its child. */
-  rotate(
+  /**
+   * Exchanges a refresh token for its child.
+   *
+   * @param kept the idle end, where that stays
+   */
+  async rotate(
     claims: TokenClaims & RefreshLink,
     child: RefreshLink,
+    kept?: KeptIdleEnd,
   ): Promise<RotationVerdict> {
     const { store, policy, graceSeconds } = this.#parts;
+    const lifetime = lifetimeOf(claims, policy);
     const presented: PresentedRefresh = {
       generation: claims.gen,
       secretHash: hashOf(claims),
       nextHash: hashOf(child),
       graceSeconds,
-      lifetime: lifetimeOf(claims, policy),
+      // A store that knows of no passive requests leaves the end about where it is.
+      ...(kept
+        ? {
+            isPassive: true,
+            lifetime: { ...lifetime, idleSeconds: kept.inSeconds },
+          }
+        : { lifetime }),
     };
-    return store.rotate(claims.sid, claims.sub, presented);
+    const verdict = await store.rotate(claims.sid, claims.sub, presented);
+    if (kept && verdict === 'repeated') {
+      // Who exchanged it first may have been active; that this cannot be learned now changes nothing else.
+      const record = await this.read(claims).catch(() => undefined);
+      if (record) this.#noteEnd({ ...claims, rexp: kept.end }, record);
+    }
+    return verdict;
   }
 
   #seen(record: SessionRecord | undefined): SessionRecord | undefined {
@@ -163,6 +214,18 @@ export class SessionRecords {
       this.#compareClocks(record.asOf);
     }
     return record;
+  }
+
+  /** The idle end that a record says is known here, too, where it is later than that of a token. */
+  #noteEnd(
+    claims: TokenClaims & Pick<SessionClaims, 'rexp'>,
+    { expiresAt }: SessionRecord,
+  ): void {
+    const { policy, memory } = this.#parts;
+    const end = Math.floor(expiresAt.getTime() / 1000);
+    if (end > (idleEndOf(claims, policy) ?? Infinity)) {
+      memory.extend(claims.sid, Math.min(end, absoluteEndOf(claims, policy)));
+    }
   }
 
   /** Tells of a difference once. */
@@ -176,30 +239,4 @@ export class SessionRecords {
       }
     }
   }
-
-  #merged(claims: SessionClaims, record: SessionRecord): SessionClaims {
-    const { keepsData, paramsAreData } = this.#parts;
-    if (!keepsData) {
-      return record.revision > claims.rev
-        ? { ...claims, ...revisionOf(record) }
-        : claims;
-    }
-    const { params, data } = record;
-    freezeWithin({ params, data }, MAXIMUM_DEPTH);
-    return {
-      ...claims,
-      ...revisionOf(record),
-      lat: data?.loadedAt ?? claims.iat,
-      params,
-      ...(!paramsAreData && { data: data?.value }),
-    };
-  }
-}
-
-/** The attributes of a record, frozen. */
-export function revisionOf(
-  record: SessionRecord,
-): Pick<SessionClaims, 'attrs' | 'rev'> {
-  freezeWithin(record.attributes, MAXIMUM_DEPTH);
-  return { attrs: record.attributes, rev: record.revision };
 }

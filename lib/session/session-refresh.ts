@@ -32,6 +32,8 @@ export interface RefreshRequest {
   /** The request whose response brings the new tokens. */
   readonly facts: RequestFacts | undefined;
   readonly crossSite: boolean | undefined;
+  /** Whether it is no activity of the user. */
+  readonly isPassive: boolean;
 }
 
 /** Refreshes that the application asks for; those of the guard are the authenticator's. */
@@ -78,7 +80,7 @@ export class SessionRefresh {
       renewal:
         typeof claims === 'string'
           ? { kind: 'rejected', refusal: claims }
-          : await renewal.renew(claims, carriers),
+          : await renewal.renew(claims, carriers, request.isPassive),
     };
   }
 

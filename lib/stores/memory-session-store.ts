@@ -14,6 +14,7 @@ import {
   endOf,
   moveOn,
   newEntry,
+  noteUse,
   recordOf,
   type MemoryEntry,
 } from './memory-entry.js';
@@ -126,6 +127,7 @@ export class MemorySessionStore extends SessionStore {
         this.#remove(subject, id);
         break;
       case 'repeated':
+        if (!presented.isPassive) noteUse(entry, presented, now);
         break;
     }
     return verdict;
@@ -134,7 +136,7 @@ export class MemorySessionStore extends SessionStore {
   override async update(
     id: string,
     subject: string,
-    { attributes, data, extend }: SessionChange,
+    { attributes, data, extend, isPassive }: SessionChange,
   ): Promise<SessionRecord | undefined> {
     const now = this.#now();
     const entry = this.#find(id, subject, now);
@@ -143,7 +145,7 @@ export class MemorySessionStore extends SessionStore {
     }
     const changed: MemoryEntry = {
       ...entry,
-      lastSeenAt: now,
+      ...(!isPassive && { lastSeenAt: now }),
       ...(attributes && {
         attributes: mergeAttributes(entry.attributes, attributes),
         revision: entry.revision + 1,

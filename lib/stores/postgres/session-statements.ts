@@ -16,14 +16,15 @@ export interface SessionStatements {
   readonly confirmNoted: string;
   /**
    * The current refresh token. `$3` id, `$4` generation, `$5` hash, `$6` next hash, `$7` idle and `$8`
-   * absolute seconds.
+   * absolute seconds, `$9` whether that is no activity.
    */
   readonly rotate: string;
-  /** Every other refresh token. As `rotate`; `$9` grace seconds. */
+  /** Every other refresh token. As `rotate`; `$10` grace seconds. */
   readonly judge: string;
   /**
    * `$3` id, `$4` names of attributes to remove, `$5` attributes to set, `$6` whether there are any, `$7`
-   * data, `$8` when they were loaded, `$9` idle and `$10` absolute seconds or nulls.
+   * data, `$8` when they were loaded, `$9` idle and `$10` absolute seconds or nulls, `$11` whether that is
+   * no activity.
    */
   readonly update: string;
   /** `$3` id. */
@@ -56,8 +57,9 @@ export function sessionStatements(table: string): SessionStatements {
   const removeExpired = `removed AS (DELETE FROM ${table} WHERE ${record} AND expires_at <= ${NOW})`;
   const removeExpiredOfSubject = `removed AS (DELETE FROM ${table} WHERE subject = $2 AND expires_at <= ${NOW})`;
   const noted = `${record} AND expires_at > ${NOW} AND last_seen_at > ${NOW} - ${seconds(4)} AND ${CAN_WRITE}`;
-  const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5,
-  rotated_at = ${NOW}, last_seen_at = ${NOW}, expires_at = ${endOfUse('created_at', 7, 8)}`;
+  const use = `last_seen_at = CASE WHEN $9::boolean THEN last_seen_at ELSE ${NOW} END,
+  expires_at = CASE WHEN $9::boolean THEN expires_at ELSE ${endOfUse('created_at', 7, 8)} END`;
+  const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5, rotated_at = ${NOW}, ${use}`;
 
   return {
     create: `
@@ -113,13 +115,18 @@ WITH found AS MATERIALIZED (
     WHEN $4::bigint > generation THEN 'rolled-forward'
     WHEN $4::bigint = generation AND hash = $5 THEN 'rotated'
     WHEN $4::bigint = generation - 1 AND previous_hash = $5
-      AND rotated_at + ${seconds(9)} > ${NOW} THEN 'repeated'
+      AND rotated_at + ${seconds(10)} > ${NOW} THEN 'repeated'
     ELSE 'reused'
   END AS verdict FROM found
 ), moved AS (
   UPDATE ${table} SET ${moveOn}
   WHERE ${record} AND (SELECT verdict FROM judged) IN ('rotated', 'rolled-forward')
   RETURNING 1
+), used AS (
+  UPDATE ${table} SET ${use}
+  WHERE ${record} AND (SELECT verdict FROM judged) = 'repeated' AND NOT $9::boolean
+    -- Thousands that come at once do not write it a thousand times.
+    AND expires_at + interval '1 second' <= ${endOfUse('created_at', 7, 8)}
 ), removed AS (
   DELETE FROM ${table}
   WHERE ${record} AND (SELECT verdict FROM judged) IN ('reused', 'expired')
@@ -136,7 +143,7 @@ UPDATE ${table} SET
   revision = revision + $6::boolean::integer,
   data = CASE WHEN $8::float8 >= coalesce(data_loaded_at, '-infinity') THEN $7 ELSE data END,
   data_loaded_at = greatest(data_loaded_at, $8::float8),
-  last_seen_at = ${NOW},
+  last_seen_at = CASE WHEN $11::boolean THEN last_seen_at ELSE ${NOW} END,
   expires_at = coalesce(${endOfUse('created_at', 9, 10)}, expires_at)
 WHERE ${record} AND expires_at > ${NOW}
 RETURNING ${ROW}`,

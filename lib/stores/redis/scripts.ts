@@ -85,7 +85,7 @@ export const READ = sessionScript(`
 
 /**
  * judgeRotation in Lua. ARGV: generation, hash of the secret, hash of the next, and in milliseconds grace, idle,
- * absolute. Returns the verdict.
+ * absolute, then '1' where that is no activity. Returns the verdict.
  */
 export const ROTATE = sessionScript(`
   local state = redis.call('HMGET', KEYS[2],
@@ -107,25 +107,30 @@ export const ROTATE = sessionScript(`
   else
     verdict = 'reused'
   end
+  local isAlive = verdict == 'repeated'
   if verdict == 'rotated' or verdict == 'rolled-forward' then
-    ${lifetime('createdAt', 'ARGV[6]', 'ARGV[7]')}
+    isAlive = true
     redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
-      'rotatedAt', now, 'lastSeenAt', now, 'expiresAt', ends)
+      'rotatedAt', now)
+  end
+  if not isAlive then
+    ${FUNCTIONS}
+    remove(id)
+    tidy()
+  elseif ARGV[8] ~= '1' then
+    ${lifetime('createdAt', 'ARGV[6]', 'ARGV[7]')}
+    redis.call('HSET', KEYS[2], 'lastSeenAt', now, 'expiresAt', ends)
     if kept < ends or kept > last then
       ${FUNCTIONS}
       keep(id, last)
     end
-  elseif verdict ~= 'repeated' then
-    ${FUNCTIONS}
-    remove(id)
-    tidy()
   end
   return verdict
 `);
 
 /**
- * ARGV: '1' to raise the revision, data or '', when that was loaded, idle and absolute milliseconds or '', fields
- * with their new values ('' removes one). Returns time and fields.
+ * ARGV: '1' to raise the revision, data or '', when that was loaded, idle and absolute milliseconds or '', '1' where that
+ * is no activity, fields with their new values ('' removes one). Returns time and fields.
  */
 export const UPDATE = sessionScript(`
   local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'createdAt', 'loadedAt')
@@ -136,11 +141,13 @@ export const UPDATE = sessionScript(`
     remove(id)
     return false
   end
-  redis.call('HSET', KEYS[2], 'lastSeenAt', now)
+  if ARGV[7] ~= '1' then
+    redis.call('HSET', KEYS[2], 'lastSeenAt', now)
+  end
   if ARGV[2] == '1' then
     redis.call('HINCRBY', KEYS[2], 'revision', 1)
   end
-  for i = 7, #ARGV, 2 do
+  for i = 8, #ARGV, 2 do
     if ARGV[i + 1] == '' then
       redis.call('HDEL', KEYS[2], ARGV[i])
     else
