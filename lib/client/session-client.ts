@@ -1,12 +1,13 @@
 import type {
   SessionClientOptions,
+  SessionRequestInit,
   SessionTokens,
 } from './session-client-options.js';
-import { baseOfPage, readCookie } from './page.js';
+import { baseOfPage } from './page.js';
+import { authorize, csrfCookie, markPassive } from './request-headers.js';
 import { createTabs, type Tabs } from './tabs.js';
 import { unlessAborted } from './unless-aborted.js';
 
-const SAFE = /^(?:GET|HEAD|OPTIONS)$/;
 /** A refresh holds up every tab; it must not do so for ever. */
 const REFRESH_MILLISECONDS = 30_000;
 
@@ -22,6 +23,8 @@ export class SessionClient {
   #tokens: SessionTokens | undefined;
   /** Whether there is a session; unknown at first. */
   #isLive: boolean | undefined;
+  /** Whether the last refresh was passive: activity has to move the idle end by one of its own. */
+  #isIdle = false;
   #refreshing: Promise<Response | boolean> | undefined;
 
   /** @param options all have a default; in Node `url` has to be an address */
@@ -30,12 +33,16 @@ export class SessionClient {
     this.#url = new URL(options.url ?? '/session', baseOfPage()).href;
     this.#keepsTokens = options.tokens === 'memory';
     this.#tabs = createTabs(`session ${options.tokens} ${this.#url}`, {
-      session: (tokens) => {
+      session: (tokens, isIdle) => {
         this.#isLive = true;
+        this.#isIdle = isIdle ?? this.#isIdle;
         this.#tokens = tokens ?? this.#tokens;
       },
       ended: () => this.#end(),
-      answer: () => (this.#isLive ? { tokens: this.#tokens } : undefined),
+      answer: () =>
+        this.#isLive
+          ? { tokens: this.#tokens, isIdle: this.#isIdle }
+          : undefined,
     });
   }
 
@@ -44,8 +51,13 @@ export class SessionClient {
    * that is refused with 401 was not processed, and is sent again after the refresh, once; a stream is not. Where the
    * session is over, the answer is that 401; where the refresh fails for another reason (503, say), it is the answer
    * of the refresh, and the session goes on.
+   *
+   * With `{ passive: true }` a request is no activity of the user, nor is the refresh that it needs: for polling.
    */
-  readonly fetch: typeof fetch = async (input, init) => {
+  readonly fetch: (
+    input: Parameters<typeof fetch>[0],
+    init?: SessionRequestInit,
+  ) => Promise<Response> = async (input, init) => {
     const given = input instanceof Request ? input : undefined;
     const base = baseOfPage() ?? this.#url;
     const url = given?.url ?? new URL(input, base).href;
@@ -55,11 +67,16 @@ export class SessionClient {
     const keepsOwn = given && given.credentials !== 'same-origin';
     const defaults = keepsOwn ? {} : this.#credentials();
     const request = new Request(given ?? url, { ...defaults, ...init });
+    const isPassive = markPassive(request, init?.passive);
+    const isOfRoutes = [this.#url + '/refresh', this.#url + '/logout'].includes(
+      url,
+    );
     const again =
       init?.body instanceof ReadableStream ? undefined : request.clone();
     if (!this.#tokens && this.#keepsTokens) {
       await this.#tabs.ready;
     }
+    if (!isPassive && !isOfRoutes) await this.#extend(request.signal);
     const epoch = this.#tabs.epoch();
     const hadTokens = this.#tokens !== undefined;
     const response = await this.#sendAndTake(request);
@@ -67,11 +84,14 @@ export class SessionClient {
       response.status !== 401 ||
       !this.#isOwn(response.url) ||
       (this.#keepsTokens && !hadTokens) ||
-      [this.#url + '/refresh', this.#url + '/logout'].includes(url)
+      isOfRoutes
     ) {
       return response;
     }
-    const refreshed = await unlessAborted(this.#refresh(epoch), request.signal);
+    const refreshed = await unlessAborted(
+      this.#refresh(epoch, isPassive),
+      request.signal,
+    );
     if (typeof refreshed !== 'boolean') {
       // Each of those that wait reads its own.
       return refreshed.clone();
@@ -81,6 +101,7 @@ export class SessionClient {
     }
     // A body that was cut off cannot be cancelled, which nobody needs to know.
     response.body?.cancel().catch(() => undefined);
+    if (!isPassive) await this.#extend(request.signal);
     return this.#sendAndTake(again);
   };
 
@@ -90,8 +111,7 @@ export class SessionClient {
    * @param tokens the body of its answer, where the client keeps the tokens
    */
   use(tokens?: SessionTokens): void {
-    this.#keep(tokens);
-    this.#tabs.tellSession(this.#tokens);
+    this.#begin(tokens, false);
   }
 
   /**
@@ -118,12 +138,12 @@ export class SessionClient {
   }
 
   /** Whether there are new tokens; the answer of a refresh that cannot tell. */
-  #refresh(epoch: number): Promise<Response | boolean> {
+  #refresh(epoch: number, isPassive: boolean): Promise<Response | boolean> {
     if (this.#tabs.epoch() !== epoch) {
       return Promise.resolve(this.#isLive !== false);
     }
     this.#refreshing ??= this.#tabs
-      .exclusively(() => this.#exchange(epoch), epoch)
+      .exclusively(() => this.#exchange(epoch, isPassive), epoch)
       .then((answer) => answer ?? this.#isLive !== false)
       .finally(() => {
         this.#refreshing = undefined;
@@ -131,10 +151,29 @@ export class SessionClient {
     return this.#refreshing;
   }
 
-  async #exchange(epoch: number): Promise<Response | boolean> {
-    const isLive = this.#isLive ?? this.#csrfCookie() !== undefined;
+  /** One refresh that moves the idle end, after passive ones that did not. Without it the session goes on for now. */
+  async #extend(signal: AbortSignal): Promise<void> {
+    const refresh = async (): Promise<void> => {
+      await this.#refreshing;
+      if (this.#isIdle) await this.#refresh(this.#tabs.epoch(), false);
+    };
+    if (this.#isIdle) {
+      await unlessAborted(
+        refresh().catch(() => undefined),
+        signal,
+      );
+    }
+  }
+
+  async #exchange(
+    epoch: number,
+    isPassive: boolean,
+  ): Promise<Response | boolean> {
+    const isLive = this.#isLive ?? csrfCookie(this.#options.csrf) !== undefined;
     const canRefresh = !this.#keepsTokens || this.#tokens?.refreshToken;
-    const response = canRefresh ? await this.#post('/refresh') : undefined;
+    const response = canRefresh
+      ? await this.#post('/refresh', undefined, isPassive)
+      : undefined;
     const tokens =
       response?.ok && this.#keepsTokens
         ? ((await response.json()) as SessionTokens)
@@ -144,7 +183,7 @@ export class SessionClient {
       return this.#isLive !== false;
     }
     if (response?.ok) {
-      this.use(tokens);
+      this.#begin(tokens, isPassive);
       return true;
     }
     // Without refresh tokens there is no such route.
@@ -158,7 +197,7 @@ export class SessionClient {
     return false;
   }
 
-  #post(path: string, token?: string): Promise<Response> {
+  #post(path: string, token?: string, isPassive = false): Promise<Response> {
     const refreshToken = this.#tokens?.refreshToken;
     const request = new Request(this.#url + path, {
       ...this.#credentials(),
@@ -171,19 +210,12 @@ export class SessionClient {
         body: JSON.stringify({ refreshToken }),
       }),
     });
+    markPassive(request, isPassive);
     return this.#send(request, token);
   }
 
   #send(request: Request, token: string | undefined): Promise<Response> {
-    const { headers, method } = request;
-    const { csrf } = this.#options;
-    if (token !== undefined && !headers.has('authorization')) {
-      headers.set('authorization', `Bearer ${token}`);
-    }
-    if (csrf && !SAFE.test(method)) {
-      const value = 'value' in csrf ? csrf.value : this.#csrfCookie();
-      if (value !== undefined) headers.set(csrf.header, value);
-    }
+    authorize(request, token, this.#options.csrf);
     return this.#fetch(request);
   }
 
@@ -208,6 +240,12 @@ export class SessionClient {
 
   #fetch(...request: Parameters<typeof fetch>): Promise<Response> {
     return (this.#options.fetch ?? fetch)(...request);
+  }
+
+  #begin(tokens: SessionTokens | undefined, isIdle: boolean): void {
+    this.#isIdle = isIdle;
+    this.#keep(tokens);
+    this.#tabs.tellSession(this.#tokens, isIdle);
   }
 
   /** Only the tokens of an answer, and the refresh token of before where it brings none. */
@@ -239,10 +277,5 @@ export class SessionClient {
   /** The answers of a `fetch` that was given may have no address. */
   #isOwn(url: string): boolean {
     return new URL(url || this.#url).origin === new URL(this.#url).origin;
-  }
-
-  #csrfCookie(): string | undefined {
-    const { csrf } = this.#options;
-    return csrf && 'cookie' in csrf ? readCookie(csrf.cookie) : undefined;
   }
 }

@@ -123,12 +123,20 @@ export function extendedTo(
     : { ...claims, rexp: end };
 }
 
-/** An interval after the last activity that moved the idle end, unless the absolute end holds that. */
+/**
+ * An interval after the last activity that moved the idle end, unless the absolute end holds that. Where session tokens
+ * live longer than the interval it is their life: without passive requests the end does not move more often either.
+ */
 function extensionPointOf(claims: SessionClaims, policy: ClockPolicy): number {
   const end = idleEndOf(claims, policy) ?? Infinity;
-  return end >= absoluteEndOf(claims, policy)
-    ? Infinity
-    : end - lifetimeOf(claims, policy).idleSeconds + intervalOf(claims, policy);
+  if (end >= absoluteEndOf(claims, policy)) {
+    return Infinity;
+  }
+  const { idleSeconds } = lifetimeOf(claims, policy);
+  const { accessSeconds = 0 } = policy;
+  return (
+    end - idleSeconds + Math.max(intervalOf(claims, policy), accessSeconds)
+  );
 }
 
 /** The lifetime of a session: as configured, or shorter if `generate` was told so. */

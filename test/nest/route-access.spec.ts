@@ -346,7 +346,7 @@ describe('whether a route asks the store', () => {
     ],
     ['metadata of other names', LooksOpen, 'plain', false, 'required'],
   ])('%s', (_case, controller, method, checksRevocation, expected) => {
-    const said = { checksRevocation, access: expected };
+    const said = { checksRevocation, access: expected, isPassive: false };
     expect(rules(controller, method)).toEqual(said);
     // Remembered, and still right.
     expect(rules(controller, method)).toEqual(said);
