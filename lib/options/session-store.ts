@@ -121,8 +121,7 @@ export interface PresentedRefresh {
  * What {@link SessionStore.rotate} decided:
  *
  * - `rotated`: the current token was presented; its child is the current one now.
- * - `repeated`: the parent of the current token was presented again within the grace time; the chain stays, and the idle
- *   end moves as in a rotation.
+ * - `repeated`: the parent of the current token was presented again within the grace time; nothing changed.
  * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored
  *   backup); its child is the current token now.
  * - `reused`: an older token, one of another chain, or the parent after the grace time; the session is ended.

@@ -13,8 +13,10 @@ import type {
   SessionClaims,
   TokenClaims,
 } from '../tokens/session-claims.js';
+import { ClockSkew } from './clock-skew.js';
 import {
   absoluteEndOf,
+  endOfSessionUsedAt,
   idleEndOf,
   lifetimeOf,
   type ClockPolicy,
@@ -50,10 +52,11 @@ export interface SessionRecordsParts {
  */
 export class SessionRecords {
   readonly #parts: SessionRecordsParts;
-  #isSkewKnown = false;
+  readonly #skew: ClockSkew;
 
   constructor(parts: SessionRecordsParts) {
     this.#parts = parts;
+    this.#skew = new ClockSkew(parts);
   }
 
   /** @param link the first refresh token of the session */
@@ -95,7 +98,7 @@ export class SessionRecords {
         ? await store.read(sid, sub, isPassive ? undefined : 'seen')
         : await store.confirm(sid, sub, rev);
     if (answer instanceof Date) {
-      this.#compareClocks(answer);
+      this.#skew.note(answer);
       return session;
     }
     const record = this.#seen(answer);
@@ -149,7 +152,7 @@ export class SessionRecords {
   }
 
   /** Moves the idle end of a session that is used now; `false` when it has ended. */
-  async extended(claims: SessionClaims): Promise<boolean> {
+  async extended(claims: TokenClaims): Promise<boolean> {
     const { store, policy } = this.#parts;
     const { sid, sub } = claims;
     const extend = lifetimeOf(claims, policy);
@@ -178,12 +181,14 @@ export class SessionRecords {
   /**
    * Exchanges a refresh token for its child.
    *
+   * @param record as it was before
    * @param kept the idle end, where that stays
    */
   async rotate(
     claims: TokenClaims & RefreshLink,
     child: RefreshLink,
-    kept?: KeptIdleEnd,
+    record: SessionRecord | undefined,
+    kept: KeptIdleEnd | undefined,
   ): Promise<RotationVerdict> {
     const { store, policy, graceSeconds } = this.#parts;
     const lifetime = lifetimeOf(claims, policy);
@@ -201,17 +206,32 @@ export class SessionRecords {
         : { lifetime }),
     };
     const verdict = await store.rotate(claims.sid, claims.sub, presented);
-    if (kept && verdict === 'repeated') {
-      // Who exchanged it first may have been active; that this cannot be learned now changes nothing else.
+    return verdict === 'repeated' && record
+      ? this.#repeated(claims, record, kept)
+      : verdict;
+  }
+
+  /** What was exchanged before by another request, which may have been passive where this one is not, or active. */
+  async #repeated(
+    claims: TokenClaims,
+    before: SessionRecord,
+    kept: KeptIdleEnd | undefined,
+  ): Promise<'repeated' | 'unknown'> {
+    const { clock, policy } = this.#parts;
+    if (kept) {
+      // That it cannot be learned now changes nothing else.
       const record = await this.read(claims).catch(() => undefined);
       if (record) this.#noteEnd({ ...claims, rexp: kept.end }, record);
+      return 'repeated';
     }
-    return verdict;
+    const end = endOfSessionUsedAt(clock.nowSeconds(), claims, policy);
+    const isMoved = before.expiresAt.getTime() / 1000 >= end;
+    return isMoved || (await this.extended(claims)) ? 'repeated' : 'unknown';
   }
 
   #seen(record: SessionRecord | undefined): SessionRecord | undefined {
     if (record) {
-      this.#compareClocks(record.asOf);
+      this.#skew.note(record.asOf);
     }
     return record;
   }
@@ -225,18 +245,6 @@ export class SessionRecords {
     const end = Math.floor(expiresAt.getTime() / 1000);
     if (end > (idleEndOf(claims, policy) ?? Infinity)) {
       memory.extend(claims.sid, Math.min(end, absoluteEndOf(claims, policy)));
-    }
-  }
-
-  /** Tells of a difference once. */
-  #compareClocks(timeOfStore: Date): void {
-    const { clock, policy, events } = this.#parts;
-    if (!this.#isSkewKnown) {
-      const ahead = clock.nowSeconds() - timeOfStore.getTime() / 1000;
-      if (Math.abs(ahead) > policy.toleranceSeconds + 1) {
-        this.#isSkewKnown = true;
-        events.clockSkewed(Math.round(ahead));
-      }
     }
   }
 }

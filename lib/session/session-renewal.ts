@@ -165,7 +165,7 @@ export class SessionRenewal {
       return renewal;
     }
     // A record that is gone is judged too: the store knows whether it has lost all of them.
-    const verdict = await records.rotate(claims, child, kept);
+    const verdict = await records.rotate(claims, child, record, kept);
     const refusal = concludeRotation(this.#parts, claims, verdict);
     if (refusal || !renewal) {
       return { kind: 'rejected', refusal: refusal ?? 'unknown' };

@@ -62,17 +62,10 @@ export function moveOn(
   entry.hash = presented.nextHash;
   entry.previousHash = presented.secretHash;
   entry.rotatedAt = now;
-  if (!presented.isPassive) noteUse(entry, presented, now);
-}
-
-/** Moves the idle end of a session that is used now. */
-export function noteUse(
-  entry: MemoryEntry,
-  { lifetime }: PresentedRefresh,
-  now: number,
-): void {
-  entry.lastSeenAt = now;
-  entry.expiresAt = endOf(now, entry.createdAt, lifetime);
+  if (!presented.isPassive) {
+    entry.lastSeenAt = now;
+    entry.expiresAt = endOf(now, entry.createdAt, presented.lifetime);
+  }
 }
 
 /** What callers see of an entry. */

@@ -14,7 +14,6 @@ import {
   endOf,
   moveOn,
   newEntry,
-  noteUse,
   recordOf,
   type MemoryEntry,
 } from './memory-entry.js';
@@ -127,7 +126,6 @@ export class MemorySessionStore extends SessionStore {
         this.#remove(subject, id);
         break;
       case 'repeated':
-        if (!presented.isPassive) noteUse(entry, presented, now);
         break;
     }
     return verdict;

@@ -57,9 +57,9 @@ export function sessionStatements(table: string): SessionStatements {
   const removeExpired = `removed AS (DELETE FROM ${table} WHERE ${record} AND expires_at <= ${NOW})`;
   const removeExpiredOfSubject = `removed AS (DELETE FROM ${table} WHERE subject = $2 AND expires_at <= ${NOW})`;
   const noted = `${record} AND expires_at > ${NOW} AND last_seen_at > ${NOW} - ${seconds(4)} AND ${CAN_WRITE}`;
-  const use = `last_seen_at = CASE WHEN $9::boolean THEN last_seen_at ELSE ${NOW} END,
+  const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5, rotated_at = ${NOW},
+  last_seen_at = CASE WHEN $9::boolean THEN last_seen_at ELSE ${NOW} END,
   expires_at = CASE WHEN $9::boolean THEN expires_at ELSE ${endOfUse('created_at', 7, 8)} END`;
-  const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5, rotated_at = ${NOW}, ${use}`;
 
   return {
     create: `
@@ -122,11 +122,6 @@ WITH found AS MATERIALIZED (
   UPDATE ${table} SET ${moveOn}
   WHERE ${record} AND (SELECT verdict FROM judged) IN ('rotated', 'rolled-forward')
   RETURNING 1
-), used AS (
-  UPDATE ${table} SET ${use}
-  WHERE ${record} AND (SELECT verdict FROM judged) = 'repeated' AND NOT $9::boolean
-    -- Thousands that come at once do not write it a thousand times.
-    AND expires_at + interval '1 second' <= ${endOfUse('created_at', 7, 8)}
 ), removed AS (
   DELETE FROM ${table}
   WHERE ${record} AND (SELECT verdict FROM judged) IN ('reused', 'expired')

@@ -107,23 +107,23 @@ export const ROTATE = sessionScript(`
   else
     verdict = 'reused'
   end
-  local isAlive = verdict == 'repeated'
   if verdict == 'rotated' or verdict == 'rolled-forward' then
-    isAlive = true
-    redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
-      'rotatedAt', now)
-  end
-  if not isAlive then
-    ${FUNCTIONS}
-    remove(id)
-    tidy()
-  elseif ARGV[8] ~= '1' then
+    if ARGV[8] == '1' then
+      redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
+        'rotatedAt', now)
+      return verdict
+    end
     ${lifetime('createdAt', 'ARGV[6]', 'ARGV[7]')}
-    redis.call('HSET', KEYS[2], 'lastSeenAt', now, 'expiresAt', ends)
+    redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
+      'rotatedAt', now, 'lastSeenAt', now, 'expiresAt', ends)
     if kept < ends or kept > last then
       ${FUNCTIONS}
       keep(id, last)
     end
+  elseif verdict ~= 'repeated' then
+    ${FUNCTIONS}
+    remove(id)
+    tidy()
   end
   return verdict
 `);
