@@ -134,8 +134,12 @@ function extensionPointOf(claims: SessionClaims, policy: ClockPolicy): number {
   }
   const { idleSeconds } = lifetimeOf(claims, policy);
   const { accessSeconds = 0 } = policy;
+  const interval = intervalOf(claims, policy);
   return (
-    end - idleSeconds + Math.max(intervalOf(claims, policy), accessSeconds)
+    end -
+    idleSeconds +
+    // A session of a short idle time of its own must not end before its session token.
+    (accessSeconds < idleSeconds ? Math.max(interval, accessSeconds) : interval)
   );
 }
 
