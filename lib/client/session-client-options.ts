@@ -20,6 +20,12 @@ export interface SessionRequestInit extends RequestInit {
   readonly passive?: boolean;
 }
 
+/** The `fetch` of a client. */
+export type SessionFetch = (
+  input: Parameters<typeof fetch>[0],
+  init?: SessionRequestInit,
+) => Promise<Response>;
+
 /** How a client of the ready-made routes behaves. */
 export interface SessionClientOptions {
   /**

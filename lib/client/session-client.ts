@@ -1,15 +1,13 @@
 import type {
   SessionClientOptions,
-  SessionRequestInit,
+  SessionFetch,
   SessionTokens,
 } from './session-client-options.js';
 import { baseOfPage } from './page.js';
 import { authorize, csrfCookie, markPassive } from './request-headers.js';
+import { isOwn, isRouteOf, routeRequest } from './route-request.js';
 import { createTabs, type Tabs } from './tabs.js';
 import { unlessAborted } from './unless-aborted.js';
-
-/** A refresh holds up every tab; it must not do so for ever. */
-const REFRESH_MILLISECONDS = 30_000;
 
 /**
  * `fetch` for applications with a session: a 401 is answered by one refresh for all requests that wait, in all
@@ -50,27 +48,21 @@ export class SessionClient {
    * As the global `fetch`, with cookies to the origin of the routes unless `credentials` says otherwise. A request
    * that is refused with 401 was not processed, and is sent again after the refresh, once; a stream is not. Where the
    * session is over, the answer is that 401; where the refresh fails for another reason (503, say), it is the answer
-   * of the refresh, and the session goes on.
-   *
-   * With `{ passive: true }` a request is no activity of the user, nor is the refresh that it needs: for polling.
+   * of the refresh, and the session goes on. With `{ passive: true }`, for polling, a request is no activity of the
+   * user, nor is the refresh that it needs.
    */
-  readonly fetch: (
-    input: Parameters<typeof fetch>[0],
-    init?: SessionRequestInit,
-  ) => Promise<Response> = async (input, init) => {
+  readonly fetch: SessionFetch = async (input, init) => {
     const given = input instanceof Request ? input : undefined;
     const base = baseOfPage() ?? this.#url;
     const url = given?.url ?? new URL(input, base).href;
-    if (!this.#isOwn(url)) {
+    if (!isOwn(url, this.#url)) {
       return this.#fetch(input, init);
     }
     const keepsOwn = given && given.credentials !== 'same-origin';
     const defaults = keepsOwn ? {} : this.#credentials();
     const request = new Request(given ?? url, { ...defaults, ...init });
     const isPassive = markPassive(request, init?.passive);
-    const isOfRoutes = [this.#url + '/refresh', this.#url + '/logout'].includes(
-      url,
-    );
+    const isOfRoutes = isRouteOf(this.#url, url);
     const again =
       init?.body instanceof ReadableStream ? undefined : request.clone();
     if (!this.#tokens && this.#keepsTokens) {
@@ -82,16 +74,14 @@ export class SessionClient {
     const response = await this.#sendAndTake(request);
     if (
       response.status !== 401 ||
-      !this.#isOwn(response.url) ||
+      !isOwn(response.url, this.#url) ||
       (this.#keepsTokens && !hadTokens) ||
       isOfRoutes
     ) {
       return response;
     }
-    const refreshed = await unlessAborted(
-      this.#refresh(epoch, isPassive),
-      request.signal,
-    );
+    const refreshing = this.#refresh(epoch, isPassive);
+    const refreshed = await unlessAborted(refreshing, request.signal);
     if (typeof refreshed !== 'boolean') {
       // Each of those that wait reads its own.
       return refreshed.clone();
@@ -153,16 +143,11 @@ export class SessionClient {
 
   /** One refresh that moves the idle end, after passive ones that did not. Without it the session goes on for now. */
   async #extend(signal: AbortSignal): Promise<void> {
-    const refresh = async (): Promise<void> => {
-      await this.#refreshing;
-      if (this.#isIdle) await this.#refresh(this.#tabs.epoch(), false);
-    };
-    if (this.#isIdle) {
-      await unlessAborted(
-        refresh().catch(() => undefined),
-        signal,
-      );
-    }
+    if (!this.#isIdle) return;
+    const refresh = Promise.resolve(this.#refreshing)
+      .then(() => this.#isIdle && this.#refresh(this.#tabs.epoch(), false))
+      .catch(() => undefined);
+    await unlessAborted(refresh, signal);
   }
 
   async #exchange(
@@ -198,23 +183,10 @@ export class SessionClient {
   }
 
   #post(path: string, token?: string, isPassive = false): Promise<Response> {
-    const refreshToken = this.#tokens?.refreshToken;
-    const request = new Request(this.#url + path, {
-      ...this.#credentials(),
-      method: 'POST',
-      // It would take the refresh token along.
-      redirect: 'error',
-      signal: AbortSignal.timeout(REFRESH_MILLISECONDS),
-      ...(refreshToken !== undefined && {
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ refreshToken }),
-      }),
-    });
+    const { refreshToken } = this.#tokens ?? {};
+    const init = this.#credentials();
+    const request = routeRequest(this.#url + path, refreshToken, init);
     markPassive(request, isPassive);
-    return this.#send(request, token);
-  }
-
-  #send(request: Request, token: string | undefined): Promise<Response> {
     authorize(request, token, this.#options.csrf);
     return this.#fetch(request);
   }
@@ -222,11 +194,12 @@ export class SessionClient {
   /** Sends a request of the session, and takes what the answer says of it. */
   async #sendAndTake(request: Request): Promise<Response> {
     const epoch = this.#tabs.epoch();
-    const response = await this.#send(request, this.#tokens?.token);
+    authorize(request, this.#tokens?.token, this.#options.csrf);
+    const response = await this.#fetch(request);
     const token = response.headers.get('session-token');
     const refreshToken = response.headers.get('session-refresh-token');
     // Not from another origin, and not what a refresh or a sign-out has overtaken.
-    if (!this.#isOwn(response.url) || epoch !== this.#tabs.epoch()) {
+    if (!isOwn(response.url, this.#url) || epoch !== this.#tabs.epoch()) {
       return response;
     }
     if (this.#tokens && token !== null) {
@@ -264,6 +237,7 @@ export class SessionClient {
 
   #end(): void {
     this.#tokens = undefined;
+    this.#isIdle = false;
     if (this.#isLive !== false) {
       this.#isLive = false;
       this.#options.onSessionEnded?.();
@@ -272,10 +246,5 @@ export class SessionClient {
 
   #credentials(): RequestInit {
     return this.#keepsTokens ? {} : { credentials: 'include' };
-  }
-
-  /** The answers of a `fetch` that was given may have no address. */
-  #isOwn(url: string): boolean {
-    return new URL(url || this.#url).origin === new URL(this.#url).origin;
   }
 }
