@@ -115,6 +115,7 @@ const TESTING_TYPES = [
 const CLIENT_RUNTIME = ['SessionClient'];
 const CLIENT_TYPES = [
   'SessionClientOptions',
+  'SessionFetch',
   'SessionRequestInit',
   'SessionTokens',
 ];

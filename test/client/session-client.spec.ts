@@ -163,10 +163,9 @@ describe.each([
     const gate = createGate();
     routes.gate = gate.promise;
     const poll = client.fetch(`${API}/poll`, { passive: true });
-    await until(() => refreshesAt(routes) === 1);
+    await until(() => refreshesAt(routes) === 1, 'the refresh');
     const click = client.fetch(`${API}/click`);
-    await until(() => routes.to('/click').length === 1);
-    routes.expire = () => undefined;
+    await until(() => routes.to('/click').length === 1, 'the click');
     gate.open();
     expect((await poll).status).toBe(200);
     routes.valid! += 1;

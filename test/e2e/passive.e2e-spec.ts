@@ -16,7 +16,11 @@ import {
   SessionGuard,
   SessionService,
   type ActiveSession,
+  type PresentedRefresh,
+  type RotationVerdict,
+  type SessionChange,
   type SessionJwtModuleOptions,
+  type SessionRecord,
 } from '../../lib/index.js';
 import { createGate } from '../support/asynchrony.js';
 import { createExchange } from '../support/node-exchange.js';
@@ -42,6 +46,25 @@ const TIMES = {
 
 type Options = Partial<SessionJwtModuleOptions>;
 
+/** A store of 0.1, which knows of no passive requests. */
+class FormerStore extends MemorySessionStore {
+  override update(
+    id: string,
+    subject: string,
+    { isPassive: _, ...change }: SessionChange,
+  ): Promise<SessionRecord | undefined> {
+    return super.update(id, subject, change);
+  }
+
+  override rotate(
+    id: string,
+    subject: string,
+    { isPassive: _, ...presented }: PresentedRefresh,
+  ): Promise<RotationVerdict> {
+    return super.rotate(id, subject, presented);
+  }
+}
+
 const PROFILES: readonly [string, () => Options][] = [
   ['a cookie', () => ({})],
   ['a cookie and a store', () => ({ store: new MemorySessionStore() })],
@@ -62,6 +85,13 @@ const PROFILES: readonly [string, () => Options][] = [
   [
     'a cookie pair with a store',
     () => ({ refreshToken: {}, store: new MemorySessionStore() }),
+  ],
+];
+const FORMER: [string, () => Options][] = [
+  ['a cookie and a store of 0.1', () => ({ store: new FormerStore() })],
+  [
+    'a cookie pair with a store of 0.1',
+    () => ({ refreshToken: {}, store: new FormerStore() }),
   ],
 ];
 
@@ -88,7 +118,7 @@ async function stay(
   return undefined;
 }
 
-describe.each(PROFILES)('polling with %s', (_name, options) => {
+describe.each([...PROFILES, ...FORMER])('polling with %s', (_name, options) => {
   it('keeps nobody signed in who is not there: the session ends with the idle time, to the second (S-103)', async () => {
     const app = await open(options());
     const page = await OpenPage.signIn(app);
