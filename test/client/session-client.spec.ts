@@ -183,7 +183,7 @@ describe.each([
     ],
   ])(
     'sends an active request all the same where the server %s that refresh',
-    async (_what, refusal) => {
+    async (_how, refusal) => {
       const client = expired();
       await client.fetch(`${API}/poll`, { passive: true });
       routes.answer = ({ url }) =>
