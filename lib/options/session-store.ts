@@ -50,7 +50,10 @@ export interface SessionRecord {
   readonly metadata: SessionMetadata;
   readonly data?: StoredData;
   readonly createdAt: Date;
-  /** Moved by reloads, refreshes and updates, and by {@link SessionStore.read} at most once a minute. */
+  /**
+   * Moved by reloads, refreshes and updates that are activity of the user, and by {@link SessionStore.read} at most once a
+   * minute.
+   */
   readonly lastSeenAt: Date;
   /** When it ends unless it is used before. */
   readonly expiresAt: Date;

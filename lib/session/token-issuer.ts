@@ -204,11 +204,10 @@ export class TokenIssuer {
 
   #prepared(
     { session: claims, refresh }: IssuedClaims,
-    signed: Pick<SignedSession, 'token' | 'refreshToken'>,
+    { token, refreshToken }: Pick<SignedSession, 'token' | 'refreshToken'>,
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {
-    const { token, refreshToken } = signed;
     const { sid, rev } = claims;
     const generation = refresh && linkOf(refresh)?.gen;
     // After a reload the refresh token, and with it the end of the session, stays: so does the CSRF token.
@@ -223,8 +222,12 @@ export class TokenIssuer {
     refuseLargeCookies(deliveries);
     let later: SignedSession | undefined;
     const latest = (): readonly Delivery[] => {
-      if (!this.#isLatest(claims)) {
-        later ??= this.sign({ session: claims, refresh }, carriers, now);
+      if (!later && !this.#isLatest(claims)) {
+        try {
+          later = this.sign({ session: claims, refresh }, carriers, now);
+        } catch {
+          // The head is being written: what was signed before is good, too.
+        }
       }
       return later?.session.dispatch.deliveries ?? deliveries;
     };
