@@ -12,6 +12,7 @@ export {
 export {
   CheckRevocation,
   OptionalSession,
+  Passive,
   Public,
 } from './nest/route-access.js';
 export { Session, type SessionParameter } from './nest/session.decorator.js';

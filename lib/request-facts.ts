@@ -50,6 +50,14 @@ export function headerLines(
   );
 }
 
+/**
+ * Whether a client says that a request is no activity of its user: `Session-Passive: ?1`, a boolean of RFC 9651
+ * (section 3.3.6). It shortens the client's own session at most, so any client may say it.
+ */
+export function saysPassive({ headers }: RequestFacts): boolean {
+  return headers['session-passive'] === '?1';
+}
+
 /** How often a header was sent. */
 export function countHeader(facts: RequestFacts, name: string): number {
   const raw = facts.rawHeaders ?? [];

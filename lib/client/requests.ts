@@ -1,7 +1,10 @@
 import type { Addresses } from './addresses.js';
 import { isSafe, readAnswer, type Answer } from './answers.js';
 import { readCookie } from './page.js';
-import type { SessionClientOptions } from './session-client-options.js';
+import type {
+  SessionClientOptions,
+  SessionRequestInit,
+} from './session-client-options.js';
 import { withinLimit } from './within-limit.js';
 
 /** Sends the requests of a session with what proves it. */
@@ -14,14 +17,23 @@ export interface Requests {
    * @returns `undefined` for another origin
    */
   prepare(
-    ...given: Parameters<typeof fetch>
-  ): { readonly request: Request; readonly again?: Request } | undefined;
+    input: Parameters<typeof fetch>[0],
+    init?: SessionRequestInit,
+  ):
+    | {
+        readonly request: Request;
+        readonly again?: Request;
+        /** Whether it says to the server that it is no activity of the user. */
+        readonly isPassive: boolean;
+      }
+    | undefined;
   /** Sends a request of the application with the token and the CSRF header. */
   send(request: Request, token: string | undefined): Promise<Response>;
   /** Sends a POST to one of the routes and reads the whole answer, within the time limit. */
   post(
     path: string,
     tokens: { token?: string; refreshToken?: string | undefined } | undefined,
+    isPassive?: boolean,
   ): Promise<Answer & { readonly response: Response }>;
   /** Reads the JSON of an answer; `undefined` when there is none within the time limit. */
   read(response: Response): Promise<Answer['body']>;
@@ -29,6 +41,8 @@ export interface Requests {
 }
 
 const MAX_SECONDS = 86_400;
+/** Says that a request is no activity of the user. */
+const PASSIVE = 'session-passive';
 
 export function createRequests(
   {
@@ -49,7 +63,8 @@ export function createRequests(
     tokens === 'memory' ? {} : { credentials: 'include' };
 
   function prepare(
-    ...[input, init]: Parameters<typeof fetch>
+    input: Parameters<typeof fetch>[0],
+    init?: SessionRequestInit,
   ): ReturnType<Requests['prepare']> {
     const url = resolve(input);
     if (!isOwn(url)) return undefined;
@@ -59,8 +74,12 @@ export function createRequests(
     const request = new Request(given ?? url, { ...defaults, ...init });
     // What is sent decides: an object may have another `url` than the text that `Request` makes of it.
     if (!isOwn(request.url)) return undefined;
+    if (init?.passive) request.headers.set(PASSIVE, '?1');
+    const isPassive = request.headers.has(PASSIVE);
     const isStream = (init?.body as Partial<ReadableStream> | null)?.getReader;
-    return isStream ? { request } : { request, again: request.clone() };
+    return isStream
+      ? { request, isPassive }
+      : { request, again: request.clone(), isPassive };
   }
 
   function csrfCookie(): string | undefined {
@@ -84,7 +103,7 @@ export function createRequests(
     prepare,
     send,
     csrfCookie,
-    post: (path, { token, refreshToken } = {}) =>
+    post: (path, { token, refreshToken } = {}, isPassive = false) =>
       withinLimit(milliseconds, async (signal) => {
         const request = new Request(routes + path, {
           ...credentials,
@@ -97,6 +116,7 @@ export function createRequests(
             body: JSON.stringify({ refreshToken }),
           }),
         });
+        if (isPassive) request.headers.set(PASSIVE, '?1');
         const response = await send(request, token);
         const answer = await readAnswer(response);
         // React Native follows redirects all the same; and a `Request` that is in use is not garbage-collected.

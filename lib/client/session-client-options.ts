@@ -9,6 +9,23 @@ export interface SessionTokens {
   readonly refreshToken?: string;
 }
 
+/** What `SessionClient.fetch` takes besides what the global `fetch` does. */
+export interface SessionRequestInit extends RequestInit {
+  /**
+   * `true`: the page sends it by itself, as in polling, so it is no activity of the user and moves no idle end. It carries
+   * the header `Session-Passive: ?1`, which an API on another origin has to allow (`Access-Control-Allow-Headers`).
+   *
+   * @default false
+   */
+  readonly passive?: boolean;
+}
+
+/** The `fetch` of a client. */
+export type SessionFetch = (
+  input: Parameters<typeof fetch>[0],
+  init?: SessionRequestInit,
+) => Promise<Response>;
+
 /** How a client of the ready-made routes behaves. */
 export interface SessionClientOptions {
   /**

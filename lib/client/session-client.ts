@@ -1,5 +1,6 @@
 import type {
   SessionClientOptions,
+  SessionFetch,
   SessionTokens,
 } from './session-client-options.js';
 import { createAddresses, type Addresses } from './addresses.js';
@@ -28,6 +29,8 @@ export class SessionClient {
   #tokens: SessionTokens | undefined;
   /** Whether there is a session; unknown at first. */
   #isLive: boolean | undefined;
+  /** Whether the last refresh was passive: activity has to move the idle end by one of its own. */
+  #isIdle = false;
   #refreshing: Promise<Outcome> | undefined;
   /** Whether our guard refused one of the requests that wait for the refresh; else it ends no session. */
   #isRefused = false;
@@ -44,9 +47,12 @@ export class SessionClient {
     this.#tabs = createTabs(
       `session ${options.tokens} ${this.#addresses.routes}`,
       {
-        session: (tokens) => this.#begin(tokens),
+        session: (tokens, isIdle) => this.#begin(tokens, isIdle),
         ended: () => this.#end(),
-        answer: () => (this.#isLive ? { tokens: this.#tokens } : undefined),
+        answer: () =>
+          this.#isLive
+            ? { tokens: this.#tokens, isIdle: this.#isIdle }
+            : undefined,
       },
       this.#requests.milliseconds,
     );
@@ -57,19 +63,22 @@ export class SessionClient {
    * that our guard refuses with 401 was not processed, and is sent again after the refresh, once; a stream is not. A
    * 401 for another reason is the caller's. Where the session is over, the answer is that 401. Where the refresh
    * fails for another reason, the session goes on: a 429 or 5xx of the refresh is the answer, anything else leaves
-   * the 401. Refreshes that keep failing are sent less and less often, at least every 30 s.
+   * the 401. Refreshes that keep failing are sent less and less often, at least every 30 s. With `{ passive: true }`,
+   * for polling, a request is no activity of the user, nor is the refresh that it needs.
    */
-  readonly fetch: typeof fetch = async (input, init) => {
+  readonly fetch: SessionFetch = async (input, init) => {
     const { isOwn, isRoute } = this.#addresses;
     const own = this.#requests.prepare(input, init);
     if (!own) {
       return (this.#options.fetch ?? fetch)(input, init);
     }
-    const { request, again } = own;
+    const { request, again, isPassive } = own;
     const { method, signal, url } = request;
+    const isOfRoutes = isRoute(url, '/refresh') || isRoute(url, '/logout');
     if (!this.#tokens && this.#keepsTokens) {
       await this.#tabs.ready;
     }
+    if (!isPassive && !isOfRoutes) await this.#extend(signal);
     const epoch = this.#tabs.epoch();
     const hadTokens = this.#tokens !== undefined;
     const response = await this.#sendAndTake(request);
@@ -77,8 +86,7 @@ export class SessionClient {
       response.status !== 401 ||
       !isOwn(response.url) ||
       (this.#keepsTokens && !hadTokens) ||
-      isRoute(url, '/refresh') ||
-      isRoute(url, '/logout')
+      isOfRoutes
     ) {
       return response;
     }
@@ -88,7 +96,7 @@ export class SessionClient {
     if (verdict === 'other' || !(isRefused || this.#canRefresh())) {
       return response;
     }
-    const refresh = this.#refresh(epoch, isRefused);
+    const refresh = this.#refresh(epoch, isRefused, isPassive);
     const outcome = await unlessAborted(refresh, signal);
     if (typeof outcome !== 'boolean') {
       return outcome();
@@ -98,6 +106,7 @@ export class SessionClient {
     }
     // A body that was cut off cannot be cancelled, which nobody needs to know.
     response.body?.cancel().catch(() => undefined);
+    if (!isPassive) await this.#extend(signal);
     const second = await this.#sendAndTake(again);
     if (second.status === 401) {
       this.#backOff.failed(this.#tabs.epoch(), isRefused, IN_VAIN);
@@ -114,8 +123,8 @@ export class SessionClient {
    */
   use(tokens?: SessionTokens): void {
     this.#backOff.reset();
-    this.#begin(tokens);
-    this.#tabs.tellSession(this.#tokens);
+    this.#begin(tokens, false);
+    this.#tabs.tellSession(this.#tokens, false);
   }
 
   /**
@@ -142,7 +151,11 @@ export class SessionClient {
     this.#tabs.close();
   }
 
-  #refresh(epoch: number, isRefused: boolean): Promise<Outcome> {
+  #refresh(
+    epoch: number,
+    isRefused: boolean,
+    isPassive: boolean,
+  ): Promise<Outcome> {
     if (this.#tabs.epoch() !== epoch) {
       return Promise.resolve(this.#isLive !== false);
     }
@@ -153,7 +166,7 @@ export class SessionClient {
     this.#isRefused = isRefused || (!!this.#refreshing && this.#isRefused);
     if (!this.#refreshing) {
       const refreshing = this.#tabs
-        .exclusively(() => this.#exchange(epoch), epoch)
+        .exclusively(() => this.#exchange(epoch, isPassive), epoch)
         .then((outcome) => outcome ?? this.#isLive !== false)
         .finally(() => (this.#refreshing = undefined));
       const failed = (): void =>
@@ -164,11 +177,22 @@ export class SessionClient {
     return this.#refreshing;
   }
 
-  async #exchange(epoch: number): Promise<Outcome> {
+  /** One refresh that moves the idle end, after passive ones that did not. Without it the session goes on for now. */
+  async #extend(signal: AbortSignal): Promise<void> {
+    if (!this.#isIdle) return;
+    const refresh = Promise.resolve(this.#refreshing)
+      .then(
+        () => this.#isIdle && this.#refresh(this.#tabs.epoch(), false, false),
+      )
+      .catch(() => undefined);
+    await unlessAborted(refresh, signal);
+  }
+
+  async #exchange(epoch: number, isPassive: boolean): Promise<Outcome> {
     const isLive = this.#isLive ?? this.#requests.csrfCookie() !== undefined;
     const refreshToken = this.#tokens?.refreshToken;
     const answer = this.#canRefresh()
-      ? await this.#requests.post('/refresh', { refreshToken })
+      ? await this.#requests.post('/refresh', { refreshToken }, isPassive)
       : undefined;
     if (this.#tabs.epoch() !== epoch) {
       // Another session, or none, since.
@@ -179,8 +203,9 @@ export class SessionClient {
       ? verdictOnRefresh(answer.response, answer.body, this.#keepsTokens)
       : 'ended';
     if (verdict === 'refreshed') {
+      this.#isIdle = isPassive;
       this.#keep(answer!.body as unknown as SessionTokens);
-      this.#tabs.tellSession(this.#tokens);
+      this.#tabs.tellSession(this.#tokens, isPassive);
       return true;
     }
     if (verdict === 'ended' && this.#isRefused && isLive) {
@@ -219,7 +244,8 @@ export class SessionClient {
   }
 
   /** Another session: the refresh token of the one before would bring that one back. */
-  #begin(given: SessionTokens | undefined): void {
+  #begin(given: SessionTokens | undefined, isIdle = this.#isIdle): void {
+    this.#isIdle = isIdle;
     if (given?.token) this.#tokens = undefined;
     this.#keep(given);
   }
@@ -240,6 +266,7 @@ export class SessionClient {
 
   #end(): void {
     this.#tokens = undefined;
+    this.#isIdle = false;
     if (this.#isLive !== false) {
       this.#isLive = false;
       // What a listener throws, now or later, must not become the failure of a request.

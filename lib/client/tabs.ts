@@ -13,8 +13,12 @@ export interface Tabs<Tokens> {
     work: () => Promise<T>,
     epoch?: number,
   ): Promise<T | undefined>;
-  /** A sign-in or a refresh. */
-  tellSession(tokens: Tokens | undefined): void;
+  /**
+   * A sign-in or a refresh.
+   *
+   * @param isIdle whether it is no activity of the user
+   */
+  tellSession(tokens: Tokens | undefined, isIdle?: boolean): void;
   /** Other tokens of the same session, without a refresh. */
   tellTokens(tokens: Tokens): void;
   tellEnded(): void;
@@ -23,10 +27,13 @@ export interface Tabs<Tokens> {
 
 /** What this tab does when another one tells or asks something. */
 export interface TabListener<Tokens> {
-  session(tokens: Tokens | undefined): void;
+  /** @param isIdle whether the last refresh is no activity; `undefined` where there was none */
+  session(tokens: Tokens | undefined, isIdle?: boolean): void;
   ended(): void;
   /** What a new tab is told; `undefined` without a session. */
-  answer(): { readonly tokens: Tokens | undefined } | undefined;
+  answer():
+    | { readonly tokens: Tokens | undefined; readonly isIdle?: boolean }
+    | undefined;
 }
 
 type Message<Tokens> =
@@ -36,6 +43,7 @@ type Message<Tokens> =
       /** The epoch in which it is news; in every one without. */
       during?: string;
       tokens: Tokens | undefined;
+      isIdle?: boolean | undefined;
     }
   | { kind: 'ended' | 'asks' | 'free' }
   | { kind: 'wants'; rank: string };
@@ -99,7 +107,7 @@ export function createTabs<Tokens>(
           if (message.during !== undefined && message.during !== heard) break;
           heard = message.epoch;
           if (message.during === undefined) epoch += 1;
-          listener.session(message.tokens);
+          listener.session(message.tokens, message.isIdle);
           beReady();
           goOn();
           break;
@@ -197,9 +205,9 @@ export function createTabs<Tokens>(
           void elect();
         }
       }),
-    tellSession(tokens) {
+    tellSession(tokens, isIdle) {
       begin();
-      tell({ kind: 'session', epoch: heard, tokens });
+      tell({ kind: 'session', epoch: heard, tokens, isIdle });
     },
     tellTokens: (tokens) =>
       tell({ kind: 'session', during: heard, epoch: heard, tokens }),

@@ -1,3 +1,4 @@
+import { saysPassive } from '../request-facts.js';
 import {
   createActiveSession,
   verifiedOf,
@@ -16,19 +17,22 @@ import type { SessionRuntime } from './session-runtime.js';
 export async function authenticateRequest(
   runtime: SessionRuntime,
   request: SessionRequest,
-  { response, checkRevocation }: AuthenticateOptions,
+  { response, checkRevocation, passive }: AuthenticateOptions,
 ): Promise<ActiveSession<any, any, any> | null> {
   const exchange = Exchange.of(request, response, runtime);
   if (response) exchange.requirePlace(runtime);
   const asksStore = mustAskStore(runtime, checkRevocation);
+  const isPassive = passive === true || saysPassive(exchange);
   const isShared = response !== undefined && exchange.canDeliver;
-  const attached = isShared ? attachedTo(exchange, asksStore) : undefined;
+  const attached = isShared
+    ? attachedTo(exchange, asksStore, isPassive)
+    : undefined;
   if (attached) {
     return attached;
   }
   const outcome = await (isShared
-    ? judge(runtime, exchange, asksStore)
-    : judgeAnew(runtime, exchange, asksStore));
+    ? judge(runtime, exchange, asksStore, isPassive)
+    : judgeAnew(runtime, exchange, asksStore, isPassive));
   if (outcome.kind === 'unavailable') {
     throw outcome.error;
   }

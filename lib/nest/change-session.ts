@@ -18,7 +18,11 @@ export async function reloadSession(
   const exchange = Exchange.ofSession(session, options.response);
   exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
-  const reloaded = await reload.reloadNow(verified, carriers);
+  const reloaded = await reload.reloadNow(
+    verified,
+    carriers,
+    exchange?.isPassive ?? false,
+  );
   if ('refusal' in reloaded) {
     throw refusedSession(runtime, reloaded.refusal, exchange, session);
   }
@@ -42,6 +46,7 @@ export async function updateSession(
     attributes,
     carriers,
     refresh.statelessOf(verified, exchange),
+    exchange?.isPassive ?? false,
   );
   if ('refusal' in updated) {
     throw refusedSession(runtime, updated.refusal, exchange, session);

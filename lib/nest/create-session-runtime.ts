@@ -6,12 +6,14 @@ import { resolveOptions } from '../options/resolve-options.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import { CarriedSessions } from '../session/carried-sessions.js';
+import { GuardRefresh } from '../session/guard-refresh.js';
 import { LoadFailures } from '../session/load-failures.js';
 import { LoaderCalls } from '../session/loader-calls.js';
 import { SessionAuthenticator } from '../session/session-authenticator.js';
 import type { SessionDataLoader } from '../session/session-data-loader.js';
 import { SessionEnds } from '../session/session-ends.js';
 import { SessionEvents } from '../session/session-events.js';
+import { SessionExtension } from '../session/session-extension.js';
 import { SessionIssuer } from '../session/session-issuer.js';
 import { SessionLoads } from '../session/session-loads.js';
 import { SessionMemory } from '../session/session-memory.js';
@@ -154,6 +156,7 @@ export async function createSessionRuntime(
     ? new LoaderCalls(loader, options.loader, endsSession)
     : undefined;
   const failures = new LoadFailures(events, clock);
+  const extensionFailures = new LoadFailures(events, clock);
   const loads = new SessionLoads({
     ...shared,
     calls,
@@ -167,8 +170,12 @@ export async function createSessionRuntime(
     loads,
     failures,
     tokens,
+    extension: new SessionExtension({
+      ...shared,
+      records,
+      failures: extensionFailures,
+    }),
     options: options.loader,
-    isReference: expected.isReference,
   });
   const renewal =
     refreshCodec &&
@@ -190,7 +197,9 @@ export async function createSessionRuntime(
       ...shared,
       verifier,
       reload: isVerifyOnly ? undefined : reload,
-      renewal,
+      refresh:
+        renewal &&
+        new GuardRefresh({ ...shared, renewal, records, extensionFailures }),
       records,
     }),
     check: new TokenCheck({

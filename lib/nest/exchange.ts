@@ -51,6 +51,8 @@ export class Exchange implements RequestFacts {
   hasAskedStore = false;
   /** The method that the request had then. */
   judgedMethod: string | undefined;
+  /** Whether that verdict took the request for no activity of the user. */
+  isPassive = false;
   /** What `expand` made of which data of which session. */
   expansion:
     | { readonly sid: string; readonly of: unknown; readonly value: unknown }
@@ -194,6 +196,7 @@ export class Exchange implements RequestFacts {
     if (judge === this.#judge) {
       this.outcome = undefined;
       this.hasAskedStore = false;
+      this.isPassive = false;
     }
     const { requestProperty } = judge.options;
     if (
@@ -210,6 +213,7 @@ export class Exchange implements RequestFacts {
       this.#judge = judge;
       this.outcome = undefined;
       this.hasAskedStore = false;
+      this.isPassive = false;
       this.expansion = undefined;
     }
   }

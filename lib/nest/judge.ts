@@ -1,5 +1,6 @@
 import { holdsFor } from '../csrf/csrf-policy.js';
 import { verifiedOf, type ActiveSession } from '../session/active-session.js';
+import { handlingOf } from '../session/handling.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { Exchange } from './exchange.js';
 import type { RevocationCheck } from './route-access.js';
@@ -7,34 +8,43 @@ import type { SessionRuntime } from './session-runtime.js';
 
 /**
  * The one verdict on a request whose response can bring tokens, however often it is asked for. It is made again only
- * for what it does not cover: the store's answer, and who sent a request that middleware has made unsafe since.
+ * for what it does not cover: the store's answer, who sent a request that middleware has made unsafe since, and that
+ * the request is activity of the user. What has moved an idle end cannot take it back, so active wins.
  *
  * @param asksStore whether the store must have been asked if the session is still alive
+ * @param isPassive whether the request is no activity of the user
  */
 export function judge(
   runtime: SessionRuntime,
   exchange: Exchange,
   asksStore: boolean,
+  isPassive: boolean,
 ): SessionOutcome | Promise<SessionOutcome> {
   const { authenticator, transports } = runtime;
   if (!exchange.canDeliver) {
-    return judgeAnew(runtime, exchange, asksStore);
+    return judgeAnew(runtime, exchange, asksStore, isPassive);
   }
   const known = exchange.outcome;
   if (known === undefined) {
     if (transports.varyBy !== undefined) exchange.varyBy(transports.varyBy);
-    exchange.outcome = authenticator.authenticate(exchange, true, asksStore);
-  } else if (!covers(exchange, asksStore)) {
+    exchange.outcome = authenticator.authenticate(
+      exchange,
+      true,
+      asksStore,
+      isPassive,
+    );
+    exchange.isPassive = isPassive;
+  } else if (!covers(exchange, asksStore, isPassive)) {
     // Before the method is noted: the earlier verdict may still be under way.
     const isOther = !holdsFor(exchange, exchange.judgedMethod);
+    exchange.isPassive &&= isPassive;
     const again = (outcome: SessionOutcome) =>
       outcome.kind === 'authenticated'
         ? authenticator.judgeSession(
             exchange.session ? verifiedOf(exchange.session, runtime) : outcome,
             isOther ? false : undefined,
             exchange,
-            exchange.canDeliver,
-            asksStore,
+            handlingOf(exchange.canDeliver, asksStore, exchange.isPassive),
           )
         : outcome;
     exchange.outcome =
@@ -55,19 +65,19 @@ export function judgeAnew(
   runtime: SessionRuntime,
   exchange: Exchange,
   asksStore: boolean,
+  isPassive: boolean,
 ): SessionOutcome | Promise<SessionOutcome> {
   const { authenticator } = runtime;
   const { session } = exchange;
   if (!session) {
-    return authenticator.authenticate(exchange, false, asksStore);
+    return authenticator.authenticate(exchange, false, asksStore, isPassive);
   }
   const isOther = !holdsFor(exchange, exchange.judgedMethod);
   return authenticator.judgeSession(
     verifiedOf(session, runtime),
     isOther ? false : undefined,
     exchange,
-    false,
-    asksStore,
+    handlingOf(false, asksStore, isPassive),
   );
 }
 
@@ -75,8 +85,9 @@ export function judgeAnew(
 export function attachedTo(
   exchange: Exchange,
   asksStore: boolean,
+  isPassive: boolean,
 ): ActiveSession<any, any, any> | undefined {
-  return exchange.session && covers(exchange, asksStore)
+  return exchange.session && covers(exchange, asksStore, isPassive)
     ? exchange.session
     : undefined;
 }
@@ -93,9 +104,14 @@ export function mustAskStore(
   );
 }
 
-function covers(exchange: Exchange, asksStore: boolean): boolean {
+function covers(
+  exchange: Exchange,
+  asksStore: boolean,
+  isPassive: boolean,
+): boolean {
   return (
     (!asksStore || exchange.hasAskedStore) &&
+    (isPassive || !exchange.isPassive) &&
     holdsFor(exchange, exchange.judgedMethod)
   );
 }

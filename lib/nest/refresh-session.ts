@@ -1,4 +1,4 @@
-import { bodyField } from '../request-facts.js';
+import { bodyField, saysPassive } from '../request-facts.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { handOver, refusedWith, warnOfNoResponse } from './hand-over.js';
@@ -11,7 +11,7 @@ export async function refreshSession(
   from: string | SessionRequest,
   options: RefreshOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
-  const { response, crossSite } = options;
+  const { response, crossSite, passive } = options;
   warnOfNoResponse(runtime, 'refresh', options);
   const { refresh } = issuingOf(runtime);
   const isToken = typeof from === 'string';
@@ -24,6 +24,9 @@ export async function refreshSession(
     tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),
     facts: exchange,
     crossSite,
+    isPassive:
+      passive === true ||
+      (exchange !== undefined && (exchange.isPassive || saysPassive(exchange))),
   });
   switch (renewal.kind) {
     case 'signed':

@@ -4,8 +4,9 @@ import type { Dispatch } from '../session/dispatch.js';
 import { preventStoring } from './cache-headers.js';
 
 interface Pending {
-  readonly delivery: Delivery;
-  readonly isCurrent: () => boolean;
+  readonly dispatch: Dispatch;
+  /** Which of its deliveries. */
+  readonly index: number;
 }
 
 type WriteHead = (this: ServerResponse, ...given: unknown[]) => ServerResponse;
@@ -47,12 +48,11 @@ export class ResponseHead {
       return false;
     }
     this.#pending ??= new Map();
-    for (const delivery of dispatch.deliveries) {
-      const isCurrent = (): boolean => dispatch.isCurrent();
+    for (const [index, delivery] of dispatch.deliveries.entries()) {
       const slot = slotOf(delivery);
       // To the end: a browser that does not know partitions takes a cleared cookie for the new one.
       this.#pending.delete(slot);
-      this.#pending.set(slot, { delivery, isCurrent });
+      this.#pending.set(slot, { dispatch, index });
     }
     return true;
   }
@@ -176,8 +176,8 @@ function entriesOf(given: object): HeaderEntry[] {
 
 function fill(response: ServerResponse, pending: readonly Pending[]): void {
   const deliveries = pending
-    .filter(({ isCurrent }) => isCurrent())
-    .map(({ delivery }) => delivery);
+    .filter(({ dispatch }) => dispatch.isCurrent())
+    .map(({ dispatch, index }) => dispatch.deliveries[index]!);
   if (deliveries.length === 0) {
     return;
   }

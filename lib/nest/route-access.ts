@@ -10,6 +10,7 @@ export type RouteAccess = 'required' | 'optional' | 'public';
 // All copies of the package in a process share these names, so a decorator counts whichever copy it comes from.
 const ACCESS = 'nestjs-session-jwt:access:v1';
 const REVOCATION = 'nestjs-session-jwt:check-revocation:v1';
+const PASSIVE = 'nestjs-session-jwt:passive:v1';
 
 /**
  * Opens a controller or a route to everybody: the guard touches nothing there, so no store or loader is
@@ -45,10 +46,21 @@ export function CheckRevocationInStore(): CustomDecorator {
 /** Whether the store is asked before a handler; `in-store`: if there is one. */
 export type RevocationCheck = boolean | 'in-store';
 
+/**
+ * Marks requests that a page sends by itself, such as polling: they are no activity of the user. Answered and reloaded as
+ * others, they move no idle end, so that a session ends `lifetime.idle` after the user has left, however long the page
+ * stays open. What stands on a method wins over its class; `@Passive(false)` makes one method of a passive class
+ * activity. Where handlers serve both, clients mark requests with the header `Session-Passive: ?1`.
+ */
+export function Passive(isPassive = true): CustomDecorator {
+  return SetMetadata(PASSIVE, isPassive);
+}
+
 /** What the decorators of a route say. */
 export interface RouteRules {
   readonly access: RouteAccess;
   readonly checksRevocation: RevocationCheck;
+  readonly isPassive: boolean;
 }
 
 const known = new WeakMap<object, Map<object, RouteRules>>();
@@ -70,6 +82,7 @@ export function rulesOf(context: ExecutionContext): RouteRules {
     rules = {
       access: find<RouteAccess>(ACCESS) ?? 'required',
       checksRevocation: find<RevocationCheck>(REVOCATION) ?? false,
+      isPassive: find<boolean>(PASSIVE) ?? false,
     };
     ofController.set(handler, rules);
   }

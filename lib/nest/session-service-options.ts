@@ -18,10 +18,22 @@ export interface AuthenticateOptions extends DeliverOptions {
    * @default as `revocationCheck` is configured
    */
   checkRevocation?: boolean;
+  /**
+   * `true`: the request is no activity of the user, as with `@Passive()`.
+   *
+   * @default whether the request says so itself, by `Session-Passive: ?1`
+   */
+  passive?: boolean;
 }
 
 /** How a refresh token is exchanged. */
 export interface RefreshOptions extends DeliverOptions {
+  /**
+   * `true`: it is no activity of the user, so the new refresh token ends when the old one does.
+   *
+   * @default whether the request says so itself, by `Session-Passive: ?1`
+   */
+  passive?: boolean;
   /**
    * Accepts a refresh that another site posts.
    *

@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common';
 import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
+import { saysPassive } from '../request-facts.js';
 import { createActiveSession } from '../session/active-session.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { VerifiedSession } from '../session/verified-session.js';
@@ -30,7 +31,8 @@ export class SessionGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const { access, checksRevocation } = rulesOf(context);
+    const rules = rulesOf(context);
+    const { access, checksRevocation } = rules;
     if (access === 'public') {
       return true;
     }
@@ -45,12 +47,13 @@ export class SessionGuard implements CanActivate {
     );
     exchange.requirePlace(this.runtime);
     const asksStore = mustAskStore(this.runtime, checksRevocation);
-    const attached = attachedTo(exchange, asksStore);
+    const isPassive = rules.isPassive || saysPassive(exchange);
+    const attached = attachedTo(exchange, asksStore, isPassive);
     if (attached) {
       exchange.attach(attached, this.runtime);
       return true;
     }
-    const outcome = judge(this.runtime, exchange, asksStore);
+    const outcome = judge(this.runtime, exchange, asksStore, isPassive);
     return outcome instanceof Promise
       ? outcome.then((settled) => this.conclude(settled, exchange, access))
       : this.conclude(outcome, exchange, access);

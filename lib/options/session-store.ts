@@ -10,7 +10,7 @@ export interface SessionMetadata {
 
 /** How long a session lives. Seconds. */
 export interface SessionLifetime {
-  /** From its last reload or refresh. */
+  /** From the last reload or refresh that was activity of the user. */
   readonly idleSeconds: number;
   /** From its sign-in; the idle end never lies beyond it. */
   readonly absoluteSeconds: number;
@@ -53,7 +53,10 @@ export interface SessionRecord {
   readonly metadata: SessionMetadata;
   readonly data?: StoredData;
   readonly createdAt: Date;
-  /** Moved by reloads, refreshes and updates, and by {@link SessionStore.read} at most once a minute. */
+  /**
+   * Moved by reloads, refreshes and updates that are activity of the user, and by {@link SessionStore.read} at most once a
+   * minute.
+   */
   readonly lastSeenAt: Date;
   /** When it ends unless it is used before. */
   readonly expiresAt: Date;
@@ -94,6 +97,12 @@ export interface SessionChange {
   readonly data?: StoredData;
   /** Moves the idle end to now + idle, never past the sign-in + absolute. */
   readonly extend?: SessionLifetime;
+  /**
+   * `true`: it is no activity of the user, and not noted as use: {@link SessionRecord.lastSeenAt} stays.
+   *
+   * @default false
+   */
+  readonly isPassive?: boolean;
 }
 
 /** A refresh token as a store sees it: hashes only, so that no record holds a usable token. */
@@ -108,6 +117,13 @@ export interface PresentedRefresh {
   readonly graceSeconds: number;
   /** For the idle end after the rotation. */
   readonly lifetime: SessionLifetime;
+  /**
+   * `true`: it is no activity of the user, so neither the idle end nor {@link SessionRecord.lastSeenAt} moves. `lifetime`
+   * then says how long the session has left, for stores that do not know this.
+   *
+   * @default false
+   */
+  readonly isPassive?: boolean;
 }
 
 /**
@@ -176,7 +192,7 @@ export abstract class SessionStore {
     presented: PresentedRefresh,
   ): Promise<RotationVerdict>;
 
-  /** The record after a change, `undefined` when the session has ended. Also notes that it is in use. */
+  /** The record after a change, `undefined` when the session has ended. Also notes that it is in use, unless it is passive. */
   abstract update(
     id: string,
     subject: string,

@@ -18,6 +18,8 @@ export interface SessionTimes {
   readonly validFrom: number;
   /** From here on its data is to be loaded again. */
   readonly dueAt: number;
+  /** From here on activity of the user moves its idle end; `Infinity` where that cannot move. */
+  readonly extendAt: number;
   /** From here on its data is too old to be used, even while the loader fails. */
   readonly staleUntil: number;
   /** From here on it is over (RFC 7519, section 4.1.4: `exp` itself counts as expired). */
@@ -29,7 +31,10 @@ export type Freshness = 'not-yet-valid' | 'fresh' | 'due' | 'expired';
 /** At most this part of the interval is taken off, so that sessions of one moment do not reload in one. */
 const JITTER = 0.1;
 
-export function assessFreshness(times: SessionTimes, now: number): Freshness {
+export function assessFreshness(
+  times: Pick<SessionTimes, 'validFrom' | 'dueAt' | 'endsAt'>,
+  now: number,
+): Freshness {
   if (now >= times.endsAt) {
     return 'expired';
   }
@@ -52,6 +57,7 @@ export function timesOf(
       (policy.accessSeconds === undefined
         ? jittered(interval, claims.sid)
         : interval),
+    extendAt: extensionPointOf(claims, policy),
     staleUntil: claims.lat + interval + policy.maxStaleSeconds,
     endsAt: endOfToken(claims, policy),
   };
@@ -78,11 +84,11 @@ export function endOfSessionTokenIssuedAt(
   now: number,
   claims: Pick<TokenClaims, 'sid' | 'oiat' | 'idl' | 'abs'>,
   policy: ClockPolicy,
+  idleEnd = endOfSessionUsedAt(now, claims, policy),
 ): number {
-  const end = endOfSessionUsedAt(now, claims, policy);
   return policy.accessSeconds === undefined
-    ? end
-    : Math.min(now + jittered(policy.accessSeconds, claims.sid), end);
+    ? idleEnd
+    : Math.min(now + jittered(policy.accessSeconds, claims.sid), idleEnd);
 }
 
 /** When a session that is used now ends: idle time from now, never past the absolute end. */
@@ -93,6 +99,48 @@ export function endOfSessionUsedAt(
 ): number {
   const { idleSeconds } = lifetimeOf(claims, policy);
   return Math.min(now + idleSeconds, absoluteEndOf(claims, policy));
+}
+
+/** The idle end that a session token says; `undefined` where the refresh token alone says it. */
+export function idleEndOf(
+  claims: Pick<SessionClaims, 'exp' | 'rexp'>,
+  policy: ClockPolicy,
+): number | undefined {
+  return policy.accessSeconds === undefined ? claims.exp : claims.rexp;
+}
+
+/** The claims of a session token with that idle end, if it is later than theirs. */
+export function extendedTo(
+  end: number,
+  claims: SessionClaims,
+  policy: ClockPolicy,
+): SessionClaims {
+  if (end <= (idleEndOf(claims, policy) ?? Infinity)) {
+    return claims;
+  }
+  return policy.accessSeconds === undefined
+    ? { ...claims, exp: end }
+    : { ...claims, rexp: end };
+}
+
+/**
+ * An interval after the last activity that moved the idle end, unless the absolute end holds that. Where session tokens
+ * live longer than the interval it is their life: without passive requests the end does not move more often either.
+ */
+function extensionPointOf(claims: SessionClaims, policy: ClockPolicy): number {
+  const end = idleEndOf(claims, policy) ?? Infinity;
+  if (end >= absoluteEndOf(claims, policy)) {
+    return Infinity;
+  }
+  const { idleSeconds } = lifetimeOf(claims, policy);
+  const { accessSeconds = 0 } = policy;
+  const interval = intervalOf(claims, policy);
+  return (
+    end -
+    idleSeconds +
+    // A session of a short idle time of its own must not end before its session token.
+    (accessSeconds < idleSeconds ? Math.max(interval, accessSeconds) : interval)
+  );
 }
 
 /** The lifetime of a session: as configured, or shorter if `generate` was told so. */

@@ -4,7 +4,8 @@ import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN, type Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import { forgeryOf, isAmbient, type ForgeryParts } from './cross-site.js';
-import { findRefreshToken } from './find-refresh-token.js';
+import type { GuardRefresh } from './guard-refresh.js';
+import { handlingOf, type Handling } from './handling.js';
 import type { SessionMemory } from './session-memory.js';
 import {
   keysUnavailable,
@@ -14,7 +15,6 @@ import {
 import { required, type SessionRecords } from './session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
 import type { SessionReload } from './session-reload.js';
-import type { SessionRenewal } from './session-renewal.js';
 import { refusalOf, stalenessOf } from './session-standing.js';
 import type { TokenVerifier } from './token-verifier.js';
 import type { VerifiedSession } from './verified-session.js';
@@ -27,7 +27,7 @@ export interface SessionAuthenticatorParts extends ForgeryParts {
   /** `undefined` where nothing is loaded or issued. */
   readonly reload: SessionReload | undefined;
   /** `undefined` where there are no refresh tokens. */
-  readonly renewal: SessionRenewal | undefined;
+  readonly refresh: GuardRefresh | undefined;
   /** `undefined` where there is no store. */
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
@@ -48,33 +48,39 @@ export class SessionAuthenticator {
    *
    * @param canDeliver whether a re-issued token would reach the client; without that nothing is re-issued
    * @param asksStore whether the store is asked if the session is still alive
+   * @param isPassive whether the request is no activity of the user, so that it moves no idle end
    */
   authenticate(
     facts: RequestFacts,
     canDeliver: boolean,
     asksStore = false,
+    isPassive = false,
   ): SessionOutcome | Promise<SessionOutcome> {
+    const handling = handlingOf(canDeliver, asksStore, isPassive);
     const waiting = this.#parts.verifier.ready();
-    if (waiting) {
-      return waiting.then(() =>
-        this.authenticate(facts, canDeliver, asksStore),
-      );
-    }
-    const outcome = this.#judge(facts, canDeliver, asksStore);
+    return waiting
+      ? waiting.then(() => this.#judged(facts, handling))
+      : this.#judged(facts, handling);
+  }
+
+  #judged(
+    facts: RequestFacts,
+    handling: Handling,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    const outcome = this.#judge(facts, handling);
     return outcome === 'unknown-key'
-      ? this.#judgeAgain(facts, canDeliver, asksStore)
+      ? this.#judgeAgain(facts, handling)
       : outcome;
   }
 
   /** A token names a key that is not known here: it may have been added meanwhile. */
   async #judgeAgain(
     facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore: boolean,
+    handling: Handling,
   ): Promise<SessionOutcome> {
     const learning = this.#parts.verifier.learn();
     const outcome = learning
-      ? await learning.then(() => this.#judge(facts, canDeliver, asksStore))
+      ? await learning.then(() => this.#judge(facts, handling))
       : 'unknown-key';
     if (outcome !== 'unknown-key') {
       return outcome;
@@ -83,21 +89,18 @@ export class SessionAuthenticator {
       return unavailable(keysUnavailable());
     }
     // A key that was removed must not keep anybody out who has a good refresh token.
-    const renewed = this.#parts.renewal
-      ? await this.#renew(undefined, facts, canDeliver, asksStore)
-      : ANONYMOUS;
-    return renewed === 'unknown-key' || renewed.kind === 'anonymous'
+    const renewed = await this.#parts.refresh?.due(undefined, facts, handling);
+    return !renewed || renewed === 'unknown-key'
       ? this.#parts.refusals.ofTokens('unknown-key', facts, [])
       : renewed;
   }
 
   #judge(
     facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore: boolean,
+    handling: Handling,
   ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
     const now = this.#parts.clock.nowSeconds();
-    const { refusals } = this.#parts;
+    const { refusals, refresh } = this.#parts;
     let session: VerifiedSession | undefined;
     let carrier: Transport | undefined;
     let isRead = false;
@@ -107,11 +110,8 @@ export class SessionAuthenticator {
         continue;
       }
       if (typeof token !== 'string') {
-        return refusals.ofTokens(
-          token === AMBIGUOUS_TOKEN ? 'ambiguous' : 'malformed',
-          facts,
-          [transport],
-        );
+        const refusal = token === AMBIGUOUS_TOKEN ? 'ambiguous' : 'malformed';
+        return refusals.ofTokens(refusal, facts, [transport]);
       }
       const verified = this.#parts.verifier.verify(token);
       if (typeof verified === 'string') {
@@ -126,20 +126,20 @@ export class SessionAuthenticator {
       carrier ??= transport;
       isRead ||= isAmbient(transport);
     }
-    if (this.#parts.renewal && !(session && now < session.endsAt)) {
-      return this.#renew(session, facts, canDeliver, asksStore);
+    if (refresh && !(session && now < session.endsAt)) {
+      return refresh.due(session, facts, handling) ?? ANONYMOUS;
     }
     if (!session) {
       return ANONYMOUS;
     }
     // Another transport may carry a younger token of the same session.
     return now < session.endsAt
-      ? this.judgeSession(session, isRead, facts, canDeliver, asksStore)
+      ? this.judgeSession(session, isRead, facts, handling)
       : refusals.ofTokens('expired', facts, [carrier!]);
   }
 
   /**
-   * Judges a session whose token is good, and exchanges no refresh token for it.
+   * Judges a session whose token is good.
    *
    * @param isRead whether a browser may have sent it by itself; `undefined` where who sent the request is known
    */
@@ -147,37 +147,61 @@ export class SessionAuthenticator {
     session: VerifiedSession,
     isRead: boolean | undefined,
     facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore: boolean,
+    handling: Handling,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const now = this.#parts.clock.nowSeconds();
+    const { memory, refusals, refresh, clock } = this.#parts;
+    const now = clock.nowSeconds();
     const refusal =
-      refusalOf(session, this.#parts.memory, now) ??
+      refusalOf(session, memory, now) ??
       (isRead === undefined
         ? undefined
         : forgeryOf(this.#parts, facts, session.claims.sid, isRead));
     if (refusal) {
-      return this.#parts.refusals.ofSession(refusal, facts, session);
+      return refusals.ofSession(refusal, facts, session);
     }
-    return asksStore || this.#parts.options.store?.isAlwaysAsked
-      ? this.#confirm(session, facts, canDeliver)
-      : this.#upToDate(session, facts, canDeliver, now);
+    const early = refresh?.early(session, facts, handling, now);
+    return early
+      ? this.#refreshed(early, session, facts, handling)
+      : this.#checked(session, facts, handling, now);
+  }
+
+  /** Where an early exchange brings nothing, the session goes on with the token that it has. */
+  async #refreshed(
+    early: Promise<SessionOutcome | undefined>,
+    session: VerifiedSession,
+    facts: RequestFacts,
+    handling: Handling,
+  ): Promise<SessionOutcome> {
+    const outcome = await early;
+    const now = this.#parts.clock.nowSeconds();
+    return outcome ?? this.#checked(session, facts, handling, now);
+  }
+
+  #checked(
+    session: VerifiedSession,
+    facts: RequestFacts,
+    handling: Handling,
+    now: number,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    return handling.asksStore || this.#parts.options.store?.isAlwaysAsked
+      ? this.#confirm(session, facts, handling)
+      : this.#upToDate(session, facts, handling, now);
   }
 
   /** A session as the store has it now, if it has not ended there. */
   async #confirm(
     session: VerifiedSession,
     facts: RequestFacts,
-    canDeliver: boolean,
+    handling: Handling,
   ): Promise<SessionOutcome> {
     const records = required(this.#parts.records);
     const { sid } = session.claims;
     try {
-      const current = await records.current(session);
+      const current = await records.current(session, handling.isPassive);
       const end = this.#parts.memory.endOf(sid);
       const now = this.#parts.clock.nowSeconds();
       return current && !end
-        ? await this.#upToDate(current, facts, canDeliver, now)
+        ? await this.#upToDate(current, facts, handling, now)
         : this.#parts.refusals.ofSession(end ?? 'unknown', facts, session);
     } catch (error) {
       return unavailable(error as SessionError);
@@ -188,63 +212,21 @@ export class SessionAuthenticator {
   #upToDate(
     session: VerifiedSession,
     facts: RequestFacts,
-    canDeliver: boolean,
+    { canDeliver, isPassive }: Handling,
     now: number,
   ): SessionOutcome | Promise<SessionOutcome> {
-    if (!this.#parts.reload) {
+    const { reload, refusals, transports } = this.#parts;
+    if (!reload) {
       const staleness = stalenessOf(session, now);
       return staleness
-        ? this.#parts.refusals.ofSession(staleness, facts, session)
+        ? refusals.ofSession(staleness, facts, session)
         : session;
     }
-    if (this.#parts.reload.isCurrent(session, now)) {
+    if (reload.isCurrent(session, now, isPassive)) {
       return session;
     }
-    const carriers = canDeliver
-      ? this.#parts.transports.bringersOf(facts)
-      : undefined;
-    const outcome = this.#parts.reload.renew(session, carriers, now);
-    return this.#parts.refusals.afterReload(outcome, facts, session);
-  }
-
-  /** The session token has expired or is gone: its refresh token may bring a new one. */
-  #renew(
-    expired: VerifiedSession | undefined,
-    facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore: boolean,
-  ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
-    const { refusals } = this.#parts;
-    const renewal = this.#parts.renewal!;
-    const found = canDeliver
-      ? findRefreshToken(
-          this.#parts.transports.all,
-          facts,
-          (token) => renewal.verify(token),
-          expired && {
-            sid: expired.claims.sid,
-            carriers: () => refusals.carriersOf(expired, facts),
-          },
-        )
-      : undefined;
-    if (!found) {
-      return expired
-        ? refusals.ofSession('refresh-due', facts, expired)
-        : ANONYMOUS;
-    }
-    const { carriers } = found;
-    if ('refusal' in found) {
-      return found.refusal === 'unknown-key'
-        ? found.refusal
-        : refusals.ofTokens(found.refusal, facts, carriers);
-    }
-    const { claims } = found;
-    if (asksStore) required(this.#parts.records);
-    const forgery = forgeryOf(this.#parts, facts, claims.sid, found.isAmbient);
-    return forgery
-      ? refusals.ofTokens(forgery, facts, carriers)
-      : renewal
-          .renew(claims, this.#parts.transports.carriersOf(facts))
-          .then((renewed) => refusals.afterRenewal(renewed, facts, carriers));
+    const carriers = canDeliver ? transports.bringersOf(facts) : undefined;
+    const outcome = reload.renew(session, carriers, now, isPassive);
+    return refusals.afterReload(outcome, facts, session);
   }
 }

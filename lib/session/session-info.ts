@@ -8,7 +8,10 @@ export interface SessionInfo {
   readonly id: string;
   readonly subject: string;
   readonly createdAt: Date;
-  /** The last reload or refresh; within a minute the last use where the store is asked at each request. */
+  /**
+   * The last reload or refresh; within a minute the last use where the store is asked at each request. Passive requests
+   * are no use.
+   */
   readonly lastSeenAt: Date;
   /** When it ends unless it is used before. */
   readonly expiresAt: Date;

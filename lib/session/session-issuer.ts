@@ -129,6 +129,7 @@ export class SessionIssuer {
    * without one because the merge starts from the newest attributes that this process knows.
    *
    * @param refresh the refresh token that came with the session, if that holds attributes too
+   * @param isPassive whether the request is no activity of the user
    * @throws {SessionError} `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`, `STORE_UNAVAILABLE`
    */
   async update(
@@ -136,6 +137,7 @@ export class SessionIssuer {
     changes: object,
     carriers: readonly Transport[],
     refresh: StatelessRefreshClaims | undefined,
+    isPassive: boolean,
   ): Promise<SignedSession | { readonly refusal: Refusal }> {
     const { memory, records, clock } = this.#parts;
     const { claims } = session;
@@ -157,7 +159,7 @@ export class SessionIssuer {
       memory.update(claims.sid, merged);
       return signed;
     }
-    const recorded = await records.changed(claims, attributes);
+    const recorded = await records.changed(claims, attributes, isPassive);
     if (!recorded) {
       return { refusal: memory.endOf(claims.sid) ?? 'unknown' };
     }

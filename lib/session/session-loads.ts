@@ -3,8 +3,13 @@ import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedCacheOptions } from '../options/resolved-options.js';
 import type { LoadContext } from './session-data-loader.js';
 import { freezeWithin, MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
-import type { SessionClaims } from '../tokens/session-claims.js';
+import type {
+  SessionClaims,
+  SessionContent,
+  TokenClaims,
+} from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
+import { endOfSessionUsedAt, type ClockPolicy } from './freshness.js';
 import { heapSizeOf, RecentShapes, type KnownShapes } from './heap-size.js';
 import type { LoadFailures } from './load-failures.js';
 import type { LoaderCalls } from './loader-calls.js';
@@ -44,14 +49,18 @@ export interface SessionLoadsParts {
   readonly failures: LoadFailures;
   readonly events: SessionEvents;
   readonly clock: SessionClock;
+  readonly policy: ClockPolicy;
   readonly cache: ResolvedCacheOptions;
 }
 
+/** A load that is under way. */
 interface Flight {
   /** The newest of the tokens that wait. */
   claims: SessionClaims;
   /** Whether the application asked for it: what was loaded before is not to be used any more. */
   isDemanded: boolean;
+  /** Whether no request that waits for it is activity of the user. */
+  isPassive: boolean;
   result: Promise<LoadResult>;
 }
 
@@ -59,6 +68,7 @@ interface Flight {
 export class SessionLoads {
   readonly #parts: SessionLoadsParts;
   readonly #flights = new Map<string, Flight>();
+  readonly #exchanges = new Map<string, ReturnType<SessionLoads['ask']>>();
   readonly #results: BoundedMap<string, LoadedResult>;
 
   constructor(parts: SessionLoadsParts) {
@@ -97,12 +107,14 @@ export class SessionLoads {
    * The one load of a session that is under way, or a new one. Never rejects.
    *
    * @param sign signs the first token with what was loaded; that it does not fit is a failure of the load
+   * @param isPassive whether it is for no activity of the user; one request that is makes the load move the idle end
    */
   load(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
+    isPassive: boolean,
   ): Promise<LoadResult> {
-    return this.#join(claims, sign).result;
+    return this.#join(claims, sign, isPassive).result;
   }
 
   /**
@@ -112,21 +124,27 @@ export class SessionLoads {
   async loadAnew(
     claims: SessionClaims,
     sign: (result: LoadedResult) => void,
+    isPassive: boolean,
   ): Promise<LoadResult> {
     await this.#flights.get(claims.sid)?.result;
-    const flight = this.#join(claims, sign);
+    const flight = this.#join(claims, sign, isPassive);
     flight.isDemanded = true;
     return flight.result;
   }
 
-  #join(claims: SessionClaims, sign: (result: LoadedResult) => void): Flight {
+  #join(
+    claims: SessionClaims,
+    sign: (result: LoadedResult) => void,
+    isPassive: boolean,
+  ): Flight {
     const { sid } = claims;
     const known = this.#flights.get(sid);
     if (known) {
       known.claims = newerOf(known.claims, claims);
+      known.isPassive &&= isPassive;
       return known;
     }
-    const flight = { claims, isDemanded: false } as Flight;
+    const flight = { claims, isDemanded: false, isPassive } as Flight;
     this.#flights.set(sid, flight);
     flight.result = this.#fly(flight, sign);
     return flight;
@@ -161,6 +179,22 @@ export class SessionLoads {
     }
   }
 
+  /** As {@link ask}, for an exchange: those of one refresh token that come together have one load. */
+  askForExchange(
+    claims: TokenClaims,
+    content: Pick<SessionContent, 'params' | 'attrs' | 'rev'>,
+  ): ReturnType<SessionLoads['ask']> {
+    const key = `${claims.sid} ${claims.jti} ${content.rev}`;
+    let load = this.#exchanges.get(key);
+    if (!load) {
+      load = this.ask({ ...claims, ...content }, 'refresh').finally(() =>
+        this.#exchanges.delete(key),
+      );
+      this.#exchanges.set(key, load);
+    }
+    return load;
+  }
+
   async #fly(
     flight: Flight,
     sign: (result: LoadedResult) => void,
@@ -179,7 +213,7 @@ export class SessionLoads {
     flight: Flight,
     sign: (result: LoadedResult) => void,
   ): Promise<LoadResult> {
-    const { memory, clock, records, failures, events } = this.#parts;
+    const { memory, clock, policy, records, failures, events } = this.#parts;
     const { sid } = flight.claims;
     const early = memory.loadOf(sid);
     const begunAt = Math.max(clock.nowSeconds(), early?.lat ?? 0);
@@ -188,13 +222,13 @@ export class SessionLoads {
       return outcome;
     }
     const data = compact(outcome.data);
-    const { claims, isDemanded } = flight;
+    const { claims, isDemanded, isPassive } = flight;
     // Never before the token's own, which may come from a node whose clock is ahead.
     const lat = Math.max(begunAt, claims.lat);
     if (!records) {
       const { rev, attrs } = this.#newest(claims);
       if (isDemanded) memory.reload(sid, { rev: rev + 1, attrs }, lat);
-    } else if (!(await records.reloaded(claims, { lat, data }, isDemanded))) {
+    } else if (!(await records.reloaded(claims, { lat, data }, flight))) {
       return { kind: 'rejected', refusal: 'unknown' };
     }
     const since = memory.loadOf(sid);
@@ -204,6 +238,9 @@ export class SessionLoads {
     }
     const result: LoadedResult = { lat, data, signed: new Map(), since };
     if (!memory.endOf(sid)) {
+      if (!isPassive && policy.accessSeconds === undefined) {
+        memory.extend(sid, endOfSessionUsedAt(lat, claims, policy));
+      }
       sign(result);
       failures.forget(sid);
       this.#results.set(sid, result);

@@ -24,6 +24,7 @@ type TokenAge = Pick<SessionClaims, 'sid' | 'rev' | 'lat'>;
 const ENDED_SESSIONS = 100_000;
 const UPDATED_SESSIONS = 10_000;
 const REFRESHED_SESSIONS = 10_000;
+const EXTENDED_SESSIONS = 10_000;
 
 /**
  * What this process remembers of sessions so that slower requests cannot undo it. Bounded; without a store
@@ -36,6 +37,7 @@ export class SessionMemory {
   readonly #newest = new BoundedMap<string, Newest>(UPDATED_SESSIONS);
 
   readonly #generations = new BoundedMap<string, number>(REFRESHED_SESSIONS);
+  readonly #idleEnds = new BoundedMap<string, number>(EXTENDED_SESSIONS);
   readonly #listeners: ((sid: string) => void)[] = [];
 
   /** Others that remember something of sessions, and must forget it when one ends. */
@@ -47,6 +49,7 @@ export class SessionMemory {
     this.#ended.set(sid, how);
     this.#newest.delete(sid);
     this.#generations.delete(sid);
+    this.#idleEnds.delete(sid);
     for (const forget of this.#listeners) {
       forget(sid);
     }
@@ -112,6 +115,18 @@ export class SessionMemory {
       sid,
       Math.max(generation, this.#generations.get(sid) ?? 0),
     );
+  }
+
+  /** Notes an idle end of a session; an earlier one than is known changes nothing. */
+  extend(sid: string, end: number): void {
+    if (end > this.idleEndOf(sid)) {
+      this.#idleEnds.set(sid, end);
+    }
+  }
+
+  /** The latest idle end that this process knows of; `0` where only the tokens of the session say one. */
+  idleEndOf(sid: string): number {
+    return this.#idleEnds.get(sid) ?? 0;
   }
 
   /**

@@ -9,13 +9,25 @@ import type {
   SessionRecord,
   SessionStore,
 } from '../options/session-store.js';
-import { freezeWithin, MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
 import type {
   NamedSession,
   SessionClaims,
   TokenClaims,
 } from '../tokens/session-claims.js';
-import { lifetimeOf, type ClockPolicy } from './freshness.js';
+import { ClockSkew } from './clock-skew.js';
+import {
+  absoluteEndOf,
+  endOfSessionUsedAt,
+  idleEndOf,
+  lifetimeOf,
+  type ClockPolicy,
+} from './freshness.js';
+import type { KeptIdleEnd } from './kept-idle-end.js';
+import {
+  revisionOf,
+  withAttributesOf,
+  withContentOf,
+} from './record-claims.js';
 import { hashOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionEvents } from './session-events.js';
 import { isReplacedBy, type SessionMemory } from './session-memory.js';
@@ -35,16 +47,25 @@ export interface SessionRecordsParts {
   readonly limit: SessionLimit | undefined;
 }
 
+/** What a record is to note of a reload besides its data. */
+export interface ReloadNote {
+  /** Whether the application asked for it, so that data which other nodes loaded before is due. */
+  readonly isDemanded: boolean;
+  /** Whether it was for no activity of the user. */
+  readonly isPassive: boolean;
+}
+
 /**
  * The records of sessions in the store, in the terms of tokens. Every method rejects with
  * `STORE_UNAVAILABLE` when the store cannot answer.
  */
 export class SessionRecords {
   readonly #parts: SessionRecordsParts;
-  #isSkewKnown = false;
+  readonly #skew: ClockSkew;
 
   constructor(parts: SessionRecordsParts) {
     this.#parts = parts;
+    this.#skew = new ClockSkew(parts);
   }
 
   /** @param link the first refresh token of the session */
@@ -74,27 +95,31 @@ export class SessionRecords {
     );
   }
 
-  /** A session as its record has it now; `undefined` when it has ended. Notes that it is in use. */
+  /** A session as its record has it now; `undefined` when it has ended. Notes that it is in use, unless it is passive. */
   async current(
     session: VerifiedSession,
+    isPassive = false,
   ): Promise<VerifiedSession | undefined> {
     const { sid, sub, rev } = session.claims;
     const { store, keepsData } = this.#parts;
     const answer =
-      keepsData || !store.confirm
-        ? await store.read(sid, sub, 'seen')
+      isPassive || keepsData || !store.confirm
+        ? await store.read(sid, sub, isPassive ? undefined : 'seen')
         : await store.confirm(sid, sub, rev);
     if (answer instanceof Date) {
-      this.#compareClocks(answer);
+      this.#skew.note(answer);
       return session;
     }
     const record = this.#seen(answer);
     if (!record) {
       return undefined;
     }
+    this.#noteEnd(session.claims, record);
     const claims = this.#hasReplaced(session.claims, record)
       ? session.claims
-      : this.#merged(session.claims, record);
+      : keepsData
+        ? withContentOf(record, session.claims, this.#parts.paramsAreData)
+        : withAttributesOf(record, session.claims);
     return claims === session.claims
       ? session
       : verifiedSession(claims, this.#parts.policy);
@@ -104,23 +129,22 @@ export class SessionRecords {
     return this.#seen(await this.#parts.store.read(sid, sub));
   }
 
-  /**
-   * Notes a reload; `false` when the session has ended.
-   *
-   * @param isDemanded whether the application asked for it, so that data which other nodes loaded before is due
-   */
+  /** Notes a reload; `false` when the session has ended. */
   async reloaded(
     claims: SessionClaims,
     loaded: { readonly lat: number; readonly data: unknown },
-    isDemanded = false,
+    { isDemanded, isPassive }: ReloadNote,
   ): Promise<boolean> {
     const { store, policy, keepsData, memory } = this.#parts;
     const value = keepsData ? (loaded.data ?? null) : null;
-    const change = {
+    const extend =
       // With refresh tokens the idle time is theirs: reloads do not move it.
-      ...(policy.accessSeconds === undefined && {
-        extend: lifetimeOf(claims, policy),
-      }),
+      isPassive || policy.accessSeconds !== undefined
+        ? undefined
+        : lifetimeOf(claims, policy);
+    const change = {
+      ...(extend && { extend }),
+      ...(isPassive && { isPassive }),
       ...((keepsData || isDemanded) && {
         data: { value, loadedAt: loaded.lat },
       }),
@@ -131,6 +155,9 @@ export class SessionRecords {
     const record = this.#seen(await store.update(sid, sub, change));
     if (!record) {
       return false;
+    }
+    if (!extend) {
+      this.#noteEnd(claims, record);
     }
     if (keepsData) {
       return true;
@@ -144,13 +171,25 @@ export class SessionRecords {
     return true;
   }
 
+  /** Moves the idle end of a session that is used now; `false` when it has ended. */
+  async extended(claims: TokenClaims): Promise<boolean> {
+    const { store, policy } = this.#parts;
+    const { sid, sub } = claims;
+    const extend = lifetimeOf(claims, policy);
+    return this.#seen(await store.update(sid, sub, { extend })) !== undefined;
+  }
+
   /** Merges attributes; `undefined` when the session has ended. */
   async changed(
     { sid, sub }: NamedSession,
     attributes: SessionClaims['attrs'],
+    isPassive: boolean,
   ): Promise<Pick<SessionClaims, 'attrs' | 'rev'> | undefined> {
     const { store } = this.#parts;
-    const record = await store.update(sid, sub, { attributes });
+    const record = await store.update(sid, sub, {
+      attributes,
+      ...(isPassive && { isPassive }),
+    });
     return record && revisionOf(record);
   }
 
@@ -159,38 +198,72 @@ export class SessionRecords {
     await this.#parts.store.end(sid, sub);
   }
 
-  /** Exchanges a refresh token for its child. */
-  rotate(
+  /**
+   * Exchanges a refresh token for its child.
+   *
+   * @param record as it was before
+   * @param kept the idle end, where that stays
+   */
+  async rotate(
     claims: TokenClaims & RefreshLink,
     child: RefreshLink,
+    record: SessionRecord | undefined,
+    kept: KeptIdleEnd | undefined,
   ): Promise<RotationVerdict> {
     const { store, policy, graceSeconds } = this.#parts;
+    const lifetime = lifetimeOf(claims, policy);
     const presented: PresentedRefresh = {
       generation: claims.gen,
       secretHash: hashOf(claims),
       nextHash: hashOf(child),
       graceSeconds,
-      lifetime: lifetimeOf(claims, policy),
+      // A store that knows of no passive requests leaves the end about where it is.
+      lifetime: kept ? { ...lifetime, idleSeconds: kept.inSeconds } : lifetime,
+      ...(kept && { isPassive: true }),
     };
-    return store.rotate(claims.sid, claims.sub, presented);
+    const verdict = await store.rotate(claims.sid, claims.sub, presented);
+    return verdict === 'repeated' && record
+      ? this.#repeated(claims, record, kept)
+      : verdict;
+  }
+
+  /** What was exchanged before by another request, which may have been passive where this one is not, or active. */
+  async #repeated(
+    claims: TokenClaims,
+    before: SessionRecord,
+    kept: KeptIdleEnd | undefined,
+  ): Promise<'repeated' | 'unknown'> {
+    const { clock, policy } = this.#parts;
+    if (kept) {
+      // That it cannot be learned now changes nothing else.
+      const record = await this.read(claims).catch(() => undefined);
+      if (record) this.#noteEnd({ ...claims, rexp: kept.end }, record);
+      return 'repeated';
+    }
+    const end = endOfSessionUsedAt(clock.nowSeconds(), claims, policy);
+    // Thousands that come at once do not move it a thousand times.
+    const moved = before.expiresAt.getTime() / 1000 + policy.toleranceSeconds;
+    return moved >= end || (await this.extended(claims))
+      ? 'repeated'
+      : 'unknown';
   }
 
   #seen(record: SessionRecord | undefined): SessionRecord | undefined {
     if (record) {
-      this.#compareClocks(record.asOf);
+      this.#skew.note(record.asOf);
     }
     return record;
   }
 
-  /** Tells of a difference once. */
-  #compareClocks(timeOfStore: Date): void {
-    const { clock, policy, events } = this.#parts;
-    if (!this.#isSkewKnown) {
-      const ahead = clock.nowSeconds() - timeOfStore.getTime() / 1000;
-      if (Math.abs(ahead) > policy.toleranceSeconds + 1) {
-        this.#isSkewKnown = true;
-        events.clockSkewed(Math.round(ahead));
-      }
+  /** The idle end that a record says is known here, too, where it is later than that of a token. */
+  #noteEnd(
+    claims: TokenClaims & Pick<SessionClaims, 'rexp'>,
+    { expiresAt }: SessionRecord,
+  ): void {
+    const { policy, memory } = this.#parts;
+    const end = Math.floor(expiresAt.getTime() / 1000);
+    if (end > (idleEndOf(claims, policy) ?? Infinity)) {
+      memory.extend(claims.sid, Math.min(end, absoluteEndOf(claims, policy)));
     }
   }
 
@@ -211,24 +284,6 @@ export class SessionRecords {
     }
     return true;
   }
-
-  #merged(claims: SessionClaims, record: SessionRecord): SessionClaims {
-    const { keepsData, paramsAreData } = this.#parts;
-    if (!keepsData) {
-      return record.revision > claims.rev
-        ? { ...claims, ...revisionOf(record) }
-        : claims;
-    }
-    const { params, data } = record;
-    freezeWithin({ params, data }, MAXIMUM_DEPTH);
-    return {
-      ...claims,
-      ...revisionOf(record),
-      lat: data?.loadedAt ?? claims.iat,
-      params,
-      ...(!paramsAreData && { data: data?.value }),
-    };
-  }
 }
 
 /** @throws {SessionError} `STORE_REQUIRED` */
@@ -238,12 +293,4 @@ export function required(records: SessionRecords | undefined): SessionRecords {
     'STORE_REQUIRED',
     'without a store nobody can tell whether a session was ended',
   );
-}
-
-/** The attributes of a record, frozen. */
-export function revisionOf(
-  record: SessionRecord,
-): Pick<SessionClaims, 'attrs' | 'rev'> {
-  freezeWithin(record.attributes, MAXIMUM_DEPTH);
-  return { attrs: record.attributes, rev: record.revision };
 }

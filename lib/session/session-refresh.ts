@@ -32,6 +32,8 @@ export interface RefreshRequest {
   /** The request whose response brings the new tokens. */
   readonly facts: RequestFacts | undefined;
   readonly crossSite: boolean | undefined;
+  /** Whether it is no activity of the user. */
+  readonly isPassive: boolean;
 }
 
 /** What came of it. */
@@ -94,7 +96,7 @@ export class SessionRefresh {
       renewal:
         typeof claims === 'string'
           ? { kind: 'rejected', refusal: claims }
-          : await renewal.renew(claims, carriers),
+          : await renewal.renew(claims, carriers, request.isPassive),
     };
   }
 

@@ -1,16 +1,16 @@
 import type { SessionClock } from '../clock.js';
 import type { Refusal } from '../errors/refusal.js';
-import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
-import { intervalOf, type ClockPolicy } from './freshness.js';
+import { extendedTo, type ClockPolicy } from './freshness.js';
 import type { LoadFailures } from './load-failures.js';
 import { patiently } from './patiently.js';
+import type { SessionExtension } from './session-extension.js';
 import type { LoadedResult, SessionLoads } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
-import { unavailable, type SessionOutcome } from './session-outcome.js';
-import { refusalOf } from './session-standing.js';
+import type { SessionOutcome } from './session-outcome.js';
+import { refusalOf, stale } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
@@ -21,14 +21,13 @@ const MAXIMUM_VARIANTS = 8;
 export interface SessionReloadParts {
   readonly loads: SessionLoads;
   readonly failures: LoadFailures;
+  readonly extension: SessionExtension;
   readonly tokens: TokenIssuer;
   readonly transports: SessionTransports;
   readonly memory: SessionMemory;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
   readonly options: ResolvedLoaderOptions;
-  /** Whether tokens only refer to the store, which holds what sessions are about. */
-  readonly isReference: boolean;
 }
 
 /** Brings sessions up to date: loads their data again and signs the token that says so. */
@@ -40,14 +39,15 @@ export class SessionReload {
   }
 
   /** Whether there is nothing to bring up to date. */
-  isCurrent(session: VerifiedSession, now: number): boolean {
-    const { memory, policy, isReference } = this.#parts;
-    const { claims } = session;
+  isCurrent(
+    session: VerifiedSession,
+    now: number,
+    isPassive: boolean,
+  ): boolean {
     return (
       now < session.dueAt &&
-      !memory.isOutdated(claims) &&
-      // A reference whose data somebody else had loaded must live on too.
-      !(isReference && now >= claims.iat + intervalOf(claims, policy))
+      (isPassive || !this.#parts.extension.isDue(session, now)) &&
+      !this.#parts.memory.isOutdated(session.claims)
     );
   }
 
@@ -60,7 +60,8 @@ export class SessionReload {
   }
 
   /**
-   * A session whose data is due, or whose data or attributes are older than this process knows, as it is now.
+   * A session whose data is due, whose idle end is to move, or whose data or attributes are older than this process
+   * knows, as it is now.
    *
    * @param carriers where its new token goes; `undefined` when nothing can be delivered
    */
@@ -68,6 +69,7 @@ export class SessionReload {
     session: VerifiedSession,
     carriers: readonly Transport[] | undefined,
     now: number,
+    isPassive: boolean,
   ): SessionOutcome | Promise<SessionOutcome> {
     const { sid } = session.claims;
     const result = this.#parts.loads.resultOf(sid);
@@ -75,12 +77,12 @@ export class SessionReload {
     const isReplaced =
       !result && this.#parts.memory.hasReplaced(session.claims);
     if (now < newest.dueAt && !isReplaced) {
-      return this.#offer(session, newest, result, carriers);
+      return this.#loaded(session, result, carriers, isPassive);
     }
     const failure = this.#parts.failures.recentOf(sid, now);
     return failure
       ? stale(newest, failure, now)
-      : this.#reload(session, newest, carriers);
+      : this.#reload(session, newest, carriers, isPassive);
   }
 
   /**
@@ -91,6 +93,7 @@ export class SessionReload {
   async reloadNow(
     session: VerifiedSession,
     carriers: readonly Transport[],
+    isPassive: boolean,
   ): Promise<SignedSession | { readonly refusal: Refusal }> {
     await this.#parts.tokens.ready();
     const over = this.#refusalOf(session);
@@ -98,8 +101,12 @@ export class SessionReload {
       return { refusal: over };
     }
     const sign = (result: LoadedResult): SignedSession =>
-      this.#signed(this.#newest(session, result), result, carriers);
-    const reloaded = await this.#parts.loads.loadAnew(session.claims, sign);
+      this.#signed(this.#newest(session, result), result, carriers, isPassive);
+    const reloaded = await this.#parts.loads.loadAnew(
+      session.claims,
+      sign,
+      isPassive,
+    );
     const end = this.#refusalOf(session);
     if (end) {
       return { refusal: end };
@@ -118,27 +125,46 @@ export class SessionReload {
     session: VerifiedSession,
     newest: VerifiedSession,
     carriers: readonly Transport[] | undefined,
+    isPassive: boolean,
   ): Promise<SessionOutcome> {
-    const flight = this.#parts.loads.load(session.claims, (result) => {
-      if (carriers) {
-        this.#signed(this.#newest(session, result), result, carriers);
-      }
-    });
+    const sign = (result: LoadedResult): void => {
+      const loaded = this.#newest(session, result);
+      if (carriers) this.#signed(loaded, result, carriers, isPassive);
+    };
+    const flight = this.#parts.loads.load(session.claims, sign, isPassive);
     const reloaded = await patiently(flight, this.#parts.options);
     const end = this.#refusalOf(session);
     if (end) {
       return this.#parts.transports.rejected(end);
     }
     switch (reloaded.kind) {
-      case 'loaded': {
-        const loaded = this.#newest(session, reloaded.result);
-        return this.#offer(session, loaded, reloaded.result, carriers);
-      }
+      case 'loaded':
+        return this.#loaded(session, reloaded.result, carriers, isPassive);
       case 'rejected':
         return this.#parts.transports.rejected(reloaded.refusal);
       case 'failed':
         return stale(newest, reloaded.error, this.#parts.clock.nowSeconds());
     }
+  }
+
+  /** A session whose data need not be loaded now; its idle end moves if it is time for that. */
+  #loaded(
+    session: VerifiedSession,
+    result: LoadedResult | undefined,
+    carriers: readonly Transport[] | undefined,
+    isPassive: boolean,
+  ): SessionOutcome | Promise<SessionOutcome> {
+    const newest = this.#newest(session, result);
+    const isAlive =
+      isPassive || !carriers || this.#parts.extension.extend(newest);
+    return typeof isAlive === 'boolean'
+      ? this.#offer(session, result, carriers, isPassive)
+      : isAlive.then((stillAlive) => {
+          const end = stillAlive ? this.#refusalOf(session) : 'unknown';
+          return end
+            ? this.#parts.transports.rejected(end)
+            : this.#offer(session, result, carriers, isPassive);
+        });
   }
 
   #refusalOf(session: VerifiedSession): Refusal | undefined {
@@ -153,30 +179,33 @@ export class SessionReload {
   ): VerifiedSession {
     const { claims } = session;
     const newer = result && result.lat >= claims.lat ? result : undefined;
-    const revision = this.#parts.memory.newerThan(claims.sid, claims.rev);
-    if (!newer && !revision) {
+    const { memory, policy } = this.#parts;
+    const revision = memory.newerThan(claims.sid, claims.rev);
+    const extended = extendedTo(memory.idleEndOf(claims.sid), claims, policy);
+    if (!newer && !revision && extended === claims) {
       return session;
     }
     const merged: SessionClaims = {
-      ...claims,
+      ...extended,
       ...(newer && { lat: newer.lat }),
       ...(newer && 'data' in claims && { data: newer.data }),
       ...revision,
     };
-    return verifiedSession(merged, this.#parts.policy);
+    return verifiedSession(merged, policy);
   }
 
   #offer(
     session: VerifiedSession,
-    newest: VerifiedSession,
     result: LoadedResult | undefined,
     carriers: readonly Transport[] | undefined,
+    isPassive: boolean,
   ): SessionOutcome {
-    if (!carriers) {
+    const newest = this.#newest(session, result);
+    if (!carriers || newest === session) {
       return newest;
     }
     try {
-      return this.#signed(newest, result, carriers).session;
+      return this.#signed(newest, result, carriers, isPassive).session;
     } catch (error) {
       // The new data does not fit into a token: the old token stays, and the application hears of it.
       const { loads, failures, clock } = this.#parts;
@@ -194,26 +223,25 @@ export class SessionReload {
     { claims }: VerifiedSession,
     result: LoadedResult | undefined,
     carriers: readonly Transport[],
+    isPassive: boolean,
   ): SignedSession {
     const now = this.#parts.clock.nowSeconds();
-    const { tokens, policy, isReference } = this.#parts;
+    const { tokens, policy } = this.#parts;
     if (result?.lat !== claims.lat) {
-      // Only the attributes are newer, and the idle time goes on; or another client had the data loaded.
-      const session = isReference
-        ? tokens.reloaded(claims, now)
-        : tokens.reissued(claims, now);
+      // Only the attributes or the idle end are newer; or another client had the data loaded.
+      const session = tokens.reissued(claims, now);
       return tokens.sign({ session }, carriers, now);
     }
     // With refresh tokens a reload keeps the end: tokens of before and after a refresh share none.
     const end = policy.accessSeconds === undefined ? '' : claims.exp;
-    const variant = `${claims.rev} ${claims.per} ${end} ${carriers.map(({ name }) => name).join()}`;
+    const variant = `${claims.rev} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
     const known = result.signed.get(variant);
     if (known && tokens.isGood(known, now)) {
       return known.preparedAt === now
         ? known
         : tokens.offer(known, carriers, now);
     }
-    const session = tokens.reloaded(claims, now);
+    const session = tokens.reissued(claims, now);
     const signed = tokens.sign({ session }, carriers, now);
     if (result.signed.size >= MAXIMUM_VARIANTS) {
       result.signed.clear();
@@ -222,16 +250,4 @@ export class SessionReload {
     this.#parts.loads.measure(claims.sid, result);
     return signed;
   }
-}
-
-/** Old data while it may still be used; after that the session is unavailable, but not over. */
-function stale(
-  session: VerifiedSession,
-  reason: SessionError,
-  now: number,
-): SessionOutcome {
-  if (now < session.staleUntil) {
-    return session;
-  }
-  return unavailable(reason);
 }

@@ -1,7 +1,6 @@
 import type { SessionClock } from '../clock.js';
 import type { Refusal } from '../errors/refusal.js';
 import { SessionError } from '../errors/session-error.js';
-import type { RotationVerdict } from '../options/session-store.js';
 import type { Transport } from '../options/transport.js';
 import {
   tokenClaimsOf,
@@ -12,13 +11,16 @@ import {
 } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
 import { endOfToken, validFrom, type ClockPolicy } from './freshness.js';
+import { keptIdleEnd } from './kept-idle-end.js';
+import { concludeRotation } from './conclude-rotation.js';
 import type { LoadFailures } from './load-failures.js';
+import { revisionOf } from './record-claims.js';
 import { childOf, linkOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionEnds } from './session-ends.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionLoads } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
-import { revisionOf, type SessionRecords } from './session-records.js';
+import type { SessionRecords } from './session-records.js';
 import type { SignedSession, TokenIssuer } from './token-issuer.js';
 
 export interface SessionRenewalParts {
@@ -67,15 +69,18 @@ export class SessionRenewal {
   /**
    * One exchange at a time for each refresh token in this process: requests that come together share it.
    * Never rejects.
+   *
+   * @param isPassive whether it is no activity of the user: the new refresh token ends when the old one does
    */
   renew(
     claims: RefreshClaims,
     carriers: readonly Transport[],
+    isPassive: boolean,
   ): Promise<Renewal> {
-    const flightKey = `${claims.sid} ${claims.jti} ${carriers.map(({ name }) => name).join()}`;
+    const flightKey = `${claims.sid} ${claims.jti} ${isPassive} ${carriers.map(({ name }) => name).join()}`;
     let flight = this.#flights.get(flightKey);
     if (!flight) {
-      flight = this.#renew(claims, carriers)
+      flight = this.#renew(claims, carriers, isPassive)
         .catch((error: unknown): Renewal => this.#failed(claims, error))
         .finally(() => this.#flights.delete(flightKey));
       this.#flights.set(flightKey, flight);
@@ -86,6 +91,7 @@ export class SessionRenewal {
   async #renew(
     claims: RefreshClaims,
     carriers: readonly Transport[],
+    isPassive: boolean,
   ): Promise<Renewal> {
     const { memory, failures, clock } = this.#parts;
     const { sid } = claims;
@@ -103,14 +109,15 @@ export class SessionRenewal {
     }
     const { records } = this.#parts;
     return link && records
-      ? this.#rotate({ ...claims, ...link }, records, carriers)
-      : this.#reissue(claims as StatelessRefreshClaims, carriers);
+      ? this.#rotate({ ...claims, ...link }, records, carriers, isPassive)
+      : this.#reissue(claims as StatelessRefreshClaims, carriers, isPassive);
   }
 
   /** Without a store: the token itself holds what its successor needs. */
   async #reissue(
     claims: StatelessRefreshClaims,
     carriers: readonly Transport[],
+    isPassive: boolean,
   ): Promise<Renewal> {
     const { memory, events } = this.#parts;
     const { params, attrs, rev } = claims;
@@ -120,8 +127,10 @@ export class SessionRenewal {
       { params, attrs, rev, ...newer },
       undefined,
       carriers,
+      isPassive ? claims.exp : undefined,
     );
     if (renewal.kind === 'signed') {
+      this.#noteEnd(renewal.signed);
       events.ofSession(claims, { type: 'refreshed', repeated: false });
     }
     return renewal;
@@ -135,25 +144,34 @@ export class SessionRenewal {
     claims: TokenClaims & RefreshLink,
     records: SessionRecords,
     carriers: readonly Transport[],
+    isPassive: boolean,
   ): Promise<Renewal> {
     const child = childOf(claims, claims.sid);
     const record = await records.read(claims);
+    const kept =
+      record && isPassive
+        ? keptIdleEnd(claims, record, this.#parts.policy)
+        : undefined;
     const renewal = record
       ? await this.#signed(
           claims,
           { params: record.params, ...revisionOf(record) },
           child,
           carriers,
+          kept?.end,
         )
       : undefined;
     if (renewal && renewal.kind !== 'signed') {
       return renewal;
     }
     // A record that is gone is judged too: the store knows whether it has lost all of them.
-    const refusal = this.#conclude(claims, await records.rotate(claims, child));
-    return refusal || !renewal
-      ? { kind: 'rejected', refusal: refusal ?? 'unknown' }
-      : renewal;
+    const verdict = await records.rotate(claims, child, record, kept);
+    const refusal = concludeRotation(this.#parts, claims, verdict);
+    if (refusal || !renewal) {
+      return { kind: 'rejected', refusal: refusal ?? 'unknown' };
+    }
+    this.#noteEnd(renewal.signed);
+    return renewal;
   }
 
   async #signed(
@@ -161,9 +179,10 @@ export class SessionRenewal {
     content: Pick<SessionContent, 'params' | 'attrs' | 'rev'>,
     link: RefreshLink | undefined,
     carriers: readonly Transport[],
+    idleEnd: number | undefined,
   ): Promise<Renewal> {
     const { loads, tokens, clock, memory, failures } = this.#parts;
-    const outcome = await loads.ask({ ...claims, ...content }, 'refresh');
+    const outcome = await loads.askForExchange(claims, content);
     if (outcome.kind !== 'loaded') {
       return outcome;
     }
@@ -182,6 +201,8 @@ export class SessionRenewal {
         ...(data !== undefined && { data }),
       },
       now,
+      // By the clock of the store, which has the last word, it may not have come yet.
+      idleEnd && Math.max(idleEnd, now + 1),
     );
     const refresh = tokens.refreshClaims(session, link);
     const signed = tokens.sign({ session, refresh }, carriers, now);
@@ -189,43 +210,10 @@ export class SessionRenewal {
     return { kind: 'signed', signed };
   }
 
-  /** What the store's verdict means for the session: why it is refused, if it is. */
-  #conclude(
-    claims: TokenClaims & RefreshLink,
-    verdict: RotationVerdict,
-  ): Refusal | undefined {
-    const { memory, ends, events } = this.#parts;
-    switch (verdict) {
-      case 'rotated':
-      case 'repeated':
-      case 'rolled-forward':
-        if (verdict === 'rolled-forward') {
-          events.ofSession(claims, {
-            type: 'storeRolledBack',
-            lost: 'rotation',
-          });
-        }
-        memory.refresh(claims.sid, claims.gen + 1);
-        events.ofSession(claims, {
-          type: 'refreshed',
-          repeated: verdict === 'repeated',
-        });
-        return memory.endOf(claims.sid);
-      case 'reused':
-        events.ofSession(claims, { type: 'refreshReused' });
-        ends.noteEndInStore(claims, 'reused');
-        return 'reused';
-      case 'expired':
-        return 'expired';
-      case 'lost':
-        events.ofSession(claims, {
-          type: 'storeRolledBack',
-          lost: 'everything',
-        });
-        return 'unknown';
-      case 'unknown':
-        return 'unknown';
-    }
+  /** What goes out from now on ends no earlier. */
+  #noteEnd({ session }: SignedSession): void {
+    const { sid, rexp = 0 } = session.claims;
+    this.#parts.memory.extend(sid, rexp);
   }
 
   #clocks(claims: TokenClaims, now: number): Refusal | undefined {

@@ -1,6 +1,6 @@
 import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { SessionError } from '../errors/session-error.js';
-import type { Transport } from '../options/transport.js';
+import type { Delivery, Transport } from '../options/transport.js';
 import {
   tokenClaimsOf,
   type RefreshClaims,
@@ -13,21 +13,21 @@ import type { Dispatch } from './dispatch.js';
 import {
   endOfSessionTokenIssuedAt,
   endOfSessionUsedAt,
-  endOfToken,
+  extendedTo,
+  idleEndOf,
   type ClockPolicy,
 } from './freshness.js';
 import { largestParts } from './largest-parts.js';
 import { randomId } from './random-id.js';
 import { linkOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionMemory } from './session-memory.js';
+import { refuseLargeCookies, transportTokens } from './transport-tokens.js';
 import {
   keepSignedToken,
   verifiedSession,
   type VerifiedSession,
 } from './verified-session.js';
 
-/** What browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
-const MAXIMUM_COOKIE_BYTES = 4096;
 const TOKEN_ID_BYTES = 16;
 
 /** A session with its newly signed tokens. */
@@ -78,25 +78,30 @@ export class TokenIssuer {
     return this.#codec.ready();
   }
 
-  /** Claims of the session token of a session that begins or is refreshed now. */
-  renewed(claims: SessionClaims, now: number): SessionClaims {
+  /**
+   * Claims of the session token of a session that begins or is refreshed now.
+   *
+   * @param idleEnd that of a session which nobody uses now
+   */
+  renewed(claims: SessionClaims, now: number, idleEnd?: number): SessionClaims {
     // Data that a node ahead of our clock has loaded makes this token one of later, too.
-    const issuedAt = Math.max(now, claims.lat);
-    const exp = endOfSessionTokenIssuedAt(issuedAt, claims, this.#policy);
-    return { ...claims, exp, jti: randomId(TOKEN_ID_BYTES), iat: issuedAt };
+    const iat = Math.max(now, claims.lat);
+    const policy = this.#policy;
+    const end = idleEnd ?? endOfSessionUsedAt(iat, claims, policy);
+    const exp = endOfSessionTokenIssuedAt(iat, claims, policy, end);
+    return {
+      ...claims,
+      exp,
+      jti: randomId(TOKEN_ID_BYTES),
+      iat,
+      ...(this.#refreshCodec && { rexp: Math.max(end, exp) }),
+    };
   }
 
   /**
-   * Claims of the session token after a reload, which is a use of the session. Where there are refresh
-   * tokens its end stays, or it would renew itself without them.
+   * Claims of the next session token of a session; its end stays where it is, unless this process knows of a later
+   * idle end when it is signed.
    */
-  reloaded(claims: SessionClaims, now: number): SessionClaims {
-    return this.#refreshCodec
-      ? this.reissued(claims, now)
-      : this.renewed(claims, now);
-  }
-
-  /** Claims of the next session token of a session; its end stays where it is. */
   reissued(claims: SessionClaims, now: number): SessionClaims {
     const issuedAt = Math.max(now, claims.lat);
     return { ...claims, jti: randomId(TOKEN_ID_BYTES), iat: issuedAt };
@@ -114,7 +119,8 @@ export class TokenIssuer {
     if (!this.#refreshCodec) {
       return undefined;
     }
-    const exp = endOfSessionUsedAt(session.iat, session, this.#policy);
+    const exp =
+      session.rexp ?? endOfSessionUsedAt(session.iat, session, this.#policy);
     const claims: TokenClaims = {
       ...tokenClaimsOf(session),
       exp: Math.max(exp, session.exp),
@@ -133,12 +139,17 @@ export class TokenIssuer {
     return { ...refresh, ...changed, jti: randomId(TOKEN_ID_BYTES) };
   }
 
-  /** @throws {SessionError} `SESSION_TOO_LARGE` */
+  /**
+   * Signs tokens that end no earlier than this process knows.
+   *
+   * @throws {SessionError} `SESSION_TOO_LARGE`
+   */
   sign(
-    { session, refresh }: IssuedClaims,
+    claims: IssuedClaims,
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {
+    const { session, refresh } = this.#extended(claims);
     try {
       const token = this.#codec.sign(session);
       const refreshToken = refresh && this.#refreshCodec?.sign(refresh);
@@ -160,7 +171,11 @@ export class TokenIssuer {
 
   /** Whether a token that was signed before is still good. */
   isGood({ session, keys }: SignedSession, now: number): boolean {
-    return now < session.endsAt && keys === this.#codec.keys;
+    return (
+      now < session.endsAt &&
+      keys === this.#codec.keys &&
+      this.#isLatest(session.claims)
+    );
   }
 
   /** A session token that was signed before, on its way to one more response. */
@@ -177,51 +192,57 @@ export class TokenIssuer {
     );
   }
 
+  /** Whether this process knows of no later idle end. */
+  #isLatest(claims: SessionClaims): boolean {
+    const end = idleEndOf(claims, this.#policy) ?? Infinity;
+    return this.#memory.idleEndOf(claims.sid) <= end;
+  }
+
+  #extended({ session, refresh }: IssuedClaims): IssuedClaims {
+    const end = this.#memory.idleEndOf(session.sid);
+    return {
+      session: extendedTo(end, session, this.#policy),
+      refresh: refresh && { ...refresh, exp: Math.max(refresh.exp, end) },
+    };
+  }
+
   #prepared(
     { session: claims, refresh }: IssuedClaims,
-    signed: Pick<SignedSession, 'token' | 'refreshToken'>,
+    { token, refreshToken }: Pick<SignedSession, 'token' | 'refreshToken'>,
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {
-    const { token, refreshToken } = signed;
     const { sid, rev } = claims;
     const generation = refresh && linkOf(refresh)?.gen;
     // After a reload the refresh token, and with it the end of the session, stays: so does the CSRF token.
-    const endsWith = refresh ?? (this.#refreshCodec ? undefined : claims);
-    const tokens = {
-      sessionToken: token,
-      maxAgeSeconds: endOfToken(claims, this.#policy) - now,
-      persistent: claims.per !== false,
-      ...(refresh &&
-        refreshToken !== undefined && {
-          refresh: {
-            token: refreshToken,
-            maxAgeSeconds: endOfToken(refresh, this.#policy) - now,
-          },
-        }),
-      ...(this.#csrf &&
-        endsWith && {
-          csrf: {
-            token: this.#csrf.issue(sid),
-            maxAgeSeconds: endOfToken(endsWith, this.#policy) - now,
-          },
-        }),
+    const csrf = refresh || !this.#refreshCodec ? this.#csrf : undefined;
+    const tokens = transportTokens(
+      { claims, token, refresh, refreshToken },
+      csrf,
+      this.#policy,
+      now,
+    );
+    const deliveries = carriers.flatMap((carrier) => carrier.write(tokens));
+    refuseLargeCookies(deliveries);
+    let later: SignedSession | undefined;
+    const latest = (): readonly Delivery[] => {
+      if (!later && !this.#isLatest(claims)) {
+        try {
+          later = this.sign({ session: claims, refresh }, carriers, now);
+        } catch {
+          // The head is being written: what was signed before is good, too.
+        }
+      }
+      return later?.session.dispatch.deliveries ?? deliveries;
     };
     const dispatch: Dispatch = {
-      deliveries: carriers.flatMap((carrier) => carrier.write(tokens)),
+      // Activity of the user in another request may have moved the idle end since.
+      get deliveries() {
+        return latest();
+      },
       isCurrent: () =>
         this.#memory.isCurrent(sid, rev, generation, refresh && claims.attrs),
     };
-    for (const delivery of dispatch.deliveries) {
-      const bytes =
-        delivery.kind === 'cookie' ? Buffer.byteLength(delivery.line) : 0;
-      if (bytes > MAXIMUM_COOKIE_BYTES) {
-        throw new SessionError(
-          'SESSION_TOO_LARGE',
-          `the cookie ${delivery.name} has ${bytes} bytes, browsers keep at most ${MAXIMUM_COOKIE_BYTES}`,
-        );
-      }
-    }
     const session = verifiedSession(claims, this.#policy, dispatch, refresh);
     keepSignedToken(session, token);
     return {

@@ -62,8 +62,10 @@ export function moveOn(
   entry.hash = presented.nextHash;
   entry.previousHash = presented.secretHash;
   entry.rotatedAt = now;
-  entry.lastSeenAt = now;
-  entry.expiresAt = endOf(now, entry.createdAt, presented.lifetime);
+  if (!presented.isPassive) {
+    entry.lastSeenAt = now;
+    entry.expiresAt = endOf(now, entry.createdAt, presented.lifetime);
+  }
 }
 
 /** What callers see of an entry. */

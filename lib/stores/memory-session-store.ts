@@ -134,7 +134,7 @@ export class MemorySessionStore extends SessionStore {
   override async update(
     id: string,
     subject: string,
-    { attributes, data, extend }: SessionChange,
+    { attributes, data, extend, isPassive }: SessionChange,
   ): Promise<SessionRecord | undefined> {
     const now = this.#now();
     const entry = this.#find(id, subject, now);
@@ -143,7 +143,7 @@ export class MemorySessionStore extends SessionStore {
     }
     const changed: MemoryEntry = {
       ...entry,
-      lastSeenAt: now,
+      ...(!isPassive && { lastSeenAt: now }),
       ...(attributes && {
         attributes: mergeAttributes(entry.attributes, attributes),
         revision: entry.revision + 1,

@@ -3,6 +3,7 @@ import { changeTests } from './store-contract/changes.js';
 import { endTests } from './store-contract/ends.js';
 import type { SessionStoreFixture } from './store-contract/fixture.js';
 import { limitTests } from './store-contract/limits.js';
+import { passiveTests } from './store-contract/passive.js';
 import { recordTests } from './store-contract/records.js';
 import { rotationTests } from './store-contract/rotations.js';
 import { benchOf } from './store-contract/scenario.js';
@@ -48,6 +49,7 @@ export function describeSessionStore(
     'notes when sessions are used': useTests,
     'changes attributes': attributeTests,
     'changes sessions': changeTests,
+    'keeps ends without activity': passiveTests,
     'ends sessions': endTests,
     'rotates refresh tokens': rotationTests,
   };

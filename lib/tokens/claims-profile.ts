@@ -45,10 +45,14 @@ export function parseSessionClaims(
   value: unknown,
   expected: ClaimsExpectation,
 ): SessionClaims | Refusal {
-  const claims = parseClaims(value, expected, (each) =>
-    expected.isReference
-      ? !('params' in each || 'data' in each || 'attrs' in each)
-      : isContent(each, expected),
+  const claims = parseClaims(
+    value,
+    expected,
+    (each) =>
+      isRefreshEnd(each) &&
+      (expected.isReference
+        ? !('params' in each || 'data' in each || 'attrs' in each)
+        : isContent(each, expected)),
   );
   return expected.isReference && typeof claims === 'object'
     ? Object.freeze({ ...claims, lat: claims.iat, ...NO_CONTENT })
@@ -125,6 +129,19 @@ function isTokenClaims(
     isOptionalTime(c.idl) &&
     isOptionalTime(c.abs) &&
     isOptionalTime(c.int)
+  );
+}
+
+/** A refresh token never ends before the session token that it goes with. */
+function isRefreshEnd(
+  claims: TokenClaims & { readonly rexp?: unknown },
+): boolean {
+  const { rexp } = claims;
+  return (
+    rexp === undefined ||
+    (isTime(rexp) &&
+      claims.exp <= rexp &&
+      rexp <= claims.iat + MAXIMUM_LIFETIME_SECONDS)
   );
 }
 

@@ -39,7 +39,13 @@ export interface SessionContent {
 }
 
 /** The claims of a session token. */
-export interface SessionClaims extends TokenClaims, SessionContent {}
+export interface SessionClaims extends TokenClaims, SessionContent {
+  /**
+   * The `exp` of the refresh token that it goes with: the idle end of the session. Absent where there are no refresh
+   * tokens, and in tokens of 0.1.
+   */
+  readonly rexp?: number;
+}
 
 /** The claims of a refresh token: those of a stateless one, or with a store its place in the chain. */
 export type RefreshClaims =
@@ -49,7 +55,8 @@ export type RefreshClaims =
 export type StatelessRefreshClaims = TokenClaims &
   Pick<SessionContent, 'params' | 'attrs' | 'rev'>;
 
-const NOT_SHARED: ReadonlySet<string> = new Set<keyof SessionContent | 'gen'>([
+const NOT_SHARED: ReadonlySet<string> = new Set<keyof SessionClaims | 'gen'>([
+  'rexp',
   'lat',
   'params',
   'data',

@@ -15,6 +15,7 @@ const RUNTIME = [
   'IssuedSession',
   'MemorySessionStore',
   'OptionalSession',
+  'Passive',
   'Public',
   'RequestFieldTransport',
   'SESSION_ERROR_CODES',
@@ -112,7 +113,12 @@ const TESTING_TYPES = [
   'TestSessionOverrides',
 ];
 const CLIENT_RUNTIME = ['SessionClient'];
-const CLIENT_TYPES = ['SessionClientOptions', 'SessionTokens'];
+const CLIENT_TYPES = [
+  'SessionClientOptions',
+  'SessionFetch',
+  'SessionRequestInit',
+  'SessionTokens',
+];
 const REDIS_RUNTIME = ['RedisSessionStore'];
 const REDIS_TYPES = [
   'IoredisClient',

@@ -140,6 +140,74 @@ describe.each([
     expect(routes.ended).toEqual([]);
   });
 
+  it('says that a passive request and its refresh are no activity, and refreshes once more at the next active one', async () => {
+    const client = expired();
+    const saysOf = (path: string) =>
+      routes.to(path).map(({ headers }) => headers.get('session-passive'));
+    const poll = { passive: true, headers: { 'x-own': 'yes' } };
+    expect((await client.fetch(`${API}/poll`, poll)).status).toBe(200);
+    expect((await client.fetch(`${API}/poll`, poll)).status).toBe(200);
+    expect(saysOf('/poll')).toEqual(['?1', '?1', '?1']);
+    expect(routes.to('/poll')[2]!.headers.get('x-own')).toBe('yes');
+    expect(saysOf('/session/refresh')).toEqual(['?1']);
+
+    routes.expire();
+    const answers = await Promise.all([
+      client.fetch(`${API}/click`),
+      client.fetch(`${API}/click`),
+      client.fetch(`${API}/poll`, poll),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(saysOf('/session/refresh')).toEqual(['?1', null]);
+    expect(saysOf('/click')).toEqual([null, null]);
+    await client.fetch(`${API}/click`);
+    expect(refreshesAt(routes)).toBe(2);
+  });
+
+  it('refreshes for an active request that comes while a passive one refreshes, before it is sent again', async () => {
+    const client = expired();
+    const gate = createGate();
+    routes.gate = gate.promise;
+    const poll = client.fetch(`${API}/poll`, { passive: true });
+    await until(() => refreshesAt(routes) === 1, 'the refresh');
+    const click = client.fetch(`${API}/click`);
+    await until(() => routes.to('/click').length === 1, 'the click');
+    gate.open();
+    expect((await poll).status).toBe(200);
+    routes.valid! += 1;
+    expect((await click).status).toBe(200);
+    expect(refreshesAt(routes)).toBe(2);
+  });
+
+  it.each<[what: string, answer: () => Response]>([
+    ['answers 503', () => new Response(null, { status: 503 })],
+    [
+      'cannot be reached for',
+      () => {
+        throw new TypeError('fetch failed');
+      },
+    ],
+  ])(
+    'sends an active request all the same where the server %s that refresh',
+    async (_how, refusal) => {
+      const client = expired();
+      await client.fetch(`${API}/poll`, { passive: true });
+      routes.answer = ({ url }) =>
+        url === `${ROUTES}/refresh` ? refusal() : undefined;
+      expect((await client.fetch(`${API}/click`)).status).toBe(200);
+      expect(refreshesAt(routes)).toBe(2);
+      expect(routes.ended).toEqual([]);
+    },
+  );
+
+  it('says nothing of activity to another origin', async () => {
+    const client = expired();
+    await client.fetch(`${ELSEWHERE}/poll`, { passive: true });
+    const [seen] = routes.seen;
+    expect(seen!.url).toBe(`${ELSEWHERE}/poll`);
+    expect(seen!.headers.has('session-passive')).toBe(false);
+  });
+
   it('a refresh that answers 503 is the answer of each that waits, and not the end', async () => {
     const client = expired();
     routes.answer = ({ url }) =>

@@ -1,6 +1,11 @@
 import { SetMetadata, type Type } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { CheckRevocation, OptionalSession, Public } from '../../lib/index.js';
+import {
+  CheckRevocation,
+  OptionalSession,
+  Passive,
+  Public,
+} from '../../lib/index.js';
 import {
   rulesOf,
   type RouteAccess,
@@ -346,7 +351,7 @@ describe('whether a route asks the store', () => {
     ],
     ['metadata of other names', LooksOpen, 'plain', false, 'required'],
   ])('%s', (_case, controller, method, checksRevocation, expected) => {
-    const said = { checksRevocation, access: expected };
+    const said = { checksRevocation, access: expected, isPassive: false };
     expect(rules(controller, method)).toEqual(said);
     // Remembered, and still right.
     expect(rules(controller, method)).toEqual(said);
@@ -356,5 +361,38 @@ describe('whether a route asks the store', () => {
     expect(rules(CheckingOfTrusting, 'plain').checksRevocation).toBe(true);
     expect(rules(Trusting, 'plain').checksRevocation).toBe(false);
     expect(rules(CheckingOfTrusting, 'plain').checksRevocation).toBe(true);
+  });
+});
+
+@Passive()
+class Polled extends Plain {
+  polled() {}
+
+  @Passive(false)
+  active() {}
+}
+
+class Clicked {
+  plain() {}
+
+  @Passive()
+  polled() {}
+}
+
+@Passive(false)
+class OfPolled extends Polled {}
+
+describe('whether requests of a route are activity', () => {
+  it.each<[what: string, controller: Type, method: string, isPassive: boolean]>(
+    [
+      ['a plain one', Clicked, 'plain', false],
+      ['a @Passive() method', Clicked, 'polled', true],
+      ['a method of a @Passive() class', Polled, 'polled', true],
+      ['an inherited method of it', Polled, 'opened', true],
+      ['a @Passive(false) method of it', Polled, 'active', false],
+      ['a @Passive(false) class over it', OfPolled, 'polled', false],
+    ],
+  )('%s', (_what, controller, method, isPassive) => {
+    expect(rules(controller, method).isPassive).toBe(isPassive);
   });
 });

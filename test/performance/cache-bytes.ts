@@ -5,6 +5,7 @@ import { LoaderCalls } from '../../lib/session/loader-calls.js';
 import type { SessionDataLoader } from '../../lib/session/session-data-loader.js';
 import { SessionEnds } from '../../lib/session/session-ends.js';
 import { SessionEvents } from '../../lib/session/session-events.js';
+import { SessionExtension } from '../../lib/session/session-extension.js';
 import { SessionLoads } from '../../lib/session/session-loads.js';
 import { SessionMemory } from '../../lib/session/session-memory.js';
 import { SessionReload } from '../../lib/session/session-reload.js';
@@ -189,13 +190,13 @@ function startReloads(load: () => unknown) {
     loads,
     tokens: new TokenIssuer(codec, undefined, POLICY, memory),
     transports,
+    extension: new SessionExtension({ ...shared, records: undefined }),
     options: options.loader,
-    isReference: false,
   });
   return {
     loads,
     reload: async (session: VerifiedSession) =>
-      parts.renew(session, transports.all, clock.nowSeconds()),
+      parts.renew(session, transports.all, clock.nowSeconds(), false),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   validFrom,
   type ClockPolicy,
 } from '../../lib/session/freshness.js';
+import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import {
   claimsOf,
   DAY,
@@ -112,6 +113,57 @@ describe('timesOf', () => {
   ])('ends a session at %s', (_name, claims, policy, expected) => {
     expect(timesWith(claims, policy).endsAt).toBe(expected);
   });
+
+  it.each<[string, Partial<SessionClaims>, Partial<ClockPolicy>, number]>([
+    ['an interval after its last use', {}, {}, NOW + 15 * MINUTE],
+    [
+      'an interval of its own',
+      { int: MINUTE, idl: HOUR, exp: NOW + HOUR },
+      {},
+      NOW + MINUTE,
+    ],
+    [
+      'never when the absolute end holds its idle end',
+      { oiat: NOW - 29 * DAY, exp: NOW + DAY },
+      {},
+      Infinity,
+    ],
+    [
+      'never in a pair of 0.1, whose session token does not say it',
+      { exp: NOW + 600 },
+      { accessSeconds: 900 },
+      Infinity,
+    ],
+    [
+      'an interval after the last use of the pair',
+      { exp: NOW + 600, rexp: NOW + 7 * DAY },
+      { accessSeconds: 900 },
+      NOW + 15 * MINUTE,
+    ],
+    [
+      'the life of its session tokens, where that is longer',
+      { exp: NOW + 600, rexp: NOW + 7 * DAY },
+      { accessSeconds: HOUR },
+      NOW + HOUR,
+    ],
+    [
+      'an interval, where it has ended before its session token has',
+      { idl: HOUR, exp: NOW + HOUR, rexp: NOW + HOUR },
+      { accessSeconds: HOUR },
+      NOW + 15 * MINUTE,
+    ],
+    [
+      'at once, where the idle time was lengthened',
+      { exp: NOW + DAY },
+      {},
+      NOW - 6 * DAY + 15 * MINUTE,
+    ],
+  ])(
+    'lets activity move the idle end from then on: %s',
+    (_name, claims, policy, expected) => {
+      expect(timesWith(claims, policy).extendAt).toBe(expected);
+    },
+  );
 
   it.each([
     ['a configured one', {}, {}, NOW + 30 * MINUTE],

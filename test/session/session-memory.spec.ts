@@ -55,6 +55,17 @@ describe('SessionMemory', () => {
     expect(memory.isCurrent('a', 1)).toBe(false);
   });
 
+  it('knows the latest idle end of a session, until that ends', () => {
+    const memory = new SessionMemory();
+    expect(memory.idleEndOf('a')).toBe(0);
+    memory.extend('a', 200);
+    memory.extend('a', 100);
+    expect(memory.idleEndOf('a')).toBe(200);
+    expect(memory.idleEndOf('b')).toBe(0);
+    memory.end('a');
+    expect(memory.idleEndOf('a')).toBe(0);
+  });
+
   it('remembers the last 50,000 ended sessions at least, and not all for ever', () => {
     const memory = new SessionMemory();
     const sids = Array.from({ length: 250_000 }, newSessionId);

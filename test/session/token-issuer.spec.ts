@@ -88,7 +88,7 @@ describe('the claims of a session token', () => {
   it('of a reload keep their end where there are refresh tokens: it would renew itself without them (S-054)', () => {
     const { issuer } = start();
     const claims = claimsOf({ exp: NOW + 600 });
-    const reloaded = issuer.reloaded({ ...claims, lat: NOW + 500 }, NOW + 500);
+    const reloaded = issuer.reissued({ ...claims, lat: NOW + 500 }, NOW + 500);
     expect(reloaded).toEqual({
       ...claims,
       lat: NOW + 500,
@@ -97,10 +97,25 @@ describe('the claims of a session token', () => {
     });
   });
 
-  it('of a reload move their end where there are none', () => {
-    const { issuer } = start({ refreshes: false });
-    const claims = claimsOf();
-    expect(issuer.reloaded(claims, NOW + HOUR).exp).toBe(NOW + HOUR + 7 * DAY);
+  it.each([
+    ['there are none', false, 'exp'],
+    ['there are refresh tokens, which say it', true, 'rexp'],
+  ] as const)(
+    'have the idle end from now where %s, and a passive one where it was',
+    (_case, refreshes, claim) => {
+      const { issuer } = start({ refreshes });
+      const active = issuer.renewed(begun(), NOW + HOUR);
+      expect(active[claim]).toBe(NOW + HOUR + 7 * DAY);
+      const passive = issuer.renewed(begun(), NOW + HOUR, NOW + 7 * DAY);
+      expect(passive[claim]).toBe(NOW + 7 * DAY);
+      expect('rexp' in passive).toBe(refreshes);
+    },
+  );
+
+  it('end with the idle end when that comes before the access lifetime is over', () => {
+    const { issuer } = start();
+    const { exp, rexp } = issuer.renewed(begun(), NOW, NOW + 60);
+    expect([exp, rexp]).toEqual([NOW + 60, NOW + 60]);
   });
 
   it('of an update keep their end in both', () => {
@@ -123,14 +138,13 @@ describe('the claims of a session token', () => {
     for (let i = 0; i < 300; i += 1) {
       for (const next of [
         issuer.renewed(claims, NOW),
-        issuer.reloaded(claims, NOW),
         issuer.reissued(claims, NOW),
       ]) {
         expect(next.jti).toMatch(/^[\w-]{22}$/);
         ids.add(next.jti);
       }
     }
-    expect(ids.size).toBe(901);
+    expect(ids.size).toBe(601);
   });
 
   it('are never issued before their data was loaded, on a node whose clock is behind (F-15)', () => {
@@ -147,7 +161,6 @@ describe('the claims of a session token', () => {
     const claims = claimsOf({ ...own, per: false, iat: NOW, exp: NOW + 600 });
     for (const next of [
       issuer.renewed(claims, NOW + 60),
-      issuer.reloaded(claims, NOW + 60),
       issuer.reissued(claims, NOW + 60),
       issuer.refreshClaims(claims, LINK),
       issuer.refreshClaims(claims, undefined),
@@ -366,6 +379,59 @@ describe('signing', () => {
         thrown,
       );
     });
+  });
+});
+
+describe('what goes out after this process has moved the idle end', () => {
+  const LATER = NOW + 8 * DAY;
+
+  it.each([
+    ['a session token', false, undefined],
+    ['the tokens of a pair', true, 'Session-Refresh-Token'],
+  ])(
+    'says so in %s, signed before or after that: no answer carries an earlier end',
+    (_what, refreshes, refreshName) => {
+      const { issuer, memory, transports, codec, refreshCodec } = start({
+        refreshes,
+      });
+      const session = issuer.renewed(begun(), NOW);
+      const refresh = issuer.refreshClaims(session, LINK);
+      const sign = () => issuer.sign({ session, refresh }, transports, NOW);
+      const before = sign();
+      const early = before.session.dispatch.deliveries;
+      memory.extend(session.sid, LATER);
+      for (const { dispatch } of [before.session, sign().session]) {
+        const { deliveries } = dispatch;
+        expect(deliveries.map(({ name }) => name)).toEqual(
+          early.map(({ name }) => name),
+        );
+        const claims = codec.verify(lineOf(deliveries, 'Session-Token'));
+        expect(claims).toMatchObject(
+          refreshes ? { exp: session.exp, rexp: LATER } : { exp: LATER },
+        );
+        expect(lineOf(deliveries, '__Host-session')).toContain(
+          lineOf(deliveries, 'Session-Token'),
+        );
+        if (refreshName !== undefined) {
+          expect(
+            refreshCodec.verify(lineOf(deliveries, refreshName)),
+          ).toMatchObject({ ...LINK, exp: LATER });
+        }
+      }
+      expect(issuer.isGood(before, NOW)).toBe(false);
+      expect(issuer.isGood(sign(), NOW)).toBe(true);
+    },
+  );
+
+  it('is as it was signed where the end is earlier, or the tokens of 0.1 do not say it', () => {
+    const { issuer, memory, transports } = start();
+    for (const session of [issuer.renewed(begun(), NOW), claimsOf()]) {
+      const signed = issuer.sign({ session }, transports, NOW);
+      memory.extend(session.sid, NOW + 7 * DAY);
+      const { deliveries } = signed.session.dispatch;
+      expect(lineOf(deliveries, 'Session-Token')).toBe(signed.token);
+      expect(issuer.isGood(signed, NOW)).toBe(true);
+    }
   });
 });
 

@@ -332,6 +332,7 @@ describe('the times', () => {
       'idl',
       'abs',
       'int',
+      'rexp',
     ].flatMap((name) => NOT_TIMES.map((value) => [name, value] as const)),
   )(
     '%s is refused when it is %p (A-063, A-064, A-065, A-066, S-034, S-125)',
@@ -359,6 +360,8 @@ describe('the times', () => {
     ['exp a second after iat', { exp: NOW + 1 }],
     ['exp 400 days after iat', { exp: NOW + 400 * DAY }],
     ['nbf after exp, which no clock will ever accept', { nbf: NOW + 2 * DAY }],
+    ['rexp = exp', { exp: NOW + 60, rexp: NOW + 60 }],
+    ['rexp 400 days after iat', { rexp: NOW + 400 * DAY }],
   ])('are in order: %s (A-064, A-067)', (_case, times) => {
     expect(parseWith(times)).toMatchObject(times);
   });
@@ -372,6 +375,8 @@ describe('the times', () => {
     ['exp before iat', { exp: NOW - 1 }],
     ['iat after exp', { iat: NOW + DAY + 1 }],
     ['exp a second more than 400 days after iat', { exp: NOW + 400 * DAY + 1 }],
+    ['rexp before exp', { exp: NOW + 60, rexp: NOW + 59 }],
+    ['rexp more than 400 days after iat', { rexp: NOW + 400 * DAY + 1 }],
   ])('are refused out of order: %s (A-064, A-066, A-067)', (_case, times) => {
     expect(parseWith(times)).toBe('claims');
   });

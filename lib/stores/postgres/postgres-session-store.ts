@@ -128,6 +128,7 @@ ${schemaOf(this.#names)}`,
       presented.nextHash,
       lifetime.idleSeconds,
       lifetime.absoluteSeconds,
+      presented.isPassive === true,
     ];
     if ((await this.#statements.changed('rotate', ...values)) === 1) {
       return 'rotated';
@@ -149,7 +150,7 @@ ${schemaOf(this.#names)}`,
   override async update(
     id: string,
     subject: string,
-    { attributes, data, extend }: SessionChange,
+    { attributes, data, extend, isPassive }: SessionChange,
   ): Promise<SessionRecord | undefined> {
     const [set, removed] = toAttributeChange(attributes ?? {});
     const [row] = await this.#statements.run<SessionRow>(
@@ -162,6 +163,7 @@ ${schemaOf(this.#names)}`,
       ...toData(data),
       extend?.idleSeconds,
       extend?.absoluteSeconds,
+      isPassive === true,
     );
     return row && recordOf(row, subject);
   }

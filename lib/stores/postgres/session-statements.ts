@@ -16,14 +16,15 @@ export interface SessionStatements {
   readonly confirmNoted: string;
   /**
    * The current refresh token. `$3` id, `$4` generation, `$5` hash, `$6` next hash, `$7` idle and `$8`
-   * absolute seconds.
+   * absolute seconds, `$9` whether that is no activity.
    */
   readonly rotate: string;
-  /** Every other refresh token. As `rotate`; `$9` grace seconds. */
+  /** Every other refresh token. As `rotate`; `$10` grace seconds. */
   readonly judge: string;
   /**
    * `$3` id, `$4` names of attributes to remove, `$5` attributes to set, `$6` whether there are any, `$7`
-   * data, `$8` when they were loaded, `$9` idle and `$10` absolute seconds or nulls.
+   * data, `$8` when they were loaded, `$9` idle and `$10` absolute seconds or nulls, `$11` whether that is
+   * no activity.
    */
   readonly update: string;
   /** `$3` id. */
@@ -61,8 +62,9 @@ export function sessionStatements(table: string): SessionStatements {
   SELECT pg_advisory_xact_lock(hashtextextended($2 || ' ends in ${table}', 0))
 )`;
   const noted = `${record} AND expires_at > ${NOW} AND last_seen_at > ${NOW} - ${seconds(4)} AND ${CAN_WRITE}`;
-  const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5,
-  rotated_at = ${NOW}, last_seen_at = ${NOW}, expires_at = ${endOfUse('created_at', 7, 8)}`;
+  const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5, rotated_at = ${NOW},
+  last_seen_at = CASE WHEN $9::boolean THEN last_seen_at ELSE ${NOW} END,
+  expires_at = CASE WHEN $9::boolean THEN expires_at ELSE ${endOfUse('created_at', 7, 8)} END`;
 
   return {
     create: `
@@ -118,7 +120,7 @@ WITH found AS MATERIALIZED (
     WHEN $4::bigint > generation THEN 'rolled-forward'
     WHEN $4::bigint = generation AND hash = $5 THEN 'rotated'
     WHEN $4::bigint = generation - 1 AND previous_hash = $5
-      AND rotated_at + ${seconds(9)} > ${NOW} THEN 'repeated'
+      AND rotated_at + ${seconds(10)} > ${NOW} THEN 'repeated'
     ELSE 'reused'
   END AS verdict FROM found
 ), moved AS (
@@ -141,7 +143,7 @@ UPDATE ${table} SET
   revision = revision + $6::boolean::integer,
   data = CASE WHEN $8::float8 >= coalesce(data_loaded_at, '-infinity') THEN $7 ELSE data END,
   data_loaded_at = greatest(data_loaded_at, $8::float8),
-  last_seen_at = ${NOW},
+  last_seen_at = CASE WHEN $11::boolean THEN last_seen_at ELSE ${NOW} END,
   expires_at = coalesce(${endOfUse('created_at', 9, 10)}, expires_at)
 WHERE ${record} AND expires_at > ${NOW}
 RETURNING ${ROW}`,

@@ -103,6 +103,7 @@ export class RedisSessionStore extends SessionStore {
         presented.nextHash,
         String(presented.graceSeconds * 1000),
         ...millisecondsOf(presented.lifetime),
+        presented.isPassive ? '1' : '',
       ],
     );
     const verdict = String(reply) as RotationVerdict;
@@ -120,7 +121,7 @@ export class RedisSessionStore extends SessionStore {
   override async update(
     id: string,
     subject: string,
-    { attributes, data, extend }: SessionChange,
+    { attributes, data, extend, isPassive }: SessionChange,
   ): Promise<SessionRecord | undefined> {
     const stored = dataFields(data);
     const reply = await this.#run(
@@ -132,6 +133,7 @@ export class RedisSessionStore extends SessionStore {
         stored.data,
         stored.loadedAt,
         ...(extend ? millisecondsOf(extend) : ['', '']),
+        isPassive ? '1' : '',
         ...changedFields(attributes),
       ],
     );

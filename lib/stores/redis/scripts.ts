@@ -85,7 +85,7 @@ export const READ = sessionScript(`
 
 /**
  * judgeRotation in Lua. ARGV: generation, hash of the secret, hash of the next, and in milliseconds grace, idle,
- * absolute. Returns the verdict.
+ * absolute, then '1' where that is no activity. Returns the verdict.
  */
 export const ROTATE = sessionScript(`
   local state = redis.call('HMGET', KEYS[2],
@@ -108,6 +108,11 @@ export const ROTATE = sessionScript(`
     verdict = 'reused'
   end
   if verdict == 'rotated' or verdict == 'rolled-forward' then
+    if ARGV[8] == '1' then
+      redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
+        'rotatedAt', now)
+      return verdict
+    end
     ${lifetime('createdAt', 'ARGV[6]', 'ARGV[7]')}
     redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
       'rotatedAt', now, 'lastSeenAt', now, 'expiresAt', ends)
@@ -124,8 +129,8 @@ export const ROTATE = sessionScript(`
 `);
 
 /**
- * ARGV: '1' to raise the revision, data or '', when that was loaded, idle and absolute milliseconds or '', fields
- * with their new values ('' removes one). Returns time and fields.
+ * ARGV: '1' to raise the revision, data or '', when that was loaded, idle and absolute milliseconds or '', '1' where that
+ * is no activity, fields with their new values ('' removes one). Returns time and fields.
  */
 export const UPDATE = sessionScript(`
   local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'createdAt', 'loadedAt')
@@ -136,11 +141,13 @@ export const UPDATE = sessionScript(`
     remove(id)
     return false
   end
-  redis.call('HSET', KEYS[2], 'lastSeenAt', now)
+  if ARGV[7] ~= '1' then
+    redis.call('HSET', KEYS[2], 'lastSeenAt', now)
+  end
   if ARGV[2] == '1' then
     redis.call('HINCRBY', KEYS[2], 'revision', 1)
   end
-  for i = 7, #ARGV, 2 do
+  for i = 8, #ARGV, 2 do
     if ARGV[i + 1] == '' then
       redis.call('HDEL', KEYS[2], ARGV[i])
     else

@@ -1,0 +1,46 @@
+import type { Refusal } from '../errors/refusal.js';
+import type { RotationVerdict } from '../options/session-store.js';
+import type { TokenClaims } from '../tokens/session-claims.js';
+import type { RefreshLink } from './refresh-chain.js';
+import type { SessionEnds } from './session-ends.js';
+import type { SessionEvents } from './session-events.js';
+import type { SessionMemory } from './session-memory.js';
+
+interface Parts {
+  readonly memory: SessionMemory;
+  readonly ends: SessionEnds;
+  readonly events: SessionEvents;
+}
+
+/** What the store's verdict means for the session: why it is refused, if it is. */
+export function concludeRotation(
+  { memory, ends, events }: Parts,
+  claims: TokenClaims & RefreshLink,
+  verdict: RotationVerdict,
+): Refusal | undefined {
+  switch (verdict) {
+    case 'rotated':
+    case 'repeated':
+    case 'rolled-forward':
+      if (verdict === 'rolled-forward') {
+        events.ofSession(claims, { type: 'storeRolledBack', lost: 'rotation' });
+      }
+      memory.refresh(claims.sid, claims.gen + 1);
+      events.ofSession(claims, {
+        type: 'refreshed',
+        repeated: verdict === 'repeated',
+      });
+      return memory.endOf(claims.sid);
+    case 'reused':
+      events.ofSession(claims, { type: 'refreshReused' });
+      ends.noteEndInStore(claims, 'reused');
+      return 'reused';
+    case 'expired':
+      return 'expired';
+    case 'lost':
+      events.ofSession(claims, { type: 'storeRolledBack', lost: 'everything' });
+      return 'unknown';
+    case 'unknown':
+      return 'unknown';
+  }
+}

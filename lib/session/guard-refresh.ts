@@ -1,0 +1,121 @@
+import type { RequestFacts } from '../request-facts.js';
+import { forgeryOf, type ForgeryParts } from './cross-site.js';
+import { findRefreshToken } from './find-refresh-token.js';
+import type { Handling } from './handling.js';
+import type { LoadFailures } from './load-failures.js';
+import type { SessionOutcome } from './session-outcome.js';
+import { required, type SessionRecords } from './session-records.js';
+import type { SessionRefusals } from './session-refusals.js';
+import type { SessionRenewal } from './session-renewal.js';
+import type { VerifiedSession } from './verified-session.js';
+
+export interface GuardRefreshParts extends ForgeryParts {
+  readonly renewal: SessionRenewal;
+  readonly refusals: SessionRefusals;
+  /** `undefined` where there is no store. */
+  readonly records: SessionRecords | undefined;
+  /** Of early exchanges alone: those that are due are not kept waiting. */
+  readonly extensionFailures: LoadFailures;
+}
+
+/** Refreshes for requests that bring a refresh token by themselves; those that the application asks for are its own. */
+export class GuardRefresh {
+  readonly #parts: GuardRefreshParts;
+
+  constructor(parts: GuardRefreshParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The session token has expired or is gone: its refresh token may bring a new one.
+   *
+   * @returns `undefined` for a request without any token
+   */
+  due(
+    expired: VerifiedSession | undefined,
+    facts: RequestFacts,
+    { canDeliver, asksStore, isPassive }: Handling,
+  ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> | undefined {
+    const { renewal, refusals, transports, records } = this.#parts;
+    const found = canDeliver ? this.#find(facts, expired) : undefined;
+    if (!found) {
+      return expired && refusals.ofSession('refresh-due', facts, expired);
+    }
+    const { carriers } = found;
+    if ('refusal' in found) {
+      return found.refusal === 'unknown-key'
+        ? found.refusal
+        : refusals.ofTokens(found.refusal, facts, carriers);
+    }
+    const { claims } = found;
+    if (asksStore) required(records);
+    const forgery = forgeryOf(this.#parts, facts, claims.sid, found.isAmbient);
+    return forgery
+      ? refusals.ofTokens(forgery, facts, carriers)
+      : renewal
+          .renew(claims, transports.carriersOf(facts), isPassive)
+          .then((renewed) => refusals.afterRenewal(renewed, facts, carriers));
+  }
+
+  /**
+   * Exchanges the refresh token of a session that is used before its session token has expired, where passive requests
+   * keep that fresh and would let the idle end come although the user works. Never rejects: where loader or store fail it
+   * brings nothing, since the session does not need it yet.
+   *
+   * @returns `undefined` where it is not time for that, or the request brings no good refresh token of the session
+   */
+  early(
+    session: VerifiedSession,
+    facts: RequestFacts,
+    { canDeliver, isPassive }: Handling,
+    now: number,
+  ): Promise<SessionOutcome | undefined> | undefined {
+    const { renewal, refusals, transports, extensionFailures } = this.#parts;
+    const { sid } = session.claims;
+    if (
+      now < session.extendAt ||
+      isPassive ||
+      !canDeliver ||
+      extensionFailures.recentOf(sid, now)
+    ) {
+      return undefined;
+    }
+    const found = this.#find(facts, session);
+    if (
+      !found ||
+      'refusal' in found ||
+      forgeryOf(this.#parts, facts, sid, found.isAmbient)
+    ) {
+      return undefined;
+    }
+    return renewal
+      .renew(found.claims, transports.carriersOf(facts), false)
+      .then((renewed) => {
+        if (renewed.kind !== 'failed') {
+          extensionFailures.forget(sid);
+          return refusals.afterRenewal(renewed, facts, found.carriers);
+        }
+        // The loader is not asked again at once in any case; a store would be.
+        if (renewed.error.code === 'STORE_UNAVAILABLE') {
+          extensionFailures.add(session.claims, renewed.error);
+        }
+        return undefined;
+      });
+  }
+
+  #find(
+    facts: RequestFacts,
+    session: VerifiedSession | undefined,
+  ): ReturnType<typeof findRefreshToken> {
+    const { renewal, refusals, transports } = this.#parts;
+    return findRefreshToken(
+      transports.all,
+      facts,
+      (token) => renewal.verify(token),
+      session && {
+        sid: session.claims.sid,
+        carriers: () => refusals.carriersOf(session, facts),
+      },
+    );
+  }
+}

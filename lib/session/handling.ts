@@ -1,0 +1,28 @@
+/** How a request is handled. */
+export interface Handling {
+  /** Whether a re-issued token would reach the client; without that nothing is re-issued. */
+  readonly canDeliver: boolean;
+  /** Whether the store is asked if the session is still alive. */
+  readonly asksStore: boolean;
+  /** Whether the request is no activity of the user, so that it moves no idle end. */
+  readonly isPassive: boolean;
+}
+
+const BOTH = [false, true] as const;
+/** Made once, so that requests make none. */
+const ALL: readonly Handling[] = BOTH.flatMap((canDeliver) =>
+  BOTH.flatMap((asksStore) =>
+    BOTH.map((isPassive) =>
+      Object.freeze({ canDeliver, asksStore, isPassive }),
+    ),
+  ),
+);
+
+export function handlingOf(
+  canDeliver: boolean,
+  asksStore: boolean,
+  isPassive: boolean,
+): Handling {
+  const index = (canDeliver ? 4 : 0) + (asksStore ? 2 : 0) + Number(isPassive);
+  return ALL[index]!;
+}

@@ -1,0 +1,28 @@
+import type { SessionRecord } from '../options/session-store.js';
+import type { TokenClaims } from '../tokens/session-claims.js';
+import { absoluteEndOf, type ClockPolicy } from './freshness.js';
+
+/** The idle end of a recorded session, which an exchange without activity of the user leaves where it is. */
+export interface KeptIdleEnd {
+  /** Seconds since the Unix epoch. */
+  readonly end: number;
+  /** How far ahead it lies by the clock of the store. Seconds. */
+  readonly inSeconds: number;
+}
+
+/** Where the record or the refresh token says that the idle end is, whichever is later. */
+export function keptIdleEnd(
+  claims: TokenClaims,
+  { expiresAt, asOf }: Pick<SessionRecord, 'expiresAt' | 'asOf'>,
+  policy: ClockPolicy,
+): KeptIdleEnd {
+  const recorded = Math.floor(expiresAt.getTime() / 1000);
+  const left = Math.ceil((expiresAt.getTime() - asOf.getTime()) / 1000);
+  return {
+    end: Math.min(
+      Math.max(claims.exp, recorded),
+      absoluteEndOf(claims, policy),
+    ),
+    inSeconds: Math.max(left, 1),
+  };
+}

@@ -1,0 +1,86 @@
+import type { SessionClock } from '../clock.js';
+import type { SessionClaims } from '../tokens/session-claims.js';
+import { endOfSessionUsedAt, type ClockPolicy } from './freshness.js';
+import type { LoadFailures } from './load-failures.js';
+import type { SessionMemory } from './session-memory.js';
+import type { SessionRecords } from './session-records.js';
+import type { VerifiedSession } from './verified-session.js';
+
+export interface SessionExtensionParts {
+  /** `undefined` where there is no store. */
+  readonly records: SessionRecords | undefined;
+  readonly memory: SessionMemory;
+  /** Of extensions alone: they keep no load waiting. */
+  readonly failures: LoadFailures;
+  readonly clock: SessionClock;
+  readonly policy: ClockPolicy;
+}
+
+/**
+ * Moves the idle ends of sessions that are used while passive requests keep their data fresh: once an interval and
+ * without a load.
+ */
+export class SessionExtension {
+  readonly #parts: SessionExtensionParts;
+  readonly #flights = new Map<string, Promise<boolean>>();
+
+  constructor(parts: SessionExtensionParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether activity moves the idle end now. With refresh tokens only their exchange does. */
+  isDue({ extendAt }: VerifiedSession, now: number): boolean {
+    return now >= extendAt && this.#parts.policy.accessSeconds === undefined;
+  }
+
+  /**
+   * Moves the idle end if it is time for that; what is signed then has the new one. A store that cannot be asked leaves
+   * it where it is, and is not asked again for a while.
+   *
+   * @returns `false` when the store has ended the session. Never rejects.
+   */
+  extend(session: VerifiedSession): boolean | Promise<boolean> {
+    const { records, clock, failures } = this.#parts;
+    const { claims } = session;
+    const now = clock.nowSeconds();
+    if (!this.isDue(session, now) || failures.recentOf(claims.sid, now)) {
+      return true;
+    }
+    if (!records) {
+      this.#note(claims, now);
+      return true;
+    }
+    let flight = this.#flights.get(claims.sid);
+    if (!flight) {
+      flight = this.#record(claims, records, now).finally(() =>
+        this.#flights.delete(claims.sid),
+      );
+      this.#flights.set(claims.sid, flight);
+    }
+    return flight;
+  }
+
+  async #record(
+    claims: SessionClaims,
+    records: SessionRecords,
+    now: number,
+  ): Promise<boolean> {
+    const { failures } = this.#parts;
+    try {
+      const isAlive = await records.extended(claims);
+      if (isAlive) {
+        this.#note(claims, now);
+      }
+      failures.forget(claims.sid);
+      return isAlive;
+    } catch (error) {
+      failures.add(claims, error);
+      return true;
+    }
+  }
+
+  #note(claims: SessionClaims, now: number): void {
+    const { memory, policy } = this.#parts;
+    memory.extend(claims.sid, endOfSessionUsedAt(now, claims, policy));
+  }
+}
