@@ -9,6 +9,7 @@ import { REFUSALS, refusalError } from '../errors/refusal.js';
 import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
+import type { NamedSession } from '../tokens/session-claims.js';
 import type { CarriedSessions } from './carried-sessions.js';
 import type { SessionEvents } from './session-events.js';
 import type { SessionTransports } from './session-transports.js';
@@ -34,38 +35,70 @@ export interface SessionChange {
   readonly carriers: readonly Transport[];
   /** What the application says of requests of other sites; only `true` lets them through. */
   readonly crossSite: unknown;
-  /** Finds the sessions that CSRF tokens must belong to; `undefined` for a sign-in, which has none yet. */
-  readonly carried?: CarriedSessions;
 }
 
 /**
- * Refuses a sign-in, refresh or sign-out that another site posts: it would put the user into the attacker's
- * session, or out of their own. All techniques that are on apply, the token only to sessions that the browser
- * sent along: whoever posts a token of their own knows its CSRF token too.
+ * Refuses a sign-in that another site posts: it would put the user into the attacker's session. There is no session
+ * yet that a CSRF token could belong to.
  *
+ * @throws {SessionError} `CSRF_REFUSED`
+ */
+export function refuseCrossSiteSignIn(
+  parts: CrossSiteParts,
+  change: SessionChange,
+): void {
+  const facts = unprovenFacts(parts, change);
+  if (facts) {
+    refuseForged(parts, facts, []);
+  }
+}
+
+/**
+ * Refuses a refresh or sign-out that another site posts: it would put the user out of their own session. All
+ * techniques that are on apply, the token only to sessions that the browser sent along: whoever posts a token of
+ * their own knows its CSRF token too.
+ *
+ * @param carried finds the sessions that CSRF tokens must belong to
  * @throws {SessionError} `CSRF_REFUSED`
  */
 export async function refuseCrossSite(
   parts: CrossSiteParts,
-  { facts, carriers, crossSite, carried }: SessionChange,
+  change: SessionChange,
+  carried: CarriedSessions,
 ): Promise<void> {
-  if (!facts || crossSite === true || !isUnsafe(facts)) {
-    return;
+  const facts = unprovenFacts(parts, change);
+  if (facts) {
+    const ambient = parts.transports.all.filter(isAmbient);
+    const sessions = parts.csrf.token
+      ? await carried.namedBy(ambient, facts)
+      : [];
+    refuseForged(parts, facts, sessions);
   }
-  const { transports, csrf, csrfTokens, events } = parts;
+}
+
+/** The facts of a request that must prove where it comes from. */
+function unprovenFacts(
+  { transports }: CrossSiteParts,
+  { facts, carriers, crossSite }: SessionChange,
+): RequestFacts | undefined {
+  if (!facts || crossSite === true || !isUnsafe(facts)) {
+    return undefined;
+  }
   const carrying = transports.carrying(facts);
   const mustProve = mustProveOrigin({
     writesAmbient: carriers.some(isAmbient),
     carriesAmbient: carrying.some(isAmbient),
     carriesProof: carrying.some((each) => each.provesOrigin?.(facts) === true),
   });
-  if (!mustProve) {
-    return;
-  }
-  const sessions =
-    csrf.token && carried
-      ? await carried.namedBy(transports.all.filter(isAmbient), facts)
-      : [];
+  return mustProve ? facts : undefined;
+}
+
+function refuseForged(
+  parts: CrossSiteParts,
+  facts: RequestFacts,
+  sessions: readonly NamedSession[],
+): void {
+  const { csrfTokens, events } = parts;
   const refusal = refusalOf(
     parts,
     facts,

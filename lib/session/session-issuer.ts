@@ -11,7 +11,7 @@ import type {
   StatelessRefreshClaims,
 } from '../tokens/session-claims.js';
 import type { CarriedSessions } from './carried-sessions.js';
-import { refuseCrossSite, type CrossSiteParts } from './cross-site.js';
+import { refuseCrossSiteSignIn, type CrossSiteParts } from './cross-site.js';
 import type { ClockPolicy } from './freshness.js';
 import {
   readGenerateOptions,
@@ -63,7 +63,7 @@ export class SessionIssuer {
     const { clock, policy, events } = this.#parts;
     const carriers = [this.#transportFor(options.transport)];
     const { crossSite } = options;
-    await refuseCrossSite(this.#parts, { facts, carriers, crossSite });
+    refuseCrossSiteSignIn(this.#parts, { facts, carriers, crossSite });
     const now = clock.nowSeconds();
     const requested = readGenerateOptions(params, options, policy, now);
     const begun = newSession(requested, this.#parts.options, now);

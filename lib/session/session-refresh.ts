@@ -76,7 +76,8 @@ export class SessionRefresh {
       : [];
     const carriers =
       bringing.length > 0 ? bringing : [this.#carrierOfGivenToken()];
-    await refuseCrossSite(this.#parts, { facts, carriers, crossSite, carried });
+    const change = { facts, carriers, crossSite };
+    await refuseCrossSite(this.#parts, change, carried);
     await renewal.ready();
     const conflict =
       searched && (await carried.conflictOf(searched, tokenInBody));

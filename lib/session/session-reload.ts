@@ -131,7 +131,12 @@ export class SessionReload {
       const loaded = this.#newest(session, result);
       if (carriers) this.#signed(loaded, result, carriers, isPassive);
     };
-    const flight = this.#parts.loads.load(session.claims, sign, isPassive);
+    const flight = this.#parts.loads.load(
+      session.claims,
+      sign,
+      // What reaches no client cannot move the end of its token.
+      isPassive || !carriers,
+    );
     const reloaded = await patiently(flight, this.#parts.options);
     const end = this.#refusalOf(session);
     if (end) {

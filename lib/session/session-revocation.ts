@@ -39,7 +39,8 @@ export class SessionRevocation {
   ): Promise<FoundSessions> {
     const { carried, transports } = this.#parts;
     const carriers = transports.all;
-    await refuseCrossSite(this.#parts, { facts, carriers, crossSite, carried });
+    const change = { facts, carriers, crossSite };
+    await refuseCrossSite(this.#parts, change, carried);
     return carried.of(facts, refreshToken);
   }
 

@@ -635,21 +635,27 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
         await deploy(before);
         expect((await post(page, '/app/login', user)).status).toBe(200);
         const app = await deploy(after);
+        const refresh = async () =>
+          visit('/app/session/refresh', {
+            method: 'POST',
+            headers: { 'x-csrf-token': await proof() },
+          });
         const statuses = [await visit('/app/me')];
         // The session is refreshed, and its cookies are written beside those of before.
         app.clock.advance(refreshPath ? '1m' : '16m');
         statuses.push(
           await visit('/app/me'),
-          await visit('/app/session/refresh', { method: 'POST' }),
+          await refresh(),
           await visit('/app/me'),
-          await visit('/app/session/refresh', { method: 'POST' }),
+          await refresh(),
           await visit('/app/me'),
         );
         expect(statuses).toEqual(statuses.map(() => 200));
         expect(refused).toBeLessThanOrEqual(1);
         const headers = { 'x-csrf-token': await proof() };
         expect((await post(page, '/app/change', {}, headers)).status).toBe(200);
-        expect((await post(page, '/app/session/logout')).status).toBe(204);
+        const out = await post(page, '/app/session/logout', {}, headers);
+        expect(out.status).toBe(204);
         expect((await ask(page, '/app/me')).status).toBe(401);
       },
       PATIENCE_MILLISECONDS,

@@ -1028,7 +1028,7 @@ describe.each(adapters)(
       });
       const lines = readableIn(await login(app));
       expect(lines).toHaveLength(2);
-      expect(lines[1]).toBe(
+      expect(lines[0]).toBe(
         `${READABLE}=; Max-Age=0; Domain=app.example; Path=/; Secure; SameSite=Lax`,
       );
     });

@@ -994,6 +994,7 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
         secret: OTHER_SECRET,
         dataLoader: false,
         global: false,
+        guard: false,
         cookie: { name: '__Host-admin' },
         routes: { path: 'admin-session' },
       }),

@@ -11,6 +11,7 @@ import {
   forgeryOf,
   isAmbient,
   refuseCrossSite,
+  refuseCrossSiteSignIn,
   type CrossSiteParts,
 } from '../../lib/session/cross-site.js';
 import {
@@ -112,14 +113,17 @@ async function judge(
   const { parts, events, told } = partsOf(all, csrf);
   let code: string | undefined;
   try {
-    await refuseCrossSite(parts, {
+    const change = {
       facts: withFacts ? factsWith(headers, method) : undefined,
       carriers: writes.map((name) => named[name]),
       crossSite,
-      ...(hasSessions && {
-        carried: new CarriedSessions(all, codec, refreshCodec),
-      }),
-    });
+    };
+    if (hasSessions) {
+      const carried = new CarriedSessions(all, codec, refreshCodec);
+      await refuseCrossSite(parts, change, carried);
+    } else {
+      refuseCrossSiteSignIn(parts, change);
+    }
   } catch (error) {
     code = (error as { code: string }).code;
   }

@@ -8,6 +8,8 @@ export interface TestResponse {
   setCookie: string[];
   text: string;
   json: any;
+  /** Whether the request carried cookies. */
+  sentCookies: boolean;
 }
 
 export interface TestRequest {
@@ -60,6 +62,7 @@ export function send(port: number, given: TestRequest): Promise<TestResponse> {
             headers: incoming.headers,
             setCookie: incoming.headers['set-cookie'] ?? [],
             text,
+            sentCookies: names.has('cookie'),
             json: /json/.test(incoming.headers['content-type'] ?? '')
               ? JSON.parse(text)
               : undefined,

@@ -309,10 +309,12 @@ describeVectors('a JSON Web Encryption of Wycheproof', 'wycheproof', (read) => {
           vectors.map(({ token }) => token),
         );
         report(
-          `Wycheproof JSON Web Encryption over HTTP: ${vectors.length} tokens, ${answers.size} answer in the cookie and the header`,
+          `Wycheproof JSON Web Encryption over HTTP: ${vectors.length} tokens, ${answers.size} answers: that of the cookie and that of the header`,
         );
-        expect([...answers.keys()]).toEqual([REFUSED]);
-        expect(answers.get(REFUSED)).toBe(2 * vectors.length);
+        expect([...answers]).toEqual([
+          [refused('cookie'), vectors.length],
+          [refused('header'), vectors.length],
+        ]);
       },
       MINUTE_OF_PATIENCE,
     );
@@ -645,9 +647,12 @@ describe('an encrypted token of ours', () => {
       expect(tokens.length - sendable.length).toBe(1);
       const answers = await answersTo(app, sendable);
       report(
-        `encrypted tokens forged with the right key and header: ${sendable.length} over HTTP, ${answers.size} answer in the cookie and the header`,
+        `encrypted tokens forged with the right key and header: ${sendable.length} over HTTP, ${answers.size} answers: that of the cookie and that of the header`,
       );
-      expect([...answers]).toEqual([[REFUSED, 2 * sendable.length]]);
+      expect([...answers]).toEqual([
+        [refused('cookie'), sendable.length],
+        [refused('header'), sendable.length],
+      ]);
     },
     MINUTE_OF_PATIENCE,
   );
@@ -660,7 +665,7 @@ describe('an encrypted token of ours', () => {
     const [answer] = [...answers.keys()];
     expect(JSON.parse(answer!)).toEqual([
       401,
-      (JSON.parse(REFUSED) as unknown[])[1],
+      (JSON.parse(refused('header')) as unknown[])[1],
       [],
       'Bearer',
       'KEY_UNKNOWN',
@@ -705,13 +710,17 @@ describe('an encrypted token of ours', () => {
 });
 
 /** What every refusal of a token looks like from outside: status, body, cookie, challenge; and its code in the event. */
-const REFUSED = JSON.stringify([
-  401,
-  { statusCode: 401, message: 'Unauthorized', errorCode: 'SESSION_REQUIRED' },
-  ['__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax'],
-  'Bearer',
-  'TOKEN_INVALID',
-]);
+function refused(slot: 'cookie' | 'header'): string {
+  return JSON.stringify([
+    401,
+    { statusCode: 401, message: 'Unauthorized', errorCode: 'SESSION_REQUIRED' },
+    slot === 'cookie'
+      ? ['__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax']
+      : [],
+    'Bearer',
+    'TOKEN_INVALID',
+  ]);
+}
 
 /** How often each answer was given to these tokens in the cookie and in the header. */
 async function answersTo(
