@@ -122,6 +122,8 @@ export function asFastify({ request, response }: NodeExchange) {
     response: {
       raw: response,
       getHeader: (name: string) => response.getHeader(name),
+      getHeaders: () => response.getHeaders(),
+      removeHeader: (name: string) => response.removeHeader(name),
       header: (name: string, value: string) => response.setHeader(name, value),
     },
   };
