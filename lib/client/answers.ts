@@ -64,3 +64,14 @@ export function verdictOnRefresh(
 export function saysLater(status: number): boolean {
   return status === 429 || (status >= 500 && status < 600);
 }
+
+/** Returns what makes the answer of a route again, for each of those that wait, where it says to try again later. */
+export function laterAnswer(
+  answer: (Answer & { readonly response: Response }) | undefined,
+): false | (() => Response) {
+  return (
+    answer !== undefined &&
+    saysLater(answer.response.status) &&
+    (() => new Response(answer.text, answer.response))
+  );
+}

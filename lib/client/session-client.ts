@@ -4,8 +4,9 @@ import type {
   SessionTokens,
 } from './session-client-options.js';
 import { createAddresses, type Addresses } from './addresses.js';
-import { saysLater, verdictOnRefresh, verdictOnRequest } from './answers.js';
+import { laterAnswer, verdictOnRefresh, verdictOnRequest } from './answers.js';
 import { createBackOff } from './back-off.js';
+import { createKnownSession, type KnownSession } from './known-session.js';
 import { createRequests, type Requests } from './requests.js';
 import { createTabs, type Tabs } from './tabs.js';
 import { unlessAborted } from './unless-aborted.js';
@@ -26,32 +27,26 @@ export class SessionClient {
   readonly #backOff = createBackOff<Outcome>();
   readonly #keepsTokens: boolean;
   readonly #tabs: Tabs<SessionTokens>;
-  #tokens: SessionTokens | undefined;
-  /** Whether there is a session; unknown at first. */
-  #isLive: boolean | undefined;
-  /** Whether the last refresh was passive: activity has to move the idle end by one of its own. */
-  #isIdle = false;
+  readonly #known: KnownSession;
   #refreshing: Promise<Outcome> | undefined;
   /** Whether our guard refused one of the requests that wait for the refresh; else it ends no session. */
   #isRefused = false;
 
-  /**
-   * @param options all have a default; in Node `url` has to be an address
-   * @throws RangeError for a `timeoutSeconds` that is no time
-   */
+  /** @throws RangeError for a `timeoutSeconds` that is no time; TypeError in Node for a `url` that is no address */
   constructor(options: SessionClientOptions = {}) {
     this.#options = options;
     this.#keepsTokens = options.tokens === 'memory';
+    this.#known = createKnownSession(this.#keepsTokens);
     this.#addresses = createAddresses(options.url ?? '/session');
     this.#requests = createRequests(options, this.#addresses);
     this.#tabs = createTabs(
       `session ${options.tokens} ${this.#addresses.routes}`,
       {
-        session: (tokens, isIdle) => this.#begin(tokens, isIdle),
+        session: (tokens, isIdle) => this.#known.begin(tokens, isIdle),
         ended: () => this.#end(),
         answer: () =>
-          this.#isLive
-            ? { tokens: this.#tokens, isIdle: this.#isIdle }
+          this.#known.isLive
+            ? { tokens: this.#known.tokens, isIdle: this.#known.isIdle }
             : undefined,
       },
       this.#requests.milliseconds,
@@ -75,12 +70,12 @@ export class SessionClient {
     const { request, again, isPassive } = own;
     const { method, signal, url } = request;
     const isOfRoutes = isRoute(url, '/refresh') || isRoute(url, '/logout');
-    if (!this.#tokens && this.#keepsTokens) {
+    if (!this.#known.tokens && this.#keepsTokens) {
       await this.#tabs.ready;
     }
     if (!isPassive && !isOfRoutes) await this.#extend(signal);
     const epoch = this.#tabs.epoch();
-    const hadTokens = this.#tokens !== undefined;
+    const hadTokens = this.#known.tokens !== undefined;
     const response = await this.#sendAndTake(request);
     if (
       response.status !== 401 ||
@@ -93,7 +88,7 @@ export class SessionClient {
     const body = await unlessAborted(this.#requests.read(response), signal);
     const verdict = verdictOnRequest(method, body);
     const isRefused = verdict === 'refused';
-    if (verdict === 'other' || !(isRefused || this.#canRefresh())) {
+    if (verdict === 'other' || !(isRefused || this.#known.canRefresh())) {
       return response;
     }
     const refresh = this.#refresh(epoch, isRefused, isPassive);
@@ -123,8 +118,8 @@ export class SessionClient {
    */
   use(tokens?: SessionTokens): void {
     this.#backOff.reset();
-    this.#begin(tokens, false);
-    this.#tabs.tellSession(this.#tokens, false);
+    this.#known.begin(tokens, false);
+    this.#tabs.tellSession(this.#known.tokens, false);
   }
 
   /**
@@ -138,7 +133,7 @@ export class SessionClient {
     try {
       await this.#tabs.ready;
       const answer = await this.#tabs.exclusively(() =>
-        this.#requests.post('/logout', this.#tokens),
+        this.#requests.post('/logout', this.#known.tokens),
       );
       return answer!.response;
     } finally {
@@ -157,7 +152,7 @@ export class SessionClient {
     isPassive: boolean,
   ): Promise<Outcome> {
     if (this.#tabs.epoch() !== epoch) {
-      return Promise.resolve(this.#isLive !== false);
+      return Promise.resolve(this.#known.isLive !== false);
     }
     const tooEarly = this.#backOff.tooEarly(epoch, isRefused);
     if (tooEarly) {
@@ -167,7 +162,7 @@ export class SessionClient {
     if (!this.#refreshing) {
       const refreshing = this.#tabs
         .exclusively(() => this.#exchange(epoch, isPassive), epoch)
-        .then((outcome) => outcome ?? this.#isLive !== false)
+        .then((outcome) => outcome ?? this.#known.isLive !== false)
         .finally(() => (this.#refreshing = undefined));
       const failed = (): void =>
         this.#backOff.failed(epoch, isRefused, refreshing);
@@ -179,84 +174,64 @@ export class SessionClient {
 
   /** One refresh that moves the idle end, after passive ones that did not. Without it the session goes on for now. */
   async #extend(signal: AbortSignal): Promise<void> {
-    if (!this.#isIdle) return;
+    if (!this.#known.isIdle) return;
     const refresh = Promise.resolve(this.#refreshing)
       .then(
-        () => this.#isIdle && this.#refresh(this.#tabs.epoch(), false, false),
+        () =>
+          this.#known.isIdle && this.#refresh(this.#tabs.epoch(), false, false),
       )
       .catch(() => undefined);
     await unlessAborted(refresh, signal);
   }
 
   async #exchange(epoch: number, isPassive: boolean): Promise<Outcome> {
-    const isLive = this.#isLive ?? this.#requests.csrfCookie() !== undefined;
-    const refreshToken = this.#tokens?.refreshToken;
-    const answer = this.#canRefresh()
+    const isLive =
+      this.#known.isLive ?? this.#requests.csrfCookie() !== undefined;
+    const refreshToken = this.#known.tokens?.refreshToken;
+    const answer = this.#known.canRefresh()
       ? await this.#requests.post('/refresh', { refreshToken }, isPassive)
       : undefined;
     if (this.#tabs.epoch() !== epoch) {
       // Another session, or none, since.
-      return this.#isLive !== false;
+      return this.#known.isLive !== false;
     }
     // Without a refresh token the 401 of the request is the last word.
     const verdict = answer
       ? verdictOnRefresh(answer.response, answer.body, this.#keepsTokens)
       : 'ended';
     if (verdict === 'refreshed') {
-      this.#isIdle = isPassive;
-      this.#keep(answer!.body as unknown as SessionTokens);
-      this.#tabs.tellSession(this.#tokens, isPassive);
+      this.#known.isIdle = isPassive;
+      this.#known.keep(answer!.body as unknown as SessionTokens);
+      this.#tabs.tellSession(this.#known.tokens, isPassive);
       return true;
     }
     if (verdict === 'ended' && this.#isRefused && isLive) {
-      this.#isLive = true;
+      this.#known.isLive = true;
       this.#endEverywhere();
     }
-    return (
-      answer !== undefined &&
-      saysLater(answer.response.status) &&
-      // Each of those that wait reads its own.
-      (() => new Response(answer.text, answer.response))
-    );
-  }
-
-  #canRefresh(): boolean {
-    return !this.#keepsTokens || this.#tokens?.refreshToken !== undefined;
+    return laterAnswer(answer);
   }
 
   /** Sends a request of the session, and takes what the answer says of it. */
   async #sendAndTake(request: Request): Promise<Response> {
     const epoch = this.#tabs.epoch();
-    const response = await this.#requests.send(request, this.#tokens?.token);
+    const response = await this.#requests.send(
+      request,
+      this.#known.tokens?.token,
+    );
     const token = response.headers.get('session-token');
     const refreshToken = response.headers.get('session-refresh-token');
     // Not from another origin, and not what a refresh or a sign-out has overtaken.
     if (!this.#addresses.isOwn(response.url) || epoch !== this.#tabs.epoch()) {
       return response;
     }
-    if (this.#tokens && token) {
-      this.#keep({ token, ...(refreshToken && { refreshToken }) });
-      this.#tabs.tellTokens(this.#tokens);
+    if (this.#known.tokens && token) {
+      this.#known.keep({ token, ...(refreshToken && { refreshToken }) });
+      this.#tabs.tellTokens(this.#known.tokens);
     } else if (response.ok && this.#addresses.isRoute(request.url, '')) {
-      this.#isLive = true;
+      this.#known.isLive = true;
     }
     return response;
-  }
-
-  /** Another session: the refresh token of the one before would bring that one back. */
-  #begin(given: SessionTokens | undefined, isIdle = this.#isIdle): void {
-    this.#isIdle = isIdle;
-    if (given?.token) this.#tokens = undefined;
-    this.#keep(given);
-  }
-
-  /** Only the tokens of an answer, and the refresh token of before where it brings none. */
-  #keep(given: SessionTokens | undefined): void {
-    this.#isLive = true;
-    if (given?.token && this.#keepsTokens) {
-      const { token, refreshToken = this.#tokens?.refreshToken } = given;
-      this.#tokens = { token, ...(refreshToken && { refreshToken }) };
-    }
   }
 
   #endEverywhere(): void {
@@ -265,10 +240,7 @@ export class SessionClient {
   }
 
   #end(): void {
-    this.#tokens = undefined;
-    this.#isIdle = false;
-    if (this.#isLive !== false) {
-      this.#isLive = false;
+    if (this.#known.end()) {
       // What a listener throws, now or later, must not become the failure of a request.
       (async () => this.#options.onSessionEnded?.())().catch(console.error);
     }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { headerOf, type RequestFacts } from '../request-facts.js';
 import {
   belongsTo,
@@ -7,18 +6,20 @@ import {
   type ActiveSession,
 } from '../session/active-session.js';
 import type { Dispatch } from '../session/dispatch.js';
-import { occupantOf, propertyTaken } from '../session/request-property.js';
+import { requireFree } from '../session/request-property.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
-import { preventStoring } from './cache-headers.js';
 import {
   headersOfRaw,
+  isPlainHttp,
   isReply,
   isRequest,
   isResponse,
+  preventStoringOf,
   putSessionOn,
   rawRequestOf,
   rawResponseOf,
   sessionOn,
+  setHeaderOf,
   type FrameworkRequest,
   type FrameworkResponse,
   type RawRequest,
@@ -127,8 +128,8 @@ export class Exchange implements RequestFacts {
   }
 
   /** The exchange of a response, which knows its request on both platforms. */
-  static ofResponse(response: object): Exchange | undefined {
-    const { req, request } = response as { req?: unknown; request?: unknown };
+  static ofResponse(response: object | undefined): Exchange | undefined {
+    const { req, request } = (response ?? {}) as Record<string, unknown>;
     const found = request ?? req;
     return isRequest(found) ? Exchange.of(found, response) : undefined;
   }
@@ -155,13 +156,7 @@ export class Exchange implements RequestFacts {
    * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
    */
   requirePlace({ options: { requestProperty } }: Judge): void {
-    if (requestProperty === undefined || !this.#response) {
-      return;
-    }
-    const occupant = occupantOf(this.#request, requestProperty);
-    if (occupant !== undefined) {
-      throw propertyTaken(requestProperty, occupant);
-    }
+    if (this.#response) requireFree(this.#request, requestProperty);
   }
 
   /**
@@ -231,16 +226,9 @@ export class Exchange implements RequestFacts {
     return this.canDeliver && this.#headOfResponse()!.put(dispatch);
   }
 
-  /**
-   * Whether tokens of this exchange can go over the wire in the clear. Of several proxies the first entry is the one
-   * that the client talked to.
-   */
+  /** Whether tokens of this exchange can go over the wire in the clear. */
   get isPlainHttp(): boolean {
-    const { socket } = this.#raw as Partial<IncomingMessage>;
-    return (
-      (socket as { encrypted?: boolean } | undefined)?.encrypted !== true &&
-      !/^\s*https\s*(?:,|$)/i.test(headerOf(this, 'x-forwarded-proto') ?? '')
-    );
+    return isPlainHttp(this.#raw, headerOf(this, 'x-forwarded-proto'));
   }
 
   /** Tells caches on which request headers the answer depends. */
@@ -250,30 +238,12 @@ export class Exchange implements RequestFacts {
 
   /** Sets a header so that it arrives however the handler answers: by the framework or by node's response. */
   setHeader(name: string, value: string): void {
-    const response = this.#response;
-    if (!response || rawResponseOf(response).headersSent) {
-      return;
-    }
-    if (isReply(response)) {
-      response.header(name, value);
-      response.raw.setHeader(name, value);
-    } else {
-      response.setHeader(name, value);
-    }
+    setHeaderOf(this.#response, name, value);
   }
 
   /** Keeps the response out of every cache, unless the handler decides otherwise after this. */
   preventStoring(): void {
-    const response = this.#response;
-    if (!response || rawResponseOf(response).headersSent) {
-      return;
-    }
-    preventStoring({
-      names: () => Object.keys(response.getHeaders()),
-      get: (name) => response.getHeader(name),
-      set: (name, value) => this.setHeader(name, value),
-      remove: (name) => void response.removeHeader(name),
-    });
+    preventStoringOf(this.#response);
   }
 
   #headOfResponse(): ResponseHead | undefined {

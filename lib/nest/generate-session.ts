@@ -13,7 +13,7 @@ export async function generateSession(
 ): Promise<IssuedSession<any, any, any, any>> {
   const { response, ...options } = given;
   warnOfNoResponse(runtime, 'generate', given);
-  const exchange = response && Exchange.ofResponse(response);
+  const exchange = Exchange.ofResponse(response);
   exchange?.requirePlace(runtime);
   const { issuer } = issuingOf(runtime);
   const signed = await issuer.generate(params, options, exchange);

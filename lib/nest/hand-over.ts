@@ -4,7 +4,7 @@ import type { Transport } from '../options/transport.js';
 import { createActiveSession } from '../session/active-session.js';
 import { IssuedSession } from '../session/issued-session.js';
 import type { Dispatch } from '../session/dispatch.js';
-import type { SignedSession } from '../session/token-issuer.js';
+import type { SignedSession } from '../session/signed-session.js';
 import { dataOf } from '../session/verified-session.js';
 import type { Exchange } from './exchange.js';
 import { expandedData } from './expanded-data.js';

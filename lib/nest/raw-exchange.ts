@@ -1,9 +1,10 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../request-facts.js';
 import {
   isActiveSession,
   type ActiveSession,
 } from '../session/active-session.js';
+import { preventStoring } from './cache-headers.js';
 
 export interface FrameworkRequest {
   raw?: unknown;
@@ -68,6 +69,15 @@ function isFetchHeaders(headers: RawRequest['headers']): headers is Headers {
   );
 }
 
+/** @param forwarded the schemes that proxies name: the first is the one that the client talked to */
+export function isPlainHttp(raw: RawRequest, forwarded = ''): boolean {
+  const { socket } = raw as Partial<IncomingMessage>;
+  return (
+    (socket as { encrypted?: boolean } | undefined)?.encrypted !== true &&
+    !/^\s*https\s*(?:,|$)/i.test(forwarded)
+  );
+}
+
 export function isRequest(value: unknown): value is object {
   return (
     typeof value === 'object' &&
@@ -92,6 +102,38 @@ export function isReply(response: FrameworkResponse): response is FastifyReply {
 
 export function rawResponseOf(response: FrameworkResponse): ServerResponse {
   return isReply(response) ? response.raw : response;
+}
+
+/** Sets a header so that it arrives however the handler answers: by the framework or by node's response. */
+export function setHeaderOf(
+  response: FrameworkResponse | undefined,
+  name: string,
+  value: string,
+): void {
+  if (!response || rawResponseOf(response).headersSent) {
+    return;
+  }
+  if (isReply(response)) {
+    response.header(name, value);
+    response.raw.setHeader(name, value);
+  } else {
+    response.setHeader(name, value);
+  }
+}
+
+/** Keeps a response out of every cache, unless the handler decides otherwise after this. */
+export function preventStoringOf(
+  response: FrameworkResponse | undefined,
+): void {
+  if (!response || rawResponseOf(response).headersSent) {
+    return;
+  }
+  preventStoring({
+    names: () => Object.keys(response.getHeaders()),
+    get: (name) => response.getHeader(name),
+    set: (name, value) => setHeaderOf(response, name, value),
+    remove: (name) => void response.removeHeader(name),
+  });
 }
 
 /**

@@ -16,7 +16,7 @@ export async function refreshSession(
   const { refresh } = issuingOf(runtime);
   const isToken = typeof from === 'string';
   const exchange = isToken
-    ? response && Exchange.ofResponse(response)
+    ? Exchange.ofResponse(response)
     : Exchange.of(from, response);
   exchange?.requirePlace(runtime);
   const { carriers, renewal, presentedBy } = await refresh.refresh({

@@ -131,14 +131,12 @@ export class SessionService<
 
   /**
    * Ends a session and makes the client forget it. A request may carry a session token that has expired, or
-   * a refresh token (in its cookie or body field); a forged one ends nothing.
+   * a refresh token (in its cookie or body field); a forged one ends nothing. Every authentic session of a request
+   * ends, also where it carries two cookies of one name; at most 16 tokens of each kind are checked.
    *
    * Without a store the session ends in this process: a copied token is good on other nodes until the loader
    * says that the session is over, or its end. With one it is good until its next reload or refresh, or not
    * at all where `revocationCheck` is `'always'`.
-   *
-   * All sessions of a request end whose tokens are authentic, also where it carries two cookies of one name; of
-   * each kind at most 16 tokens are checked.
    *
    * @returns whether a store ended a session: `false` without a store, and where the request carries something that
    *   may be a token of one more session
@@ -155,10 +153,7 @@ export class SessionService<
   ): Promise<boolean>;
   revoke(named: { id: string; subject: string }): Promise<boolean>;
   async revoke(
-    target:
-      | ActiveSession<any, any, any>
-      | SessionRequest
-      | { id: string; subject: string },
+    target: Parameters<typeof revokeSession>[1],
     options: DeliverOptions & { crossSite?: boolean } = {},
   ): Promise<boolean> {
     return revokeSession(this.runtime, target, options);
@@ -191,8 +186,7 @@ export class SessionService<
 
   /**
    * Does what the guard does, for middleware, WebSocket handshakes and guards of your own: returns the session of a
-   * request, or `null`. `headers` may be a fetch `Headers`.
-   * With a `response` that can still bring tokens, it shares one verdict with the guard. Without one each call checks
+   * request (`headers` may be a fetch `Headers`), or `null`. With a `response` that can still bring tokens, it shares one verdict with the guard. Without one each call checks
    * anew (clocks, revocation, the age of the data), for streams and sockets: it re-issues and exchanges nothing, an
    * expired session token gives `null`, and the loader's `expand` runs again only for newer data.
    *
@@ -219,8 +213,7 @@ export class SessionService<
   }
 
   /**
-   * The session token, for a request to another service: the one that the request carried, or a newer one that was
-   * issued in the same request. Keep it out of logs and bodies: whoever holds it has the session.
+   * Returns the session token, for a request to another service: the newest of this request. Keep it out of logs.
    *
    * @throws {SessionError} `TOKEN_MISSING` where the request does not carry its token any more
    */
@@ -229,8 +222,7 @@ export class SessionService<
   }
 
   /**
-   * A CSRF token of a session, for a field or a `<meta>` element of a page that the server renders; another one each
-   * time, all of them good as long as the session has its id.
+   * Returns a CSRF token of a session, for a page that the server renders: another one each time, valid while the session is.
    *
    * @throws {SessionConfigError} without the option `csrf.token`
    */
@@ -244,8 +236,7 @@ export class SessionService<
   }
 
   /**
-   * Asks for the keys now that come from a function or a `jwksUri`: after the emergency removal of one, which
-   * is refused from then on.
+   * Asks for the keys of a function or a `jwksUri` now: after the emergency removal of one, which is then refused.
    *
    * @throws {SessionError} `KEYS_UNAVAILABLE`: the keys stay as they were
    */

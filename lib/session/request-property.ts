@@ -40,6 +40,23 @@ export function propertyTaken(
   );
 }
 
+/**
+ * Refuses to go on where other code holds the property of a request.
+ *
+ * @param property `undefined` where sessions have none
+ * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
+ */
+export function requireFree(
+  request: object,
+  property: string | undefined,
+): void {
+  const occupant =
+    property === undefined ? undefined : occupantOf(request, property);
+  if (occupant !== undefined) {
+    throw propertyTaken(property!, occupant);
+  }
+}
+
 function isWritable(request: object, property: string): boolean {
   let owner: object | null = request;
   while (owner !== null) {

@@ -27,7 +27,8 @@ import type { SessionEnds } from './session-ends.js';
 import type { SessionMemory } from './session-memory.js';
 import type { SessionRecords } from './session-records.js';
 import { refusalOf } from './session-standing.js';
-import type { SignedSession, TokenIssuer } from './token-issuer.js';
+import type { SignedSession } from './signed-session.js';
+import type { TokenIssuer } from './token-issuer.js';
 import type { VerifiedSession } from './verified-session.js';
 
 export interface SessionIssuerParts extends CrossSiteParts {

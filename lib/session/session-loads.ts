@@ -1,24 +1,19 @@
 import type { SessionClock } from '../clock.js';
-import type { SessionError } from '../errors/session-error.js';
 import type { ResolvedCacheOptions } from '../options/resolved-options.js';
-import type { LoadContext } from './session-data-loader.js';
 import { freezeWithin, MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
-import type {
-  SessionClaims,
-  SessionContent,
-  TokenClaims,
-} from '../tokens/session-claims.js';
+import type { SessionClaims } from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
 import { endOfSessionUsedAt, type ClockPolicy } from './freshness.js';
 import { heapSizeOf, RecentShapes, type KnownShapes } from './heap-size.js';
-import type { LoadFailures } from './load-failures.js';
-import type { LoaderCalls } from './loader-calls.js';
-import { sessionContext, type SessionInContext } from './session-context.js';
-import type { SessionEnds } from './session-ends.js';
+import {
+  LoaderAnswers,
+  type LoaderAnswersParts,
+  type NotLoaded,
+} from './loader-answers.js';
 import type { SessionEvents } from './session-events.js';
 import type { EarlyLoad, SessionMemory } from './session-memory.js';
 import type { SessionRecords } from './session-records.js';
-import type { SignedSession } from './token-issuer.js';
+import type { SignedSession } from './signed-session.js';
 
 /** Data that was loaded, and the tokens that were signed with it: every request is offered the same one. */
 export interface LoadedResult {
@@ -29,24 +24,12 @@ export interface LoadedResult {
   readonly since: EarlyLoad | undefined;
 }
 
-/** Why there is no data: the session is over, or the data source or the store is down. */
-export type NotLoaded =
-  | {
-      readonly kind: 'rejected';
-      readonly refusal: 'ended' | 'params' | 'unknown';
-    }
-  | { readonly kind: 'failed'; readonly error: SessionError };
-
 export type LoadResult =
   { readonly kind: 'loaded'; readonly result: LoadedResult } | NotLoaded;
 
-export interface SessionLoadsParts {
-  /** `undefined` where the params are the data, so that there is nothing to load. */
-  readonly calls: LoaderCalls | undefined;
+export interface SessionLoadsParts extends LoaderAnswersParts {
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
-  readonly ends: SessionEnds;
-  readonly failures: LoadFailures;
   readonly events: SessionEvents;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
@@ -66,13 +49,15 @@ interface Flight {
 
 /** Loads the data of sessions again, once at a time for each, and remembers what came of it. */
 export class SessionLoads {
+  /** What the loader says. */
+  readonly answers: LoaderAnswers;
   readonly #parts: SessionLoadsParts;
   readonly #flights = new Map<string, Flight>();
-  readonly #exchanges = new Map<string, ReturnType<SessionLoads['ask']>>();
   readonly #results: BoundedMap<string, LoadedResult>;
 
   constructor(parts: SessionLoadsParts) {
     this.#parts = parts;
+    this.answers = new LoaderAnswers(parts);
     const { cache, memory, failures } = parts;
     const shapes = new RecentShapes();
     this.#results = new BoundedMap(cache.maxTokens, cache.maxBytes, (result) =>
@@ -150,51 +135,6 @@ export class SessionLoads {
     return flight;
   }
 
-  /** Asks the loader; a session that it says is over is ended. */
-  async ask(
-    session: SessionInContext & { readonly params: unknown },
-    reason: LoadContext['reason'],
-  ): Promise<{ readonly kind: 'loaded'; readonly data: unknown } | NotLoaded> {
-    const { calls, ends, failures } = this.#parts;
-    if (!calls) {
-      return { kind: 'loaded', data: undefined };
-    }
-    const outcome = await calls.call(session.params, {
-      ...sessionContext(session),
-      reason,
-    });
-    switch (outcome.kind) {
-      case 'loaded':
-        return outcome;
-      case 'ended':
-        // That a store cannot be told is reported by itself, and changes nothing here.
-        await ends
-          .end(session, 'loader', outcome.error.message)
-          .catch(() => false);
-        return { kind: 'rejected', refusal: 'ended' };
-      case 'params-refused':
-        return { kind: 'rejected', refusal: 'params' };
-      case 'failed':
-        return { kind: 'failed', error: failures.add(session, outcome.error) };
-    }
-  }
-
-  /** As {@link ask}, for an exchange: those of one refresh token that come together have one load. */
-  askForExchange(
-    claims: TokenClaims,
-    content: Pick<SessionContent, 'params' | 'attrs' | 'rev'>,
-  ): ReturnType<SessionLoads['ask']> {
-    const key = `${claims.sid} ${claims.jti} ${content.rev}`;
-    let load = this.#exchanges.get(key);
-    if (!load) {
-      load = this.ask({ ...claims, ...content }, 'refresh').finally(() =>
-        this.#exchanges.delete(key),
-      );
-      this.#exchanges.set(key, load);
-    }
-    return load;
-  }
-
   async #fly(
     flight: Flight,
     sign: (result: LoadedResult) => void,
@@ -217,7 +157,10 @@ export class SessionLoads {
     const { sid } = flight.claims;
     const early = memory.loadOf(sid);
     const begunAt = Math.max(clock.nowSeconds(), early?.lat ?? 0);
-    const outcome = await this.ask(this.#newest(flight.claims), 'reload');
+    const outcome = await this.answers.ask(
+      this.#newest(flight.claims),
+      'reload',
+    );
     if (outcome.kind !== 'loaded') {
       return outcome;
     }

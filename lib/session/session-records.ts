@@ -1,4 +1,3 @@
-import type { SessionClock } from '../clock.js';
 import { SessionError } from '../errors/session-error.js';
 import type {
   CreateVerdict,
@@ -14,14 +13,7 @@ import type {
   SessionClaims,
   TokenClaims,
 } from '../tokens/session-claims.js';
-import { ClockSkew } from './clock-skew.js';
-import {
-  absoluteEndOf,
-  endOfSessionUsedAt,
-  idleEndOf,
-  lifetimeOf,
-  type ClockPolicy,
-} from './freshness.js';
+import { endOfSessionUsedAt, lifetimeOf } from './freshness.js';
 import type { KeptIdleEnd } from './kept-idle-end.js';
 import {
   revisionOf,
@@ -29,18 +21,11 @@ import {
   withContentOf,
 } from './record-claims.js';
 import { hashOf, type RefreshLink } from './refresh-chain.js';
-import type { SessionEvents } from './session-events.js';
-import { isReplacedBy, type SessionMemory } from './session-memory.js';
+import { RecordNotes, type RecordNotesParts } from './record-notes.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
-export interface SessionRecordsParts {
+export interface SessionRecordsParts extends RecordNotesParts {
   readonly store: SessionStore;
-  readonly memory: SessionMemory;
-  readonly policy: ClockPolicy;
-  readonly clock: SessionClock;
-  readonly events: SessionEvents;
-  /** Whether the store holds what sessions are about, and tokens only refer to it. */
-  readonly keepsData: boolean;
   /** Whether the params are the data. */
   readonly paramsAreData: boolean;
   readonly graceSeconds: number;
@@ -61,11 +46,11 @@ export interface ReloadNote {
  */
 export class SessionRecords {
   readonly #parts: SessionRecordsParts;
-  readonly #skew: ClockSkew;
+  readonly #notes: RecordNotes;
 
   constructor(parts: SessionRecordsParts) {
     this.#parts = parts;
-    this.#skew = new ClockSkew(parts);
+    this.#notes = new RecordNotes(parts);
   }
 
   /** @param link the first refresh token of the session */
@@ -107,15 +92,15 @@ export class SessionRecords {
         ? await store.read(sid, sub, isPassive ? undefined : 'seen')
         : await store.confirm(sid, sub, rev);
     if (answer instanceof Date) {
-      this.#skew.note(answer);
+      this.#notes.time(answer);
       return session;
     }
-    const record = this.#seen(answer);
+    const record = this.#notes.seen(answer);
     if (!record) {
       return undefined;
     }
-    this.#noteEnd(session.claims, record);
-    const claims = this.#hasReplaced(session.claims, record)
+    this.#notes.end(session.claims, record);
+    const claims = this.#notes.hasReplaced(session.claims, record)
       ? session.claims
       : keepsData
         ? withContentOf(record, session.claims, this.#parts.paramsAreData)
@@ -126,7 +111,7 @@ export class SessionRecords {
   }
 
   async read({ sid, sub }: NamedSession): Promise<SessionRecord | undefined> {
-    return this.#seen(await this.#parts.store.read(sid, sub));
+    return this.#notes.seen(await this.#parts.store.read(sid, sub));
   }
 
   /** Notes a reload; `false` when the session has ended. */
@@ -152,12 +137,12 @@ export class SessionRecords {
       ...(!keepsData && isDemanded && { attributes: {} }),
     };
     const { sid, sub } = claims;
-    const record = this.#seen(await store.update(sid, sub, change));
+    const record = this.#notes.seen(await store.update(sid, sub, change));
     if (!record) {
       return false;
     }
     if (!extend) {
-      this.#noteEnd(claims, record);
+      this.#notes.end(claims, record);
     }
     if (keepsData) {
       return true;
@@ -165,7 +150,7 @@ export class SessionRecords {
     if (isDemanded) {
       memory.reload(sid, revisionOf(record), loaded.lat);
     } else if (record.revision > claims.rev) {
-      this.#hasReplaced({ ...claims, lat: loaded.lat }, record);
+      this.#notes.hasReplaced({ ...claims, lat: loaded.lat }, record);
       memory.update(sid, revisionOf(record));
     }
     return true;
@@ -176,7 +161,9 @@ export class SessionRecords {
     const { store, policy } = this.#parts;
     const { sid, sub } = claims;
     const extend = lifetimeOf(claims, policy);
-    return this.#seen(await store.update(sid, sub, { extend })) !== undefined;
+    return (
+      this.#notes.seen(await store.update(sid, sub, { extend })) !== undefined
+    );
   }
 
   /** Merges attributes; `undefined` when the session has ended. */
@@ -237,7 +224,7 @@ export class SessionRecords {
     if (kept) {
       // That it cannot be learned now changes nothing else.
       const record = await this.read(claims).catch(() => undefined);
-      if (record) this.#noteEnd({ ...claims, rexp: kept.end }, record);
+      if (record) this.#notes.end({ ...claims, rexp: kept.end }, record);
       return 'repeated';
     }
     const end = endOfSessionUsedAt(clock.nowSeconds(), claims, policy);
@@ -246,43 +233,6 @@ export class SessionRecords {
     return moved >= end || (await this.extended(claims))
       ? 'repeated'
       : 'unknown';
-  }
-
-  #seen(record: SessionRecord | undefined): SessionRecord | undefined {
-    if (record) {
-      this.#skew.note(record.asOf);
-    }
-    return record;
-  }
-
-  /** The idle end that a record says is known here, too, where it is later than that of a token. */
-  #noteEnd(
-    claims: TokenClaims & Pick<SessionClaims, 'rexp'>,
-    { expiresAt }: SessionRecord,
-  ): void {
-    const { policy, memory } = this.#parts;
-    const end = Math.floor(expiresAt.getTime() / 1000);
-    if (end > (idleEndOf(claims, policy) ?? Infinity)) {
-      memory.extend(claims.sid, Math.min(end, absoluteEndOf(claims, policy)));
-    }
-  }
-
-  /** Whether a node has replaced the data of a token before its time; this process knows it from then on. */
-  #hasReplaced(claims: SessionClaims, record: SessionRecord): boolean {
-    const { keepsData, memory } = this.#parts;
-    const { data, revision: rev } = record;
-    if (
-      keepsData ||
-      !data ||
-      !isReplacedBy({ lat: data.loadedAt, rev }, claims)
-    ) {
-      return false;
-    }
-    const known = memory.loadOf(claims.sid);
-    if (!known || isReplacedBy({ lat: data.loadedAt, rev }, known)) {
-      memory.reload(claims.sid, revisionOf(record), data.loadedAt);
-    }
-    return true;
   }
 }
 

@@ -1,41 +1,36 @@
-import type { SessionClock } from '../clock.js';
 import type { Refusal } from '../errors/refusal.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import type { Transport } from '../options/transport.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
-import { extendedTo, type ClockPolicy } from './freshness.js';
+import { extendedTo } from './freshness.js';
 import type { LoadFailures } from './load-failures.js';
 import { patiently } from './patiently.js';
 import type { SessionExtension } from './session-extension.js';
-import type { LoadedResult, SessionLoads } from './session-loads.js';
+import type { LoadedResult } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
 import type { SessionOutcome } from './session-outcome.js';
 import { refusalOf, stale } from './session-standing.js';
 import type { SessionTransports } from './session-transports.js';
-import type { SignedSession, TokenIssuer } from './token-issuer.js';
+import { SharedTokens, type SharedTokensParts } from './shared-tokens.js';
+import type { SignedSession } from './signed-session.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
-/** Tokens kept for one result: revisions of attributes come and go. */
-const MAXIMUM_VARIANTS = 8;
-
-export interface SessionReloadParts {
-  readonly loads: SessionLoads;
+export interface SessionReloadParts extends SharedTokensParts {
   readonly failures: LoadFailures;
   readonly extension: SessionExtension;
-  readonly tokens: TokenIssuer;
   readonly transports: SessionTransports;
   readonly memory: SessionMemory;
-  readonly clock: SessionClock;
-  readonly policy: ClockPolicy;
   readonly options: ResolvedLoaderOptions;
 }
 
 /** Brings sessions up to date: loads their data again and signs the token that says so. */
 export class SessionReload {
   readonly #parts: SessionReloadParts;
+  readonly #shared: SharedTokens;
 
   constructor(parts: SessionReloadParts) {
     this.#parts = parts;
+    this.#shared = new SharedTokens(parts);
   }
 
   /** Whether there is nothing to bring up to date. */
@@ -101,7 +96,12 @@ export class SessionReload {
       return { refusal: over };
     }
     const sign = (result: LoadedResult): SignedSession =>
-      this.#signed(this.#newest(session, result), result, carriers, isPassive);
+      this.#shared.sign(
+        this.#newest(session, result),
+        result,
+        carriers,
+        isPassive,
+      );
     const reloaded = await this.#parts.loads.loadAnew(
       session.claims,
       sign,
@@ -129,7 +129,7 @@ export class SessionReload {
   ): Promise<SessionOutcome> {
     const sign = (result: LoadedResult): void => {
       const loaded = this.#newest(session, result);
-      if (carriers) this.#signed(loaded, result, carriers, isPassive);
+      if (carriers) this.#shared.sign(loaded, result, carriers, isPassive);
     };
     const flight = this.#parts.loads.load(
       session.claims,
@@ -210,7 +210,7 @@ export class SessionReload {
       return newest;
     }
     try {
-      return this.#signed(newest, result, carriers, isPassive).session;
+      return this.#shared.sign(newest, result, carriers, isPassive).session;
     } catch (error) {
       // The new data does not fit into a token: the old token stays, and the application hears of it.
       const { loads, failures, clock } = this.#parts;
@@ -221,38 +221,5 @@ export class SessionReload {
         failures.add(session.claims, error);
       return stale(session, failure, now);
     }
-  }
-
-  /** The newest token of a session, signed once for all requests that may share it. */
-  #signed(
-    { claims }: VerifiedSession,
-    result: LoadedResult | undefined,
-    carriers: readonly Transport[],
-    isPassive: boolean,
-  ): SignedSession {
-    const now = this.#parts.clock.nowSeconds();
-    const { tokens, policy } = this.#parts;
-    if (result?.lat !== claims.lat) {
-      // Only the attributes or the idle end are newer; or another client had the data loaded.
-      const session = tokens.reissued(claims, now);
-      return tokens.sign({ session }, carriers, now);
-    }
-    // With refresh tokens a reload keeps the end: tokens of before and after a refresh share none.
-    const end = policy.accessSeconds === undefined ? '' : claims.exp;
-    const variant = `${claims.rev} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
-    const known = result.signed.get(variant);
-    if (known && tokens.isGood(known, now)) {
-      return known.preparedAt === now
-        ? known
-        : tokens.offer(known, carriers, now);
-    }
-    const session = tokens.reissued(claims, now);
-    const signed = tokens.sign({ session }, carriers, now);
-    if (result.signed.size >= MAXIMUM_VARIANTS) {
-      result.signed.clear();
-    }
-    result.signed.set(variant, signed);
-    this.#parts.loads.measure(claims.sid, result);
-    return signed;
   }
 }

@@ -21,7 +21,8 @@ import type { SessionEvents } from './session-events.js';
 import type { SessionLoads } from './session-loads.js';
 import type { SessionMemory } from './session-memory.js';
 import type { SessionRecords } from './session-records.js';
-import type { SignedSession, TokenIssuer } from './token-issuer.js';
+import type { SignedSession } from './signed-session.js';
+import type { TokenIssuer } from './token-issuer.js';
 
 export interface SessionRenewalParts {
   readonly codec: TokenCodec<RefreshClaims>;
@@ -182,7 +183,7 @@ export class SessionRenewal {
     idleEnd: number | undefined,
   ): Promise<Renewal> {
     const { loads, tokens, clock, memory, failures } = this.#parts;
-    const outcome = await loads.askForExchange(claims, content);
+    const outcome = await loads.answers.forExchange(claims, content);
     if (outcome.kind !== 'loaded') {
       return outcome;
     }

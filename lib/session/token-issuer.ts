@@ -21,31 +21,11 @@ import { largestParts } from './largest-parts.js';
 import { randomId } from './random-id.js';
 import { linkOf, type RefreshLink } from './refresh-chain.js';
 import type { SessionMemory } from './session-memory.js';
+import type { IssuedClaims, SignedSession } from './signed-session.js';
 import { refuseLargeCookies, transportTokens } from './transport-tokens.js';
-import {
-  keepSignedToken,
-  verifiedSession,
-  type VerifiedSession,
-} from './verified-session.js';
+import { keepSignedToken, verifiedSession } from './verified-session.js';
 
 const TOKEN_ID_BYTES = 16;
-
-/** A session with its newly signed tokens. */
-export interface SignedSession {
-  readonly session: VerifiedSession & { readonly dispatch: Dispatch };
-  readonly token: string;
-  readonly refreshToken: string | undefined;
-  /** The keys that were the present ones then. */
-  readonly keys: object;
-  /** From when its deliveries reckon. Seconds since the Unix epoch. */
-  readonly preparedAt: number;
-}
-
-/** The claims that both tokens of a session are made of. */
-export interface IssuedClaims {
-  readonly session: SessionClaims;
-  readonly refresh?: RefreshClaims | undefined;
-}
 
 /** Signs the tokens of sessions and prepares them for their transports. */
 export class TokenIssuer {

@@ -70,14 +70,19 @@ describe('decorators of a second copy of the package', () => {
 
       @second.CheckRevocation()
       checked() {}
+
+      @second.Passive()
+      polled() {}
     }
-    const rules = (['open', 'optional', 'checked'] as const).map((name) =>
-      rulesOf(new ExecutionContextHost([], Routes, Routes.prototype[name])),
+    const rules = (['open', 'optional', 'checked', 'polled'] as const).map(
+      (name) =>
+        rulesOf(new ExecutionContextHost([], Routes, Routes.prototype[name])),
     );
     expect(rules).toEqual([
-      { access: 'public', checksRevocation: false },
-      { access: 'optional', checksRevocation: false },
-      { access: 'required', checksRevocation: true },
+      { access: 'public', checksRevocation: false, isPassive: false },
+      { access: 'optional', checksRevocation: false, isPassive: false },
+      { access: 'required', checksRevocation: true, isPassive: false },
+      { access: 'required', checksRevocation: false, isPassive: true },
     ]);
   });
 

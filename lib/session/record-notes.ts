@@ -1,0 +1,71 @@
+import type { SessionClock } from '../clock.js';
+import type { SessionRecord } from '../options/session-store.js';
+import type { SessionClaims, TokenClaims } from '../tokens/session-claims.js';
+import { ClockSkew } from './clock-skew.js';
+import { absoluteEndOf, idleEndOf, type ClockPolicy } from './freshness.js';
+import { revisionOf } from './record-claims.js';
+import type { SessionEvents } from './session-events.js';
+import { isReplacedBy, type SessionMemory } from './session-memory.js';
+
+export interface RecordNotesParts {
+  readonly memory: SessionMemory;
+  readonly policy: ClockPolicy;
+  readonly clock: SessionClock;
+  readonly events: SessionEvents;
+  /** Whether the store holds what sessions are about, and tokens only refer to it. */
+  readonly keepsData: boolean;
+}
+
+/** What this process learns from records that it meets. */
+export class RecordNotes {
+  readonly #parts: RecordNotesParts;
+  readonly #skew: ClockSkew;
+
+  constructor(parts: RecordNotesParts) {
+    this.#parts = parts;
+    this.#skew = new ClockSkew(parts);
+  }
+
+  /** Notes the clock of the store. */
+  time(asOf: Date): void {
+    this.#skew.note(asOf);
+  }
+
+  /** Notes the time of an answer. */
+  seen(record: SessionRecord | undefined): SessionRecord | undefined {
+    if (record) {
+      this.time(record.asOf);
+    }
+    return record;
+  }
+
+  /** The idle end that a record says is known here, too, where it is later than that of a token. */
+  end(
+    claims: TokenClaims & Pick<SessionClaims, 'rexp'>,
+    { expiresAt }: SessionRecord,
+  ): void {
+    const { policy, memory } = this.#parts;
+    const end = Math.floor(expiresAt.getTime() / 1000);
+    if (end > (idleEndOf(claims, policy) ?? Infinity)) {
+      memory.extend(claims.sid, Math.min(end, absoluteEndOf(claims, policy)));
+    }
+  }
+
+  /** Whether a node has replaced the data of a token before its time; this process knows it from then on. */
+  hasReplaced(claims: SessionClaims, record: SessionRecord): boolean {
+    const { keepsData, memory } = this.#parts;
+    const { data, revision: rev } = record;
+    if (
+      keepsData ||
+      !data ||
+      !isReplacedBy({ lat: data.loadedAt, rev }, claims)
+    ) {
+      return false;
+    }
+    const known = memory.loadOf(claims.sid);
+    if (!known || isReplacedBy({ lat: data.loadedAt, rev }, known)) {
+      memory.reload(claims.sid, revisionOf(record), data.loadedAt);
+    }
+    return true;
+  }
+}

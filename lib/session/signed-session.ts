@@ -1,0 +1,20 @@
+import type { RefreshClaims, SessionClaims } from '../tokens/session-claims.js';
+import type { Dispatch } from './dispatch.js';
+import type { VerifiedSession } from './verified-session.js';
+
+/** A session with its newly signed tokens. */
+export interface SignedSession {
+  readonly session: VerifiedSession & { readonly dispatch: Dispatch };
+  readonly token: string;
+  readonly refreshToken: string | undefined;
+  /** The keys that were the present ones then. */
+  readonly keys: object;
+  /** From when its deliveries reckon. Seconds since the Unix epoch. */
+  readonly preparedAt: number;
+}
+
+/** The claims that both tokens of a session are made of. */
+export interface IssuedClaims {
+  readonly session: SessionClaims;
+  readonly refresh?: RefreshClaims | undefined;
+}
