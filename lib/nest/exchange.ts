@@ -101,9 +101,7 @@ export class Exchange implements RequestFacts {
     return this.#request['body'];
   }
 
-  /**
-   * @param judge whose verdict is asked for: what another session module found on this request is forgotten
-   */
+  /** @param judge whose verdict is asked for: what another session module found on this request is forgotten */
   static of(request: object, response?: object, judge?: Judge): Exchange {
     const raw: RawRequest & { [EXCHANGE]?: Exchange } = rawRequestOf(request);
     const exchange = (raw[EXCHANGE] ??= new Exchange(
@@ -118,16 +116,11 @@ export class Exchange implements RequestFacts {
     if (judge) {
       exchange.#turnTo(judge);
     }
-    if (
-      isResponse(response) &&
-      !(exchange.#response && isReply(exchange.#response))
-    ) {
-      exchange.#response = response;
-    }
+    const isReplied = exchange.#response && isReply(exchange.#response);
+    if (!isReplied && isResponse(response)) exchange.#response = response;
     return exchange;
   }
 
-  /** The exchange of a response, which knows its request on both platforms. */
   static ofResponse(response: object | undefined): Exchange | undefined {
     const { req, request } = (response ?? {}) as Record<string, unknown>;
     const found = request ?? req;

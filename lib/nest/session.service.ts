@@ -223,7 +223,6 @@ export class SessionService<
 
   /**
    * Returns a CSRF token of a session, for a page that the server renders: another one each time, valid while the session is.
-   *
    * @throws {SessionConfigError} without the option `csrf.token`
    */
   csrfToken(session: ActiveSession<any, any, any>): string {

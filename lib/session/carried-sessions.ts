@@ -70,7 +70,7 @@ export class CarriedSessions {
     };
   }
 
-  /** Finds the sessions of the tokens that some transports carry, each of them only where it is the one of its name. */
+  /** Finds the sessions that some transports name; none where one of them carries two tokens of one name. */
   async namedBy(
     transports: readonly Transport[],
     facts: RequestFacts,
@@ -78,7 +78,9 @@ export class CarriedSessions {
     const verdicts = await this.#verdicts(() =>
       this.#tokens(facts, undefined, readOf, transports),
     );
-    return sessionsIn(verdicts);
+    return verdicts.some(({ verdict }) => verdict === 'ambiguous')
+      ? []
+      : sessionsIn(verdicts);
   }
 
   /**

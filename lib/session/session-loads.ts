@@ -207,7 +207,7 @@ function newerOf(one: SessionClaims, other: SessionClaims): SessionClaims {
 
 /** What a result takes besides its data and tokens, and what each of its tokens does besides its text: measured. */
 const BYTES_PER_RESULT = 500;
-const BYTES_PER_VARIANT = 1_000;
+const BYTES_PER_VARIANT = 2_400;
 
 function sizeOf({ data, signed }: LoadedResult, shapes: KnownShapes): number {
   let bytes = BYTES_PER_RESULT + heapSizeOf(data, shapes);

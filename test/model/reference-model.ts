@@ -55,20 +55,25 @@ export class ReferenceModel {
     if (generation === session.generation) {
       session.generation += 1;
       session.rotatedAt = now;
-      session.expiresAt = Math.min(
-        now + times.idle,
-        session.createdAt + times.absolute,
-      );
+      this.#use(session);
       return { child, repeated: false };
     }
     if (
       generation === session.generation - 1 &&
       now < session.rotatedAt + times.grace
     ) {
+      this.#use(session);
       return { child, repeated: true };
     }
     session.hasEnded = true;
     return 'reused';
+  }
+
+  #use(session: ModelSession): void {
+    session.expiresAt = Math.min(
+      this.now + this.times.idle,
+      session.createdAt + this.times.absolute,
+    );
   }
 
   /** @returns whether there was something to end */

@@ -119,8 +119,8 @@ async function judge(
       crossSite,
     };
     if (hasSessions) {
-      const carried = new CarriedSessions(all, codec, refreshCodec);
-      await refuseCrossSite(parts, change, carried);
+      const sessions = new CarriedSessions(all, codec, refreshCodec);
+      await refuseCrossSite(parts, change, sessions);
     } else {
       refuseCrossSiteSignIn(parts, change);
     }

@@ -312,8 +312,8 @@ describeVectors('a JSON Web Encryption of Wycheproof', 'wycheproof', (read) => {
           `Wycheproof JSON Web Encryption over HTTP: ${vectors.length} tokens, ${answers.size} answers: that of the cookie and that of the header`,
         );
         expect([...answers]).toEqual([
-          [refused('cookie'), vectors.length],
-          [refused('header'), vectors.length],
+          [refusalIn('cookie'), vectors.length],
+          [refusalIn('header'), vectors.length],
         ]);
       },
       MINUTE_OF_PATIENCE,
@@ -650,8 +650,8 @@ describe('an encrypted token of ours', () => {
         `encrypted tokens forged with the right key and header: ${sendable.length} over HTTP, ${answers.size} answers: that of the cookie and that of the header`,
       );
       expect([...answers]).toEqual([
-        [refused('cookie'), sendable.length],
-        [refused('header'), sendable.length],
+        [refusalIn('cookie'), sendable.length],
+        [refusalIn('header'), sendable.length],
       ]);
     },
     MINUTE_OF_PATIENCE,
@@ -665,7 +665,7 @@ describe('an encrypted token of ours', () => {
     const [answer] = [...answers.keys()];
     expect(JSON.parse(answer!)).toEqual([
       401,
-      (JSON.parse(refused('header')) as unknown[])[1],
+      (JSON.parse(refusalIn('header')) as unknown[])[1],
       [],
       'Bearer',
       'KEY_UNKNOWN',
@@ -710,7 +710,7 @@ describe('an encrypted token of ours', () => {
 });
 
 /** What every refusal of a token looks like from outside: status, body, cookie, challenge; and its code in the event. */
-function refused(slot: 'cookie' | 'header'): string {
+function refusalIn(slot: 'cookie' | 'header'): string {
   return JSON.stringify([
     401,
     { statusCode: 401, message: 'Unauthorized', errorCode: 'SESSION_REQUIRED' },
