@@ -19,7 +19,7 @@ export interface TestRunner {
   it(name: string, body: () => Promise<void>, timeout: number): unknown;
 }
 
-const TIMEOUT_OF_A_TEST = 60_000;
+const TIMEOUT_OF_A_TEST = 600_000;
 
 /**
  * The tests that every `SessionStore` must pass, for authors of stores:

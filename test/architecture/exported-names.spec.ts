@@ -163,7 +163,7 @@ describe('the public API', () => {
       'stores/redis/index.ts',
       'testing/index.ts',
     ]);
-  }, 60_000);
+  });
 
   it('has the reviewed names at run time', () => {
     expect(Object.keys(library).toSorted()).toEqual(RUNTIME.toSorted());
@@ -229,7 +229,7 @@ describe('the check of the public API', () => {
       'E in Cls',
       'G in F',
     ]);
-  }, 60_000);
+  });
 
   it('lets internal members and exported types pass', () => {
     const { unreachable } = read(
@@ -242,7 +242,7 @@ describe('the check of the public API', () => {
       `export interface A { a: 1 } export interface Internal { i: 1 }`,
     );
     expect(unreachable).toEqual([]);
-  }, 60_000);
+  });
 
   it('notices a type that is stripped from the declarations', () => {
     const { unreachable } = read(
@@ -250,5 +250,5 @@ describe('the check of the public API', () => {
       `/** @internal */ export interface A { a: 1 }`,
     );
     expect(unreachable).toEqual(['A in I']);
-  }, 60_000);
+  });
 });

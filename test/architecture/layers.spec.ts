@@ -280,7 +280,7 @@ describe('the linter', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  }, 60_000);
+  });
 
   /** Runs the real linter in a folder; it fails when it finds something, so the exit code is no error here. */
   function lint(folder: string): Promise<{ filename: string }[]> {

@@ -323,7 +323,7 @@ describe.each(ROUTERS)(
           expect(reached).toEqual(
             expect.arrayContaining([...REACHED_EVERYWHERE, ...forms]),
           );
-        }, 60_000);
+        });
 
         it('a path that nobody serves is a 404, with a session, without, and with a bad one (A-142)', async () => {
           const { token } = await app.get(SessionService).generate('ada');

@@ -752,7 +752,7 @@ describe('ids of sessions (S-101)', () => {
     } finally {
       await app.close();
     }
-  }, 60_000);
+  });
 
   it('come from no weaker source anywhere in the library', () => {
     const weak = librarySources()
@@ -836,7 +836,7 @@ describe.each(adapters)('sessions of many requests on %s', (adapter) => {
     expect(seen.filter(({ carried }) => carried.length === 1)).toHaveLength(
       1_000,
     );
-  }, 60_000);
+  });
 
   it('cannot be changed by one request for another (A-146)', async () => {
     const browser = await app.signIn('ada', { attributes: { theme: 'dark' } });

@@ -49,8 +49,6 @@ import {
   slots,
 } from './hostile-tokens.js';
 
-/** For tests of thousands of requests, where the machine is busy with other things. In milliseconds. */
-const MINUTES_OF_PATIENCE = 180_000;
 const MEGABYTE = 1_000_000;
 
 const unhandled = new UnhandledErrors();
@@ -193,7 +191,6 @@ describe('garbage in the place of tokens (A-180)', () => {
       await expectAccepted(app, 'header', token);
       expect(store.takeCalls()).toEqual(['read']);
     },
-    MINUTES_OF_PATIENCE,
   );
 
   it.each(adapters)(
@@ -237,7 +234,6 @@ describe('garbage in the place of tokens (A-180)', () => {
         expect(app.users.loads).toEqual([]);
       }
     },
-    MINUTES_OF_PATIENCE,
   );
 
   it('is not remembered, be it ever so much: the good tokens of before are found without any crypto', async () => {
@@ -358,49 +354,41 @@ describe.each(adapters)('a service that fetches its keys on %s', (adapter) => {
     }
   }
 
-  it(
-    'A-181: asks once in each cool-down under 5,000 tokens of unknown keys, and good requests go on',
-    async () => {
-      const app = await openService({ maxAge: '1h', coolDown: '30s' });
-      expect(server.requests).toBe(1);
-      expect(await during(() => flood(app, 5_000))).toBe(1);
-      expect(app.eventsOf('rejected')).toHaveLength(5_000);
-      for (let coolDown = 1; coolDown <= 10; coolDown += 1) {
-        app.clock.advance(29);
-        expect(await during(() => flood(app, 100))).toBe(0);
-        app.clock.advance(1);
-        expect(await during(() => flood(app, 100))).toBe(1);
-      }
-    },
-    MINUTES_OF_PATIENCE,
-  );
+  it('A-181: asks once in each cool-down under 5,000 tokens of unknown keys, and good requests go on', async () => {
+    const app = await openService({ maxAge: '1h', coolDown: '30s' });
+    expect(server.requests).toBe(1);
+    expect(await during(() => flood(app, 5_000))).toBe(1);
+    expect(app.eventsOf('rejected')).toHaveLength(5_000);
+    for (let coolDown = 1; coolDown <= 10; coolDown += 1) {
+      app.clock.advance(29);
+      expect(await during(() => flood(app, 100))).toBe(0);
+      app.clock.advance(1);
+      expect(await during(() => flood(app, 100))).toBe(1);
+    }
+  });
 
-  it(
-    'A-181: asks once over HTTP too, under 600 of them at once and in turn',
-    async () => {
-      const app = await openService();
-      const asked = await during(async () => {
-        for (let i = 0; i < 600; i += 50) {
-          const bad = Array.from({ length: 50 }, () => {
-            const headers = unknownKid();
-            return app.browser().send({ path: '/me', headers });
+  it('A-181: asks once over HTTP too, under 600 of them at once and in turn', async () => {
+    const app = await openService();
+    const asked = await during(async () => {
+      for (let i = 0; i < 600; i += 50) {
+        const bad = Array.from({ length: 50 }, () => {
+          const headers = unknownKid();
+          return app.browser().send({ path: '/me', headers });
+        });
+        const good = await present(app, 'cookie', token);
+        expect(good.status).toBe(200);
+        for (const { status, json, setCookie } of await Promise.all(bad)) {
+          expect({ status, json, setCookie }).toEqual({
+            status: 401,
+            json: BODY,
+            setCookie: [],
           });
-          const good = await present(app, 'cookie', token);
-          expect(good.status).toBe(200);
-          for (const { status, json, setCookie } of await Promise.all(bad)) {
-            expect({ status, json, setCookie }).toEqual({
-              status: 401,
-              json: BODY,
-              setCookie: [],
-            });
-          }
         }
-      });
-      expect(asked).toBe(1);
-      expect(app.account.handled).toBe(12);
-    },
-    MINUTES_OF_PATIENCE,
-  );
+      }
+    });
+    expect(asked).toBe(1);
+    expect(app.account.handled).toBe(12);
+  });
 
   it('A-181: does not let good requests wait for a server that hangs, and asks it once in each cool-down', async () => {
     const app = await openService({ maxAge: '1h', timeout: 1.5 });
@@ -461,7 +449,6 @@ describe.each(adapters)('a service that fetches its keys on %s', (adapter) => {
       app.clock.advance(30);
       await expectAccepted(app, 'cookie', tokenOfNext);
     },
-    MINUTES_OF_PATIENCE,
   );
 
   it.each(slots)(

@@ -25,8 +25,6 @@ import { rows } from '../support/titles.js';
 
 const HOUR = 3_600;
 const DAY = 24 * HOUR;
-/** For tests of hundreds of requests, where the machine is busy with other things. In milliseconds. */
-const MINUTE_OF_PATIENCE = 60_000;
 
 const BODY = {
   statusCode: 401,
@@ -1248,69 +1246,65 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
       await expectRefused(app, () => present(app, slot, text), 'malformed');
     });
 
-    it(
-      'is refused 64 times, whatever garbage it is (V-40)',
-      async () => {
-        const sendable = (text: string) =>
-          text.replace(/[^\x21-\x3a\x3c-\x7e\u0080-\u00ff]/g, '');
-        const json = fc.jsonValue().map((value) => JSON.stringify(value));
-        const segment = fc.oneof(
-          json.map((text) => encodeSegment(text)),
-          fc.uint8Array({ minLength: 1 }).map((bytes) => encodeSegment(bytes)),
-        );
-        const garbage = fc.oneof(
-          fc.string({ unit: 'binary', minLength: 1 }),
-          fc
-            .uint8Array({ minLength: 1 })
-            .map((bytes) => Buffer.from(bytes).toString('latin1')),
-          fc
-            .array(segment, { minLength: 1, maxLength: 5 })
-            .map((parts) => parts.join('.')),
-          json.map((payload) => forgeToken(context.header, payload)),
-          json.map((header) => forgeToken(header, context.claims)),
-          fc
-            .tuple(
-              fc.nat(context.token.length - 1),
-              fc.constantFrom('A', 'B', '.', '=', '~'),
-            )
-            .map(
-              ([at, c]) =>
-                context.token.slice(0, at) + c + context.token.slice(at + 1),
-            ),
-          fc
-            .nat(context.token.length - 1)
-            .map((length) => context.token.slice(0, length)),
-        );
-        const reasons = new Set<unknown>();
-        await fc.assert(
-          fc.asyncProperty(garbage, async (text) => {
-            const token = sendable(text);
-            fc.pre(token !== '' && token !== context.token);
-            const { handled } = app.account;
-            app.events.length = 0;
-            const response = await send(app.port, {
-              path: '/me',
-              headers:
-                slot === 'cookie'
-                  ? { Cookie: `__Host-session=${token}` }
-                  : { Authorization: `Bearer ${token}` },
-            });
-            expect(response.status).toBe(401);
-            expect(response.json).toEqual(BODY);
-            expect(app.account.handled).toBe(handled);
-            expect(app.events).toHaveLength(1);
-            const [event] = app.eventsOf('rejected');
-            reasons.add(event?.reason);
-            expect(['TOKEN_INVALID', 'KEY_UNKNOWN']).toContain(event?.code);
-          }),
-          { seed: 64, numRuns: 64 },
-        );
-        expect([...reasons]).toEqual(
-          expect.arrayContaining(['malformed', 'header', 'claims']),
-        );
-      },
-      MINUTE_OF_PATIENCE,
-    );
+    it('is refused 64 times, whatever garbage it is (V-40)', async () => {
+      const sendable = (text: string) =>
+        text.replace(/[^\x21-\x3a\x3c-\x7e\u0080-\u00ff]/g, '');
+      const json = fc.jsonValue().map((value) => JSON.stringify(value));
+      const segment = fc.oneof(
+        json.map((text) => encodeSegment(text)),
+        fc.uint8Array({ minLength: 1 }).map((bytes) => encodeSegment(bytes)),
+      );
+      const garbage = fc.oneof(
+        fc.string({ unit: 'binary', minLength: 1 }),
+        fc
+          .uint8Array({ minLength: 1 })
+          .map((bytes) => Buffer.from(bytes).toString('latin1')),
+        fc
+          .array(segment, { minLength: 1, maxLength: 5 })
+          .map((parts) => parts.join('.')),
+        json.map((payload) => forgeToken(context.header, payload)),
+        json.map((header) => forgeToken(header, context.claims)),
+        fc
+          .tuple(
+            fc.nat(context.token.length - 1),
+            fc.constantFrom('A', 'B', '.', '=', '~'),
+          )
+          .map(
+            ([at, c]) =>
+              context.token.slice(0, at) + c + context.token.slice(at + 1),
+          ),
+        fc
+          .nat(context.token.length - 1)
+          .map((length) => context.token.slice(0, length)),
+      );
+      const reasons = new Set<unknown>();
+      await fc.assert(
+        fc.asyncProperty(garbage, async (text) => {
+          const token = sendable(text);
+          fc.pre(token !== '' && token !== context.token);
+          const { handled } = app.account;
+          app.events.length = 0;
+          const response = await send(app.port, {
+            path: '/me',
+            headers:
+              slot === 'cookie'
+                ? { Cookie: `__Host-session=${token}` }
+                : { Authorization: `Bearer ${token}` },
+          });
+          expect(response.status).toBe(401);
+          expect(response.json).toEqual(BODY);
+          expect(app.account.handled).toBe(handled);
+          expect(app.events).toHaveLength(1);
+          const [event] = app.eventsOf('rejected');
+          reasons.add(event?.reason);
+          expect(['TOKEN_INVALID', 'KEY_UNKNOWN']).toContain(event?.code);
+        }),
+        { seed: 64, numRuns: 64 },
+      );
+      expect([...reasons]).toEqual(
+        expect.arrayContaining(['malformed', 'header', 'claims']),
+      );
+    });
   });
 
   it('made nobody call anybody: no key was fetched (A-021, S-016)', async () => {
@@ -1463,7 +1457,6 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
           expect(app.account.handled).toBe(handled);
           expect((await present(app, slot, context.token)).status).toBe(200);
         },
-        MINUTE_OF_PATIENCE,
       );
     },
   );
@@ -1490,7 +1483,6 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
         }
       });
     },
-    MINUTE_OF_PATIENCE,
   );
 });
 

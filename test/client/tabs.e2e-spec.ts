@@ -18,7 +18,6 @@ import {
 const TABS = 5;
 const REFRESHES = 20;
 const SIGN_OUTS = 3;
-const PATIENCE_MILLISECONDS = 60_000;
 
 let scripts: ReadonlyMap<string, string>;
 let browser: Browser;
@@ -26,9 +25,9 @@ let browser: Browser;
 beforeAll(async () => {
   scripts = await clientScripts();
   browser = await openBrowser();
-}, PATIENCE_MILLISECONDS);
+});
 
-afterAll(() => browser?.close(), PATIENCE_MILLISECONDS);
+afterAll(() => browser?.close());
 
 /** A page that uses the client, which it loads from the application. */
 @Public()
@@ -170,7 +169,7 @@ describe.each<
     expect(await inAll('navigator.locks === undefined')).toEqual(
       every(locks !== ''),
     );
-  }, PATIENCE_MILLISECONDS);
+  });
 
   afterAll(async () => {
     await Promise.all(tabs.map((tab) => tab.close()));
@@ -179,206 +178,172 @@ describe.each<
     // Browsers open connections ahead of any request; a server waits a minute for that.
     server().closeAllConnections();
     await closed;
-  }, PATIENCE_MILLISECONDS);
+  });
 
-  it(
-    `all work after one refresh, each of ${REFRESHES} times that the session token has expired`,
-    async () => {
-      await expectSignedIn();
-      const began = performance.now();
-      const counts: number[] = [];
-      const statuses: unknown[] = [];
-      for (let run = 0; run < REFRESHES; run += 1) {
-        app.clock.advance('16m');
-        const before = refreshes();
-        statuses.push(await inAll(run % 2 === 0 ? ME : CHANGE));
-        counts.push(refreshes() - before);
-      }
-      expect(counts).toEqual(Array(REFRESHES).fill(1));
-      expect(statuses).toEqual(Array(REFRESHES).fill(every(200)));
-      expect(await inAll('ended')).toEqual(every(ends));
-      // Only locks are exact; and a refresh cookie that reaches every route is exchanged by each request.
-      const repeated = refreshed(true);
-      if (locks === '' && kind !== 'every path') expect(repeated).toBe(0);
-      const milliseconds = Math.round(performance.now() - began);
-      process.stdout.write(
-        `${what}: ${REFRESHES} runs of ${TABS} tabs, ${refreshes()} refreshes (${repeated} repeated), ${statuses.flat().length} answers 200, ${milliseconds} ms\n`,
-      );
-    },
-    PATIENCE_MILLISECONDS,
-  );
-
-  it(
-    `all hear of it, each of ${SIGN_OUTS} times that one of them signs out`,
-    async () => {
-      for (let run = 0; run < SIGN_OUTS; run += 1) {
-        await expectSignedIn();
-        const before = app.eventsOf('ended').length;
-        expect(await tabs[run % TABS]!.evaluate(SIGN_OUT)).toBe(204);
-        await expectSignedOut();
-        expect(app.eventsOf('ended').slice(before)).toMatchObject([
-          { reason: 'revoked' },
-        ]);
-      }
-    },
-    PATIENCE_MILLISECONDS,
-  );
-
-  it(
-    `A-084: are all signed out by one of them while another one refreshes`,
-    async () => {
-      for (let run = 0; run < SIGN_OUTS; run += 1) {
-        await expectSignedIn();
-        app.clock.advance('16m');
-        const gate = createGate();
-        app.users.gate = gate.promise;
-        // Where the guard refreshes, nothing holds up the sign-out; where the client does, it waits.
-        const isGuard = kind === 'every path';
-        const reached = requestOf(isGuard ? '/me' : '/session/refresh');
-        const me = tabs[0]!.evaluate(ME);
-        await reached;
-        const signedOut = tabs[1 + (run % (TABS - 1))]!.evaluate(SIGN_OUT);
-        if (isGuard) await signedOut;
-        await inAll('ended');
-        gate.open();
-        app.users.gate = undefined;
-        expect(await signedOut).toBe(204);
-        await me;
-        await expectSignedOut();
-        const cookies = await browser.context.cookies();
-        expect(cookies.map(({ name }) => name)).toEqual([]);
-      }
-    },
-    PATIENCE_MILLISECONDS,
-  );
-
-  it(
-    'go on when the network comes back, after one refresh',
-    async () => {
-      await expectSignedIn();
+  it(`all work after one refresh, each of ${REFRESHES} times that the session token has expired`, async () => {
+    await expectSignedIn();
+    const began = performance.now();
+    const counts: number[] = [];
+    const statuses: unknown[] = [];
+    for (let run = 0; run < REFRESHES; run += 1) {
       app.clock.advance('16m');
       const before = refreshes();
-      await browser.context.setOffline(true);
-      const failed = await inAll(
-        `client.fetch('/me').catch(({ name }) => name)`,
-      );
-      await browser.context.setOffline(false);
-      expect(failed).toEqual(every('TypeError'));
-      expect(refreshes() - before).toBe(0);
-      expect(await inAll(CHANGE)).toEqual(every(200));
-      expect(refreshes() - before).toBe(1);
-      expect(await inAll('ended')).toEqual(every(ends));
-    },
-    PATIENCE_MILLISECONDS,
-  );
+      statuses.push(await inAll(run % 2 === 0 ? ME : CHANGE));
+      counts.push(refreshes() - before);
+    }
+    expect(counts).toEqual(Array(REFRESHES).fill(1));
+    expect(statuses).toEqual(Array(REFRESHES).fill(every(200)));
+    expect(await inAll('ended')).toEqual(every(ends));
+    // Only locks are exact; and a refresh cookie that reaches every route is exchanged by each request.
+    const repeated = refreshed(true);
+    if (locks === '' && kind !== 'every path') expect(repeated).toBe(0);
+    const milliseconds = Math.round(performance.now() - began);
+    process.stdout.write(
+      `${what}: ${REFRESHES} runs of ${TABS} tabs, ${refreshes()} refreshes (${repeated} repeated), ${statuses.flat().length} answers 200, ${milliseconds} ms\n`,
+    );
+  });
 
-  it(
-    'one that was frozen while the others refreshed twice goes on with what they have got',
-    async () => {
+  it(`all hear of it, each of ${SIGN_OUTS} times that one of them signs out`, async () => {
+    for (let run = 0; run < SIGN_OUTS; run += 1) {
       await expectSignedIn();
-      const frozen = tabs.at(-1)!;
-      const running = tabs.slice(0, -1);
-      const life = await browser.context.newCDPSession(frozen);
-      await life.send('Page.setWebLifecycleState', { state: 'frozen' });
-      const before = refreshes();
-      for (let round = 0; round < 2; round += 1) {
-        app.clock.advance('16m');
-        expect(
-          await Promise.all(running.map((tab) => tab.evaluate(ME))),
-        ).toEqual(running.map(() => 200));
-      }
-      await life.send('Page.setWebLifecycleState', { state: 'active' });
-      expect(await frozen.evaluate(ME)).toBe(200);
-      expect(refreshes() - before).toBe(2);
-      expect(app.eventsOf('refreshReused')).toEqual([]);
-      expect(await inAll('ended')).toEqual(every(ends));
-    },
-    PATIENCE_MILLISECONDS,
-  );
+      const before = app.eventsOf('ended').length;
+      expect(await tabs[run % TABS]!.evaluate(SIGN_OUT)).toBe(204);
+      await expectSignedOut();
+      expect(app.eventsOf('ended').slice(before)).toMatchObject([
+        { reason: 'revoked' },
+      ]);
+    }
+  });
 
-  it(
-    'all work for the user who signed in last, in turn with another one',
-    async () => {
-      for (const user of ['ada', 'bob', 'ada']) {
-        await expectSignedIn(user);
-        app.clock.advance('16m');
-        expect(await inAll(SUBJECT)).toEqual(every(user));
-      }
-      expect(await inAll('ended')).toEqual(every(ends));
-    },
-    PATIENCE_MILLISECONDS,
-  );
-
-  it(
-    'A-163: keep no token where a script could find it',
-    async () => {
+  it(`A-084: are all signed out by one of them while another one refreshes`, async () => {
+    for (let run = 0; run < SIGN_OUTS; run += 1) {
       await expectSignedIn();
-      const kept = await inAll(
-        `JSON.stringify([{ ...localStorage }, { ...sessionStorage }])`,
+      app.clock.advance('16m');
+      const gate = createGate();
+      app.users.gate = gate.promise;
+      // Where the guard refreshes, nothing holds up the sign-out; where the client does, it waits.
+      const isGuard = kind === 'every path';
+      const reached = requestOf(isGuard ? '/me' : '/session/refresh');
+      const me = tabs[0]!.evaluate(ME);
+      await reached;
+      const signedOut = tabs[1 + (run % (TABS - 1))]!.evaluate(SIGN_OUT);
+      if (isGuard) await signedOut;
+      await inAll('ended');
+      gate.open();
+      app.users.gate = undefined;
+      expect(await signedOut).toBe(204);
+      await me;
+      await expectSignedOut();
+      const cookies = await browser.context.cookies();
+      expect(cookies.map(({ name }) => name)).toEqual([]);
+    }
+  });
+
+  it('go on when the network comes back, after one refresh', async () => {
+    await expectSignedIn();
+    app.clock.advance('16m');
+    const before = refreshes();
+    await browser.context.setOffline(true);
+    const failed = await inAll(`client.fetch('/me').catch(({ name }) => name)`);
+    await browser.context.setOffline(false);
+    expect(failed).toEqual(every('TypeError'));
+    expect(refreshes() - before).toBe(0);
+    expect(await inAll(CHANGE)).toEqual(every(200));
+    expect(refreshes() - before).toBe(1);
+    expect(await inAll('ended')).toEqual(every(ends));
+  });
+
+  it('one that was frozen while the others refreshed twice goes on with what they have got', async () => {
+    await expectSignedIn();
+    const frozen = tabs.at(-1)!;
+    const running = tabs.slice(0, -1);
+    const life = await browser.context.newCDPSession(frozen);
+    await life.send('Page.setWebLifecycleState', { state: 'frozen' });
+    const before = refreshes();
+    for (let round = 0; round < 2; round += 1) {
+      app.clock.advance('16m');
+      expect(await Promise.all(running.map((tab) => tab.evaluate(ME)))).toEqual(
+        running.map(() => 200),
       );
-      expect(kept).toEqual(every('[{},{}]'));
-      const cookies = await tabs[0]!.evaluate<string>('document.cookie');
-      expect(cookies.replace(/=.*/, '')).toBe(
-        kind === 'memory' ? '' : 'XSRF-TOKEN',
-      );
-    },
-    PATIENCE_MILLISECONDS,
-  );
+    }
+    await life.send('Page.setWebLifecycleState', { state: 'active' });
+    expect(await frozen.evaluate(ME)).toBe(200);
+    expect(refreshes() - before).toBe(2);
+    expect(app.eventsOf('refreshReused')).toEqual([]);
+    expect(await inAll('ended')).toEqual(every(ends));
+  });
+
+  it('all work for the user who signed in last, in turn with another one', async () => {
+    for (const user of ['ada', 'bob', 'ada']) {
+      await expectSignedIn(user);
+      app.clock.advance('16m');
+      expect(await inAll(SUBJECT)).toEqual(every(user));
+    }
+    expect(await inAll('ended')).toEqual(every(ends));
+  });
+
+  it('A-163: keep no token where a script could find it', async () => {
+    await expectSignedIn();
+    const kept = await inAll(
+      `JSON.stringify([{ ...localStorage }, { ...sessionStorage }])`,
+    );
+    expect(kept).toEqual(every('[{},{}]'));
+    const cookies = await tabs[0]!.evaluate<string>('document.cookie');
+    expect(cookies.replace(/=.*/, '')).toBe(
+      kind === 'memory' ? '' : 'XSRF-TOKEN',
+    );
+  });
 });
 
-it(
-  'a page in the back/forward cache is either the same and goes on, or is loaded anew when the others have had news',
-  async () => {
-    const cached = await openBrowser({
-      ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    });
-    const app = await startTestApp('fastify', {
-      session: SESSION.memory(),
-      extras: { routes: true },
-      imports: [PageModule],
-    });
-    try {
-      const [page, other] = [
-        await cached.context.newPage(),
-        await cached.context.newPage(),
-      ];
-      const url = `http://localhost:${app.port}/page?tokens=memory`;
-      await page.goto(url);
-      await other.goto(url);
-      expect(await page.evaluate(signInAs('ada'))).toBe(200);
-      expect(await other.evaluate(ME)).toBe(200);
+it('a page in the back/forward cache is either the same and goes on, or is loaded anew when the others have had news', async () => {
+  const cached = await openBrowser({
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
+  });
+  const app = await startTestApp('fastify', {
+    session: SESSION.memory(),
+    extras: { routes: true },
+    imports: [PageModule],
+  });
+  try {
+    const [page, other] = [
+      await cached.context.newPage(),
+      await cached.context.newPage(),
+    ];
+    const url = `http://localhost:${app.port}/page?tokens=memory`;
+    await page.goto(url);
+    await other.goto(url);
+    expect(await page.evaluate(signInAs('ada'))).toBe(200);
+    expect(await other.evaluate(ME)).toBe(200);
 
-      /** Whether the page that comes back is the one that was left. */
-      const comesBack = async (
-        meanwhile: () => Promise<void>,
-      ): Promise<unknown> => {
-        await page.evaluate('left = true');
-        await page.goto('about:blank');
-        await meanwhile();
-        await page.goBack({ waitUntil: 'commit' });
-        return page.evaluate(`globalThis.left ?? false`);
-      };
-      expect(await comesBack(async () => undefined)).toBe(true);
-      expect(await page.evaluate(ME)).toBe(200);
+    /** Whether the page that comes back is the one that was left. */
+    const comesBack = async (
+      meanwhile: () => Promise<void>,
+    ): Promise<unknown> => {
+      await page.evaluate('left = true');
+      await page.goto('about:blank');
+      await meanwhile();
+      await page.goBack({ waitUntil: 'commit' });
+      return page.evaluate(`globalThis.left ?? false`);
+    };
+    expect(await comesBack(async () => undefined)).toBe(true);
+    expect(await page.evaluate(ME)).toBe(200);
 
-      const hasNews = async (): Promise<void> => {
-        for (let round = 0; round < 2; round += 1) {
-          app.clock.advance('16m');
-          expect(await other.evaluate(ME)).toBe(200);
-        }
-      };
-      expect(await comesBack(hasNews)).toBe(false);
-      await page.waitForLoadState();
-      expect(await page.evaluate(SUBJECT)).toBe('ada');
-      expect(app.eventsOf('refreshReused')).toEqual([]);
-      expect(await other.evaluate(SIGN_OUT)).toBe(204);
-      expect(await page.evaluate(afterEnd(1))).toBe(1);
-    } finally {
-      await cached.close();
-      const closed = app.close();
-      (app.app.getHttpServer() as Server).closeAllConnections();
-      await closed;
-    }
-  },
-  PATIENCE_MILLISECONDS,
-);
+    const hasNews = async (): Promise<void> => {
+      for (let round = 0; round < 2; round += 1) {
+        app.clock.advance('16m');
+        expect(await other.evaluate(ME)).toBe(200);
+      }
+    };
+    expect(await comesBack(hasNews)).toBe(false);
+    await page.waitForLoadState();
+    expect(await page.evaluate(SUBJECT)).toBe('ada');
+    expect(app.eventsOf('refreshReused')).toEqual([]);
+    expect(await other.evaluate(SIGN_OUT)).toBe(204);
+    expect(await page.evaluate(afterEnd(1))).toBe(1);
+  } finally {
+    await cached.close();
+    const closed = app.close();
+    (app.app.getHttpServer() as Server).closeAllConnections();
+    await closed;
+  }
+});

@@ -139,7 +139,7 @@ beforeAll(async () => {
   application = await import('./snippets/application.js');
   await application.redis.connect();
   await (await snippetsOf('better-auth'))['devices'].ensureSchema();
-}, 60_000);
+});
 
 beforeEach(async () => {
   await application.redis.flushall();
@@ -153,7 +153,7 @@ afterAll(async () => {
   await application.pool.end();
   files.remove();
   await Promise.all(servers.map((server) => server.stop()));
-}, 60_000);
+});
 
 describe.each(adapters)('docs/coming-from.md on %s', (adapter) => {
   it('auth-jwt-express: one cookie with its data, and its header against other sites', async () => {

@@ -206,7 +206,7 @@ describe('docs/keys.md', () => {
       expect.stringContaining("'maximumAge'"),
       expect.stringContaining("'ES512'"),
     ]);
-  }, 60_000);
+  });
 
   it('has commands whose secrets and keys are accepted', async () => {
     const commands = blocks.find(({ fence }) => fence === 'sh')!.code;
@@ -235,7 +235,7 @@ describe('docs/keys.md', () => {
         expect([kind, await verdict(sessions, token)]).toEqual([kind, 'ada']);
       }
     }
-  }, 60_000);
+  });
 
   it('rotates a secret in steps that accept the tokens of the step before and of the next (F-25)', async () => {
     const { deployed, first, second, last } = snippets;
@@ -500,5 +500,5 @@ describe('docs/keys.md', () => {
     expect(await sizesOf([pair('PS256', small), pair('PS256', large)])).toEqual(
       measured.slice(3, 5),
     );
-  }, 60_000);
+  });
 });

@@ -37,4 +37,4 @@ it('shows no code in the documentation that does not compile', () => {
   } finally {
     files.remove();
   }
-}, 60_000);
+});

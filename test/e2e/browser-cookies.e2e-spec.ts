@@ -13,7 +13,6 @@ import {
 import { openBrowser, type Browser } from '../support/chromium.js';
 import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
 
-const PATIENCE_MILLISECONDS = 60_000;
 const HOST = 'app.test';
 const EVIL_HOST = 'evil.app.test';
 const ours = (header: string | undefined, name: string): string[] =>
@@ -125,19 +124,19 @@ beforeAll(async () => {
     ],
     ignoreHTTPSErrors: true,
   });
-}, PATIENCE_MILLISECONDS);
+});
 
-afterAll(() => browser?.close(), PATIENCE_MILLISECONDS);
+afterAll(() => browser?.close());
 
 beforeEach(async () => {
   page = await browser.context.newPage();
-}, PATIENCE_MILLISECONDS);
+});
 
 afterEach(async () => {
   await Promise.all(browser.context.pages().map((each) => each.close()));
   await browser.context.clearCookies();
   for (const close of closings.splice(0).toReversed()) await close();
-}, PATIENCE_MILLISECONDS);
+});
 
 describe.each(adapters)('the cookies of an application on %s', (adapter) => {
   /** What the requests of browsers to the application had as `Cookie`. */
@@ -193,29 +192,26 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
         expect((await post(page, '/logout', {}, proof)).status).toBe(204);
         expect(await browser.context.cookies()).toEqual([]);
       },
-      PATIENCE_MILLISECONDS,
     );
   });
 
-  it(
-    'S-182: show themselves to no script of the page, and let none replace them',
-    async () => {
-      await signedIn({
-        refreshToken: {},
-        csrf: { token: { cookie: 'XSRF-TOKEN' } },
-        store: new MemorySessionStore(),
-      });
-      const jar = await browser.context.cookies();
-      const [csrf, ...hidden] = jar.toSorted((a, b) =>
-        b.name.localeCompare(a.name),
-      );
-      const proof = { 'x-csrf-token': csrf!.value };
-      const answers = [
-        await post(page, '/change', {}, proof),
-        await post(page, '/attributes', { theme: 'dark' }, proof),
-        await ask(page, '/me'),
-      ];
-      const seen = await page.evaluate<string>(`(async () => {
+  it('S-182: show themselves to no script of the page, and let none replace them', async () => {
+    await signedIn({
+      refreshToken: {},
+      csrf: { token: { cookie: 'XSRF-TOKEN' } },
+      store: new MemorySessionStore(),
+    });
+    const jar = await browser.context.cookies();
+    const [csrf, ...hidden] = jar.toSorted((a, b) =>
+      b.name.localeCompare(a.name),
+    );
+    const proof = { 'x-csrf-token': csrf!.value };
+    const answers = [
+      await post(page, '/change', {}, proof),
+      await post(page, '/attributes', { theme: 'dark' }, proof),
+      await ask(page, '/me'),
+    ];
+    const seen = await page.evaluate<string>(`(async () => {
         const request = new XMLHttpRequest();
         request.open('GET', '/me');
         await new Promise((resolve) => { request.onload = resolve; request.send(); });
@@ -226,30 +222,28 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
           request.responseText,
         ]);
       })()`);
-      const all = seen + JSON.stringify(answers);
-      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
-      // What may be read is there twice: in `document.cookie`, and in `cookieStore`.
-      expect(csrf!.name).toBe('XSRF-TOKEN');
-      expect(all.split(csrf!.value)).toHaveLength(3);
-      expect(hidden).toHaveLength(2);
-      const values = (await browser.context.cookies()).concat(hidden);
-      for (const { name, value } of values) {
-        if (name === csrf!.name) continue;
-        expect(all.includes(name) || all.includes(value)).toBe(false);
-        await page.evaluate(
-          `document.cookie = '${name}=planted; Path=/; Secure'`,
-        );
-        await page
-          .evaluate(`cookieStore.set({ name: '${name}', value: 'planted' })`)
-          .catch(() => undefined);
-      }
-      expect((await ask(page, '/me')).body.subject).toBe('ada');
-      const after = await browser.context.cookies();
-      expect(after.map(shown).toSorted()).toEqual(jar.map(shown).toSorted());
-      expect(after.filter(({ value }) => value === 'planted')).toEqual([]);
-    },
-    PATIENCE_MILLISECONDS,
-  );
+    const all = seen + JSON.stringify(answers);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    // What may be read is there twice: in `document.cookie`, and in `cookieStore`.
+    expect(csrf!.name).toBe('XSRF-TOKEN');
+    expect(all.split(csrf!.value)).toHaveLength(3);
+    expect(hidden).toHaveLength(2);
+    const values = (await browser.context.cookies()).concat(hidden);
+    for (const { name, value } of values) {
+      if (name === csrf!.name) continue;
+      expect(all.includes(name) || all.includes(value)).toBe(false);
+      await page.evaluate(
+        `document.cookie = '${name}=planted; Path=/; Secure'`,
+      );
+      await page
+        .evaluate(`cookieStore.set({ name: '${name}', value: 'planted' })`)
+        .catch(() => undefined);
+    }
+    expect((await ask(page, '/me')).body.subject).toBe('ada');
+    const after = await browser.context.cookies();
+    expect(after.map(shown).toSorted()).toEqual(jar.map(shown).toSorted());
+    expect(after.filter(({ value }) => value === 'planted')).toEqual([]);
+  });
 
   describe('with a hostile subdomain', () => {
     /** Pages of the subdomain, which bring these lines. */
@@ -277,76 +271,72 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
       await evil.close();
     }
 
-    it(
-      'A-103, A-104, S-070, S-071: are never planted by it, whatever their spelling, and the session goes on',
-      async () => {
-        const { app, origin } = await signedIn();
-        const { token } = await app.sessions.generate('bob');
-        const wide = `Domain=${HOST}; Secure`;
-        const names = [
-          '__Host-session',
-          '__host-session',
-          '__HOST-SESSION',
-          '__Host-Session',
-          ' __Host-session ',
-          '\t__Host-session\t',
-          '=__Host-session',
-          '= __host-session',
-        ];
-        const planted = names.flatMap((name) => [
-          `${name}=${token}; ${wide}; Path=/`,
-          `${name}=${token}; ${wide}; Path=/me`,
-          `${name}=${token}; Domain=${HOST}; Path=/`,
-          `${name}=${token}; Path=/; Secure`,
-          `${name}=${token}`,
-        ]);
-        // These are kept and sent, for browsers know nothing of them; nor do we.
-        const kept = [
-          `__Secure-session=${token}; ${wide}; Path=/`,
-          `session=${token}; ${wide}; Path=/me`,
-          `x__Host-session=${token}; ${wide}; Path=/me`,
-          `"__Host-session"=${token}; ${wide}; Path=/me`,
-          `a=b, __Host-session=${token}; ${wide}; Path=/me`,
-          `b="c __Host-session=${token}; ${wide}; Path=/me`,
-        ];
-        await toss([...planted, ...kept]);
-        const evil = await browser.context.newPage();
-        const [evilOrigin] = await serveEvil([]);
-        await evil.goto(evilOrigin!);
-        const refused = await evil.evaluate<string[]>(
-          `Promise.all(${JSON.stringify(names)}.map((name) =>
+    it('A-103, A-104, S-070, S-071: are never planted by it, whatever their spelling, and the session goes on', async () => {
+      const { app, origin } = await signedIn();
+      const { token } = await app.sessions.generate('bob');
+      const wide = `Domain=${HOST}; Secure`;
+      const names = [
+        '__Host-session',
+        '__host-session',
+        '__HOST-SESSION',
+        '__Host-Session',
+        ' __Host-session ',
+        '\t__Host-session\t',
+        '=__Host-session',
+        '= __host-session',
+      ];
+      const planted = names.flatMap((name) => [
+        `${name}=${token}; ${wide}; Path=/`,
+        `${name}=${token}; ${wide}; Path=/me`,
+        `${name}=${token}; Domain=${HOST}; Path=/`,
+        `${name}=${token}; Path=/; Secure`,
+        `${name}=${token}`,
+      ]);
+      // These are kept and sent, for browsers know nothing of them; nor do we.
+      const kept = [
+        `__Secure-session=${token}; ${wide}; Path=/`,
+        `session=${token}; ${wide}; Path=/me`,
+        `x__Host-session=${token}; ${wide}; Path=/me`,
+        `"__Host-session"=${token}; ${wide}; Path=/me`,
+        `a=b, __Host-session=${token}; ${wide}; Path=/me`,
+        `b="c __Host-session=${token}; ${wide}; Path=/me`,
+      ];
+      await toss([...planted, ...kept]);
+      const evil = await browser.context.newPage();
+      const [evilOrigin] = await serveEvil([]);
+      await evil.goto(evilOrigin!);
+      const refused = await evil.evaluate<string[]>(
+        `Promise.all(${JSON.stringify(names)}.map((name) =>
             cookieStore.set({ name, value: 'x', domain: '${HOST}', path: '/me' }).then(() => 'set', () => 'refused'),
           ))`,
-        );
-        expect(refused).toEqual(names.map(() => 'refused'));
+      );
+      expect(refused).toEqual(names.map(() => 'refused'));
 
-        received.length = 0;
-        for (const path of ['/me', '/optional']) {
-          const { status, body } = await ask(page, path);
-          expect([status, body.subject]).toEqual([200, 'ada']);
-        }
-        expect((await post(page, '/change')).body.id).toBe('ada');
-        for (const header of received) {
-          expect(ours(header, '__Host-session')).toHaveLength(1);
-          expect(header).toContain(`; __Secure-session=`);
-        }
-        expect(received[0]!.split('__Host-session')).toHaveLength(6);
-        const jar = await browser.context.cookies(`${origin}/me`);
-        expect(
-          jar
-            .filter(({ name }) => /^\W?__host-session\W?$/i.test(name))
-            .map(shown)
-            .toSorted(),
-        ).toEqual([
-          '"__Host-session" .app.test /me Secure Lax',
-          '__Host-session app.test / HttpOnly Secure Lax',
-        ]);
-        app.clock.advance('15m');
-        expect((await ask(page, '/me')).body.subject).toBe('ada');
-        expect(app.eventsOf('rejected')).toEqual([]);
-      },
-      PATIENCE_MILLISECONDS,
-    );
+      received.length = 0;
+      for (const path of ['/me', '/optional']) {
+        const { status, body } = await ask(page, path);
+        expect([status, body.subject]).toEqual([200, 'ada']);
+      }
+      expect((await post(page, '/change')).body.id).toBe('ada');
+      for (const header of received) {
+        expect(ours(header, '__Host-session')).toHaveLength(1);
+        expect(header).toContain(`; __Secure-session=`);
+      }
+      expect(received[0]!.split('__Host-session')).toHaveLength(6);
+      const jar = await browser.context.cookies(`${origin}/me`);
+      expect(
+        jar
+          .filter(({ name }) => /^\W?__host-session\W?$/i.test(name))
+          .map(shown)
+          .toSorted(),
+      ).toEqual([
+        '"__Host-session" .app.test /me Secure Lax',
+        '__Host-session app.test / HttpOnly Secure Lax',
+      ]);
+      app.clock.advance('15m');
+      expect((await ask(page, '/me')).body.subject).toBe('ada');
+      expect(app.eventsOf('rejected')).toEqual([]);
+    });
 
     it.each([
       ['session', '0s'],
@@ -380,7 +370,6 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
         ]);
         expect(await browser.context.cookies()).toEqual([]);
       },
-      PATIENCE_MILLISECONDS,
     );
   });
 
@@ -402,54 +391,46 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
       return { app, origin, frame: page.frames()[1]! };
     }
 
-    it(
-      'are not kept by a browser that lets no site follow its users, unless they are partitioned',
-      async () => {
-        const { frame } = await embed(false);
-        expect((await signIn(frame)).status).toBe(200);
-        expect((await ask(frame, '/me')).status).toBe(401);
-        expect(await browser.context.cookies()).toEqual([]);
-      },
-      PATIENCE_MILLISECONDS,
-    );
+    it('are not kept by a browser that lets no site follow its users, unless they are partitioned', async () => {
+      const { frame } = await embed(false);
+      expect((await signIn(frame)).status).toBe(200);
+      expect((await ask(frame, '/me')).status).toBe(401);
+      expect(await browser.context.cookies()).toEqual([]);
+    });
 
-    it(
-      'S-080, S-081: work where they are partitioned, belong to that page alone, and are cleared there',
-      async () => {
-        const { app, origin, frame } = await embed(true);
-        expect((await signIn(frame)).status).toBe(200);
-        expect((await ask(frame, '/me')).body.subject).toBe('ada');
-        app.clock.advance('16m');
-        expect((await post(frame, '/change')).body.id).toBe('ada');
-        const jar = await browser.context.cookies();
-        expect(jar.map(shown).toSorted()).toEqual([
-          '__Host-session app.test / HttpOnly Secure None in https://other.test',
-          '__Host-session-refresh app.test / HttpOnly Secure None in https://other.test',
-        ]);
+    it('S-080, S-081: work where they are partitioned, belong to that page alone, and are cleared there', async () => {
+      const { app, origin, frame } = await embed(true);
+      expect((await signIn(frame)).status).toBe(200);
+      expect((await ask(frame, '/me')).body.subject).toBe('ada');
+      app.clock.advance('16m');
+      expect((await post(frame, '/change')).body.id).toBe('ada');
+      const jar = await browser.context.cookies();
+      expect(jar.map(shown).toSorted()).toEqual([
+        '__Host-session app.test / HttpOnly Secure None in https://other.test',
+        '__Host-session-refresh app.test / HttpOnly Secure None in https://other.test',
+      ]);
 
-        const alone = await browser.context.newPage();
-        await alone.goto(`${origin}/page`);
-        expect((await ask(alone, '/me')).status).toBe(401);
+      const alone = await browser.context.newPage();
+      await alone.goto(`${origin}/page`);
+      expect((await ask(alone, '/me')).status).toBe(401);
 
-        // The page around it has the cookies sent too, and gets nothing done by that.
-        const { handled } = app.account;
-        received.length = 0;
-        await page.evaluate(
-          `fetch('${origin}/change', { method: 'POST', mode: 'no-cors', credentials: 'include' })`,
-        );
-        expect(ours(received[0], '__Host-session')).toHaveLength(1);
-        expect(app.account.handled).toBe(handled);
-        expect(app.eventsOf('rejected').at(-1)).toMatchObject({
-          code: 'CSRF_REFUSED',
-        });
+      // The page around it has the cookies sent too, and gets nothing done by that.
+      const { handled } = app.account;
+      received.length = 0;
+      await page.evaluate(
+        `fetch('${origin}/change', { method: 'POST', mode: 'no-cors', credentials: 'include' })`,
+      );
+      expect(ours(received[0], '__Host-session')).toHaveLength(1);
+      expect(app.account.handled).toBe(handled);
+      expect(app.eventsOf('rejected').at(-1)).toMatchObject({
+        code: 'CSRF_REFUSED',
+      });
 
-        expect((await ask(frame, '/me')).status).toBe(200);
-        expect((await post(frame, '/logout')).status).toBe(204);
-        expect(await browser.context.cookies()).toEqual([]);
-        expect((await ask(frame, '/me')).status).toBe(401);
-      },
-      PATIENCE_MILLISECONDS,
-    );
+      expect((await ask(frame, '/me')).status).toBe(200);
+      expect((await post(frame, '/logout')).status).toBe(204);
+      expect(await browser.context.cookies()).toEqual([]);
+      expect((await ask(frame, '/me')).status).toBe(401);
+    });
   });
 
   it.each([
@@ -476,7 +457,6 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
       await page.goto(`${origin}/page`);
       expect((await ask(page, '/me')).status).toBe(status);
     },
-    PATIENCE_MILLISECONDS,
   );
 
   describe('after a change of their domain', () => {
@@ -498,32 +478,28 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
     beforeEach(async () => {
       await moved({ domain: HOST });
       expect((await signIn(page)).status).toBe(200);
-    }, PATIENCE_MILLISECONDS);
+    });
 
-    it(
-      'S-081: of the same name go on, and the former ones are removed with the first that is written',
-      async () => {
-        const app = await moved(
-          {
-            name: '__Secure-session',
-            formerDomains: [HOST],
-          },
-          { cookie: { name: '__Secure-session-refresh' } },
-        );
-        expect((await ask(page, '/me')).body.subject).toBe('ada');
-        app.clock.advance('16m');
-        expect((await ask(page, '/me')).body.subject).toBe('ada');
-        const jar = await browser.context.cookies();
-        expect(jar.map(shown).toSorted()).toEqual([
-          '__Secure-session www.app.test / HttpOnly Secure Lax',
-          '__Secure-session-refresh www.app.test / HttpOnly Secure Lax',
-        ]);
-        app.clock.advance('16m');
-        expect((await post(page, '/change')).body.id).toBe('ada');
-        expect(app.eventsOf('rejected')).toEqual([]);
-      },
-      PATIENCE_MILLISECONDS,
-    );
+    it('S-081: of the same name go on, and the former ones are removed with the first that is written', async () => {
+      const app = await moved(
+        {
+          name: '__Secure-session',
+          formerDomains: [HOST],
+        },
+        { cookie: { name: '__Secure-session-refresh' } },
+      );
+      expect((await ask(page, '/me')).body.subject).toBe('ada');
+      app.clock.advance('16m');
+      expect((await ask(page, '/me')).body.subject).toBe('ada');
+      const jar = await browser.context.cookies();
+      expect(jar.map(shown).toSorted()).toEqual([
+        '__Secure-session www.app.test / HttpOnly Secure Lax',
+        '__Secure-session-refresh www.app.test / HttpOnly Secure Lax',
+      ]);
+      app.clock.advance('16m');
+      expect((await post(page, '/change')).body.id).toBe('ada');
+      expect(app.eventsOf('rejected')).toEqual([]);
+    });
 
     it.each([
       ['for a domain within', { domain: WWW }, `__Secure- .${WWW}`],
@@ -549,7 +525,6 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
         app.clock.advance('16m');
         expect((await ask(page, '/me')).body.subject).toBe('ada');
       },
-      PATIENCE_MILLISECONDS,
     );
   });
 
@@ -658,7 +633,6 @@ describe.each(adapters)('the cookies of an application on %s', (adapter) => {
         expect(out.status).toBe(204);
         expect((await ask(page, '/app/me')).status).toBe(401);
       },
-      PATIENCE_MILLISECONDS,
     );
   });
 });

@@ -153,7 +153,7 @@ describe.each(adapters)('parallel requests of one browser on %s', (adapter) => {
       orders: ROUNDS * ORDERS_A_ROUND,
       tokens: ROUNDS,
     });
-  }, 60_000);
+  });
 
   it('S-082: leave a working jar without any memory in the server too', async () => {
     const forgetful = await openTestApp(adapter, {

@@ -1470,7 +1470,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         });
         expect(app.eventsOf('refreshReused')).toEqual([]);
         expect(app.eventsOf('ended')).toEqual([]);
-      }, 60_000);
+      });
 
       it(`F-22, S-082: leave a working pair in any order, on nodes that know nothing of each other`, async () => {
         const shared = pairOptions(kind);

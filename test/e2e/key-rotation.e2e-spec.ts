@@ -646,9 +646,6 @@ async function rotateUnderLoad(
   return figures;
 }
 
-/** In milliseconds, where the machine is busy with other things. */
-const PATIENCE = 60_000;
-
 describe.each(adapters)('a rotation every 2 s under load on %s', (adapter) => {
   it.each(SCENARIOS)(
     'signs nobody out: %s (A-012, A-013)',
@@ -663,33 +660,26 @@ describe.each(adapters)('a rotation every 2 s under load on %s', (adapter) => {
       expect(figures.kids.size).toBeGreaterThan(SECONDS / 4);
       if (made.hasResourceServer) expect(figures.apart).toBeGreaterThan(0);
     },
-    PATIENCE,
   );
 
-  it(
-    'signs people out for a moment when the second node knows keys 3 s too late, and costs nobody a cookie',
-    async () => {
-      const random = seededRandom(2030);
-      const { keys, list } = rotatingPairs();
-      const seen: SessionKey[][] = [];
-      const late = () => seen[Math.max(0, seen.push(list()) - 4)]!;
-      const figures = await rotateUnderLoad(
-        adapter,
-        {
-          keys,
-          sessions: [{ keys: list }, { keys: late }],
-          hasResourceServer: false,
-        },
-        random,
-      );
-      tell(`wrong rotation on ${adapter}`, keys, figures);
-      expect(new Set(figures.statuses.keys())).toEqual(new Set([200, 401]));
-      expect(figures.statuses.get(200)).toBeGreaterThan(
-        requestsIn(figures) / 2,
-      );
-    },
-    PATIENCE,
-  );
+  it('signs people out for a moment when the second node knows keys 3 s too late, and costs nobody a cookie', async () => {
+    const random = seededRandom(2030);
+    const { keys, list } = rotatingPairs();
+    const seen: SessionKey[][] = [];
+    const late = () => seen[Math.max(0, seen.push(list()) - 4)]!;
+    const figures = await rotateUnderLoad(
+      adapter,
+      {
+        keys,
+        sessions: [{ keys: list }, { keys: late }],
+        hasResourceServer: false,
+      },
+      random,
+    );
+    tell(`wrong rotation on ${adapter}`, keys, figures);
+    expect(new Set(figures.statuses.keys())).toEqual(new Set([200, 401]));
+    expect(figures.statuses.get(200)).toBeGreaterThan(requestsIn(figures) / 2);
+  });
 });
 
 function requestsIn({ statuses }: Figures): number {

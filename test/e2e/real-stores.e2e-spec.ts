@@ -30,8 +30,8 @@ describe.each(Object.entries(SERVERS))(
 
     beforeAll(async () => {
       server = await startServer();
-    }, 60_000);
-    afterAll(() => server.stop(), 60_000);
+    });
+    afterAll(() => server.stop());
     beforeEach(() => {
       clock = new TestSessionClock();
     });
@@ -327,6 +327,6 @@ describe.each(Object.entries(SERVERS))(
         expect(after.setCookie).toHaveLength(1);
         expect(await b.sessions.list('bob')).toHaveLength(1);
       }
-    }, 30_000);
+    });
   },
 );

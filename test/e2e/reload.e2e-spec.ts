@@ -523,7 +523,7 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
         true,
       );
       expect(app.eventsOf('reloaded')).toHaveLength(1);
-    }, 30_000);
+    });
 
     it('F-20: 20 parallel requests of a session that is over are one event, 20 times 401', async () => {
       await start();

@@ -17,8 +17,8 @@ describe.each(adapters)('a backup of the store on %s', (adapter) => {
 
   beforeAll(async () => {
     server = await startPostgres();
-  }, 60_000);
-  afterAll(() => server.stop(), 60_000);
+  });
+  afterAll(() => server.stop());
   beforeEach(async () => {
     offset = 0;
     pool = server.pool(await server.createSchema());

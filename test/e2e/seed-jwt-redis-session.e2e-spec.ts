@@ -390,6 +390,6 @@ describe.each(adapters)(
         redis.disconnect();
         await own.stop();
       }
-    }, 30_000);
+    });
   },
 );

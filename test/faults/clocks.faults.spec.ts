@@ -21,7 +21,7 @@ const servers = new StoreServers();
 
 beforeAll(async () => {
   await Promise.all([servers.redis(), servers.postgres()]);
-}, 60_000);
+});
 
 afterAll(() => servers.stop());
 
@@ -99,7 +99,7 @@ describe.each(STORES)('on %s', (name) => {
       await Promise.all(nodes.map((node) => node.close()));
       await shared.close();
     }
-  }, 60_000);
+  });
 
   it('F-16 brings no session back when the clocks jump back by an hour', async () => {
     const clock = new TestSessionClock(new Date());
@@ -166,5 +166,5 @@ describe.each(STORES)('on %s', (name) => {
       await Promise.all([node.close(), other.close()]);
       await shared.close();
     }
-  }, 60_000);
+  });
 });

@@ -38,7 +38,7 @@ const servers = new StoreServers();
 beforeAll(async () => {
   library = compilePrograms();
   await Promise.all([servers.redis(), servers.postgres()]);
-}, 60_000);
+});
 
 afterAll(async () => {
   library.remove();
@@ -135,7 +135,7 @@ describe.each(['redis', 'postgres'] as const)('on %s', (name) => {
       await own.close();
       await shared.close();
     }
-  }, 120_000);
+  });
 });
 
 /** What a store holds of a chain whose first token was, or was not, exchanged. */

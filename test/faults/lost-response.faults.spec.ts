@@ -30,7 +30,7 @@ const servers = new StoreServers();
 
 beforeAll(async () => {
   await Promise.all([servers.redis(), servers.postgres()]);
-}, 60_000);
+});
 
 afterAll(async () => {
   await closeBooted();
@@ -162,5 +162,5 @@ describe.each(STORES)('on %s', (name) => {
       await closeBooted();
       await shared.close();
     }
-  }, 90_000);
+  });
 });

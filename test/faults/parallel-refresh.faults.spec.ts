@@ -23,7 +23,7 @@ const servers = new StoreServers();
 beforeAll(async () => {
   library = compilePrograms();
   await Promise.all([servers.redis(), servers.postgres()]);
-}, 60_000);
+});
 
 afterAll(async () => {
   library.remove();
@@ -76,7 +76,7 @@ describe.each(['redis', 'postgres'] as const)('on %s', (name) => {
       await Promise.all([own.close(), ...nodes.map((node) => node.stop())]);
       await shared.close();
     }
-  }, 60_000);
+  });
 });
 
 interface Tokens {

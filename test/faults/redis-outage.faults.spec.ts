@@ -221,7 +221,6 @@ describe.each(Object.keys(CLIENTS))('through %s', (name) => {
         await redis.end();
       }
     },
-    60_000,
   );
 
   it('F-06 an application starts without its Redis, and uses it when it is there', async () => {
@@ -255,5 +254,5 @@ describe.each(Object.keys(CLIENTS))('through %s', (name) => {
       close();
       await redis.end();
     }
-  }, 30_000);
+  });
 });

@@ -31,12 +31,12 @@ beforeAll(async () => {
   ]);
   redis = new Redis(redisServer.port, '127.0.0.1');
   admin = postgresServer.pool('public', { max: 1 });
-}, 60_000);
+});
 
 afterAll(async () => {
   redis.disconnect();
   await Promise.all([redisServer.stop(), postgresServer.stop()]);
-}, 60_000);
+});
 
 /** An application, and browsers whose session tokens have all expired. */
 async function openWith(
@@ -149,7 +149,6 @@ describe('a server that refuses', () => {
         `${what}: ${JSON.stringify(statuses)}, 0 Set-Cookie; afterwards ${JSON.stringify(after)}, 0 alarms`,
       );
     },
-    60_000,
   );
 
   it('F-12: that has forgotten its scripts (NOSCRIPT) is given them again, and nobody notices', async () => {
@@ -159,7 +158,7 @@ describe('a server that refuses', () => {
     const statuses = tally(answers.map(({ status }) => String(status)));
     expect(statuses).toEqual({ 200: SESSIONS });
     printFigures(`F-12 Redis without its scripts: ${JSON.stringify(statuses)}`);
-  }, 60_000);
+  });
 
   it('F-13: whose only connection is held by others is waited for no longer than storeTimeout', async () => {
     const { store, pool } = await openPostgres({ max: 1 });
@@ -180,5 +179,5 @@ describe('a server that refuses', () => {
     printFigures(
       `F-13 Postgres pool held by others: 503 after ${elapsed.toFixed(0)} ms, then 200`,
     );
-  }, 60_000);
+  });
 });

@@ -23,7 +23,7 @@ const servers = new StoreServers();
 
 beforeAll(async () => {
   await Promise.all([servers.redis(), servers.postgres()]);
-}, 60_000);
+});
 
 afterAll(() => servers.stop());
 
@@ -95,7 +95,7 @@ describe.each(STORES)('on %s', (name) => {
       );
       await shared.close();
     }
-  }, 90_000);
+  });
 });
 
 /** Lets others go first for so many turns of the event loop. */

@@ -17,7 +17,7 @@ const servers = new StoreServers();
 
 beforeAll(async () => {
   await Promise.all([servers.redis(), servers.postgres()]);
-}, 60_000);
+});
 
 afterAll(() => servers.stop());
 
@@ -151,7 +151,7 @@ describe.each(STORES)('on %s', (name) => {
       await Promise.all(nodes.map((node) => node.close()));
       await shared.close();
     }
-  }, 90_000);
+  });
 });
 
 function isRepeat(event: SessionEvent | undefined): boolean {

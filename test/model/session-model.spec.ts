@@ -411,7 +411,7 @@ const servers = new StoreServers();
 
 beforeAll(async () => {
   await Promise.all([servers.redis(), servers.postgres()]);
-}, 60_000);
+});
 
 afterAll(() => servers.stop());
 
@@ -478,5 +478,5 @@ describe.each(STORES)('sessions on %s', (name) => {
       await Promise.all(nodes.map((each) => each.close()));
       await shared.close();
     }
-  }, 120_000);
+  });
 });

@@ -545,7 +545,6 @@ describe('a private key that is weak or wrong', () => {
         resolve({ keys: [{ algorithm, privateKey: made }] }).warnings,
       ).toEqual([]);
     },
-    30_000,
   );
 });
 

@@ -73,7 +73,7 @@ describe('an application that installs the packed package', () => {
     );
     expect(installed).toMatchObject({ ok: true });
     compiled = await compile('-p', folder);
-  }, 300_000);
+  });
 
   afterAll(async () => {
     if (app?.exitCode === null && app.kill('SIGKILL')) {
@@ -93,7 +93,7 @@ describe('an application that installs the packed package', () => {
   it('compiles its client for browsers too, without a type of Node', async () => {
     const output = await compile('-p', join(folder, 'tsconfig.browser.json'));
     expect(output).toEqual({ ok: true, output: '' });
-  }, 60_000);
+  });
 
   it('signs in, reads its session and has a client that runs in Node', async () => {
     const url = await startApp();
@@ -123,7 +123,7 @@ describe('an application that installs the packed package', () => {
     });
     expect(me.status).toBe(200);
     expect(await me.json()).toEqual({ id: 'ada', email: 'ada@example.org' });
-  }, 60_000);
+  });
 
   function compile(...args: string[]): Promise<CommandResult> {
     const compiler = join(folder, 'node_modules/typescript/bin/tsc');

@@ -5,7 +5,7 @@ describe('the packed package', () => {
 
   beforeAll(async () => {
     packed = await packPackage();
-  }, 60_000);
+  });
   afterAll(() => packed?.remove());
 
   it('holds the build, its documents and nothing else', () => {
@@ -48,7 +48,7 @@ describe('the packed package', () => {
       ok: true,
       output: expect.stringContaining('All good!'),
     });
-  }, 60_000);
+  });
 
   it('resolves with its types for every ESM consumer (attw --profile esm-only)', async () => {
     const { ok, output } = await run('node_modules/.bin/attw', [
@@ -63,5 +63,5 @@ describe('the packed package', () => {
       ok: true,
       output: expect.stringMatching(/(?:from ESM\): OK \(ESM\)[^]*){2}/),
     });
-  }, 60_000);
+  });
 });

@@ -1,9 +1,6 @@
 import type { CacheBytes } from './cache-bytes.js';
 import { runProgram } from './run-program.js';
 
-/** Where the machine is busy with other things. */
-const PATIENCE = 180_000;
-
 describe('A-185: the bytes that bound a cache', () => {
   let figures: CacheBytes;
 
@@ -15,7 +12,7 @@ describe('A-185: the bytes that bound a cache', () => {
       'test/support/signers',
       'test/support/token-keys',
     ]);
-  }, PATIENCE);
+  });
 
   it('are those of the heap, whatever the claims are made of', () => {
     const rows = figures.ratios.map(

@@ -3,7 +3,6 @@ import { runProgram } from './run-program.js';
 
 /** What one request allocates in the guard: 1.1 KB; a clone of the claims or an async function would show. */
 const MAXIMUM_BYTES_PER_REQUEST = 2_200;
-const PATIENCE = 60_000;
 const PROGRAM = 'test/performance/guard-costs';
 const FREE: Costs = {
   resources: {},
@@ -17,7 +16,7 @@ let costs: GuardCosts;
 
 beforeAll(async () => {
   costs = await runProgram<GuardCosts>(PROGRAM);
-}, PATIENCE);
+});
 
 describe('F-32: a request with a fresh token that was seen before', () => {
   it('costs no promise, timer, cryptography, metadata, call of store or loader, by either transport', () => {

@@ -9,8 +9,6 @@ import { SampleClient } from './sample-client.js';
 import type { Device } from './sample-client.js';
 
 const SAMPLE = '03-redis-sessions';
-const START_MILLISECONDS = 60_000;
-const TEST_MILLISECONDS = 60_000;
 
 const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
@@ -21,7 +19,7 @@ describe.each(['express', 'fastify'])('the devices on %s', (adapter) => {
 
   beforeAll(async () => {
     server = await runSample(SAMPLE, { ADAPTER: adapter });
-  }, START_MILLISECONDS);
+  });
 
   afterEach(async () => {
     for (const user of ['ada', 'grace']) {
@@ -31,7 +29,7 @@ describe.each(['express', 'fastify'])('the devices on %s', (adapter) => {
     }
   });
 
-  afterAll(() => server?.stop(), START_MILLISECONDS);
+  afterAll(() => server?.stop());
 
   async function signIn(
     user: string,
@@ -249,20 +247,20 @@ describe.each([
         { ADAPTER: adapter, REDIS_URL: redis?.url },
         script,
       );
-    }, START_MILLISECONDS);
+    });
 
     afterAll(async () => {
       await Promise.all(browsers.map((browser) => browser.close()));
       await server?.stop();
       await redis?.stop();
-    }, START_MILLISECONDS);
+    });
 
     beforeEach(async () => {
       [desktop, phone] = (await Promise.all(browsers.map(openPage))) as [
         DevicesPage,
         DevicesPage,
       ];
-    }, START_MILLISECONDS);
+    });
 
     afterEach(async () => {
       const complaints = pages.flatMap((page) => page.complaints);
@@ -272,7 +270,7 @@ describe.each([
       }
       pages = [];
       expect(complaints).toEqual([]);
-    }, START_MILLISECONDS);
+    });
 
     async function openPage(browser: Browser): Promise<DevicesPage> {
       const page = new DevicesPage(await browser.context.newPage(), server.url);
@@ -281,89 +279,70 @@ describe.each([
       return page;
     }
 
-    it(
-      'shows both devices on both, and ends the other, which is signed out at its next request (S-104, S-107)',
-      async () => {
-        await desktop.signIn('Ada Lovelace');
-        expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
-        await phone.signIn('Ada Lovelace', 'My phone');
-        expect(await desktop.titles(2)).toEqual([
-          'Chrome on Linux*',
-          'My phone',
-        ]);
-        expect(await phone.titles(2)).toEqual(['My phone*', 'Chrome on Linux']);
-        // Two pages that ask in turns may meet one process each.
-        const answering = new Set<string>();
-        while (answering.size < processes) {
-          await desktop.asksAgain();
-          answering.add(await desktop.answeredBy(place));
-          answering.add(await phone.answeredBy(place));
-        }
-        expect(answering.size).toBe(processes);
+    it('shows both devices on both, and ends the other, which is signed out at its next request (S-104, S-107)', async () => {
+      await desktop.signIn('Ada Lovelace');
+      expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
+      await phone.signIn('Ada Lovelace', 'My phone');
+      expect(await desktop.titles(2)).toEqual(['Chrome on Linux*', 'My phone']);
+      expect(await phone.titles(2)).toEqual(['My phone*', 'Chrome on Linux']);
+      // Two pages that ask in turns may meet one process each.
+      const answering = new Set<string>();
+      while (answering.size < processes) {
+        await desktop.asksAgain();
+        answering.add(await desktop.answeredBy(place));
+        answering.add(await phone.answeredBy(place));
+      }
+      expect(answering.size).toBe(processes);
 
-        await desktop.press('End the session on My phone');
-        await desktop.says('The session on My phone is over.');
-        expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
-        await phone.isSignedOut();
-        await phone.says('This session was ended.');
-        expect(await phone.page.context().cookies(server.url)).toEqual([]);
-      },
-      TEST_MILLISECONDS,
-    );
+      await desktop.press('End the session on My phone');
+      await desktop.says('The session on My phone is over.');
+      expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
+      await phone.isSignedOut();
+      await phone.says('This session was ended.');
+      expect(await phone.page.context().cookies(server.url)).toEqual([]);
+    });
 
-    it(
-      'ends all others and keeps this one (S-106)',
-      async () => {
-        await phone.signIn('Ada Lovelace');
-        await desktop.signIn('Ada Lovelace');
-        const third = new SampleClient(server.url);
-        await third.signIn('ada');
-        await desktop.titles(3);
-        await desktop.press('End all others');
-        await desktop.says('All other sessions are over.');
-        expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
-        await phone.isSignedOut();
-        const { cookie } = third;
-        for (let i = 0; i < 2 * processes; i += 1) {
-          third.cookie = cookie;
-          expect(await third.get('/devices')).toMatchObject({ status: 401 });
-        }
-        expect(
-          await desktop.page
-            .getByRole('button', { name: 'End all others' })
-            .isVisible(),
-        ).toBe(false);
-        expect(await desktop.focused()).toBe('Ada Lovelace');
-      },
-      TEST_MILLISECONDS,
-    );
+    it('ends all others and keeps this one (S-106)', async () => {
+      await phone.signIn('Ada Lovelace');
+      await desktop.signIn('Ada Lovelace');
+      const third = new SampleClient(server.url);
+      await third.signIn('ada');
+      await desktop.titles(3);
+      await desktop.press('End all others');
+      await desktop.says('All other sessions are over.');
+      expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
+      await phone.isSignedOut();
+      const { cookie } = third;
+      for (let i = 0; i < 2 * processes; i += 1) {
+        third.cookie = cookie;
+        expect(await third.get('/devices')).toMatchObject({ status: 401 });
+      }
+      expect(
+        await desktop.page
+          .getByRole('button', { name: 'End all others' })
+          .isVisible(),
+      ).toBe(false);
+      expect(await desktop.focused()).toBe('Ada Lovelace');
+    });
 
-    it(
-      'signs out, and says so',
-      async () => {
-        await desktop.signIn('Grace Hopper');
-        await desktop.press('Sign out');
-        await desktop.isSignedOut();
-        await desktop.says('You are signed out.');
-        expect(await desktop.focused()).toBe('Sign in');
-        expect(await desktop.page.context().cookies(server.url)).toEqual([]);
-      },
-      TEST_MILLISECONDS,
-    );
+    it('signs out, and says so', async () => {
+      await desktop.signIn('Grace Hopper');
+      await desktop.press('Sign out');
+      await desktop.isSignedOut();
+      await desktop.says('You are signed out.');
+      expect(await desktop.focused()).toBe('Sign in');
+      expect(await desktop.page.context().cookies(server.url)).toEqual([]);
+    });
 
-    it(
-      'shows as text what a device says of itself, and fits a phone',
-      async () => {
-        await desktop.signIn('Ada Lovelace', MARKUP);
-        await phone.signIn('Ada Lovelace', 'x'.repeat(40));
-        expect(await phone.titles(2)).toEqual([`${'x'.repeat(40)}*`, MARKUP]);
-        for (const width of [390, 320]) {
-          await phone.page.setViewportSize({ width, height: 844 });
-          expect([width, await phone.overflow()]).toEqual([width, 0]);
-        }
-      },
-      TEST_MILLISECONDS,
-    );
+    it('shows as text what a device says of itself, and fits a phone', async () => {
+      await desktop.signIn('Ada Lovelace', MARKUP);
+      await phone.signIn('Ada Lovelace', 'x'.repeat(40));
+      expect(await phone.titles(2)).toEqual([`${'x'.repeat(40)}*`, MARKUP]);
+      for (const width of [390, 320]) {
+        await phone.page.setViewportSize({ width, height: 844 });
+        expect([width, await phone.overflow()]).toEqual([width, 0]);
+      }
+    });
   },
 );
 
@@ -373,69 +352,61 @@ describe('two processes behind one port', () => {
 
   beforeEach(async () => {
     redis = await startRedis();
-  }, START_MILLISECONDS);
+  });
 
   afterEach(async () => {
     await server?.stop();
     server = undefined;
     await redis.stop();
-  }, START_MILLISECONDS);
+  });
 
-  it(
-    'share every session: signed in by one, listed and ended by the other (S-104, S-122)',
-    async () => {
-      server = await runSample(SAMPLE, { REDIS_URL: redis.url }, 'cluster.js');
-      const desktop = new SampleClient(server.url);
-      const phone = new SampleClient(server.url);
-      await desktop.signIn('ada');
-      await phone.signIn('ada');
-      const pids = new Set<number>();
-      while (pids.size < 2) {
-        const { json } = await desktop.get('/devices');
-        expect(json.devices).toHaveLength(2);
-        pids.add(json.server.process);
-      }
+  it('share every session: signed in by one, listed and ended by the other (S-104, S-122)', async () => {
+    server = await runSample(SAMPLE, { REDIS_URL: redis.url }, 'cluster.js');
+    const desktop = new SampleClient(server.url);
+    const phone = new SampleClient(server.url);
+    await desktop.signIn('ada');
+    await phone.signIn('ada');
+    const pids = new Set<number>();
+    while (pids.size < 2) {
+      const { json } = await desktop.get('/devices');
+      expect(json.devices).toHaveLength(2);
+      pids.add(json.server.process);
+    }
 
-      const { cookie } = phone;
-      await desktop.post('/devices/end', { id: await phone.ownId() });
-      pids.clear();
-      for (let i = 0; i < 10; i += 1) {
-        phone.cookie = cookie;
-        expect(await phone.get('/devices')).toMatchObject({ status: 401 });
-        // Requests take turns, so a second one between moves those of the phone on to the other process.
-        const { json } = await desktop.get('/devices');
-        if (i % 2 === 0) await desktop.get('/devices');
-        pids.add(json.server.process);
-      }
-      expect(pids.size).toBe(2);
-    },
-    TEST_MILLISECONDS,
-  );
+    const { cookie } = phone;
+    await desktop.post('/devices/end', { id: await phone.ownId() });
+    pids.clear();
+    for (let i = 0; i < 10; i += 1) {
+      phone.cookie = cookie;
+      expect(await phone.get('/devices')).toMatchObject({ status: 401 });
+      // Requests take turns, so a second one between moves those of the phone on to the other process.
+      const { json } = await desktop.get('/devices');
+      if (i % 2 === 0) await desktop.get('/devices');
+      pids.add(json.server.process);
+    }
+    expect(pids.size).toBe(2);
+  });
 
-  it(
-    'end together (F-29)',
-    async () => {
-      server = await runSample(SAMPLE, { REDIS_URL: redis.url }, 'cluster.js');
-      const client = new SampleClient(server.url);
-      await client.signIn('ada');
-      const pids = new Set<number>();
-      while (pids.size < 2) {
-        pids.add((await client.get('/devices')).json.server.process);
+  it('end together (F-29)', async () => {
+    server = await runSample(SAMPLE, { REDIS_URL: redis.url }, 'cluster.js');
+    const client = new SampleClient(server.url);
+    await client.signIn('ada');
+    const pids = new Set<number>();
+    while (pids.size < 2) {
+      pids.add((await client.get('/devices')).json.server.process);
+    }
+    await server.stop();
+    const isAlive = (pid: number): boolean => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
       }
-      await server.stop();
-      const isAlive = (pid: number): boolean => {
-        try {
-          return process.kill(pid, 0);
-        } catch {
-          return false;
-        }
-      };
-      while ([...pids].some(isAlive)) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
-    TEST_MILLISECONDS,
-  );
+    };
+    while ([...pids].some(isAlive)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
 
   it.each([
     ['two processes', {}, 'cluster.js', 'in one process of several'],
@@ -448,7 +419,6 @@ describe('two processes behind one port', () => {
       expect(output).toContain(`MemorySessionStore`);
       expect(output).toContain(text);
     },
-    TEST_MILLISECONDS,
   );
 });
 
@@ -460,90 +430,74 @@ describe.each(['express', 'fastify'])(
 
     beforeEach(async () => {
       redis = await startRedis();
-    }, START_MILLISECONDS);
+    });
 
     afterEach(async () => {
       await server?.stop();
       server = undefined;
       await redis.stop();
-    }, START_MILLISECONDS);
+    });
 
-    it(
-      'connects before it listens, and keeps sessions over a restart with the same secret',
-      async () => {
-        const environment = {
-          ADAPTER,
-          REDIS_URL: redis.url,
-          SESSION_SECRET: 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq',
-        };
-        server = await runSample(SAMPLE, environment);
-        const [connected, open] = ['[Redis] connected', '[Sample] Open'].map(
-          (line) => server!.output().indexOf(line),
-        ) as [number, number];
-        expect(connected).toBeGreaterThan(0);
-        expect(open).toBeGreaterThan(connected);
-        const before = new SampleClient(server.url);
-        await before.signIn('ada');
-        await server.stop();
+    it('connects before it listens, and keeps sessions over a restart with the same secret', async () => {
+      const environment = {
+        ADAPTER,
+        REDIS_URL: redis.url,
+        SESSION_SECRET: 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq',
+      };
+      server = await runSample(SAMPLE, environment);
+      const [connected, open] = ['[Redis] connected', '[Sample] Open'].map(
+        (line) => server!.output().indexOf(line),
+      ) as [number, number];
+      expect(connected).toBeGreaterThan(0);
+      expect(open).toBeGreaterThan(connected);
+      const before = new SampleClient(server.url);
+      await before.signIn('ada');
+      await server.stop();
 
-        server = await runSample(SAMPLE, environment);
-        const after = new SampleClient(server.url);
-        after.cookie = before.cookie;
-        expect(await after.devices()).toHaveLength(1);
-      },
-      TEST_MILLISECONDS,
-    );
+      server = await runSample(SAMPLE, environment);
+      const after = new SampleClient(server.url);
+      after.cookie = before.cookie;
+      expect(await after.devices()).toHaveLength(1);
+    });
 
-    it(
-      'answers 503 at once while Redis is gone, and clears no cookie (F-07, F-12)',
-      async () => {
-        server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
-        const client = new SampleClient(server.url);
-        await client.signIn('ada');
-        const { cookie } = client;
-        await redis.stop();
+    it('answers 503 at once while Redis is gone, and clears no cookie (F-07, F-12)', async () => {
+      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
+      const client = new SampleClient(server.url);
+      await client.signIn('ada');
+      const { cookie } = client;
+      await redis.stop();
 
-        for (let i = 0; i < 5; i += 1) {
-          const { status, retryAfter } = await client.get('/devices');
-          expect([status, Number(retryAfter) > 0]).toEqual([503, true]);
-        }
-        expect(client.cookie).toBe(cookie);
-        expect(
-          await new SampleClient(server.url).post('/login', { user: 'ada' }),
-        ).toMatchObject({ status: 503 });
-      },
-      TEST_MILLISECONDS,
-    );
+      for (let i = 0; i < 5; i += 1) {
+        const { status, retryAfter } = await client.get('/devices');
+        expect([status, Number(retryAfter) > 0]).toEqual([503, true]);
+      }
+      expect(client.cookie).toBe(cookie);
+      expect(
+        await new SampleClient(server.url).post('/login', { user: 'ada' }),
+      ).toMatchObject({ status: 503 });
+    });
 
-    it(
-      'starts without Redis and answers 503 until there is one (F-06)',
-      async () => {
-        const { url } = redis;
-        await redis.stop();
-        server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: url });
-        expect(
-          await new SampleClient(server.url).post('/login', { user: 'ada' }),
-        ).toMatchObject({ status: 503 });
-        expect(server.output()).toContain('ECONNREFUSED');
-      },
-      TEST_MILLISECONDS,
-    );
+    it('starts without Redis and answers 503 until there is one (F-06)', async () => {
+      const { url } = redis;
+      await redis.stop();
+      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: url });
+      expect(
+        await new SampleClient(server.url).post('/login', { user: 'ada' }),
+      ).toMatchObject({ status: 503 });
+      expect(server.output()).toContain('ECONNREFUSED');
+    });
 
-    it(
-      'goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)',
-      async () => {
-        server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
-        const client = new SampleClient(server.url);
-        await client.signIn('ada');
-        await redis.command('CLIENT PAUSE 3000 ALL');
-        expect(await client.get('/devices')).toMatchObject({ status: 503 });
-        let status = 503;
-        while (status === 503) {
-          ({ status } = await client.get('/devices'));
-        }
-        expect(status).toBe(200);
-      },
-      TEST_MILLISECONDS,
-    );
+    it('goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)', async () => {
+      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
+      const client = new SampleClient(server.url);
+      await client.signIn('ada');
+      await redis.command('CLIENT PAUSE 3000 ALL');
+      expect(await client.get('/devices')).toMatchObject({ status: 503 });
+      let status = 503;
+      while (status === 503) {
+        ({ status } = await client.get('/devices'));
+      }
+      expect(status).toBe(200);
+    });
   },
 );

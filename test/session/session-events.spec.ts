@@ -169,7 +169,7 @@ describe('SessionEvents', () => {
     expect(names.every((name) => /^[\w-]{16}$/.test(name))).toBe(true);
     expect(names.some((name, i) => sids[i]!.includes(name))).toBe(false);
     expect(names).toEqual(sids.map((sid) => events.nameOf(sid)));
-  }, 30_000);
+  });
 
   it('S-116: gives a session another name under another key', () => {
     const sid = newSessionId();

@@ -76,7 +76,7 @@ describe('SessionMemory', () => {
       sids.slice(-50_000).every((sid) => memory.endOf(sid) === 'ended'),
     ).toBe(true);
     expect(memory.endOf(sids[0]!)).toBeUndefined();
-  }, 30_000);
+  });
 
   it('remembers the attributes of the last 5,000 updated sessions at least', () => {
     const memory = new SessionMemory();

@@ -251,7 +251,7 @@ describe('describeSessionStore', () => {
     } finally {
       library.remove();
     }
-  }, 60_000);
+  });
 });
 
 function fixtureOf(store: MemorySessionStore) {

@@ -207,53 +207,48 @@ function readsHeaderRight({ header }: Mode, random: Random): boolean {
   });
 }
 
-it(
-  `nothing escapes in ${SECONDS} s of input that nobody thought of (V-40)`,
-  () => {
-    const random = seededRandom(SEED);
-    const verdicts = new Map<string, number>();
-    const escapes: string[] = [];
-    const end = performance.now() + SECONDS * 1000;
-    let inputs = 0;
-    while (inputs < MINIMUM || performance.now() < end) {
-      const name = pick(random, NAMES);
-      const target = pick(
-        random,
-        name.endsWith('signature') ? quickTargets : targets,
-      );
-      // Never the input itself: what has escaped is a good token.
-      const where = `input ${inputs} of seed ${SEED}: ${name}, ${target.mode.name}`;
-      inputs += 1;
-      try {
-        const { token, mayPass } = STRATEGIES[name]!(target, random);
-        const verdict = target.codec.verify(token);
-        const kind =
-          typeof verdict === 'string' ? verdict : 'claims of a token';
-        verdicts.set(kind, (verdicts.get(kind) ?? 0) + 1);
-        if (typeof verdict !== 'string' && !mayPass(verdict)) {
-          escapes.push(where);
-        }
-        if (!readsHeaderRight(target.mode, random)) {
-          escapes.push(`${where}, its header`);
-        }
-      } catch (error) {
-        escapes.push(`${where}: ${(error as Error).name}`);
+it(`nothing escapes in ${SECONDS} s of input that nobody thought of (V-40)`, () => {
+  const random = seededRandom(SEED);
+  const verdicts = new Map<string, number>();
+  const escapes: string[] = [];
+  const end = performance.now() + SECONDS * 1000;
+  let inputs = 0;
+  while (inputs < MINIMUM || performance.now() < end) {
+    const name = pick(random, NAMES);
+    const target = pick(
+      random,
+      name.endsWith('signature') ? quickTargets : targets,
+    );
+    // Never the input itself: what has escaped is a good token.
+    const where = `input ${inputs} of seed ${SEED}: ${name}, ${target.mode.name}`;
+    inputs += 1;
+    try {
+      const { token, mayPass } = STRATEGIES[name]!(target, random);
+      const verdict = target.codec.verify(token);
+      const kind = typeof verdict === 'string' ? verdict : 'claims of a token';
+      verdicts.set(kind, (verdicts.get(kind) ?? 0) + 1);
+      if (typeof verdict !== 'string' && !mayPass(verdict)) {
+        escapes.push(where);
       }
+      if (!readsHeaderRight(target.mode, random)) {
+        escapes.push(`${where}, its header`);
+      }
+    } catch (error) {
+      escapes.push(`${where}: ${(error as Error).name}`);
     }
-    expect(escapes).toEqual([]);
-    expect([...verdicts.keys()]).toEqual(
-      expect.arrayContaining([
-        'malformed',
-        'header',
-        'unknown-key',
-        'signature',
-        'claims',
-        'claims of a token',
-      ]),
-    );
-    process.stdout.write(
-      `${inputs.toLocaleString('en')} inputs in ${SECONDS} s, escapes: ${escapes.length}, ${JSON.stringify(Object.fromEntries(verdicts))}\n`,
-    );
-  },
-  SECONDS * 1000 + 30_000,
-);
+  }
+  expect(escapes).toEqual([]);
+  expect([...verdicts.keys()]).toEqual(
+    expect.arrayContaining([
+      'malformed',
+      'header',
+      'unknown-key',
+      'signature',
+      'claims',
+      'claims of a token',
+    ]),
+  );
+  process.stdout.write(
+    `${inputs.toLocaleString('en')} inputs in ${SECONDS} s, escapes: ${escapes.length}, ${JSON.stringify(Object.fromEntries(verdicts))}\n`,
+  );
+});

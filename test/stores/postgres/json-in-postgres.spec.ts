@@ -79,7 +79,7 @@ let store: PostgresSessionStore;
 beforeAll(async () => {
   server = await startPostgres();
   ({ store } = await newStore(server));
-}, 30_000);
+});
 
 afterAll(() => server.stop());
 
@@ -116,7 +116,7 @@ describe('JSON in Postgres', () => {
       ),
       { numRuns: rounds(500, 100) },
     );
-  }, 30_000);
+  });
 
   it('attributes are merged and removed as in memory', async () => {
     const change = fc.dictionary(name, fc.option(json, { freq: 2 }), {
@@ -145,7 +145,7 @@ describe('JSON in Postgres', () => {
       ),
       { numRuns: rounds(300, 100) },
     );
-  }, 30_000);
+  });
 
   it('subjects that differ only in what UTF-8 cannot express are different', async () => {
     for (const subject of [

@@ -17,7 +17,7 @@ let server: PostgresServer;
 
 beforeAll(async () => {
   server = await startPostgres();
-}, 30_000);
+});
 
 afterEach(() => server.endPools());
 
@@ -94,7 +94,7 @@ describe('expired records', () => {
     expect(batches.length).toBeGreaterThanOrEqual(copies / 500 + 1);
     expect(await count()).toBe(1);
     expect(await watched.list(alive.subject)).toHaveLength(1);
-  }, 30_000);
+  });
 
   it('F-30 go to two sweeps at once without either waiting or counting one twice', async () => {
     const { clock, pool, store, watched, count } = await newExpiringStore();
@@ -105,7 +105,7 @@ describe('expired records', () => {
     const rest = await store.sweep();
     expect(first + second + rest).toBe(20_001);
     expect(await count()).toBe(0);
-  }, 30_000);
+  });
 
   it('that somebody holds are left for later, not waited for', async () => {
     const { clock, pool, watched, count } = await newExpiringStore();
@@ -136,7 +136,7 @@ describe('expired records', () => {
     );
     await watched.sweep();
     expect(batches).toHaveLength(7);
-  }, 20_000);
+  });
 
   it('are never removed by two sweeps of one store at once', async () => {
     const { clock, pool, store, watched, count, most } =

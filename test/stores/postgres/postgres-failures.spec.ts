@@ -24,7 +24,7 @@ let server: PostgresServer;
 
 beforeAll(async () => {
   server = await startPostgres();
-}, 30_000);
+});
 
 afterEach(() => server.endPools());
 
@@ -95,7 +95,7 @@ describe('a conflict with other transactions', () => {
       records.map(({ id, subject }) => store.rotate(id, subject, presented(1))),
     );
     expect(next.every((verdict) => verdict === 'rotated')).toBe(true);
-  }, 30_000);
+  });
 
   it.each([
     ['40001', 2, 'survives'],
@@ -166,7 +166,7 @@ describe('a conflict with other transactions', () => {
     );
     expect(verdicts.every(({ kind }) => kind === 'created')).toBe(true);
     expect(await store.list(subject)).toHaveLength(3);
-  }, 20_000);
+  });
 
   it('is the only error that is tried again', async () => {
     for (const error of [
@@ -211,7 +211,7 @@ describe('a server that is gone', () => {
         limit: LIMIT,
       }),
     ).toEqual({ kind: 'created', ended: [] });
-  }, 20_000);
+  });
 
   it('F-13 in the middle of a sign-in with a limit leaves nothing behind, and does not end the process', async () => {
     const unhandled = new UnhandledErrors();
@@ -242,7 +242,7 @@ describe('a server that is gone', () => {
     });
     expect(await unhandled.settled()).toEqual([]);
     unhandled.stop();
-  }, 20_000);
+  });
 
   it('that fails a sign-in with a limit at any statement leaves nothing behind and gives the connection back', async () => {
     const { pool, store } = await newStore(server, { max: 1 });

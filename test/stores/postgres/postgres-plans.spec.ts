@@ -20,7 +20,7 @@ let server: PostgresServer;
 
 beforeAll(async () => {
   server = await startPostgres();
-}, 30_000);
+});
 
 afterEach(() => server.endPools());
 
@@ -192,7 +192,6 @@ describe('every statement', () => {
         expect(node['Index Cond']).toMatch(condition);
       }
     },
-    30_000,
   );
 
   it('is one round trip, but for a refresh that is not of the current token, a limit, and a check that finds something to change', async () => {
@@ -282,7 +281,7 @@ describe('a subject with 10,000 sessions', () => {
     console.log(
       `F-31 Postgres: 10,000 sessions ended in ${median.toFixed(1)} ms (median of 5)`,
     );
-  }, 30_000);
+  });
 });
 
 describe('refreshes', () => {
@@ -307,5 +306,5 @@ describe('refreshes', () => {
     console.log('refreshes that touched no index:', rows[0]);
     expect(rows[0].updates).toBe(1_200);
     expect(rows[0].hot).toBeGreaterThan(1_000);
-  }, 30_000);
+  });
 });

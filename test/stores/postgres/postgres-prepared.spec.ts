@@ -21,7 +21,7 @@ let server: PostgresServer;
 
 beforeAll(async () => {
   server = await startPostgres();
-}, 30_000);
+});
 
 afterEach(() => server.endPools());
 
@@ -207,31 +207,25 @@ describe('plans that are kept', () => {
   it.each([
     ['that was empty and grew', 0],
     ['that was small when it was last analyzed, and is again', 20],
-  ])(
-    'never read a whole table %s',
-    async (_how, before) => {
-      const { pool, store } = await newPreparedStore();
-      await fill(pool, before);
-      if (before > 0) {
-        await pool.query('VACUUM ANALYZE user_sessions');
-      }
-      for (let i = 0; i < 10; i += 1) {
-        await useEverything(store);
-      }
-      const kept = (await preparedOn(pool)).filter(
-        ({ generic }) => generic > 0,
-      );
-      expect(kept.length).toBeGreaterThan(5);
-      await fill(pool, 20_000);
-      if (before > 0) {
-        await pool.query('ANALYZE user_sessions');
-      }
-      const scans = await sequentialScans(pool);
-      for (let i = 0; i < 10; i += 1) {
-        await useEverything(store);
-      }
-      expect((await sequentialScans(pool)) - scans).toBe(0);
-    },
-    20_000,
-  );
+  ])('never read a whole table %s', async (_how, before) => {
+    const { pool, store } = await newPreparedStore();
+    await fill(pool, before);
+    if (before > 0) {
+      await pool.query('VACUUM ANALYZE user_sessions');
+    }
+    for (let i = 0; i < 10; i += 1) {
+      await useEverything(store);
+    }
+    const kept = (await preparedOn(pool)).filter(({ generic }) => generic > 0);
+    expect(kept.length).toBeGreaterThan(5);
+    await fill(pool, 20_000);
+    if (before > 0) {
+      await pool.query('ANALYZE user_sessions');
+    }
+    const scans = await sequentialScans(pool);
+    for (let i = 0; i < 10; i += 1) {
+      await useEverything(store);
+    }
+    expect((await sequentialScans(pool)) - scans).toBe(0);
+  });
 });

@@ -15,7 +15,7 @@ let server: PostgresServer;
 
 beforeAll(async () => {
   server = await startPostgres();
-}, 30_000);
+});
 
 afterAll(() => server.stop());
 

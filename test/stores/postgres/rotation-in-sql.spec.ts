@@ -68,7 +68,7 @@ beforeAll(async () => {
       new PostgresSessionStore({ pool: judgingOnly(pool), clockOffset }),
     ],
   ];
-}, 30_000);
+});
 
 afterAll(() => server.stop());
 
@@ -166,7 +166,6 @@ describe('rotation in SQL', () => {
         expect(seen.get(verdict) ?? 0).toBeGreaterThan(0);
       }
     },
-    60_000,
   );
 
   it('stands still at the time that the test says', async () => {

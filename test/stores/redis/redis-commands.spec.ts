@@ -180,5 +180,5 @@ describe('the commands of RedisSessionStore', () => {
       expect(await store.list('ada')).toHaveLength(10_000);
     });
     expect(sent).toEqual({ evalsha: 1 });
-  }, 30_000);
+  });
 });

@@ -135,7 +135,7 @@ describe('a failover of Redis', () => {
       'generation 1: rolled-forward': SESSIONS,
       'generation 2: rotated': SESSIONS,
     });
-  }, 30_000);
+  });
 
   it('brings back none of the sessions whose end was confirmed by a replica (F-09)', async () => {
     const { ended, rejected } = await endDuringFailover({
@@ -151,7 +151,7 @@ describe('a failover of Redis', () => {
       rejected: SESSIONS / 2,
       back: 0,
     });
-  }, 30_000);
+  });
 
   it('brings sessions back that were ended without waiting (F-09)', async () => {
     const { ended, rejected } = await endDuringFailover();
@@ -161,5 +161,5 @@ describe('a failover of Redis', () => {
       `waitForReplicas off: ${ended.length} ends, ${back} of them came back\n`,
     );
     expect(back).toBeGreaterThanOrEqual(SESSIONS / 2);
-  }, 30_000);
+  });
 });

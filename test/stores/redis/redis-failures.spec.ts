@@ -86,7 +86,6 @@ describe('a server that refuses', () => {
         await replica.stop();
       }
     },
-    30_000,
   );
 
   it.each(Object.entries(CLIENTS))(
@@ -169,7 +168,6 @@ describe('a server that refuses', () => {
         await close();
       }
     },
-    30_000,
   );
 
   it('because another node of the cluster holds the slot is heard by a client that knows no cluster (F-12)', async () => {
@@ -190,7 +188,7 @@ describe('a server that refuses', () => {
       await close();
       await cluster.stop();
     }
-  }, 30_000);
+  });
 
   it('to run a script for another reason than not having it is not asked again with its source', async () => {
     let asked = 0;
@@ -236,7 +234,7 @@ describe('a server that has forgotten everything', () => {
     );
     process.stdout.write(`after a flush: ${JSON.stringify(verdicts)}\n`);
     expect(verdicts).toEqual({ lost: 1, unknown: sessions.length - 1 });
-  }, 30_000);
+  });
 
   it('is not what a server looks like that is new, or that misses one record (F-11)', async () => {
     const store = new RedisSessionStore({ client: redis });

@@ -116,7 +116,6 @@ describe('waitForReplicas', () => {
         await close();
       }
     },
-    30_000,
   );
 
   it('asks nothing of replicas but at ends and at a reuse, which is told whatever they say', async () => {
@@ -186,7 +185,7 @@ describe('waitForReplicas', () => {
     } finally {
       await slow.stop();
     }
-  }, 30_000);
+  });
 });
 
 describe('waitForReplicas on a cluster', () => {
@@ -244,5 +243,5 @@ describe('waitForReplicas on a cluster', () => {
     } finally {
       await cluster.stop();
     }
-  }, 60_000);
+  });
 });

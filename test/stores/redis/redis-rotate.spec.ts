@@ -230,5 +230,5 @@ describe('rotate of RedisSessionStore', () => {
       ['expired', 'repeated', 'reused', 'rolled-forward', 'rotated'].toSorted(),
     );
     expect(Math.min(...met.values())).toBeGreaterThan(rounds(100, 15));
-  }, 30_000);
+  });
 });
