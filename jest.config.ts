@@ -10,10 +10,11 @@ const config: Config = {
   rootDir: '.',
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testEnvironment: 'node',
+  // One more than processors: some specs wait for servers and browsers.
   maxWorkers: Math.max(
     1,
     Math.min(
-      availableParallelism(),
+      availableParallelism() + 1,
       Math.floor(totalmem() / WORKER_AND_SERVERS_BYTES),
     ),
   ),

@@ -12,7 +12,9 @@ const specs = readdirSync(join(ROOT, 'test'), {
   recursive: true,
   encoding: 'utf8',
 })
-  .filter((name) => name.endsWith('.spec.ts') || name.endsWith('e2e-spec.ts'))
+  .filter(
+    (name) => name.endsWith('spec.ts') && !name.endsWith('limits.spec.ts'),
+  )
   .map((name) => ({
     name,
     text: readFileSync(join(ROOT, 'test', name), 'utf8'),
@@ -28,13 +30,9 @@ describe('no spec fails because the machine is slow', () => {
   });
 
   it('and this notices both', () => {
-    expect(OWN_LIMIT.test(`it('waits', async () => {\n}, ${'30_000'});`)).toBe(
-      true,
-    );
+    expect(OWN_LIMIT.test("it('waits', async () => {\n}, 30_000);")).toBe(true);
     expect(
-      ABSOLUTE_TIME.test(
-        `expect(${'performance.now()'} - start).toBeLessThan(9);`,
-      ),
+      ABSOLUTE_TIME.test('expect(performance.now() - start).toBeLessThan(9);'),
     ).toBe(true);
   });
 });

@@ -24,7 +24,7 @@ describe('A-185: the bytes that bound a cache', () => {
     expect(figures.ratios.length).toBeGreaterThan(60);
     for (const each of figures.ratios) {
       expect(each).toMatchObject({ isFull: true });
-      const isTight = each.ratio > 0.3 && each.ratio <= 1.5;
+      const isTight = each.ratio > 0.1 && each.ratio <= 1.5;
       expect({ ...each, isTight }).toMatchObject({ isTight: true });
     }
   });
