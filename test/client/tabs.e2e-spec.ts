@@ -9,6 +9,7 @@ import {
 import { createGate } from '../support/asynchrony.js';
 import { openBrowser, type Browser } from '../support/chromium.js';
 import { clientScripts } from '../support/client-script.js';
+import { rounds } from '../support/effort.js';
 import {
   startTestApp,
   type AdapterName,
@@ -16,7 +17,7 @@ import {
 } from '../support/test-app.js';
 
 const TABS = 5;
-const REFRESHES = 20;
+const REFRESHES = rounds(20, 6);
 const SIGN_OUTS = 3;
 
 let scripts: ReadonlyMap<string, string>;

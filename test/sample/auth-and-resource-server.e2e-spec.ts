@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { platforms } from '../support/effort.js';
 import { forgeSigned, forgeToken } from '../support/forged-token.js';
 import { newKeyPair } from '../support/key-pairs.js';
 import { claimsIn, headerIn } from '../support/session-claims.js';
@@ -35,7 +36,7 @@ interface Jwk {
   readonly x: string;
 }
 
-describe.each(['express', 'fastify'])(
+describe.each(platforms('express'))(
   'the auth server and the resource server on %s',
   (adapter) => {
     let auth: ClockedSampleProcess;

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { platforms } from '../support/effort.js';
 import { claimsIn } from '../support/session-claims.js';
 import { curlRequestOf, transcriptOf, wordsOf } from './curl-transcript.js';
 import { runSample, sampleEnds, serveSample } from './sample-process.js';
@@ -11,7 +12,7 @@ const README = new URL(
 );
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-describe.each(['express', 'fastify'])('the bearer sample on %s', (adapter) => {
+describe.each(platforms('fastify'))('the bearer sample on %s', (adapter) => {
   let server: ClockedSampleProcess;
 
   beforeEach(async () => {

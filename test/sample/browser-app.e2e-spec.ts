@@ -13,6 +13,7 @@ import {
 } from './browser-app-page.js';
 import { runSample, serveSample } from './sample-process.js';
 import type { ClockedSampleProcess, SampleProcess } from './sample-process.js';
+import { platforms } from '../support/effort.js';
 
 const SAMPLE = '05-browser-app';
 /** Longer than a test runs: the browser has a clock of its own. */
@@ -115,7 +116,7 @@ async function counts(): Promise<Counts> {
   return (await response.json()) as Counts;
 }
 
-describe.each(['express', 'fastify'])(
+describe.each(platforms('fastify'))(
   'the browser application on %s',
   (ADAPTER) => {
     beforeAll(() => serve({ ADAPTER }));
@@ -294,48 +295,45 @@ describe.each(['express', 'fastify'])(
   },
 );
 
-describe.each(['express', 'fastify'])(
-  'without protection, on %s',
-  (ADAPTER) => {
-    beforeAll(() => serve({ ADAPTER, PROTECTION: 'off' }));
-    afterAll(() => server?.stop());
+describe.each(platforms('fastify'))('without protection, on %s', (ADAPTER) => {
+  beforeAll(() => serve({ ADAPTER, PROTECTION: 'off' }));
+  afterAll(() => server?.stop());
 
-    it.each([
-      [
-        'a sibling',
-        'sibling',
-        ATTACKS.filter(
-          (title) =>
-            // Another origin cannot send or read these without CORS, and the routes know no GET.
-            !/JSON$|header|Image|other devices|Reading|Multipart/.test(title) ||
-            title === 'Form that looks like JSON',
-        ),
-      ],
-      [
-        'another site',
-        'other',
-        ['Framing the page', 'Signing the victim in as Mallory'],
-      ],
-    ] as const)(
-      'the attacks of %s succeed and are shown to: the page is honest',
-      async (_where, which, expected) => {
-        const tab = await (await openTab()).signIn('Ada Lovelace');
-        await tab.add('mine');
-        const before = await counts();
-        const verdicts = await (await openAttacker(which)).attack();
-        const succeeded = [...verdicts]
-          // Fastify has no parser for it.
-          .filter(([title]) => title !== 'Multipart form')
-          .filter(([, verdict]) => verdict === 'succeeded')
-          .map(([title]) => title);
-        expect(succeeded).toEqual(expected);
-        const after = await counts();
-        expect(after.signIns).toBe(before.signIns + 1);
-        expect(after.changes > before.changes).toBe(which === 'sibling');
-      },
-    );
-  },
-);
+  it.each([
+    [
+      'a sibling',
+      'sibling',
+      ATTACKS.filter(
+        (title) =>
+          // Another origin cannot send or read these without CORS, and the routes know no GET.
+          !/JSON$|header|Image|other devices|Reading|Multipart/.test(title) ||
+          title === 'Form that looks like JSON',
+      ),
+    ],
+    [
+      'another site',
+      'other',
+      ['Framing the page', 'Signing the victim in as Mallory'],
+    ],
+  ] as const)(
+    'the attacks of %s succeed and are shown to: the page is honest',
+    async (_where, which, expected) => {
+      const tab = await (await openTab()).signIn('Ada Lovelace');
+      await tab.add('mine');
+      const before = await counts();
+      const verdicts = await (await openAttacker(which)).attack();
+      const succeeded = [...verdicts]
+        // Fastify has no parser for it.
+        .filter(([title]) => title !== 'Multipart form')
+        .filter(([, verdict]) => verdict === 'succeeded')
+        .map(([title]) => title);
+      expect(succeeded).toEqual(expected);
+      const after = await counts();
+      expect(after.signIns).toBe(before.signIns + 1);
+      expect(after.changes > before.changes).toBe(which === 'sibling');
+    },
+  );
+});
 
 describe('the pages', () => {
   beforeAll(() => serve({ ACCESS_LIFETIME: '20' }));
@@ -406,7 +404,7 @@ describe('node dist/main.js', () => {
 
   afterEach(() => started?.stop());
 
-  it.each(['express', 'fastify'])(
+  it.each(platforms('express'))(
     'starts both on %s, and no page of it may be framed',
     async (ADAPTER) => {
       started = await runSample(SAMPLE, { ADAPTER, ATTACKER_PORT: '0' });

@@ -4,6 +4,7 @@ import type { Browser } from '../support/chromium.js';
 import { SamplePage } from './sample-page.js';
 import { runSample, serveSample } from './sample-process.js';
 import type { ClockedSampleProcess, SampleProcess } from './sample-process.js';
+import { platforms } from '../support/effort.js';
 
 const INTERVAL_SECONDS = 15;
 const MAX_STALE_SECONDS = 20;
@@ -15,7 +16,7 @@ const SCALE = 1.5;
 /** Written with `UPDATE_SCREENSHOT=1` only. */
 const PICTURE = new URL('../../docs/images/sample.png', import.meta.url);
 
-describe.each(['express', 'fastify'])('the sample on %s', (adapter) => {
+describe.each(platforms('express'))('the sample on %s', (adapter) => {
   let browser: Browser;
   let otherBrowser: Browser;
   let server: ClockedSampleProcess;
@@ -292,7 +293,7 @@ describe('node dist/main.js', () => {
     expect(output).not.toContain(secret);
   });
 
-  it.each(['express', 'fastify'])(
+  it.each(platforms('fastify'))(
     'ends on %s although a page still listens to its events',
     async (adapter) => {
       server = await runSample('01-cookie-session', { ADAPTER: adapter });

@@ -1,5 +1,6 @@
 import { openBrowser } from '../support/chromium.js';
 import type { Browser } from '../support/chromium.js';
+import { platforms } from '../support/effort.js';
 import { startRedis } from '../support/redis-server.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { DevicesPage } from './devices-page.js';
@@ -14,7 +15,7 @@ const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
 const MARKUP = '<img src=x onerror=alert(1)>';
 
-describe.each(['express', 'fastify'])('the devices on %s', (adapter) => {
+describe.each(platforms('fastify'))('the devices on %s', (adapter) => {
   let server: SampleProcess;
 
   beforeAll(async () => {
@@ -422,82 +423,79 @@ describe('two processes behind one port', () => {
   );
 });
 
-describe.each(['express', 'fastify'])(
-  'a Redis in trouble, on %s',
-  (ADAPTER) => {
-    let redis: RedisServer;
-    let server: SampleProcess | undefined;
+describe.each(platforms('fastify'))('a Redis in trouble, on %s', (ADAPTER) => {
+  let redis: RedisServer;
+  let server: SampleProcess | undefined;
 
-    beforeEach(async () => {
-      redis = await startRedis();
-    });
+  beforeEach(async () => {
+    redis = await startRedis();
+  });
 
-    afterEach(async () => {
-      await server?.stop();
-      server = undefined;
-      await redis.stop();
-    });
+  afterEach(async () => {
+    await server?.stop();
+    server = undefined;
+    await redis.stop();
+  });
 
-    it('connects before it listens, and keeps sessions over a restart with the same secret', async () => {
-      const environment = {
-        ADAPTER,
-        REDIS_URL: redis.url,
-        SESSION_SECRET: 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq',
-      };
-      server = await runSample(SAMPLE, environment);
-      const [connected, open] = ['[Redis] connected', '[Sample] Open'].map(
-        (line) => server!.output().indexOf(line),
-      ) as [number, number];
-      expect(connected).toBeGreaterThan(0);
-      expect(open).toBeGreaterThan(connected);
-      const before = new SampleClient(server.url);
-      await before.signIn('ada');
-      await server.stop();
+  it('connects before it listens, and keeps sessions over a restart with the same secret', async () => {
+    const environment = {
+      ADAPTER,
+      REDIS_URL: redis.url,
+      SESSION_SECRET: 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq',
+    };
+    server = await runSample(SAMPLE, environment);
+    const [connected, open] = ['[Redis] connected', '[Sample] Open'].map(
+      (line) => server!.output().indexOf(line),
+    ) as [number, number];
+    expect(connected).toBeGreaterThan(0);
+    expect(open).toBeGreaterThan(connected);
+    const before = new SampleClient(server.url);
+    await before.signIn('ada');
+    await server.stop();
 
-      server = await runSample(SAMPLE, environment);
-      const after = new SampleClient(server.url);
-      after.cookie = before.cookie;
-      expect(await after.devices()).toHaveLength(1);
-    });
+    server = await runSample(SAMPLE, environment);
+    const after = new SampleClient(server.url);
+    after.cookie = before.cookie;
+    expect(await after.devices()).toHaveLength(1);
+  });
 
-    it('answers 503 at once while Redis is gone, and clears no cookie (F-07, F-12)', async () => {
-      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
-      const client = new SampleClient(server.url);
-      await client.signIn('ada');
-      const { cookie } = client;
-      await redis.stop();
+  it('answers 503 at once while Redis is gone, and clears no cookie (F-07, F-12)', async () => {
+    server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
+    const client = new SampleClient(server.url);
+    await client.signIn('ada');
+    const { cookie } = client;
+    await redis.stop();
 
-      for (let i = 0; i < 5; i += 1) {
-        const { status, retryAfter } = await client.get('/devices');
-        expect([status, Number(retryAfter) > 0]).toEqual([503, true]);
-      }
-      expect(client.cookie).toBe(cookie);
-      expect(
-        await new SampleClient(server.url).post('/login', { user: 'ada' }),
-      ).toMatchObject({ status: 503 });
-    });
+    for (let i = 0; i < 5; i += 1) {
+      const { status, retryAfter } = await client.get('/devices');
+      expect([status, Number(retryAfter) > 0]).toEqual([503, true]);
+    }
+    expect(client.cookie).toBe(cookie);
+    expect(
+      await new SampleClient(server.url).post('/login', { user: 'ada' }),
+    ).toMatchObject({ status: 503 });
+  });
 
-    it('starts without Redis and answers 503 until there is one (F-06)', async () => {
-      const { url } = redis;
-      await redis.stop();
-      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: url });
-      expect(
-        await new SampleClient(server.url).post('/login', { user: 'ada' }),
-      ).toMatchObject({ status: 503 });
-      expect(server.output()).toContain('ECONNREFUSED');
-    });
+  it('starts without Redis and answers 503 until there is one (F-06)', async () => {
+    const { url } = redis;
+    await redis.stop();
+    server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: url });
+    expect(
+      await new SampleClient(server.url).post('/login', { user: 'ada' }),
+    ).toMatchObject({ status: 503 });
+    expect(server.output()).toContain('ECONNREFUSED');
+  });
 
-    it('goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)', async () => {
-      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
-      const client = new SampleClient(server.url);
-      await client.signIn('ada');
-      await redis.command('CLIENT PAUSE 3000 ALL');
-      expect(await client.get('/devices')).toMatchObject({ status: 503 });
-      let status = 503;
-      while (status === 503) {
-        ({ status } = await client.get('/devices'));
-      }
-      expect(status).toBe(200);
-    });
-  },
-);
+  it('goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)', async () => {
+    server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
+    const client = new SampleClient(server.url);
+    await client.signIn('ada');
+    await redis.command('CLIENT PAUSE 3000 ALL');
+    expect(await client.get('/devices')).toMatchObject({ status: 503 });
+    let status = 503;
+    while (status === 503) {
+      ({ status } = await client.get('/devices'));
+    }
+    expect(status).toBe(200);
+  });
+});

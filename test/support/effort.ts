@@ -5,3 +5,13 @@ const isFull = process.env['TEST_EFFORT'] === 'full';
 export function rounds(full: number, modest: number): number {
   return isFull ? full : modest;
 }
+
+/**
+ * The platforms on which browsers and samples run: both, or the one that is named. What the library does is shown on
+ * both at any effort; these start a process or a page for each test.
+ */
+export function platforms(
+  modest: 'express' | 'fastify',
+): readonly ('express' | 'fastify')[] {
+  return isFull ? ['express', 'fastify'] : [modest];
+}
