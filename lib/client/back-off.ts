@@ -11,7 +11,7 @@ export interface BackOff<T> {
   reset(): void;
 }
 
-/** Failures that may be repeated immediately: a single lost answer should delay nobody. */
+/** Failures that may be repeated immediately: a single lost answer causes no delay. */
 const FREE_FAILURES = 2;
 const LONGEST_SECONDS = 30;
 

@@ -176,7 +176,7 @@ export class Exchange implements RequestFacts {
     }
   }
 
-  /** Takes the session of a module back, and nothing of anyone else; whoever asks again gets a new verdict. */
+  /** Takes back the session of one module; the next caller gets a new verdict. */
   detach(judge: Judge): void {
     if (belongsTo(sessionOn(this.#raw), judge)) {
       putSessionOn(this.#raw, undefined);

@@ -55,8 +55,8 @@ export class CarriedSessions {
   }
 
   /**
-   * Finds the session of every authentic token: of several cookies of one name nobody knows which one is in use. Whoever
-   * holds such a token may end its session, so a cookie that somebody planted ends no session but their own.
+   * Finds the session of every authentic token: two cookies of one name do not say which one is in use. The holder of a
+   * token may end its session, so a planted cookie ends only the session of the attacker.
    *
    * @param refreshToken one that came in the body of the request
    */
