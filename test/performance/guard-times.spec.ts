@@ -6,9 +6,9 @@ import {
 import type { GuardTimes } from './guard-times.js';
 import { runProgram } from './run-program.js';
 
-/** It is about 2, and 4 to 10 with a verification. */
-const MAXIMUM_OVER_NO_OP = 5;
-/** It is about 2.5; a memory that remembers nothing makes it 1. */
+/** It was 2.2 to 4.1 in 5 runs beside four busy loops, and 5.4 to 9.8 with a verification. */
+const MAXIMUM_OVER_NO_OP = 6.5;
+/** It was 2.4 to 2.7 there; a memory that remembers nothing makes it 1. */
 const MINIMUM_SAVING = 1.3;
 
 describe('F-32: a request with a fresh token that was seen before', () => {
@@ -21,12 +21,13 @@ describe('F-32: a request with a fresh token that was seen before', () => {
   it('takes little more of the processor than with a guard that does nothing, and far less than a verification would', () => {
     const remembered = compareRounds(times.remembered, times.noOp, ratio);
     const verified = compareRounds(times.verifiedEachTime, times.noOp, ratio);
-    // The best round of each: a machine that does other things only ever adds to a time.
-    const best = (rounds: readonly number[]): number => Math.min(...rounds);
-    const overNoOp = best(times.remembered) / best(times.noOp);
-    const saving = best(times.verifiedEachTime) / best(times.remembered);
+    // Of all rounds together: a round is shorter than the ticks in which a busy machine counts.
+    const total = (rounds: readonly number[]): number =>
+      rounds.reduce((sum, each) => sum + each, 0);
+    const overNoOp = total(times.remembered) / total(times.noOp);
+    const saving = total(times.verifiedEachTime) / total(times.remembered);
     process.stdout.write(
-      `F-32: over a no-op guard, a request takes ${format(remembered)} of the processor when its token was seen before, ${format(verified)} when each is verified; by the best rounds ${overNoOp.toFixed(2)}, and a verification ${saving.toFixed(2)} times as much\n`,
+      `F-32: over a no-op guard, a request takes ${format(remembered)} of the processor when its token was seen before, ${format(verified)} when each is verified; of all rounds ${overNoOp.toFixed(2)}, and a verification ${saving.toFixed(2)} times as much\n`,
     );
     expect(overNoOp).toBeLessThan(MAXIMUM_OVER_NO_OP);
     expect(saving).toBeGreaterThan(MINIMUM_SAVING);
