@@ -20,7 +20,7 @@ const config: Config = {
   ),
   workerIdleMemoryLimit: WORKER_BYTES,
   // Only what hangs takes so long, on the slowest of machines too.
-  testTimeout: 20 * 60_000,
+  testTimeout: 10 * 60_000,
   workerGracefulExitTimeout: 60_000,
   setupFilesAfterEnv: ['<rootDir>/test/support/record-issued-tokens.ts'],
   moduleFileExtensions: ['js', 'json', 'ts'],

