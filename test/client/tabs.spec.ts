@@ -127,7 +127,8 @@ describe.each<[how: string, locks: () => object | undefined]>([
       await until(() => refreshes() === 1, 'the refresh');
       const late = second!.fetch('/me');
       await until(() => routes.to('/me').length > 1, 'the second request');
-      setTimeout(() => gate.open(), 100);
+      await delivered();
+      gate.open();
       expect((await early).status).toBe(200);
       expect((await late).status).toBe(200);
       expect(refreshes()).toBe(1);
