@@ -5,7 +5,7 @@ export interface KnownSession {
   tokens: SessionTokens | undefined;
   /** Whether there is a session; unknown at first. */
   isLive: boolean | undefined;
-  /** Whether the last refresh was passive: activity has to move the idle end by one of its own. */
+  /** Whether the last refresh was passive: the next activity needs a separate refresh to extend the idle end. */
   isIdle: boolean;
   /** Takes another session: the refresh token of the one before would bring that one back. */
   begin(given: SessionTokens | undefined, isIdle?: boolean): void;

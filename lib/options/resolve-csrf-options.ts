@@ -17,7 +17,7 @@ import type { Transport } from './transport.js';
 import { readTrustedOrigin } from './trusted-origin.js';
 
 const OPEN_SIGN_IN =
-  'leaves sign-in open, whatever cookie.sameSite is: any site could sign your users in to an account of its own';
+  "leaves sign-in open, whatever cookie.sameSite is: any site could sign your users in to an attacker's account";
 const REMEDY =
   'remove `origin: false` from csrf (list your public origin in csrf.origin.trustedOrigins if a proxy rewrites Host), or set csrf.header';
 

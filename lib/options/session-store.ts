@@ -89,8 +89,8 @@ export type CreateVerdict =
 /** What changes in a record. */
 export interface SessionChange {
   /**
-   * Attributes to set; `null` removes one. Merged by the store in one step, so that two changes of different
-   * attributes at once both survive. Raises the revision by one, also where it names no attribute.
+   * Attributes to set; `null` removes one. Merged by the store in one step, so that concurrent changes of
+   * different attributes both survive. Raises the revision by one, even for an empty object.
    */
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** Replaces the data, unless the record holds data that was loaded later. */
@@ -206,7 +206,7 @@ export abstract class SessionStore {
    * Ends all sessions of a subject in one round trip, however many there are.
    *
    * With `except` it ends the others only while that session is alive, checked in the same step: an ended session
-   * must not end the sessions of its owner. Of two calls at once that each spare another session, one ends nothing.
+   * must not end the sessions of its owner. Of two concurrent calls that each spare a different session, one ends nothing.
    *
    * @param except id of the session that stays; any string, also one that was never an id
    * @returns how many it ended; `undefined` when `except` names no living session of the subject, and nothing ended

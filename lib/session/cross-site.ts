@@ -54,9 +54,9 @@ export function refuseCrossSiteSignIn(
 }
 
 /**
- * Refuses a refresh or sign-out that another site posts: it would put the user out of their own session. All
- * techniques that are on apply, the token only to sessions that the browser sent along: whoever posts a token of
- * their own knows its CSRF token too.
+ * Refuses a refresh or sign-out that another site posts: it would sign the user out of their session. Every enabled
+ * technique applies. The CSRF token is required only for sessions that the browser attached: a client that posts a
+ * session token itself also knows its CSRF token.
  *
  * @param carried finds the sessions that CSRF tokens must belong to
  * @throws {SessionError} `CSRF_REFUSED`

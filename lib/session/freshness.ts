@@ -138,7 +138,7 @@ function extensionPointOf(claims: SessionClaims, policy: ClockPolicy): number {
   return (
     end -
     idleSeconds +
-    // A session of a short idle time of its own must not end before its session token.
+    // A session with a short custom idle time must not end before its session token.
     (accessSeconds < idleSeconds ? Math.max(interval, accessSeconds) : interval)
   );
 }

@@ -95,7 +95,7 @@ export class GuardRefresh {
           extensionFailures.forget(sid);
           return refusals.afterRenewal(renewed, facts, found.carriers);
         }
-        // The loader is not asked again at once in any case; a store would be.
+        // The loader backs off by itself; a store would be queried again immediately.
         if (renewed.error.code === 'STORE_UNAVAILABLE') {
           extensionFailures.add(session.claims, renewed.error);
         }

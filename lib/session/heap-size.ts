@@ -10,7 +10,7 @@ const BOXED_NUMBER = 16;
 /** An entry of a hash table: name, value, and attributes. */
 const TABLE_ENTRY = 3 * WORD;
 const TABLE_PREFIX = 5 * WORD;
-/** A frozen object with a table has a shape of its own. */
+/** A frozen object in dictionary mode has a separate shape. */
 const TABLE_MAP = 10 * WORD;
 /** From so many names on an object is a hash table. */
 const TABLE_NAMES = 128;
@@ -47,7 +47,7 @@ export function heapSizeOf(value: unknown, shapes: KnownShapes): number {
   }
 }
 
-/** A string of its own; one character beyond Latin-1 doubles all of it. */
+/** A string that is not shared. One character beyond Latin-1 doubles its size. */
 export function textSize(text: string): number {
   // Those of one character exist once for the whole process.
   return text.length < 2

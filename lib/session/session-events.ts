@@ -202,7 +202,7 @@ export class SessionEvents {
     }
   }
 
-  /** rxjs throws what a finalizer throws to whoever ends the subscription. */
+  /** rxjs rethrows a finalizer's error to the code that completes or unsubscribes. */
   #guard(tell: () => void): void {
     try {
       tell();

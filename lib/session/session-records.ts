@@ -228,7 +228,7 @@ export class SessionRecords {
       return 'repeated';
     }
     const end = endOfSessionUsedAt(clock.nowSeconds(), claims, policy);
-    // Thousands that come at once do not move it a thousand times.
+    // Concurrent repeats extend the record only once.
     const moved = before.expiresAt.getTime() / 1000 + policy.toleranceSeconds;
     return moved >= end || (await this.extended(claims))
       ? 'repeated'
@@ -241,6 +241,6 @@ export function required(records: SessionRecords | undefined): SessionRecords {
   if (records) return records;
   throw new SessionError(
     'STORE_REQUIRED',
-    'without a store nobody can tell whether a session was ended',
+    'without a store there is no record of which sessions were ended',
   );
 }

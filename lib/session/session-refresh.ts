@@ -32,11 +32,11 @@ export interface RefreshRequest {
   /** The request whose response brings the new tokens. */
   readonly facts: RequestFacts | undefined;
   readonly crossSite: boolean | undefined;
-  /** Whether it is no activity of the user. */
+  /** Whether the request does not count as user activity. */
   readonly isPassive: boolean;
 }
 
-/** What came of it. */
+/** The result of a refresh. */
 export interface Refreshed {
   readonly renewal: Renewal;
   /** The transports that bring the new tokens. */

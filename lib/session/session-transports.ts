@@ -40,7 +40,7 @@ export class SessionTransports {
     ]);
   }
 
-  /** Makes a client that gets new tokens forget those that would come beside them. */
+  /** Makes a client that receives new tokens forget old ones that it would send alongside them. */
   clearingLeftovers(facts: RequestFacts): Dispatch {
     return always(leftoversOf(this.all, facts));
   }

@@ -7,9 +7,9 @@ export interface SignedSession {
   readonly session: VerifiedSession & { readonly dispatch: Dispatch };
   readonly token: string;
   readonly refreshToken: string | undefined;
-  /** The keys that were the present ones then. */
+  /** The signing keys in use at that time. */
   readonly keys: object;
-  /** From when its deliveries reckon. Seconds since the Unix epoch. */
+  /** When the tokens were signed. Seconds since the Unix epoch. */
   readonly preparedAt: number;
 }
 

@@ -53,7 +53,7 @@ export class TokenIssuer {
     this.#csrf = csrf;
   }
 
-  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  /** Returns `undefined` when the keys are ready, otherwise a promise that settles when they are. Never rejects. */
   ready(): Promise<void> | undefined {
     return this.#codec.ready();
   }
@@ -61,7 +61,7 @@ export class TokenIssuer {
   /**
    * Claims of the session token of a session that begins or is refreshed now.
    *
-   * @param idleEnd that of a session which nobody uses now
+   * @param idleEnd the idle end to keep when the request is passive
    */
   renewed(claims: SessionClaims, now: number, idleEnd?: number): SessionClaims {
     // Data that a node ahead of our clock has loaded makes this token one of later, too.

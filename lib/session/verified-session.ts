@@ -27,7 +27,7 @@ export function verifiedSession(
   });
 }
 
-/** Beside the sessions, so that nothing that prints one prints its token. */
+/** Kept outside the sessions, so that printing a session never prints its token. */
 const signedTokens = new WeakMap<VerifiedSession, string>();
 
 /** Keeps the token that was signed for a session, for as long as the session is used. */

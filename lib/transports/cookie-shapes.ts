@@ -1,7 +1,7 @@
 import { isCookiePath } from '../options/resolve-cookie-options.js';
 import type { ResolvedCookieOptions } from '../options/resolved-options.js';
 
-/** What tells cookies of one name apart in a browser, beside the host. */
+/** The attributes that distinguish a browser's cookies of one name and host. */
 export type CookieShape = Pick<
   ResolvedCookieOptions,
   'domain' | 'path' | 'partitioned'

@@ -11,7 +11,7 @@ import { TokenCookie } from './token-cookie.js';
 /** The most that one response clears, other lines of our cookies included. */
 const MAXIMUM_LINES = 16;
 const MAXIMUM_BYTES = 2048;
-/** What a line costs in the head beside itself. */
+/** Bytes that a header line adds to its value. */
 const LINE_BYTES = 'Set-Cookie: \r\n'.length;
 
 /** Tokens in cookies: one for the session token, and one for the refresh token where there is one. */
@@ -80,7 +80,7 @@ export class CookieTransport implements Transport {
   }
 
   /**
-   * After a change of `domain`, `path` or `partitioned` a browser keeps the former cookie beside the new one, and
+   * After a change of `domain`, `path` or `partitioned` a browser keeps the former cookie alongside the new one, and
    * sends both. Only such a request costs anything: at most 16 lines and 2 KB, with those of {@link clear}.
    */
   clearLeftovers(request: RequestFacts): readonly Delivery[] {

@@ -181,8 +181,8 @@ export const END = revocationScript(
 
 /**
  * ARGV: the id that stays, if one does. Returns how many it ended, or nothing where the one that stays has ended.
- * They have ended with the index. So that nobody else waits long, only the records of the thousand that would go
- * first are looked at and removed at once; those of the others expire by themselves, and count as ended by this.
+ * Removing the index ends the sessions. To keep Redis responsive, the script reads and removes only the thousand
+ * records that expire first; the others expire by themselves and count as ended by this call.
  */
 export const END_ALL = revocationScript(
   subjectScript(`

@@ -28,7 +28,7 @@ import { UsersModule } from './users/users.module.js';
         revocationCheck: 'always',
         refreshToken: {},
         accessLifetime: settings.accessLifetimeSeconds,
-        // The default check of the origin is on beside the token. Without protection it trusts the attackers.
+        // The origin check is also on by default. Without protection it trusts the attackers.
         csrf: settings.isProtected
           ? { token: { header: 'X-XSRF-TOKEN', cookie: 'XSRF-TOKEN' } }
           : { origin: { trustedOrigins: settings.attackers } },
