@@ -4,9 +4,10 @@ import {
   verifiedOf,
   type ActiveSession,
 } from '../session/active-session.js';
+import { mustAskStore } from '../session/handling.js';
 import { Exchange, type SessionRequest } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { attachedTo, judge, judgeAnew, mustAskStore } from './judge.js';
+import { attachedTo, judge, judgeAnew } from './judge.js';
 import type { AuthenticateOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -21,7 +22,7 @@ export async function authenticateRequest(
 ): Promise<ActiveSession<any, any, any> | null> {
   const exchange = Exchange.of(request, response, runtime);
   if (response) exchange.requirePlace(runtime);
-  const asksStore = mustAskStore(runtime, checkRevocation);
+  const asksStore = mustAskStore(runtime.options.store, checkRevocation);
   const isPassive = passive === true || saysPassive(exchange);
   const isShared = response !== undefined && exchange.canDeliver;
   const attached = isShared

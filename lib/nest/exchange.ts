@@ -60,7 +60,7 @@ export class Exchange implements RequestFacts {
     | undefined;
   readonly #raw: RawRequest;
   #request: FrameworkRequest;
-  #headers: RequestFacts['headers'];
+  #headers!: RequestFacts['headers'];
   #judge: Judge | undefined;
   #response: FrameworkResponse | undefined;
   #head: ResponseHead | undefined;
@@ -68,7 +68,6 @@ export class Exchange implements RequestFacts {
   private constructor(request: FrameworkRequest, raw: RawRequest) {
     this.#request = request;
     this.#raw = raw;
-    this.#headers = headersOfRaw(raw);
   }
 
   get method(): string | undefined {
@@ -182,9 +181,7 @@ export class Exchange implements RequestFacts {
       putSessionOn(this.#raw, undefined);
     }
     if (judge === this.#judge) {
-      this.outcome = undefined;
-      this.hasAskedStore = false;
-      this.isPassive = false;
+      this.#forget();
     }
     const { requestProperty } = judge.options;
     if (
@@ -199,11 +196,16 @@ export class Exchange implements RequestFacts {
   #turnTo(judge: Judge): void {
     if (judge !== this.#judge) {
       this.#judge = judge;
-      this.outcome = undefined;
-      this.hasAskedStore = false;
-      this.isPassive = false;
-      this.expansion = undefined;
+      this.#forget();
     }
+  }
+
+  #forget(): void {
+    this.outcome = undefined;
+    this.hasAskedStore = false;
+    this.judgedMethod = undefined;
+    this.isPassive = false;
+    this.expansion = undefined;
   }
 
   /** Whether there is a response that can still bring something to the client. */
@@ -237,6 +239,12 @@ export class Exchange implements RequestFacts {
   /** Keeps the response out of every cache, unless the handler decides otherwise after this. */
   preventStoring(): void {
     preventStoringOf(this.#response);
+  }
+
+  /** Sets the headers of a refusal, and keeps it out of every cache. */
+  refuseWith(headers: Iterable<readonly [name: string, value: string]>): void {
+    this.preventStoring();
+    for (const [name, value] of headers) this.setHeader(name, value);
   }
 
   #headOfResponse(): ResponseHead | undefined {

@@ -28,10 +28,11 @@ export async function handOver(
   }
   exchange?.deliver(runtime.transports.clearingLeftovers(exchange));
   const delivered = exchange?.deliver(session.dispatch) ?? false;
-  if (delivered) {
-    exchange?.attach(active, runtime);
+  if (exchange && delivered) {
+    exchange.attach(active, runtime);
+    exchange.outcome = session;
     // It was recorded, or found in its record, just now.
-    if (exchange) exchange.hasAskedStore = true;
+    exchange.hasAskedStore = true;
   } else {
     runtime.events.ofSession(session.claims, { type: 'undelivered' });
   }

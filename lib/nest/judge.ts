@@ -3,7 +3,6 @@ import { verifiedOf, type ActiveSession } from '../session/active-session.js';
 import { handlingOf } from '../session/handling.js';
 import type { SessionOutcome } from '../session/session-outcome.js';
 import type { Exchange } from './exchange.js';
-import type { RevocationCheck } from './route-access.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
@@ -27,11 +26,9 @@ export function judge(
   const known = exchange.outcome;
   if (known === undefined) {
     if (transports.varyBy !== undefined) exchange.varyBy(transports.varyBy);
-    exchange.outcome = authenticator.authenticate(
+    keep(
       exchange,
-      true,
-      asksStore,
-      isPassive,
+      authenticator.authenticate(exchange, true, asksStore, isPassive),
     );
     exchange.isPassive = isPassive;
   } else if (!covers(exchange, asksStore, isPassive)) {
@@ -47,14 +44,13 @@ export function judge(
             handlingOf(exchange.canDeliver, asksStore, exchange.isPassive),
           )
         : outcome;
-    exchange.outcome =
-      known instanceof Promise ? known.then(again) : again(known);
+    keep(exchange, known instanceof Promise ? known.then(again) : again(known));
   } else {
     return known;
   }
   exchange.hasAskedStore ||= asksStore;
   exchange.judgedMethod = exchange.method;
-  return exchange.outcome;
+  return exchange.outcome!;
 }
 
 /**
@@ -81,27 +77,38 @@ export function judgeAnew(
   );
 }
 
-/** The session that an earlier verdict has attached, where that verdict is enough. */
+/**
+ * The session that an earlier verdict has attached, where that verdict is enough. A verdict under way is not, and one
+ * that failed is none of the store's.
+ */
 export function attachedTo(
   exchange: Exchange,
   asksStore: boolean,
   isPassive: boolean,
 ): ActiveSession<any, any, any> | undefined {
-  return exchange.session && covers(exchange, asksStore, isPassive)
-    ? exchange.session
+  const { session, outcome } = exchange;
+  return session &&
+    covers(exchange, asksStore, isPassive) &&
+    !(outcome instanceof Promise) &&
+    (!asksStore || outcome?.kind === 'authenticated')
+    ? session
     : undefined;
 }
 
-/** Whether the store has a say in every verdict, or in this one. */
-export function mustAskStore(
-  { options }: SessionRuntime,
-  check: RevocationCheck = false,
-): boolean {
-  return (
-    check === true ||
-    (options.store !== undefined &&
-      (check === 'in-store' || options.store.isAlwaysAsked))
-  );
+/** Keeps a verdict for the request; in place of its promise as soon as it is there. */
+function keep(
+  exchange: Exchange,
+  verdict: SessionOutcome | Promise<SessionOutcome>,
+): void {
+  if (!(verdict instanceof Promise)) {
+    exchange.outcome = verdict;
+    return;
+  }
+  const pending = verdict.then((settled) => {
+    if (exchange.outcome === pending) exchange.outcome = settled;
+    return settled;
+  });
+  exchange.outcome = pending;
 }
 
 function covers(

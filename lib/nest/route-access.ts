@@ -3,6 +3,7 @@ import {
   type CustomDecorator,
   type ExecutionContext,
 } from '@nestjs/common';
+import type { RevocationCheck } from '../session/handling.js';
 
 /** What a route asks of a request. */
 export type RouteAccess = 'required' | 'optional' | 'public';
@@ -42,9 +43,6 @@ export function CheckRevocation(checks = true): CustomDecorator {
 export function CheckRevocationInStore(): CustomDecorator {
   return SetMetadata(REVOCATION, 'in-store');
 }
-
-/** Whether the store is asked before a handler; `in-store`: if there is one. */
-export type RevocationCheck = boolean | 'in-store';
 
 /**
  * Marks requests that a page sends by itself, such as polling: they are no activity of the user. Answered and reloaded as

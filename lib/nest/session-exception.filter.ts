@@ -33,11 +33,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<SessionError> {
     const http = host.switchToHttp();
     const response = http.getResponse<FrameworkResponse>();
     const exchange = Exchange.of(http.getRequest(), response);
-    exchange.preventStoring();
-    const { challenges } = this.runtime.transports;
-    for (const [name, value] of headersOf(error, challenges)) {
-      exchange.setHeader(name, value);
-    }
+    exchange.refuseWith(headersOf(error, this.runtime.transports.challenges));
     const body = exception.getResponse();
     if (!endUnanswerable(response, exception.getStatus(), body)) {
       super.catch(exception as unknown as SessionError, host);

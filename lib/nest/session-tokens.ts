@@ -1,6 +1,7 @@
 import { refusalError } from '../errors/refusal.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import {
+  belongsTo,
   givenTokenOf,
   originOf,
   verifiedOf,
@@ -19,7 +20,7 @@ export function currentToken(
   const exchange = originOf(session) as Exchange | undefined;
   const newest = exchange?.session;
   const token =
-    (newest?.id === session.id
+    (newest && newest.id === session.id && belongsTo(newest, runtime)
       ? signedTokenOf(verifiedOf(newest, runtime))
       : undefined) ??
     signedTokenOf(verified) ??

@@ -4,15 +4,19 @@ import {
   type CanActivate,
   type ExecutionContext,
 } from '@nestjs/common';
-import { REFUSALS, refusalError, type Refusal } from '../errors/refusal.js';
+import { REFUSALS, refusalError } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
 import { saysPassive } from '../request-facts.js';
 import { createActiveSession } from '../session/active-session.js';
-import type { SessionOutcome } from '../session/session-outcome.js';
+import { mustAskStore } from '../session/handling.js';
+import {
+  mayGoWithout,
+  type SessionOutcome,
+} from '../session/session-outcome.js';
 import type { VerifiedSession } from '../session/verified-session.js';
 import { Exchange } from './exchange.js';
 import { expandedData } from './expanded-data.js';
-import { attachedTo, judge, mustAskStore } from './judge.js';
+import { attachedTo, judge } from './judge.js';
 import { rulesOf, type RouteAccess } from './route-access.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -46,7 +50,10 @@ export class SessionGuard implements CanActivate {
       this.runtime,
     );
     exchange.requirePlace(this.runtime);
-    const asksStore = mustAskStore(this.runtime, checksRevocation);
+    const asksStore = mustAskStore(
+      this.runtime.options.store,
+      checksRevocation,
+    );
     const isPassive = rules.isPassive || saysPassive(exchange);
     const attached = attachedTo(exchange, asksStore, isPassive);
     if (attached) {
@@ -64,22 +71,23 @@ export class SessionGuard implements CanActivate {
     exchange: Exchange,
     access: RouteAccess,
   ): boolean | Promise<boolean> {
+    if (outcome.kind === 'authenticated') {
+      if (outcome.dispatch) exchange.deliver(outcome.dispatch);
+      return this.attach(outcome, exchange);
+    }
+    if (outcome.kind === 'rejected' && outcome.dispatch) {
+      exchange.deliver(outcome.dispatch);
+    }
+    if (access === 'optional' && mayGoWithout(outcome)) {
+      return this.attachNone(exchange);
+    }
     switch (outcome.kind) {
-      case 'authenticated':
-        if (outcome.dispatch) exchange.deliver(outcome.dispatch);
-        return this.attach(outcome, exchange);
       case 'anonymous':
-        if (access === 'optional') return this.attachNone(exchange);
         this.runtime.events.rejected(REFUSALS.missing.code, 'missing');
         throw this.refuse(refusalError('missing'), exchange);
       case 'rejected':
-        if (outcome.dispatch) exchange.deliver(outcome.dispatch);
-        if (access === 'optional' && !isForgery(outcome.refusal)) {
-          return this.attachNone(exchange);
-        }
         throw this.refuse(refusalError(outcome.refusal), exchange);
       case 'unavailable':
-        if (access === 'optional') return this.attachNone(exchange);
         throw this.refuse(outcome.error, exchange);
     }
   }
@@ -117,11 +125,7 @@ export class SessionGuard implements CanActivate {
 
   private refuse(error: SessionError, exchange: Exchange): Error {
     this.attachNone(exchange);
-    exchange.preventStoring();
-    const { challenges } = this.runtime.transports;
-    for (const [name, value] of headersOf(error, challenges)) {
-      exchange.setHeader(name, value);
-    }
+    exchange.refuseWith(headersOf(error, this.runtime.transports.challenges));
     return toHttpException(error);
   }
 
@@ -134,8 +138,4 @@ export class SessionGuard implements CanActivate {
     );
     return toHttpException(refusalError('context'));
   }
-}
-
-function isForgery(refusal: Refusal): boolean {
-  return REFUSALS[refusal].code === 'CSRF_REFUSED';
 }

@@ -1,3 +1,5 @@
+import type { ResolvedStoreOptions } from '../options/resolved-options.js';
+
 /** How a request is handled. */
 export interface Handling {
   /** Whether a re-issued token would reach the client; without that nothing is re-issued. */
@@ -25,4 +27,18 @@ export function handlingOf(
 ): Handling {
   const index = (canDeliver ? 4 : 0) + (asksStore ? 2 : 0) + Number(isPassive);
   return ALL[index]!;
+}
+
+/** Whether the store is queried for a request; `in-store`: if there is one. */
+export type RevocationCheck = boolean | 'in-store';
+
+/** Whether the store has a say in every verdict, or in this one. */
+export function mustAskStore(
+  store: ResolvedStoreOptions | undefined,
+  check: RevocationCheck = false,
+): boolean {
+  return (
+    check === true ||
+    (store !== undefined && (check === 'in-store' || store.isAlwaysAsked))
+  );
 }

@@ -1,6 +1,5 @@
 import type { SessionClock } from '../clock.js';
 import type { SessionError } from '../errors/session-error.js';
-import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { AMBIGUOUS_TOKEN, type Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import { forgeryOf, isAmbient, type ForgeryParts } from './cross-site.js';
@@ -32,7 +31,6 @@ export interface SessionAuthenticatorParts extends ForgeryParts {
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
   readonly clock: SessionClock;
-  readonly options: ResolvedSessionJwtOptions;
 }
 
 /** Answers one question: is there a session in this request? */
@@ -183,7 +181,7 @@ export class SessionAuthenticator {
     handling: Handling,
     now: number,
   ): SessionOutcome | Promise<SessionOutcome> {
-    return handling.asksStore || this.#parts.options.store?.isAlwaysAsked
+    return handling.asksStore
       ? this.#confirm(session, facts, handling)
       : this.#upToDate(session, facts, handling, now);
   }

@@ -1,4 +1,4 @@
-import type { Refusal } from '../errors/refusal.js';
+import { REFUSALS, type Refusal } from '../errors/refusal.js';
 import {
   SessionError,
   type SessionErrorCode,
@@ -16,6 +16,16 @@ export type SessionOutcome =
       readonly dispatch: Dispatch | undefined;
     }
   | { readonly kind: 'unavailable'; readonly error: SessionError };
+
+/** Whether a request may go on where a session is optional. A forged request never may. */
+export function mayGoWithout(
+  outcome: Exclude<SessionOutcome, VerifiedSession>,
+): boolean {
+  return (
+    outcome.kind !== 'rejected' ||
+    REFUSALS[outcome.refusal].code !== 'CSRF_REFUSED'
+  );
+}
 
 const OTHER_SOURCES: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'STORE_UNAVAILABLE',

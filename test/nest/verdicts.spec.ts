@@ -178,6 +178,73 @@ describe.each(platforms)('a handler that streams on %s', (_name, seenAs) => {
   });
 });
 
+describe.each(platforms)('a stricter check on %s', (_name, seenAs) => {
+  /** A request that middleware has found good without the store. */
+  async function foundGood() {
+    const store = new MemorySessionStore();
+    const node = await openNode({ store });
+    const { token } = await node.sessions.generate('ada');
+    const seen = seenAs(createExchange(inCookies(token)));
+    const { request, response } = seen;
+    const ask = (checkRevocation: boolean) =>
+      node.sessions.authenticate(request as never, {
+        response,
+        checkRevocation,
+      });
+    expect((await ask(false))?.subject).toBe('ada');
+    return { store, node, seen, ask };
+  }
+
+  it('refuses also when asked again after the store could not answer', async () => {
+    const { store, node, seen, ask } = await foundGood();
+    Object.assign(store, { read: () => Promise.reject(new Error('down')) });
+    const down = { code: 'STORE_UNAVAILABLE' };
+    await expect(ask(true)).rejects.toMatchObject(down);
+    expect((await ask(false))?.subject).toBe('ada');
+    await expect(ask(true)).rejects.toMatchObject(down);
+    expect(await node.guard(seen, CheckedController)).toMatchObject({
+      status: 503,
+      session: undefined,
+    });
+  });
+
+  it('gives concurrent checks the one answer of the store', async () => {
+    const { node, ask } = await foundGood();
+    await node.sessions.revokeAll('ada');
+    expect(await Promise.all([ask(true), ask(true)])).toEqual([null, null]);
+  });
+
+  it('keeps the object of a session that it has confirmed', async () => {
+    const { ask } = await foundGood();
+    const confirmed = await ask(true);
+    expect((await ask(true)) === confirmed).toBe(true);
+  });
+});
+
+describe.each(platforms)('a sign-in on %s', (_name, seenAs) => {
+  it.each([
+    ['anonymous', {}],
+    ['rejected', inCookies('not.a.token')],
+  ])(
+    'is the verdict on its request from then on, after an %s one',
+    async (_kind, headers) => {
+      const node = await openNode();
+      const exchange = createExchange({ ...OWN, ...headers }, 'POST');
+      const { request, response } = seenAs(exchange);
+      const ask = (passive: boolean) =>
+        node.sessions.authenticate(request as never, { response, passive });
+      expect(await ask(true)).toBeNull();
+      const { session } = await node.sessions.generate('ada', { response });
+      expect((await ask(false))?.id).toBe(session.id);
+      expect((await ask(true))?.id).toBe(session.id);
+      const lines = cookiesOf(exchange);
+      expect(lines.filter((line) => !line.includes('Max-Age=0'))).toHaveLength(
+        1,
+      );
+    },
+  );
+});
+
 describe.each(platforms)(
   'a request whose method changes on %s',
   (_n, seenAs) => {

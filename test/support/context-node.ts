@@ -117,10 +117,12 @@ export function inCookies(session?: string, refresh?: string) {
 /** The same exchange as handlers of Fastify see it. */
 export function asFastify({ request, response }: NodeExchange) {
   const { headers, method, url } = request;
+  const seen = { raw: request, headers, method, url };
   return {
-    request: { raw: request, headers, method, url },
+    request: seen,
     response: {
       raw: response,
+      request: seen,
       getHeader: (name: string) => response.getHeader(name),
       getHeaders: () => response.getHeaders(),
       removeHeader: (name: string) => response.removeHeader(name),
