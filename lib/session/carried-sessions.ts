@@ -61,7 +61,7 @@ export class CarriedSessions {
    * @param refreshToken one that came in the body of the request
    */
   async of(facts: RequestFacts, refreshToken?: string): Promise<FoundSessions> {
-    const verdicts = await this.#verdicts(() =>
+    const verdicts = await this.#verdicts(
       this.#tokens(facts, refreshToken, readAllOf),
     );
     return {
@@ -75,7 +75,7 @@ export class CarriedSessions {
     transports: readonly Transport[],
     facts: RequestFacts,
   ): Promise<readonly NamedSession[]> {
-    const verdicts = await this.#verdicts(() =>
+    const verdicts = await this.#verdicts(
       this.#tokens(facts, undefined, readOf, transports),
     );
     return verdicts.some(({ verdict }) => verdict === 'ambiguous')
@@ -93,7 +93,7 @@ export class CarriedSessions {
     facts: RequestFacts,
     refreshToken: string | undefined,
   ): Promise<readonly Transport[] | undefined> {
-    const verdicts = await this.#verdicts(() =>
+    const verdicts = await this.#verdicts(
       this.#tokens(facts, refreshToken, readOf),
     );
     const authentic = verdicts.filter(
@@ -123,15 +123,15 @@ export class CarriedSessions {
 
   /** What the tokens of a request say, or why they are refused. */
   async #verdicts(
-    tokens: () => readonly CarriedToken[],
+    tokens: readonly CarriedToken[],
   ): Promise<ReturnType<typeof verified>[]> {
     await this.#codec.ready();
-    const verdicts = tokens().map(verified);
+    const verdicts = tokens.map(verified);
     if (!verdicts.some(({ verdict }) => verdict === 'unknown-key')) {
       return verdicts;
     }
     await this.#codec.learn();
-    return tokens().map(verified);
+    return tokens.map(verified);
   }
 
   #tokens(

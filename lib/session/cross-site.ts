@@ -98,14 +98,9 @@ function refuseForged(
   facts: RequestFacts,
   sessions: readonly NamedSession[],
 ): void {
-  const { csrfTokens, events } = parts;
-  const refusal = refusalOf(
-    parts,
-    facts,
-    sessions.length > 0
-      ? (token) => sessions.every(({ sid }) => csrfTokens.isOf(sid, token))
-      : undefined,
-  );
+  const { events } = parts;
+  const sids = sessions.map(({ sid }) => sid);
+  const refusal = refusalOf(parts, facts, sids);
   if (refusal) {
     events.rejected(REFUSALS[refusal].code, refusal);
     throw refusalError(refusal);
@@ -123,11 +118,11 @@ export function forgeryOf(
   sid: string,
   isRead: boolean,
 ): CsrfRefusal | undefined {
-  const { transports, csrfTokens } = parts;
+  const { transports } = parts;
   return transports.hasAmbient &&
     isUnsafe(facts) &&
     (isRead || transports.carrying(facts).some(isAmbient))
-    ? refusalOf(parts, facts, (token) => csrfTokens.isOf(sid, token))
+    ? refusalOf(parts, facts, [sid])
     : undefined;
 }
 
@@ -135,12 +130,19 @@ export function isAmbient({ ambient }: Transport): boolean {
   return ambient !== false;
 }
 
+/** @param sids the sessions that a CSRF token must belong to; none where there is no session to prove */
 function refusalOf(
-  { csrf, onForgery }: ForgeryParts,
+  { csrf, csrfTokens, onForgery }: ForgeryParts,
   facts: RequestFacts,
-  isOurToken: ((token: string) => boolean) | undefined,
+  sids: readonly string[],
 ): CsrfRefusal | undefined {
-  const decision = judgeCsrf(facts, csrf, isOurToken);
+  const decision = judgeCsrf(
+    facts,
+    csrf,
+    sids.length > 0
+      ? (token) => sids.every((sid) => csrfTokens.isOf(sid, token))
+      : undefined,
+  );
   if (decision.allowed) {
     return undefined;
   }

@@ -1,6 +1,9 @@
 import type { RequestFacts } from '../request-facts.js';
 import { forgeryOf, type ForgeryParts } from './cross-site.js';
-import { findRefreshToken } from './find-refresh-token.js';
+import {
+  findRefreshToken,
+  type FoundRefreshToken,
+} from './find-refresh-token.js';
 import type { Handling } from './handling.js';
 import type { LoadFailures } from './load-failures.js';
 import type { SessionOutcome } from './session-outcome.js';
@@ -70,37 +73,43 @@ export class GuardRefresh {
     { canDeliver, isPassive }: Handling,
     now: number,
   ): Promise<SessionOutcome | undefined> | undefined {
-    const { renewal, refusals, transports, extensionFailures } = this.#parts;
     const { sid } = session.claims;
     if (
       now < session.extendAt ||
       isPassive ||
       !canDeliver ||
-      extensionFailures.recentOf(sid, now)
+      this.#parts.extensionFailures.recentOf(sid, now)
     ) {
       return undefined;
     }
     const found = this.#find(facts, session);
-    if (
-      !found ||
+    return !found ||
       'refusal' in found ||
       forgeryOf(this.#parts, facts, sid, found.isAmbient)
-    ) {
-      return undefined;
+      ? undefined
+      : this.#exchanged(found, session, facts);
+  }
+
+  async #exchanged(
+    { claims, carriers }: FoundRefreshToken,
+    session: VerifiedSession,
+    facts: RequestFacts,
+  ): Promise<SessionOutcome | undefined> {
+    const { renewal, refusals, transports, extensionFailures } = this.#parts;
+    const renewed = await renewal.renew(
+      claims,
+      transports.carriersOf(facts),
+      false,
+    );
+    if (renewed.kind !== 'failed') {
+      extensionFailures.forget(session.claims.sid);
+      return refusals.afterRenewal(renewed, facts, carriers);
     }
-    return renewal
-      .renew(found.claims, transports.carriersOf(facts), false)
-      .then((renewed) => {
-        if (renewed.kind !== 'failed') {
-          extensionFailures.forget(sid);
-          return refusals.afterRenewal(renewed, facts, found.carriers);
-        }
-        // The loader backs off by itself; a store would be queried again immediately.
-        if (renewed.error.code === 'STORE_UNAVAILABLE') {
-          extensionFailures.add(session.claims, renewed.error);
-        }
-        return undefined;
-      });
+    // The loader backs off by itself; a store would be queried again immediately.
+    if (renewed.error.code === 'STORE_UNAVAILABLE') {
+      extensionFailures.add(session.claims, renewed.error);
+    }
+    return undefined;
   }
 
   #find(

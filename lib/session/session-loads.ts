@@ -19,6 +19,8 @@ import type { SignedSession } from './signed-session.js';
 export interface LoadedResult {
   readonly lat: number;
   readonly data: unknown;
+  /** What the data takes on the heap. */
+  readonly bytes: number;
   readonly signed: Map<string, SignedSession>;
   /** The last load before its time when this one had ended. */
   readonly since: EarlyLoad | undefined;
@@ -54,14 +56,14 @@ export class SessionLoads {
   readonly #parts: SessionLoadsParts;
   readonly #flights = new Map<string, Flight>();
   readonly #results: BoundedMap<string, LoadedResult>;
+  readonly #shapes = new RecentShapes();
 
   constructor(parts: SessionLoadsParts) {
     this.#parts = parts;
     this.answers = new LoaderAnswers(parts);
     const { cache, memory, failures } = parts;
-    const shapes = new RecentShapes();
     this.#results = new BoundedMap(cache.maxTokens, cache.maxBytes, (result) =>
-      sizeOf(result, shapes),
+      sizeOf(result, this.#shapes),
     );
     memory.whenEnded((sid) => {
       this.discard(sid);
@@ -179,7 +181,9 @@ export class SessionLoads {
       // Another node has loaded it meanwhile, on demand: this may be what was true before.
       return this.#loaded(flight, sign);
     }
-    const result: LoadedResult = { lat, data, signed: new Map(), since };
+    const bytes = heapSizeOf(data, this.#shapes);
+    const signed = new Map<string, SignedSession>();
+    const result: LoadedResult = { lat, data, bytes, signed, since };
     if (!memory.endOf(sid)) {
       if (!isPassive && policy.accessSeconds === undefined) {
         memory.extend(sid, endOfSessionUsedAt(lat, claims, policy));
@@ -209,9 +213,9 @@ function newerOf(one: SessionClaims, other: SessionClaims): SessionClaims {
 const BYTES_PER_RESULT = 500;
 const BYTES_PER_VARIANT = 2_400;
 
-function sizeOf({ data, signed }: LoadedResult, shapes: KnownShapes): number {
-  let bytes = BYTES_PER_RESULT + heapSizeOf(data, shapes);
-  for (const { session, token } of signed.values()) {
+function sizeOf(result: LoadedResult, shapes: KnownShapes): number {
+  let bytes = BYTES_PER_RESULT + result.bytes;
+  for (const { session, token } of result.signed.values()) {
     const { params, attrs } = session.claims;
     // The token, and the line that brings it to the client.
     bytes += BYTES_PER_VARIANT + 2 * token.length;

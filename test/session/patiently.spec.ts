@@ -4,7 +4,7 @@ import type { LoadResult } from '../../lib/session/session-loads.js';
 
 const LOADED: LoadResult = {
   kind: 'loaded',
-  result: { lat: 0, data: {}, signed: new Map(), since: undefined },
+  result: { lat: 0, data: {}, bytes: 0, signed: new Map(), since: undefined },
 };
 const TOOK_LONGER = {
   kind: 'failed',
