@@ -299,7 +299,6 @@ describe.each(adapters)('a function that gives secrets on %s', (adapter) => {
     openTestApp(adapter, {
       session: {
         secret: vault.provide,
-        keyCache: { timeout: TIMEOUT },
         ...options,
       },
       controllers: [RefreshController],
@@ -443,7 +442,7 @@ describe.each(adapters)('a function that gives secrets on %s', (adapter) => {
 
   it('that hangs is given up at the timeout and told so; what it says later counts for nothing (A-015)', async () => {
     const vault = new Vault<SecretInput | SecretInput[]>(SECRET);
-    const app = await open(vault);
+    const app = await open(vault, { keyCache: { timeout: TIMEOUT } });
     const browser = await app.signIn();
     const gate = createGate();
     vault.instead = () => gate.promise.then(() => OTHER_SECRET);

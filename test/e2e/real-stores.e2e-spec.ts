@@ -301,7 +301,7 @@ describe.each(Object.entries(SERVERS))(
     });
 
     it('F-07, F-13: an outage of the server logs nobody out', async () => {
-      const { a, b } = await openTwo({ storeTimeout: 0.25 });
+      const { a, b } = await openTwo({ storeTimeout: '2s' });
       const client = await signIn(a);
       const due = await signIn(a, 'bob');
       await server.halt();
