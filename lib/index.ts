@@ -33,7 +33,7 @@ export type {
   RefreshOptions,
   RevokeRequestOptions,
 } from './nest/session-service-options.js';
-export type { SessionRequest, SessionResponse } from './nest/exchange.js';
+export type { SessionRequest, SessionResponse } from './nest/raw-exchange.js';
 export type { Duration } from './options/durations.js';
 export type {
   EncryptOptions,

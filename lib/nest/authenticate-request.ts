@@ -5,7 +5,8 @@ import {
   type ActiveSession,
 } from '../session/active-session.js';
 import { mustAskStore } from '../session/handling.js';
-import { Exchange, type SessionRequest } from './exchange.js';
+import { Exchange } from './exchange.js';
+import type { SessionRequest } from './raw-exchange.js';
 import { expandedData } from './expanded-data.js';
 import { attachedTo, judge, judgeAnew } from './judge.js';
 import type { AuthenticateOptions } from './session-service-options.js';

@@ -26,14 +26,6 @@ import {
 } from './raw-exchange.js';
 import { ResponseHead } from './response-head.js';
 
-/** A request of Express or Fastify, or node's own; anything that has headers. */
-export interface SessionRequest {
-  readonly headers: object;
-}
-
-/** A response of Express, a reply of Fastify, or node's own. */
-export type SessionResponse = object;
-
 /** The session module whose verdict counts: its runtime. */
 interface Judge {
   readonly options: { readonly requestProperty: string | undefined };

@@ -6,6 +6,14 @@ import {
 } from '../session/active-session.js';
 import { preventStoring } from './cache-headers.js';
 
+/** A request of Express or Fastify, or node's own; anything that has headers. */
+export interface SessionRequest {
+  readonly headers: object;
+}
+
+/** A response of Express, a reply of Fastify, or node's own. */
+export type SessionResponse = object;
+
 export interface FrameworkRequest {
   raw?: unknown;
   [property: string]: unknown;

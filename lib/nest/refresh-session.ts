@@ -1,6 +1,7 @@
 import { bodyField, saysPassive } from '../request-facts.js';
 import type { IssuedSession } from '../session/issued-session.js';
-import { Exchange, type SessionRequest } from './exchange.js';
+import { Exchange } from './exchange.js';
+import type { SessionRequest } from './raw-exchange.js';
 import { handOver, refusedWith, warnOfNoResponse } from './hand-over.js';
 import type { RefreshOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';

@@ -4,7 +4,8 @@ import {
   type ActiveSession,
 } from '../session/active-session.js';
 import type { FoundSessions } from '../session/carried-sessions.js';
-import { Exchange, type SessionRequest } from './exchange.js';
+import { Exchange } from './exchange.js';
+import type { SessionRequest } from './raw-exchange.js';
 import { refreshTokenInBody } from './refresh-session.js';
 import type { DeliverOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';

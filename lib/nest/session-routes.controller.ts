@@ -22,13 +22,10 @@ import {
 import { ActiveSession } from '../session/active-session.js';
 import { shownSession } from '../session/shown-session.js';
 import type { SessionInfo } from '../session/session-info.js';
-import {
-  Exchange,
-  type SessionRequest,
-  type SessionResponse,
-} from './exchange.js';
+import { Exchange } from './exchange.js';
 import { NoStoreInterceptor } from './no-store.interceptor.js';
 import { ProvidedSessionGuard } from './provided-session.guard.js';
+import type { SessionRequest, SessionResponse } from './raw-exchange.js';
 import { CheckRevocationInStore, Public } from './route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 import { Session } from './session.decorator.js';

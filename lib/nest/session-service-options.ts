@@ -1,4 +1,4 @@
-import type { SessionResponse } from './exchange.js';
+import type { SessionResponse } from './raw-exchange.js';
 
 /** Where tokens go. */
 export interface DeliverOptions {

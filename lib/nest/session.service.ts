@@ -12,7 +12,7 @@ import type {
   SessionData,
   SessionParams,
 } from '../session/session-types.js';
-import type { SessionRequest } from './exchange.js';
+import type { SessionRequest } from './raw-exchange.js';
 import { authenticateRequest } from './authenticate-request.js';
 import { reloadSession, updateSession } from './change-session.js';
 import { generateSession } from './generate-session.js';
