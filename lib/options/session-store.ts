@@ -64,15 +64,36 @@ export interface SessionRecord {
   readonly asOf: Date;
 }
 
+/**
+ * When a store may still carry out a call, by its own clock. A call whose caller has given up may reach the store all the
+ * same, when others have gone on: outside these bounds the store changes nothing and rejects with a {@link LateCallError}.
+ * It compares them with its clock after it has waited for its own locks.
+ */
+export interface WriteDeadline {
+  /** From this instant on it is too late. */
+  readonly notAfter?: Date;
+  /** Before this instant the store's clock has gone back since the bounds were set: too late as well. */
+  readonly notBefore?: Date;
+}
+
 /** How many sessions one subject may have. */
 export interface SessionLimit {
   readonly max: number;
-  /** At the limit a sign-in is refused, or ends the session that was begun first. */
+  /**
+   * At the limit a sign-in is refused, or ends other sessions: first those with refresh tokens of which no token was ever
+   * used, the answer of their sign-in was lost; then the session that was begun first.
+   */
   readonly policy: 'refuse' | 'end-oldest';
+  /**
+   * How long the answer of a sign-in may be on its way: a session that is younger counts as used.
+   *
+   * @default no session counts as never used
+   */
+  readonly graceSeconds?: number;
 }
 
 /** What else happens in the step that creates a record. */
-export interface CreateOptions {
+export interface CreateOptions extends WriteDeadline {
   readonly limit?: SessionLimit;
   /**
    * Id of a session of the same subject that the new one replaces: it ends, and does not count towards the limit. A
@@ -86,8 +107,33 @@ export type CreateVerdict =
   | { readonly kind: 'created'; readonly ended: readonly string[] }
   | { readonly kind: 'refused' };
 
+/** What else {@link SessionStore.endAll} obeys. */
+export interface EndAllOptions extends WriteDeadline {
+  /** Sessions that began after this instant, by the store's clock, go on. */
+  readonly begunUntil?: Date;
+}
+
+/** Which part of the sessions of a subject {@link SessionStore.list} gives. */
+export interface SessionPage {
+  /**
+   * How many at most.
+   *
+   * @default 1000, and never more
+   */
+  readonly limit?: number;
+  /**
+   * The id of the last session of the page before.
+   *
+   * @default the first page; the first page, too, where that session has ended
+   */
+  readonly after?: string;
+}
+
+/** How many sessions one call of {@link SessionStore.list} gives at most. */
+export const LARGEST_PAGE = 1_000;
+
 /** What changes in a record. */
-export interface SessionChange {
+export interface SessionChange extends WriteDeadline {
   /**
    * Attributes to set; `null` removes one. Merged by the store in one step, so that concurrent changes of
    * different attributes both survive. Raises the revision by one, even for an empty object.
@@ -106,14 +152,17 @@ export interface SessionChange {
 }
 
 /** A refresh token as a store sees it: hashes only, so that no record holds a usable token. */
-export interface PresentedRefresh {
+export interface PresentedRefresh extends WriteDeadline {
   /** Its place in the chain; the first refresh token of a session has 0. */
   readonly generation: number;
   /** SHA-256 of its secret part. */
   readonly secretHash: string;
   /** SHA-256 of the secret part of its child. */
   readonly nextHash: string;
-  /** The parent of the current token is repeated while now < rotation + grace; at that instant it is reused. */
+  /**
+   * The parent of the current token is repeated while now < start + grace. It starts at the rotation or, where the
+   * current token was first used later, then.
+   */
   readonly graceSeconds: number;
   /** For the idle end after the rotation. */
   readonly lifetime: SessionLifetime;
@@ -131,6 +180,10 @@ export interface PresentedRefresh {
  *
  * - `rotated`: the current token was presented; its child is the current one now.
  * - `repeated`: the parent of the current token was presented again within the grace time; nothing changed.
+ * - `recovered`: the parent was presented after the grace time, and nobody has ever used the current token or a session
+ *   token that was issued with it: its answer was lost. The current token stays; the record notes that it was recovered.
+ *   Never where the parent is a recovered token itself: a thief who uses nothing would not be noticed. Optional, as
+ *   {@link SessionStore.confirmUse}.
  * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored
  *   backup); its child is the current token now.
  * - `reused`: an older token, one of another chain, or the parent after the grace time; the session is ended.
@@ -143,6 +196,7 @@ export interface PresentedRefresh {
 export type RotationVerdict =
   | 'rotated'
   | 'repeated'
+  | 'recovered'
   | 'rolled-forward'
   | 'reused'
   | 'expired'
@@ -166,12 +220,17 @@ export abstract class SessionStore {
   /**
    * The record of a session that has not ended.
    *
+   * A read deletes only a record whose own fields say that it has expired: one that cannot be found may be on its way to
+   * another server.
+   *
    * @param use `'seen'` also notes that the session is in use, at most once a minute
+   * @param generation that of a token which was presented: also does what {@link confirmUse} does
    */
   abstract read(
     id: string,
     subject: string,
     use?: 'seen',
+    generation?: number,
   ): Promise<SessionRecord | undefined>;
 
   /**
@@ -183,6 +242,7 @@ export abstract class SessionStore {
     id: string,
     subject: string,
     revision: number,
+    generation?: number,
   ): Promise<Date | SessionRecord | undefined>;
 
   /** Judges a refresh token and moves the chain on. */
@@ -191,6 +251,16 @@ export abstract class SessionStore {
     subject: string,
     presented: PresentedRefresh,
   ): Promise<RotationVerdict>;
+
+  /**
+   * Notes that the current refresh token of a session, or a session token that was issued with it, was presented: its
+   * owner has it. Only the first time counts, and any other generation changes nothing.
+   *
+   * Without this method a refresh token that comes back after the grace time is always `reused`.
+   *
+   * @param generation that of the token
+   */
+  confirmUse?(id: string, subject: string, generation: number): Promise<void>;
 
   /** The record after a change, `undefined` when the session has ended. Also notes that it is in use, unless it is passive. */
   abstract update(
@@ -214,10 +284,20 @@ export abstract class SessionStore {
   abstract endAll(
     subject: string,
     except?: string,
+    options?: EndAllOptions,
   ): Promise<number | undefined>;
 
-  /** The sessions of a subject that have not ended, in any order. */
-  abstract list(subject: string): Promise<SessionRecord[]>;
+  /**
+   * The sessions of a subject that have not ended, those that end last first; {@link LARGEST_PAGE} at most. Rejects where
+   * the store knows of more than it can read.
+   */
+  abstract list(subject: string, page?: SessionPage): Promise<SessionRecord[]>;
+
+  /**
+   * The time of the store. A store that has this method is given a {@link WriteDeadline} with each call that writes, and
+   * rejects with a {@link LateCallError} outside of it.
+   */
+  now?(): Promise<Date>;
 
   /** The module hands its clock to stores that have none of their own. */
   useClock?(clock: SessionClock): void;

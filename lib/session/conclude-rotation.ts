@@ -21,14 +21,18 @@ export function concludeRotation(
   switch (verdict) {
     case 'rotated':
     case 'repeated':
+    case 'recovered':
     case 'rolled-forward':
       if (verdict === 'rolled-forward') {
         events.ofSession(claims, { type: 'storeRolledBack', lost: 'rotation' });
       }
+      if (verdict === 'recovered') {
+        events.ofSession(claims, { type: 'recovered' });
+      }
       memory.refresh(claims.sid, claims.gen + 1);
       events.ofSession(claims, {
         type: 'refreshed',
-        repeated: verdict === 'repeated',
+        repeated: verdict === 'repeated' || verdict === 'recovered',
       });
       return memory.endOf(claims.sid);
     case 'reused':

@@ -45,6 +45,13 @@ export type SessionEvent =
       readonly repeated: boolean;
     })
   | (OfSession & {
+      /**
+       * The answer of a refresh was lost, and its client has come back after `rotation.grace`: it was given the same
+       * tokens again, since nobody had used them.
+       */
+      readonly type: 'recovered';
+    })
+  | (OfSession & {
       /** A refresh token came again long after it was exchanged: somebody has a copy. The session is ended. */
       readonly type: 'refreshReused';
     })

@@ -1,10 +1,12 @@
 import type {
   NewSessionRecord,
   PresentedRefresh,
+  SessionChange,
   SessionLifetime,
   SessionRecord,
   StoredData,
 } from '../options/session-store.js';
+import { mergeAttributes } from './merge-attributes.js';
 
 /** A record as the memory store holds it; times in milliseconds since the Unix epoch. */
 export type MemoryEntry = Omit<
@@ -19,6 +21,8 @@ export type MemoryEntry = Omit<
   hash: string | undefined;
   previousHash: string | undefined;
   rotatedAt: number;
+  usedAt: number | null;
+  recovered: number | undefined;
 };
 
 /** The entry of a session that begins now. */
@@ -39,6 +43,8 @@ export function newEntry(record: NewSessionRecord, now: number): MemoryEntry {
     hash: record.refreshHash,
     previousHash: undefined,
     rotatedAt: now,
+    usedAt: null,
+    recovered: undefined,
   };
 }
 
@@ -62,10 +68,46 @@ export function moveOn(
   entry.hash = presented.nextHash;
   entry.previousHash = presented.secretHash;
   entry.rotatedAt = now;
+  entry.usedAt = null;
   if (!presented.isPassive) {
     entry.lastSeenAt = now;
     entry.expiresAt = endOf(now, entry.createdAt, presented.lifetime);
   }
+}
+
+/** An entry after a change. */
+export function changedEntry(
+  entry: MemoryEntry,
+  { attributes, data, extend, isPassive }: SessionChange,
+  now: number,
+): MemoryEntry {
+  return {
+    ...entry,
+    ...(!isPassive && { lastSeenAt: now }),
+    ...(attributes && {
+      attributes: mergeAttributes(entry.attributes, attributes),
+      revision: entry.revision + 1,
+    }),
+    ...(data &&
+      !(entry.data && entry.data.loadedAt > data.loadedAt) && { data }),
+    ...(extend && { expiresAt: endOf(now, entry.createdAt, extend) }),
+  };
+}
+
+/** Whether one comes before the other in a list: it ends later. */
+export function isListedBefore(one: MemoryEntry, other: MemoryEntry): boolean {
+  return one.expiresAt === other.expiresAt
+    ? one.id > other.id
+    : one.expiresAt > other.expiresAt;
+}
+
+/** Notes the first use of the current generation. */
+export function noteUse(
+  entry: MemoryEntry,
+  generation: number | undefined,
+  now: number,
+): void {
+  if (entry.generation === generation) entry.usedAt ??= now;
 }
 
 /** What callers see of an entry. */

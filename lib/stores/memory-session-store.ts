@@ -1,25 +1,30 @@
 import { SystemSessionClock, type SessionClock } from '../clock.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import {
+  LARGEST_PAGE,
   SessionStore,
   type CreateOptions,
   type CreateVerdict,
+  type EndAllOptions,
   type NewSessionRecord,
   type PresentedRefresh,
   type RotationVerdict,
   type SessionChange,
+  type SessionPage,
   type SessionRecord,
 } from '../options/session-store.js';
 import {
-  endOf,
+  changedEntry,
+  isListedBefore,
   moveOn,
   newEntry,
+  noteUse,
   recordOf,
-  type MemoryEntry,
 } from './memory-entry.js';
-import { mergeAttributes } from './merge-attributes.js';
+import { MemoryRecords } from './memory-records.js';
 import { riskOfThisProcess } from './risk-of-this-process.js';
 import { judgeRotation } from './rotation.js';
+import { whoMakesRoom } from './session-limit.js';
 
 /** Options of {@link MemorySessionStore}. */
 export interface MemorySessionStoreOptions {
@@ -33,17 +38,14 @@ export interface MemorySessionStoreOptions {
 }
 
 const SEEN_PAUSE = 60_000;
-/** Records that one sign-in looks at to find some that have expired. */
-const SWEPT_PER_CREATE = 16;
 
 /**
  * Sessions in the memory of one process: for development, tests, and servers of one process that may forget
  * them. A restart ends them all.
  */
 export class MemorySessionStore extends SessionStore {
-  readonly #subjects = new Map<string, Map<string, MemoryEntry>>();
+  readonly #records = new MemoryRecords();
   #clock: SessionClock = new SystemSessionClock();
-  #sweeper = this.#everyRecord();
 
   /** @throws {SessionConfigError} in production or in one process of several, unless that is allowed */
   constructor(options: MemorySessionStoreOptions = {}) {
@@ -58,9 +60,7 @@ export class MemorySessionStore extends SessionStore {
 
   /** How many records it holds; one that has expired counts until it is asked for or swept. */
   get size(): number {
-    let size = 0;
-    for (const sessions of this.#subjects.values()) size += sessions.size;
-    return size;
+    return this.#records.size;
   }
 
   override useClock(clock: SessionClock): void {
@@ -72,23 +72,19 @@ export class MemorySessionStore extends SessionStore {
     { limit, replaces }: CreateOptions = {},
   ): Promise<CreateVerdict> {
     const now = this.#now();
-    this.#sweepSome(now);
-    const { id, subject } = record;
-    const others = (limit ? this.#alive(subject, now) : [])
+    this.#records.sweepSome(now);
+    const { subject } = record;
+    const others = (limit ? this.#records.ofSubject(subject, now) : [])
       .filter((other) => other.id !== replaces)
       .toSorted((a, b) => a.createdAt - b.createdAt);
-    const surplus = limit ? others.length + 1 - limit.max : 0;
-    if (surplus > 0 && limit?.policy === 'refuse') {
+    const ended = limit ? whoMakesRoom(others, limit, now) : [];
+    if (ended === 'refused') {
       return { kind: 'refused' };
     }
-    const ended = others.slice(0, Math.max(surplus, 0)).map((each) => each.id);
     for (const old of replaces === undefined ? ended : [...ended, replaces]) {
-      this.#remove(subject, old);
+      this.#records.remove(old, subject);
     }
-    const sessions =
-      this.#subjects.get(subject) ?? new Map<string, MemoryEntry>();
-    this.#subjects.set(subject, sessions);
-    sessions.set(id, newEntry(record, now));
+    this.#records.put(newEntry(record, now));
     return { kind: 'created', ended };
   }
 
@@ -96,13 +92,26 @@ export class MemorySessionStore extends SessionStore {
     id: string,
     subject: string,
     use?: 'seen',
+    generation?: number,
   ): Promise<SessionRecord | undefined> {
     const now = this.#now();
-    const entry = this.#find(id, subject, now);
-    if (entry && use && now >= entry.lastSeenAt + SEEN_PAUSE) {
+    const entry = this.#records.find(id, subject, now);
+    if (!entry) {
+      return undefined;
+    }
+    if (use && now >= entry.lastSeenAt + SEEN_PAUSE) {
       entry.lastSeenAt = now;
     }
-    return entry && recordOf(entry, now);
+    noteUse(entry, generation, now);
+    return recordOf(entry, now);
+  }
+
+  override async confirmUse(
+    id: string,
+    subject: string,
+    generation: number,
+  ): Promise<void> {
+    await this.read(id, subject, undefined, generation);
   }
 
   override async rotate(
@@ -110,7 +119,7 @@ export class MemorySessionStore extends SessionStore {
     subject: string,
     presented: PresentedRefresh,
   ): Promise<RotationVerdict> {
-    const entry = this.#subjects.get(subject)?.get(id);
+    const entry = this.#records.at(id, subject);
     if (!entry) {
       return 'unknown';
     }
@@ -123,7 +132,10 @@ export class MemorySessionStore extends SessionStore {
         break;
       case 'reused':
       case 'expired':
-        this.#remove(subject, id);
+        this.#records.remove(id, subject);
+        break;
+      case 'recovered':
+        entry.recovered = entry.generation;
         break;
       case 'repeated':
         break;
@@ -134,117 +146,63 @@ export class MemorySessionStore extends SessionStore {
   override async update(
     id: string,
     subject: string,
-    { attributes, data, extend, isPassive }: SessionChange,
+    change: SessionChange,
   ): Promise<SessionRecord | undefined> {
     const now = this.#now();
-    const entry = this.#find(id, subject, now);
+    const entry = this.#records.find(id, subject, now);
     if (!entry) {
       return undefined;
     }
-    const changed: MemoryEntry = {
-      ...entry,
-      ...(!isPassive && { lastSeenAt: now }),
-      ...(attributes && {
-        attributes: mergeAttributes(entry.attributes, attributes),
-        revision: entry.revision + 1,
-      }),
-      ...(data &&
-        !(entry.data && entry.data.loadedAt > data.loadedAt) && { data }),
-      ...(extend && { expiresAt: endOf(now, entry.createdAt, extend) }),
-    };
-    this.#subjects.get(subject)?.set(id, changed);
+    const changed = changedEntry(entry, change, now);
+    this.#records.put(changed);
     return recordOf(changed, now);
   }
 
   override async end(id: string, subject: string): Promise<boolean> {
-    const wasAlive = this.#find(id, subject, this.#now()) !== undefined;
-    this.#remove(subject, id);
+    const wasAlive = this.#records.find(id, subject, this.#now()) !== undefined;
+    this.#records.remove(id, subject);
     return wasAlive;
   }
 
   override async endAll(
     subject: string,
     except?: string,
+    { begunUntil }: EndAllOptions = {},
   ): Promise<number | undefined> {
     const now = this.#now();
-    const kept =
-      except === undefined ? undefined : this.#find(except, subject, now);
+    const alive = this.#records.ofSubject(subject, now);
+    const kept = alive.find(({ id }) => id === except);
     if (except !== undefined && !kept) {
       return undefined;
     }
-    let ended = 0;
-    for (const entry of this.#subjects.get(subject)?.values() ?? []) {
-      ended += Number(entry !== kept && now < entry.expiresAt);
-      if (kept && entry !== kept) this.#remove(subject, entry.id);
-    }
-    if (!kept) this.#subjects.delete(subject);
-    return ended;
+    const last = begunUntil?.getTime() ?? Infinity;
+    const leaving = alive.filter(
+      (entry) => entry !== kept && entry.createdAt <= last,
+    );
+    for (const { id } of leaving) this.#records.remove(id, subject);
+    return leaving.length;
   }
 
-  override async list(subject: string): Promise<SessionRecord[]> {
+  override async list(
+    subject: string,
+    { limit = LARGEST_PAGE, after }: SessionPage = {},
+  ): Promise<SessionRecord[]> {
     const now = this.#now();
-    return this.#alive(subject, now).map((entry) => recordOf(entry, now));
+    const alive = this.#records.ofSubject(subject, now);
+    const last = alive.find(({ id }) => id === after);
+    return alive
+      .filter((entry) => !last || isListedBefore(last, entry))
+      .toSorted((a, b) => (isListedBefore(a, b) ? -1 : 1))
+      .slice(0, Math.min(limit, LARGEST_PAGE))
+      .map((entry) => recordOf(entry, now));
   }
 
   /** Removes every expired record now. Sign-ins do it by and by. */
   sweep(): number {
-    const now = this.#now();
-    let removed = 0;
-    for (const entry of this.#everyRecord()) {
-      removed += Number(this.#removeExpired(entry, now));
-    }
-    return removed;
+    return this.#records.sweep(this.#now());
   }
 
   #now(): number {
     return this.#clock.nowSeconds() * 1000;
-  }
-
-  /** A record that was found expired is gone for good, whatever the clock says later. */
-  #find(id: string, subject: string, now: number): MemoryEntry | undefined {
-    const entry = this.#subjects.get(subject)?.get(id);
-    return entry && !this.#removeExpired(entry, now) ? entry : undefined;
-  }
-
-  #alive(subject: string, now: number): MemoryEntry[] {
-    const entries = [...(this.#subjects.get(subject)?.values() ?? [])];
-    return entries.filter((entry) => !this.#removeExpired(entry, now));
-  }
-
-  #removeExpired(
-    { id, subject, expiresAt }: MemoryEntry,
-    now: number,
-  ): boolean {
-    if (now < expiresAt) {
-      return false;
-    }
-    this.#remove(subject, id);
-    return true;
-  }
-
-  #remove(subject: string, id: string): void {
-    const sessions = this.#subjects.get(subject);
-    sessions?.delete(id);
-    if (sessions?.size === 0) {
-      this.#subjects.delete(subject);
-    }
-  }
-
-  #sweepSome(now: number): void {
-    for (let i = 0; i < SWEPT_PER_CREATE; i += 1) {
-      const { done, value } = this.#sweeper.next();
-      if (done) {
-        this.#sweeper = this.#everyRecord();
-        return;
-      }
-      this.#removeExpired(value, now);
-    }
-  }
-
-  *#everyRecord(): Generator<MemoryEntry, undefined> {
-    for (const sessions of this.#subjects.values()) {
-      yield* sessions.values();
-    }
-    return undefined;
   }
 }

@@ -9,6 +9,13 @@ export interface RotationState {
   readonly hash: string | undefined;
   readonly previousHash: string | undefined;
   readonly rotatedAt: number;
+  /**
+   * When a token of the current generation was first presented, `null` where none was yet. `undefined`: not known, in a
+   * record of an older version.
+   */
+  readonly usedAt: number | null | undefined;
+  /** The last generation that was recovered. */
+  readonly recovered: number | undefined;
   readonly createdAt: number;
   readonly expiresAt: number;
 }
@@ -20,6 +27,9 @@ export interface RotationState {
  * answer, and is answered with the same child again, so that there is only ever one chain: a thief and the
  * owner collide on it at their first uses more than the grace time apart. A replay does not extend the grace
  * time. A token ahead of the record proves that the store lost writes, not that anybody stole something.
+ *
+ * While nobody has used the child, its answer may still be lost, however late the parent comes: it is recovered.
+ * Never twice in a row: a thief who refreshes and uses nothing would otherwise go unnoticed.
  *
  * The scripts of the Redis and Postgres stores are translations of this function, held to it by one table.
  */
@@ -42,7 +52,14 @@ export function judgeRotation(
   const isParent =
     presented.generation === state.generation - 1 &&
     presented.secretHash === state.previousHash;
-  return isParent && now < state.rotatedAt + presented.graceSeconds * 1000
-    ? 'repeated'
+  if (!isParent) {
+    return 'reused';
+  }
+  const graceStart = Math.max(state.rotatedAt, state.usedAt ?? 0);
+  if (now < graceStart + presented.graceSeconds * 1000) {
+    return 'repeated';
+  }
+  return state.usedAt === null && state.recovered !== presented.generation
+    ? 'recovered'
     : 'reused';
 }

@@ -1,8 +1,10 @@
 import { attributeTests } from './store-contract/attributes.js';
 import { changeTests } from './store-contract/changes.js';
+import { deadlineTests } from './store-contract/deadlines.js';
 import { endTests } from './store-contract/ends.js';
 import type { SessionStoreFixture } from './store-contract/fixture.js';
 import { limitTests } from './store-contract/limits.js';
+import { listTests } from './store-contract/lists.js';
 import { passiveTests } from './store-contract/passive.js';
 import { recordTests } from './store-contract/records.js';
 import { rotationTests } from './store-contract/rotations.js';
@@ -52,6 +54,8 @@ export function describeSessionStore(
     'keeps ends without activity': passiveTests,
     'ends sessions': endTests,
     'rotates refresh tokens': rotationTests,
+    'obeys deadlines': deadlineTests,
+    'lists sessions': listTests,
   };
   runner.describe(name, () => {
     for (const [group, addTests] of Object.entries(groups)) {

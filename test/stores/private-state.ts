@@ -33,23 +33,23 @@ export async function privateStateOf(object: object): Promise<string> {
         includeCommandLineAPI: true,
       },
     );
-    const { privateProperties } = await post<{
-      privateProperties: PrivateProperty[];
-    }>('Runtime.getProperties', {
-      objectId: result.objectId,
-      ownProperties: true,
-    });
+    const privatesOf = async (objectId: string | undefined) => {
+      const { privateProperties = [] } = await post<{
+        privateProperties?: PrivateProperty[];
+      }>('Runtime.getProperties', { objectId, ownProperties: true });
+      return privateProperties.filter(({ value }) => value.objectId);
+    };
     const texts: string[] = [];
-    for (const { name, value } of privateProperties) {
+    // What an object keeps in parts of its own counts, too.
+    const waiting = await privatesOf(result.objectId);
+    for (const { name, value } of waiting) {
+      const { objectId } = value;
       const text = await post<{ result: RemoteObject }>(
         'Runtime.callFunctionOn',
-        {
-          objectId: value.objectId,
-          functionDeclaration: TO_TEXT,
-          returnByValue: true,
-        },
+        { objectId, functionDeclaration: TO_TEXT, returnByValue: true },
       );
       texts.push(`${name}: ${String(text.result.value)}`);
+      waiting.push(...(await privatesOf(objectId)));
     }
     return texts.join('\n');
   } finally {

@@ -93,8 +93,14 @@ export function schemaOf({ table, qualified }: TableNames): string {
   hash text,
   previous_hash text,
   rotated_at timestamptz NOT NULL,
+  -- When a token of the current generation was first presented. Not known of records of older versions.
+  used_at timestamptz DEFAULT '-infinity',
+  recovered bigint,
   PRIMARY KEY (subject, id)
 ) WITH (fillfactor = 80);
+ALTER TABLE ${qualified}
+  ADD COLUMN IF NOT EXISTS used_at timestamptz DEFAULT '-infinity',
+  ADD COLUMN IF NOT EXISTS recovered bigint;
 CREATE INDEX IF NOT EXISTS "${index}" ON ${qualified} (expiry_hour);
 `;
 }

@@ -1,14 +1,17 @@
 import {
+  LARGEST_PAGE,
   SessionStore,
   type CreateOptions,
   type CreateVerdict,
+  type EndAllOptions,
   type NewSessionRecord,
   type PresentedRefresh,
   type RotationVerdict,
   type SessionChange,
-  type SessionLimit,
+  type SessionPage,
   type SessionRecord,
 } from '../../options/session-store.js';
+import { createRecord } from './create-record.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import {
   readPostgresOptions,
@@ -17,12 +20,11 @@ import {
 import type { PostgresPool } from './postgres-pool.js';
 import { schemaOf, type TableNames } from './postgres-schema.js';
 import {
-  fromKey,
   recordOf,
   timeOf,
   toAttributeChange,
-  toColumns,
   toData,
+  toDeadline,
   toKey,
   type SessionRow,
 } from './session-row.js';
@@ -48,7 +50,7 @@ export class PostgresSessionStore extends SessionStore {
     this.#names = settings.names;
     this.#statements = new StatementRunner(settings);
     this.#sweep = new ExpirySweep((size) =>
-      this.#statements.count('sweep', size).then(Number),
+      this.#count('sweep', size).then(Number),
     );
   }
 
@@ -72,13 +74,18 @@ ${schemaOf(this.#names)}`,
     return this.#sweep.run();
   }
 
+  override async now(): Promise<Date> {
+    const [row] = await this.#statements.run<Pick<SessionRow, 'as_of'>>('now');
+    return timeOf(row!.as_of);
+  }
+
   override async create(
     record: NewSessionRecord,
-    { limit, replaces }: CreateOptions = {},
+    options: CreateOptions = {},
   ): Promise<CreateVerdict> {
-    const verdict = await (limit
-      ? this.#createWithin(limit, record, replaces)
-      : this.#createAnyway(record, replaces));
+    const statements = this.#statements;
+    const { qualified } = this.#names;
+    const verdict = await createRecord(statements, qualified, record, options);
     this.#sweep.runNowAndThen();
     return verdict;
   }
@@ -87,11 +94,13 @@ ${schemaOf(this.#names)}`,
     id: string,
     subject: string,
     use?: 'seen',
+    generation?: number,
   ): Promise<SessionRecord | undefined> {
     const key = [toKey(subject), toKey(id)];
-    const [row] = use
-      ? await this.#readSeen(key)
-      : await this.#statements.run<SessionRow>('read', ...key);
+    const [row] =
+      use || generation !== undefined
+        ? await this.#readSeen(key, use, generation)
+        : await this.#statements.run<SessionRow>('read', ...key);
     return row && recordOf(row, subject);
   }
 
@@ -99,8 +108,9 @@ ${schemaOf(this.#names)}`,
     id: string,
     subject: string,
     revision: number,
+    generation?: number,
   ): Promise<Date | SessionRecord | undefined> {
-    const values = [toKey(subject), toKey(id), SEEN_PAUSE_SECONDS];
+    const values = [toKey(subject), toKey(id), SEEN_PAUSE_SECONDS, generation];
     const [confirmed] = await this.#statements.run<Pick<SessionRow, 'as_of'>>(
       'confirmNoted',
       ...values,
@@ -114,13 +124,26 @@ ${schemaOf(this.#names)}`,
     return record && record.revision <= revision ? record.asOf : record;
   }
 
+  override async confirmUse(
+    id: string,
+    subject: string,
+    generation: number,
+  ): Promise<void> {
+    const key = [toKey(subject), toKey(id)];
+    await this.#statements.run('confirmUse', ...key, generation);
+  }
+
   override async rotate(
     id: string,
     subject: string,
     presented: PresentedRefresh,
   ): Promise<RotationVerdict> {
     const { lifetime } = presented;
-    const values = [
+    const judged = await this.#statements.runInTime<{
+      verdict: RotationVerdict;
+      affected: string;
+    }>(
+      'rotate',
       toKey(subject),
       toKey(id),
       presented.generation,
@@ -129,14 +152,9 @@ ${schemaOf(this.#names)}`,
       lifetime.idleSeconds,
       lifetime.absoluteSeconds,
       presented.isPassive === true,
-    ];
-    if ((await this.#statements.changed('rotate', ...values)) === 1) {
-      return 'rotated';
-    }
-    const [judged] = await this.#statements.run<{
-      verdict: RotationVerdict;
-      affected: string;
-    }>('judge', ...values, presented.graceSeconds);
+      presented.graceSeconds,
+      ...toDeadline(presented),
+    );
     if (!judged) {
       return 'unknown';
     }
@@ -150,10 +168,11 @@ ${schemaOf(this.#names)}`,
   override async update(
     id: string,
     subject: string,
-    { attributes, data, extend, isPassive }: SessionChange,
+    change: SessionChange,
   ): Promise<SessionRecord | undefined> {
+    const { attributes, data, extend, isPassive } = change;
     const [set, removed] = toAttributeChange(attributes ?? {});
-    const [row] = await this.#statements.run<SessionRow>(
+    const row = await this.#statements.runInTime<SessionRow>(
       'update',
       toKey(subject),
       toKey(id),
@@ -164,8 +183,9 @@ ${schemaOf(this.#names)}`,
       extend?.idleSeconds,
       extend?.absoluteSeconds,
       isPassive === true,
+      ...toDeadline(change),
     );
-    return row && recordOf(row, subject);
+    return row && row.id !== null ? recordOf(row, subject) : undefined;
   }
 
   override async end(id: string, subject: string): Promise<boolean> {
@@ -180,20 +200,35 @@ ${schemaOf(this.#names)}`,
   override endAll(
     subject: string,
     except?: string,
+    options: EndAllOptions = {},
   ): Promise<number | undefined> {
+    const bounds = [options.begunUntil?.toISOString(), ...toDeadline(options)];
     return except === undefined
-      ? this.#statements.count('endAll', toKey(subject))
-      : this.#statements.count('endOthers', toKey(subject), toKey(except));
+      ? this.#count('endAll', toKey(subject), ...bounds)
+      : this.#count('endOthers', toKey(subject), toKey(except), ...bounds);
   }
 
-  override async list(subject: string): Promise<SessionRecord[]> {
-    const rows = await this.#statements.run<SessionRow>('list', toKey(subject));
+  override async list(
+    subject: string,
+    { limit = LARGEST_PAGE, after }: SessionPage = {},
+  ): Promise<SessionRecord[]> {
+    const rows = await this.#statements.run<SessionRow>(
+      'list',
+      toKey(subject),
+      Math.min(limit, LARGEST_PAGE),
+      after && toKey(after),
+    );
     return rows.map((row) => recordOf(row, subject));
   }
 
   /** A second statement only where something has to change: at most once a minute, or when the session has ended. */
-  async #readSeen(key: readonly string[]): Promise<readonly SessionRow[]> {
-    const values = [...key, SEEN_PAUSE_SECONDS];
+  async #readSeen(
+    key: readonly string[],
+    use: 'seen' | undefined,
+    generation: number | undefined,
+  ): Promise<readonly SessionRow[]> {
+    const pause = use && SEEN_PAUSE_SECONDS;
+    const values = [...key, pause, generation];
     const noted = await this.#statements.run<SessionRow>(
       'readNoted',
       ...values,
@@ -203,38 +238,15 @@ ${schemaOf(this.#names)}`,
       : this.#statements.run<SessionRow>('readSeen', ...values);
   }
 
-  async #createAnyway(
-    record: NewSessionRecord,
-    replaces: string | undefined,
-  ): Promise<CreateVerdict> {
-    await this.#statements.run('create', ...toColumns(record, [replaces]));
-    return { kind: 'created', ended: [] };
-  }
-
-  /** One after the other for each subject: a single statement would not count those made at the same time. */
-  #createWithin(
-    { max, policy }: SessionLimit,
-    record: NewSessionRecord,
-    replaces: string | undefined,
-  ): Promise<CreateVerdict> {
-    const subject = toKey(record.subject);
-    return this.#statements.transaction(async (statements) => {
-      await statements.run('lockSubject', subject, this.#names.qualified);
-      const others = await statements.run<{ id: string }>(
-        'aliveByAge',
-        subject,
-        replaces === undefined ? null : toKey(replaces),
-      );
-      const surplus = Math.max(others.length + 1 - max, 0);
-      if (surplus > 0 && policy === 'refuse') {
-        return { kind: 'refused' };
-      }
-      const ended = others.slice(0, surplus).map(({ id }) => fromKey(id));
-      await statements.run(
-        'create',
-        ...toColumns(record, [...ended, replaces]),
-      );
-      return { kind: 'created', ended };
-    });
+  /** The number that a statement answers, if it does. */
+  async #count(
+    name: 'endAll' | 'endOthers' | 'sweep',
+    ...values: unknown[]
+  ): Promise<number | undefined> {
+    const row = await this.#statements.runInTime<{ count: string }>(
+      name,
+      ...values,
+    );
+    return row && Number(row.count);
   }
 }

@@ -2,11 +2,13 @@ import type {
   NewSessionRecord,
   SessionRecord,
   StoredData,
+  WriteDeadline,
 } from '../../options/session-store.js';
 
 /** A record as statements answer it: everything as text, so that no type parser of the pool changes it. */
 export interface SessionRow {
-  readonly id: string;
+  /** Null in the row of a statement that found no record. */
+  readonly id: string | null;
   readonly params: string;
   readonly metadata: string;
   readonly attributes: string;
@@ -23,7 +25,7 @@ export interface SessionRow {
 /** What callers see of a row. */
 export function recordOf(row: SessionRow, subject: string): SessionRecord {
   return {
-    id: fromKey(row.id),
+    id: fromKey(row.id ?? ''),
     subject,
     params: JSON.parse(row.params),
     attributes: attributesOf(row.attributes),
@@ -117,6 +119,14 @@ export function toColumns(
     record.lifetime.idleSeconds,
     record.lifetime.absoluteSeconds,
   ];
+}
+
+/** The parameters of a deadline. */
+export function toDeadline({
+  notBefore,
+  notAfter,
+}: WriteDeadline): [from: string | undefined, until: string | undefined] {
+  return [notBefore?.toISOString(), notAfter?.toISOString()];
 }
 
 /** The parameters of data, both null where there is none. */

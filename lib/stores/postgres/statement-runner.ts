@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LateCallError } from '../../errors/late-call-error.js';
 import {
   inTransaction,
   type PostgresClient,
@@ -8,6 +9,7 @@ import {
 } from './postgres-pool.js';
 import type { PostgresSettings } from './postgres-options.js';
 import { retryConflicts } from './retry-conflicts.js';
+import { timeOf } from './session-row.js';
 import {
   sessionStatements,
   type SessionStatements,
@@ -46,24 +48,21 @@ export class StatementRunner {
     return retryConflicts(() => this.#rows<Row>(this.#pool, name, values));
   }
 
-  /** How many rows a statement changed. Tried again after a conflict. */
-  async changed(name: 'rotate', ...values: unknown[]): Promise<number> {
-    const { rowCount } = await retryConflicts(() =>
-      this.#ask(this.#pool, name, values),
-    );
-    if (typeof rowCount !== 'number') {
-      throw new TypeError('the pool does not say how many rows were changed');
-    }
-    return rowCount;
-  }
-
-  /** The number that a statement answers, if it does. */
-  async count(
-    name: 'endAll' | 'endOthers' | 'sweep',
+  /**
+   * The one row that a statement answers, if it does.
+   *
+   * @throws {LateCallError} where the statement says that it came too late
+   */
+  async runInTime<Row extends object>(
+    name: StatementName,
     ...values: unknown[]
-  ): Promise<number | undefined> {
-    const [row] = await this.run<{ count: string }>(name, ...values);
-    return row && Number(row.count);
+  ): Promise<Row | undefined> {
+    const [row] = await this.run<Row & { late_at: string | null }>(
+      name,
+      ...values,
+    );
+    refuseLate(row);
+    return row;
   }
 
   /** All or nothing. The whole of it is tried again after a conflict. */
@@ -95,6 +94,13 @@ export class StatementRunner {
       ...this.#queries.get(name)!,
       values: [this.#clockOffset() / 1000, ...values],
     });
+  }
+}
+
+/** @throws {LateCallError} where a row says that its statement came too late */
+export function refuseLate(row: { late_at: string | null } | undefined): void {
+  if (row && row.late_at !== null) {
+    throw new LateCallError(timeOf(row.late_at));
   }
 }
 

@@ -28,9 +28,24 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
 local index = KEYS[1]
 `;
 
-const OF_SESSION = `${OF_SUBJECT}
+const OF_SESSION = `
 local id = string.sub(KEYS[2], #index + 2)
 local kept = tonumber(redis.call('ZSCORE', index, id))
+`;
+
+/** ARGV[2] and ARGV[3] are the first and the last millisecond at which the script may write, or ''. */
+const IN_TIME = `
+if ARGV[2] ~= '' and now < tonumber(ARGV[2]) or ARGV[3] ~= '' and now >= tonumber(ARGV[3]) then
+  return { 'late', now }
+end
+`;
+
+/**
+ * A replica, or a primary that is cut off from its replicas, would answer from the past: it refuses a command that writes,
+ * even one that changes nothing.
+ */
+const WHERE_WRITES_ARE = `
+redis.call('DEL', index .. '.none')
 `;
 
 /** Lua makes functions anew whenever it meets them, so scripts declare these where the common path has ended. */
@@ -39,9 +54,13 @@ local function keyOf(id)
   return index .. ':' .. id
 end
 
+-- 'unread' where the index has it and its record is not here: it was evicted, or its slot is moving to another server.
 local function lives(id)
   local ends = tonumber(redis.call('HGET', keyOf(id), 'expiresAt'))
-  return ends and ends > now
+  if ends then
+    return ends > now
+  end
+  return (tonumber(redis.call('ZSCORE', index, id)) or 0) > now and 'unread'
 end
 
 local function remove(id)
@@ -56,6 +75,8 @@ local function tidy()
   local last = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
   if last[2] then
     redis.call('PEXPIRE', index, last[2] - now)
+  else
+    redis.call('UNLINK', index .. '.begun')
   end
 end
 
@@ -82,14 +103,24 @@ export function redisScript(source: string): RedisScript {
   return { source, sha1: createHash('sha1').update(source).digest('hex') };
 }
 
-/** A script on all sessions of a subject. */
-export function subjectScript(body: string): RedisScript {
-  return redisScript(OF_SUBJECT + body);
+/** A script that reads the sessions of a subject. */
+export function subjectReader(body: string): RedisScript {
+  return redisScript(OF_SUBJECT + WHERE_WRITES_ARE + body);
 }
 
-/** A script on one session, of which `kept` is nothing where the index lacks it. */
-export function sessionScript(body: string): RedisScript {
-  return redisScript(OF_SESSION + body);
+/** A script that changes the sessions of a subject. */
+export function subjectWriter(body: string): RedisScript {
+  return redisScript(OF_SUBJECT + IN_TIME + body);
+}
+
+/** A script that reads one session, of which `kept` is nothing where the index lacks it. */
+export function sessionReader(body: string): RedisScript {
+  return redisScript(OF_SUBJECT + WHERE_WRITES_ARE + OF_SESSION + body);
+}
+
+/** A script that changes one session, of which `kept` is nothing where the index lacks it. */
+export function sessionWriter(body: string): RedisScript {
+  return redisScript(OF_SUBJECT + IN_TIME + OF_SESSION + body);
 }
 
 export function revocationScript(script: RedisScript): RevocationScript {

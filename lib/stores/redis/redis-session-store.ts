@@ -2,13 +2,16 @@ import {
   SessionStore,
   type CreateOptions,
   type CreateVerdict,
+  type EndAllOptions,
   type NewSessionRecord,
   type PresentedRefresh,
   type RotationVerdict,
   type SessionChange,
   type SessionLifetime,
+  type SessionPage,
   type SessionRecord,
 } from '../../options/session-store.js';
+import { forgetEvicted, listSessions, unreadable } from './list-sessions.js';
 import { RecordLoss } from './record-loss.js';
 import {
   readRedisOptions,
@@ -22,8 +25,9 @@ import {
   recordOf,
   type RecordReply,
 } from './redis-record.js';
-import type { RedisScript, RevocationScript } from './redis-script.js';
-import * as scripts from './scripts.js';
+import { millisecondsAt, ScriptRunner } from './script-runner.js';
+import { END, MARK, NOW, READ, ROTATE, UPDATE } from './session-scripts.js';
+import { CREATE, END_ALL } from './subject-scripts.js';
 
 const SEEN_PAUSE = '60000';
 const MARK_LIFE = String(400 * 86_400_000);
@@ -36,43 +40,79 @@ const MARK_LIFE = String(400 * 86_400_000);
  */
 export class RedisSessionStore extends SessionStore {
   readonly #settings: RedisSettings;
+  readonly #scripts: ScriptRunner;
   readonly #loss: RecordLoss;
 
   /** @throws {SessionConfigError} naming every faulty option */
   constructor(options: RedisSessionStoreOptions) {
     super();
     this.#settings = readRedisOptions(options);
-    const { connection, prefix } = this.#settings;
-    const mark = `${prefix}epoch`;
+    this.#scripts = new ScriptRunner(this.#settings);
+    const { connection } = this.#settings;
     this.#loss = new RecordLoss(
       async () =>
-        Number(await connection.run(scripts.MARK, [mark], [MARK_LIFE])) === 1,
+        Number(await connection.run(MARK, [this.#mark], [MARK_LIFE])) === 1,
     );
+  }
+
+  get #mark(): string {
+    return `${this.#settings.prefix}epoch`;
+  }
+
+  override async now(): Promise<Date> {
+    const { connection, clockOffset } = this.#settings;
+    const offset = String(Math.round(clockOffset()));
+    return new Date(Number(await connection.run(NOW, [this.#mark], [offset])));
   }
 
   override async create(
     record: NewSessionRecord,
-    { limit, replaces }: CreateOptions = {},
+    options: CreateOptions = {},
   ): Promise<CreateVerdict> {
+    this.#loss.keepWatch();
     const { id, subject, lifetime } = record;
+    const { limit, replaces } = options;
+    const grace = limit?.graceSeconds;
     const ids = replaces === undefined ? [id] : [id, replaces];
-    const reply = await this.#run(scripts.CREATE, subject, ids, [
+    const parameters = [
       limit ? String(limit.max) : '',
       limit?.policy ?? '',
+      grace === undefined ? '' : String(grace * 1000),
       ...millisecondsOf(lifetime),
       ...newFields(record),
-    ]);
-    const [kind, ...ended] = (reply as unknown[]).map(String);
-    return kind === 'refused' ? { kind } : { kind: 'created', ended };
+    ];
+    const attempt = async () => {
+      const reply = (await this.#scripts.write(
+        CREATE,
+        subject,
+        ids,
+        parameters,
+        options,
+      )) as unknown[];
+      return reply.map(String);
+    };
+    let [kind, ...named] = await attempt();
+    if (kind === 'unread') {
+      await forgetEvicted(this.#scripts, subject, named);
+      [kind, ...named] = await attempt();
+    }
+    switch (kind) {
+      case 'created':
+        return { kind, ended: named };
+      case 'refused':
+        return { kind };
+      default:
+        throw unreadable(named);
+    }
   }
 
   override async read(
     id: string,
     subject: string,
     use?: 'seen',
+    generation?: number,
   ): Promise<SessionRecord | undefined> {
-    const parameters = [use ? '1' : '', SEEN_PAUSE, ''];
-    const reply = await this.#run(scripts.READ, subject, [id], parameters);
+    const reply = await this.#read(id, subject, use, '', generation);
     return readRecord(id, subject, reply);
   }
 
@@ -80,12 +120,23 @@ export class RedisSessionStore extends SessionStore {
     id: string,
     subject: string,
     revision: number,
+    generation?: number,
   ): Promise<Date | SessionRecord | undefined> {
-    const parameters = ['1', SEEN_PAUSE, String(revision)];
-    const reply = await this.#run(scripts.READ, subject, [id], parameters);
-    return !reply || Array.isArray(reply)
-      ? readRecord(id, subject, reply)
-      : new Date(Number(reply));
+    const known = String(revision);
+    const reply = await this.#read(id, subject, 'seen', known, generation);
+    return reply && !Array.isArray(reply)
+      ? new Date(Number(reply))
+      : readRecord(id, subject, reply);
+  }
+
+  override async confirmUse(
+    id: string,
+    subject: string,
+    generation: number,
+  ): Promise<void> {
+    // That no revision is newer than this one spares the reply the record.
+    const newest = String(Number.MAX_SAFE_INTEGER);
+    await this.#read(id, subject, undefined, newest, generation);
   }
 
   override async rotate(
@@ -93,8 +144,9 @@ export class RedisSessionStore extends SessionStore {
     subject: string,
     presented: PresentedRefresh,
   ): Promise<RotationVerdict> {
-    const reply = await this.#run(
-      scripts.ROTATE,
+    this.#loss.keepWatch();
+    const reply = await this.#scripts.write(
+      ROTATE,
       subject,
       [id],
       [
@@ -105,13 +157,14 @@ export class RedisSessionStore extends SessionStore {
         ...millisecondsOf(presented.lifetime),
         presented.isPassive ? '1' : '',
       ],
+      presented,
     );
     const verdict = String(reply) as RotationVerdict;
-    if (verdict === 'reused' && this.#settings.replicas) {
+    if (verdict === 'reused') {
       // The alarm must not be lost with the replicas: a session that a failover brings back gives it again.
-      await this.#confirm(scripts.END, subject, [id], []).catch(
-        () => undefined,
-      );
+      await this.#scripts
+        .replicate(END, subject, [id], [])
+        .catch(() => undefined);
     }
     return verdict === 'unknown' && (await this.#loss.isLost())
       ? 'lost'
@@ -121,105 +174,63 @@ export class RedisSessionStore extends SessionStore {
   override async update(
     id: string,
     subject: string,
-    { attributes, data, extend, isPassive }: SessionChange,
+    change: SessionChange,
   ): Promise<SessionRecord | undefined> {
+    this.#loss.keepWatch();
+    const { attributes, data, extend, isPassive } = change;
     const stored = dataFields(data);
-    const reply = await this.#run(
-      scripts.UPDATE,
+    const parameters = [
+      attributes ? '1' : '',
+      stored.data,
+      stored.loadedAt,
+      ...(extend ? millisecondsOf(extend) : ['', '']),
+      isPassive ? '1' : '',
+      ...changedFields(attributes),
+    ];
+    const reply = await this.#scripts.write(
+      UPDATE,
       subject,
       [id],
-      [
-        attributes ? '1' : '',
-        stored.data,
-        stored.loadedAt,
-        ...(extend ? millisecondsOf(extend) : ['', '']),
-        isPassive ? '1' : '',
-        ...changedFields(attributes),
-      ],
+      parameters,
+      change,
     );
     return readRecord(id, subject, reply);
   }
 
   override async end(id: string, subject: string): Promise<boolean> {
-    return Boolean(await this.#revoke(scripts.END, subject, [id], []));
+    return Boolean(await this.#scripts.revoke(END, subject, [id], []));
   }
 
   override endAll(
     subject: string,
     except?: string,
+    options: EndAllOptions = {},
   ): Promise<number | undefined> {
-    const spared = except === undefined ? [] : [except];
-    return this.#revoke(scripts.END_ALL, subject, [], spared);
-  }
-
-  override async list(subject: string): Promise<SessionRecord[]> {
-    const reply = await this.#run(scripts.LIST, subject, [], []);
-    return (reply as [unknown, ...RecordReply][]).map(([id, ...record]) =>
-      recordOf(String(id), subject, record),
+    return this.#scripts.revoke(
+      END_ALL,
+      subject,
+      except === undefined ? [] : [except],
+      [millisecondsAt(options.begunUntil)],
+      options,
     );
   }
 
-  /**
-   * Repeats the step where replicas are awaited, so that it holds on the server that the client speaks to then,
-   * should there have been a failover in between. `undefined` where the script refused to end anything.
-   */
-  async #revoke(
-    script: RevocationScript,
-    subject: string,
-    ids: string[],
-    parameters: string[],
-  ): Promise<number | undefined> {
-    const reply = await this.#run(script, subject, ids, parameters);
-    if (reply === null) {
-      return undefined;
-    }
-    const ended = Number(reply);
-    return this.#settings.replicas
-      ? ended + Number(await this.#confirm(script, subject, ids, parameters))
-      : ended;
+  override list(subject: string, page?: SessionPage): Promise<SessionRecord[]> {
+    this.#loss.keepWatch();
+    return listSessions(this.#scripts, subject, page);
   }
 
-  #run(
-    script: RedisScript,
+  async #read(
+    id: string,
     subject: string,
-    ids: string[],
-    parameters: string[],
+    use: 'seen' | undefined,
+    revision: string,
+    generation: number | undefined,
   ): Promise<unknown> {
     this.#loss.keepWatch();
-    return this.#settings.connection.run(
-      script,
-      this.#keys(subject, ids),
-      this.#withClock(parameters),
-    );
-  }
-
-  async #confirm(
-    { replicated }: RevocationScript,
-    subject: string,
-    ids: string[],
-    parameters: string[],
-  ): Promise<unknown> {
-    const { connection, replicas } = this.#settings;
-    return (
-      replicas &&
-      connection.runAndWait(
-        replicated,
-        this.#keys(subject, ids),
-        this.#withClock(parameters),
-        replicas,
-      )
-    );
-  }
-
-  /** The braces make a cluster keep all that belongs to a subject in one slot. */
-  #keys(subject: string, ids: string[]): string[] {
-    const tag = Buffer.from(subject).toString('base64url');
-    const index = `${this.#settings.prefix}{${tag}}`;
-    return [index, ...ids.map((id) => `${index}:${id}`)];
-  }
-
-  #withClock(parameters: string[]): string[] {
-    return [String(Math.round(this.#settings.clockOffset())), ...parameters];
+    const presented = generation === undefined ? '' : String(generation);
+    const parameters = [use ? '1' : '', SEEN_PAUSE, revision, presented];
+    return this.#scripts.read(READ, subject, [id], parameters);
   }
 }
 

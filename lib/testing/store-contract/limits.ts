@@ -3,13 +3,16 @@ import type { SessionLimit } from '../../options/session-store.js';
 import { assertEnded, assertHeld } from './assertions.js';
 import {
   begin,
+  beginChain,
   beginInTurn,
+  GRACE_SECONDS,
   idsOf,
   LIFETIME,
   newId,
   newRecord,
   newSubject,
   readAlive,
+  use,
   type AddStoreTest,
   type StoreBench,
 } from './scenario.js';
@@ -99,6 +102,25 @@ export function limitTests(test: AddStoreTest): void {
   for (const policy of ['refuse', 'end-oldest'] as const) {
     const limit = { max: 2, policy };
 
+    test(`sessions whose tokens were never used make room first (${policy})`, async (bench) => {
+      const { store, advance } = bench;
+      const subject = newSubject();
+      const used = await beginChain(store, 0, { subject });
+      await use(store, used, 0);
+      await advance(1);
+      const lost = await beginChain(store, 0, { subject });
+      await advance(GRACE_SECONDS);
+      const next = newRecord({ subject });
+      assert.deepStrictEqual(
+        await store.create(next, {
+          limit: { ...limit, graceSeconds: GRACE_SECONDS },
+        }),
+        { kind: 'created', ended: [lost.id] },
+      );
+      await assertEnded(bench, lost);
+      await readAlive(store, used);
+    });
+
     test(`a session that is replaced ends and does not count (${policy})`, async (bench) => {
       const { store, another } = bench;
       const subject = newSubject();
@@ -149,6 +171,31 @@ export function limitTests(test: AddStoreTest): void {
       }
     });
   }
+
+  test('a session that may not have been used yet, or has no refresh token, is no better and no worse than others', async (bench) => {
+    const { store, advance } = bench;
+    const subject = newSubject();
+    const used = await beginChain(store, 0, { subject });
+    await use(store, used, 0);
+    await begin(store, { subject });
+    await advance(GRACE_SECONDS);
+    const rotated = await beginChain(store, 1, { subject });
+    const young = await beginChain(store, 0, { subject });
+    await advance(GRACE_SECONDS - 5);
+    const limit = { ...END_OLDEST_3, max: 4, graceSeconds: GRACE_SECONDS };
+    assert.deepStrictEqual(
+      await store.create(newRecord({ subject }), { limit }),
+      { kind: 'created', ended: [used.id] },
+    );
+    await readAlive(store, rotated);
+    await readAlive(store, young);
+    assert.deepStrictEqual(
+      await store.create(newRecord({ subject }), {
+        limit: { ...limit, policy: 'refuse' },
+      }),
+      { kind: 'refused' },
+    );
+  });
 
   test('without a limit a replaced session ends and nothing else', async (bench) => {
     const { store } = bench;

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { childOf, firstLink } from '../../session/refresh-chain.js';
-import { rotationTable, type RotationRow } from './rotation-table.js';
-import {
-  assertEnded,
-  assertHeld,
-  assertSameRecord,
-  assertSecondsLater,
-} from './assertions.js';
+import { firstLink } from '../../session/refresh-chain.js';
+import { checkRotation } from './check-rotation.js';
+import { rotationTable } from './rotation-table.js';
+import { assertEnded, assertHeld, assertSameRecord } from './assertions.js';
 import {
   begin,
   beginChain,
@@ -18,8 +14,8 @@ import {
   present,
   presented,
   readAlive,
+  use,
   type AddStoreTest,
-  type StoreBench,
 } from './scenario.js';
 
 /** Every store judges refresh tokens as `judgeRotation` does, in one step. */
@@ -27,7 +23,7 @@ export function rotationTests(test: AddStoreTest): void {
   for (const row of rotationTable) {
     test(
       `${row.verdict}: ${row.title}`,
-      nearBoundary((bench) => checkRow(bench, row)),
+      nearBoundary((bench) => checkRotation(bench, row)),
     );
   }
 
@@ -57,6 +53,7 @@ export function rotationTests(test: AddStoreTest): void {
   test('A-083: a replay does not extend the grace time', async (bench) => {
     const { store, another, advance } = bench;
     const chain = await beginChain(store, 1);
+    await use(bench.store, chain, 1);
     for (const instance of [store, another]) {
       await advance(GRACE_SECONDS / 3);
       assert.equal(await present(instance, chain, 0), 'repeated');
@@ -91,6 +88,7 @@ export function rotationTests(test: AddStoreTest): void {
     assert.equal(await present(another, chain, 3), 'repeated');
     await advance(GRACE_SECONDS);
     assert.equal(await present(store, chain, 4), 'rotated');
+    await use(store, chain, 5);
     await advance(GRACE_SECONDS);
     assert.equal(await present(another, chain, 4), 'reused');
     assert.equal(await present(store, chain, 5), 'unknown');
@@ -179,69 +177,4 @@ export function rotationTests(test: AddStoreTest): void {
       }
     }
   });
-}
-
-async function checkRow(bench: StoreBench, row: RotationRow): Promise<void> {
-  const { store, another, advance } = bench;
-  const lifetime = {
-    idleSeconds: row.idle ?? 1_000,
-    absoluteSeconds: row.absolute ?? 5_000,
-  };
-  const chain = await beginChain(store, 0, { lifetime });
-  const { id, subject } = chain;
-  const presentIt = (generation: number) =>
-    present(store, chain, generation, { lifetime });
-  await advance(row.rotatedAfter ?? 0);
-  for (let generation = 0; generation < row.rotations; generation += 1) {
-    assert.equal(await presentIt(generation), 'rotated');
-  }
-  const before = await readAlive(store, chain);
-  await advance(row.presentedAfter ?? 0);
-
-  const { secretOf = row.generation } = row;
-  const { jti } =
-    secretOf === 'foreign' ? firstLink() : linkAt(chain, secretOf);
-  const link = { gen: row.generation, jti };
-  const absoluteSeconds = row.absoluteThen ?? lifetime.absoluteSeconds;
-  const verdict = await another.rotate(
-    id,
-    subject,
-    presented(link, id, {
-      graceSeconds: row.grace ?? GRACE_SECONDS,
-      lifetime: { ...lifetime, absoluteSeconds },
-    }),
-  );
-  assert.equal(verdict, row.verdict);
-
-  if (verdict === 'reused' || verdict === 'expired') {
-    assert.equal(await presentIt(row.rotations), 'unknown');
-    await assertEnded(bench, chain);
-    return;
-  }
-  const after = await readAlive(store, chain);
-  if (verdict === 'repeated') {
-    assertSameRecord(after, before);
-    assert.equal(await presentIt(row.rotations), 'rotated');
-    return;
-  }
-  assertSecondsLater(
-    after.lastSeenAt,
-    before.lastSeenAt,
-    row.presentedAfter ?? 0,
-  );
-  assertSecondsLater(
-    after.expiresAt,
-    after.createdAt,
-    Math.min(
-      (row.rotatedAfter ?? 0) +
-        (row.presentedAfter ?? 0) +
-        lifetime.idleSeconds,
-      absoluteSeconds,
-    ),
-  );
-  const { lastSeenAt, expiresAt } = after;
-  assertSameRecord(after, { ...before, lastSeenAt, expiresAt });
-  const child = childOf(link, id);
-  const next = presented(child, id, { lifetime });
-  assert.equal(await store.rotate(id, subject, next), 'rotated');
 }

@@ -170,6 +170,15 @@ export function present(
   return store.rotate(id, subject, presented(link, id, changes));
 }
 
+/** Uses a token of a generation, where the store notes that. */
+export async function use(
+  store: SessionStore,
+  { id, subject }: ChainedSession,
+  generation: number,
+): Promise<void> {
+  await store.confirmUse?.(id, subject, generation);
+}
+
 /** The record of a session; fails where it has ended. */
 export async function readAlive(
   store: SessionStore,

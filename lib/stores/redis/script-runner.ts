@@ -1,0 +1,125 @@
+import { LateCallError } from '../../errors/late-call-error.js';
+import type { WriteDeadline } from '../../options/session-store.js';
+import type { RedisSettings } from './redis-options.js';
+import type { RedisScript, RevocationScript } from './redis-script.js';
+
+/** Runs scripts on the keys of a subject, with the time of the store and the deadline of the call. */
+export class ScriptRunner {
+  readonly #settings: RedisSettings;
+
+  constructor(settings: RedisSettings) {
+    this.#settings = settings;
+  }
+
+  /** Runs a script that reads, on the index of a subject and the records of these ids. */
+  read(
+    script: RedisScript,
+    subject: string,
+    ids: readonly string[],
+    parameters: readonly string[],
+  ): Promise<unknown> {
+    return this.#settings.connection.run(script, this.#keys(subject, ids), [
+      this.#offset(),
+      ...parameters,
+    ]);
+  }
+
+  /**
+   * Runs a script that writes.
+   *
+   * @throws {LateCallError} outside of the deadline
+   */
+  async write(
+    script: RedisScript,
+    subject: string,
+    ids: readonly string[],
+    parameters: readonly string[],
+    deadline?: WriteDeadline,
+  ): Promise<unknown> {
+    return inTime(
+      await this.#settings.connection.run(
+        script,
+        this.#keys(subject, ids),
+        this.#withDeadline(parameters, deadline),
+      ),
+    );
+  }
+
+  /**
+   * Repeats the step where replicas are awaited, so that it holds on the server that the client speaks to then,
+   * should there have been a failover in between. `undefined` where the script refused to end anything.
+   *
+   * @throws {LateCallError} outside of the deadline
+   */
+  async revoke(
+    script: RevocationScript,
+    subject: string,
+    ids: readonly string[],
+    parameters: readonly string[],
+    deadline?: WriteDeadline,
+  ): Promise<number | undefined> {
+    const reply = await this.write(script, subject, ids, parameters, deadline);
+    if (reply === null) {
+      return undefined;
+    }
+    const ended = Number(reply);
+    return this.#settings.replicas
+      ? ended + Number(await this.replicate(script, subject, ids, parameters))
+      : ended;
+  }
+
+  /** Runs a script that ends sessions until replicas have it, where that is asked for. */
+  async replicate(
+    { replicated }: RevocationScript,
+    subject: string,
+    ids: readonly string[],
+    parameters: readonly string[],
+  ): Promise<unknown> {
+    const { connection, replicas } = this.#settings;
+    return (
+      replicas &&
+      connection.runAndWait(
+        replicated,
+        this.#keys(subject, ids),
+        // The revocation has been carried out: this is never too late.
+        this.#withDeadline(parameters, undefined),
+        replicas,
+      )
+    );
+  }
+
+  /** The braces make a cluster keep all that belongs to a subject in one slot. */
+  #keys(subject: string, ids: readonly string[]): string[] {
+    const tag = Buffer.from(subject).toString('base64url');
+    const index = `${this.#settings.prefix}{${tag}}`;
+    return [index, ...ids.map((id) => `${index}:${id}`)];
+  }
+
+  #withDeadline(
+    parameters: readonly string[],
+    { notBefore, notAfter }: WriteDeadline = {},
+  ): string[] {
+    return [
+      this.#offset(),
+      millisecondsAt(notBefore),
+      millisecondsAt(notAfter),
+      ...parameters,
+    ];
+  }
+
+  #offset(): string {
+    return String(Math.round(this.#settings.clockOffset()));
+  }
+}
+
+/** A time as scripts take it; empty where there is none. */
+export function millisecondsAt(time: Date | undefined): string {
+  return time === undefined ? '' : String(time.getTime());
+}
+
+function inTime(reply: unknown): unknown {
+  if (Array.isArray(reply) && String(reply[0]) === 'late') {
+    throw new LateCallError(new Date(Number(reply[1])));
+  }
+  return reply;
+}

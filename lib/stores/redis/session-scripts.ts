@@ -1,0 +1,162 @@
+import {
+  FUNCTIONS,
+  lifetime,
+  redisScript,
+  revocationScript,
+  sessionReader,
+  sessionWriter,
+} from './redis-script.js';
+
+/**
+ * Each operation on one session as one script. Redis runs a script as one step, and refuses it for lack of memory
+ * at its first write at the latest, if that is one that takes memory: so those come before any removal.
+ *
+ * ARGV[1] moves the clock; of scripts that write, ARGV[2] and ARGV[3] say when they may.
+ */
+
+/**
+ * ARGV: '1' to note that the session is in use, at most once in so many milliseconds; the revision that is known, or '';
+ * the generation of a token that was presented, or ''. Returns time and fields; the time alone where no newer revision
+ * is there.
+ */
+export const READ = sessionReader(`
+  local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'lastSeenAt', 'revision', 'generation', 'usedAt')
+  if not kept or not state[1] then
+    return false
+  end
+  if now >= tonumber(state[1]) then
+    ${FUNCTIONS}
+    remove(id)
+    return false
+  end
+  if ARGV[2] == '1' and now >= state[2] + ARGV[3] then
+    redis.call('HSET', KEYS[2], 'lastSeenAt', now)
+  end
+  if state[5] == '' and ARGV[5] == state[4] then
+    redis.call('HSET', KEYS[2], 'usedAt', now)
+  end
+  if ARGV[4] ~= '' and tonumber(state[3]) <= tonumber(ARGV[4]) then
+    return now
+  end
+  return { now, redis.call('HGETALL', KEYS[2]) }
+`);
+
+/**
+ * judgeRotation in Lua. ARGV: generation, hash of the secret, hash of the next, and in milliseconds grace, idle,
+ * absolute, then '1' where that is no activity. Returns the verdict.
+ */
+export const ROTATE = sessionWriter(`
+  local state = redis.call('HMGET', KEYS[2],
+    'createdAt', 'expiresAt', 'generation', 'hash', 'previousHash', 'rotatedAt', 'usedAt', 'recovered')
+  local createdAt, expiresAt, generation, hash, previousHash, rotatedAt, usedAt, recovered =
+    tonumber(state[1]), tonumber(state[2]), tonumber(state[3]), state[4], state[5], tonumber(state[6]), state[7],
+    tonumber(state[8])
+  local presented, secretHash, nextHash = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+  local verdict
+  if not kept or not expiresAt then
+    return 'unknown'
+  elseif now >= expiresAt or now >= createdAt + ARGV[9] then
+    verdict = 'expired'
+  elseif presented > generation then
+    verdict = 'rolled-forward'
+  elseif presented == generation then
+    verdict = secretHash == hash and 'rotated' or 'reused'
+  elseif presented ~= generation - 1 or secretHash ~= previousHash then
+    verdict = 'reused'
+  elseif now < math.max(rotatedAt, tonumber(usedAt) or 0) + ARGV[7] then
+    return 'repeated'
+  elseif usedAt == '' and recovered ~= presented then
+    redis.call('HSET', KEYS[2], 'recovered', generation)
+    return 'recovered'
+  else
+    verdict = 'reused'
+  end
+  if verdict == 'rotated' or verdict == 'rolled-forward' then
+    if ARGV[10] == '1' then
+      redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
+        'rotatedAt', now, 'usedAt', '')
+      return verdict
+    end
+    ${lifetime('createdAt', 'ARGV[8]', 'ARGV[9]')}
+    redis.call('HSET', KEYS[2], 'generation', presented + 1, 'hash', nextHash, 'previousHash', secretHash,
+      'rotatedAt', now, 'usedAt', '', 'lastSeenAt', now, 'expiresAt', ends)
+    if kept < ends or kept > last then
+      ${FUNCTIONS}
+      keep(id, last)
+    end
+  else
+    ${FUNCTIONS}
+    remove(id)
+    tidy()
+  end
+  return verdict
+`);
+
+/**
+ * ARGV: '1' to raise the revision, data or '', when that was loaded, idle and absolute milliseconds or '', '1' where that
+ * is no activity, fields with their new values ('' removes one). Returns time and fields.
+ */
+export const UPDATE = sessionWriter(`
+  local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'createdAt', 'loadedAt')
+  local expiresAt, createdAt, loadedAt = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
+  local isExtended = ARGV[7] ~= ''
+  if not kept or not expiresAt then
+    return false
+  end
+  if now >= expiresAt or isExtended and now >= createdAt + ARGV[8] then
+    ${FUNCTIONS}
+    remove(id)
+    return false
+  end
+  if ARGV[9] ~= '1' then
+    redis.call('HSET', KEYS[2], 'lastSeenAt', now)
+  end
+  if ARGV[4] == '1' then
+    redis.call('HINCRBY', KEYS[2], 'revision', 1)
+  end
+  for i = 10, #ARGV, 2 do
+    if ARGV[i + 1] == '' then
+      redis.call('HDEL', KEYS[2], ARGV[i])
+    else
+      redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+    end
+  end
+  if ARGV[5] ~= '' and (not loadedAt or loadedAt <= tonumber(ARGV[6])) then
+    redis.call('HSET', KEYS[2], 'data', ARGV[5], 'loadedAt', ARGV[6])
+  end
+  if isExtended then
+    ${lifetime('createdAt', 'ARGV[7]', 'ARGV[8]')}
+    redis.call('HSET', KEYS[2], 'expiresAt', ends)
+    if kept < ends or kept > last then
+      ${FUNCTIONS}
+      keep(id, last)
+    end
+  end
+  return { now, redis.call('HGETALL', KEYS[2]) }
+`);
+
+/** Returns 1 where there was a session to end. */
+export const END = revocationScript(
+  sessionWriter(`
+  ${FUNCTIONS}
+  local isAlive = kept and lives(id) == true
+  remove(id)
+  tidy()
+  return isAlive and 1 or 0
+`),
+);
+
+/** Returns the time in milliseconds. ARGV: what moves the clock. */
+export const NOW = redisScript(`
+  local clock = redis.call('TIME')
+  return clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
+`);
+
+/** Keeps the mark that the records are there. ARGV: its milliseconds. Returns 1 where it was missing. */
+export const MARK = redisScript(`
+  if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 1 then
+    return 0
+  end
+  redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+  return 1
+`);

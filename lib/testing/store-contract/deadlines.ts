@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import type {
+  SessionStore,
+  WriteDeadline,
+} from '../../options/session-store.js';
+import { assertEnded, assertSameRecord } from './assertions.js';
+import {
+  beginChain,
+  LIFETIME,
+  newRecord,
+  present,
+  readAlive,
+  type AddStoreTest,
+  type ChainedSession,
+  type StoreBench,
+} from './scenario.js';
+
+/** Every call that writes with a deadline, and a living session on which it would write. */
+const WRITES: Readonly<
+  Record<
+    string,
+    (
+      store: SessionStore,
+      chain: ChainedSession,
+      deadline: WriteDeadline,
+    ) => Promise<unknown>
+  >
+> = {
+  create: (store, { id, subject }, deadline) =>
+    store.create(newRecord({ subject }), { ...deadline, replaces: id }),
+  'create under a limit': (store, { subject }, deadline) =>
+    store.create(newRecord({ subject }), {
+      ...deadline,
+      limit: { max: 1, policy: 'end-oldest' },
+    }),
+  'create under a large limit': (store, { id, subject }, deadline) =>
+    store.create(newRecord({ subject }), {
+      ...deadline,
+      replaces: id,
+      limit: { max: 1_000, policy: 'end-oldest' },
+    }),
+  rotate: (store, chain, deadline) => present(store, chain, 1, deadline),
+  'rotate of a parent': (store, chain, deadline) =>
+    present(store, chain, 0, { ...deadline, graceSeconds: 0 }),
+  'rotate that would end the session': (store, chain, deadline) =>
+    present(
+      store,
+      { ...chain, first: { gen: 0, jti: 'A'.repeat(43) } },
+      1,
+      deadline,
+    ),
+  update: (store, { id, subject }, deadline) =>
+    store.update(id, subject, {
+      ...deadline,
+      attributes: { late: true },
+      extend: LIFETIME,
+    }),
+  endAll: (store, { subject }, deadline) =>
+    store.endAll(subject, undefined, deadline),
+};
+
+/** A call that its caller has given up changes nothing, in stores that tell their time. */
+export function deadlineTests(test: AddStoreTest): void {
+  for (const [name, write] of Object.entries(WRITES)) {
+    test(`${name} changes nothing after its deadline`, (bench) =>
+      isLate(bench, write, (now) => ({ notAfter: at(now, -1) })));
+
+    test(`${name} changes nothing before its deadline began, when the clock has gone back`, (bench) =>
+      isLate(bench, write, (now) => ({
+        notBefore: at(now, 600),
+        notAfter: at(now, 900),
+      })));
+
+    test(`${name} is carried out within its deadline`, async ({ store }) => {
+      const now = await timeOf(store);
+      const chain = await beginChain(store, 1);
+      const before = await readAlive(store, chain);
+      const deadline = { notBefore: at(now, -600), notAfter: at(now, 600) };
+      await write(store, chain, deadline);
+      const after = await store.read(chain.id, chain.subject);
+      const isChanged =
+        after?.revision !== before.revision ||
+        (await present(store, chain, 1)) !== 'rotated';
+      assert.ok(
+        isChanged || name === 'rotate of a parent',
+        'expected a change',
+      );
+    });
+  }
+
+  test('its time is that of its answers, and moves on', async (bench) => {
+    const { store, another, advance } = bench;
+    if (!store.now) return;
+    const chain = await beginChain(store);
+    const first = await store.now();
+    const { asOf } = await readAlive(another, chain);
+    await advance(100);
+    const later = await store.now();
+    assert.ok(asOf.getTime() >= first.getTime() - 1_001);
+    assert.ok(later.getTime() >= asOf.getTime() + 98_999);
+  });
+
+  test('endAll spares sessions that began after the instant that it is given', async (bench) => {
+    const { store, another, advance } = bench;
+    const old = await beginChain(store);
+    const { subject } = old;
+    const other = await beginChain(store, 0, { subject });
+    await advance(10);
+    const begunUntil = at((await readAlive(store, old)).asOf, -5);
+    const young = await beginChain(another, 0, { subject });
+    assert.equal(await store.endAll(subject, undefined, { begunUntil }), 2);
+    await assertEnded(bench, old);
+    await assertEnded(bench, other);
+    await readAlive(another, young);
+    assert.equal(await present(another, young, 0), 'rotated');
+    assert.equal(await store.endAll(subject, undefined, { begunUntil }), 0);
+    assert.equal(await another.endAll(subject), 1);
+  });
+
+  test('endAll but for one spares sessions that began after the instant that it is given', async (bench) => {
+    const { store, advance } = bench;
+    const kept = await beginChain(store);
+    const { subject } = kept;
+    const old = await beginChain(store, 0, { subject });
+    await advance(10);
+    const begunUntil = at((await readAlive(store, kept)).asOf, -5);
+    const young = await beginChain(store, 0, { subject });
+    assert.equal(await store.endAll(subject, kept.id, { begunUntil }), 1);
+    await assertEnded(bench, old);
+    await readAlive(store, kept);
+    await readAlive(store, young);
+  });
+}
+
+async function isLate(
+  { store, another }: StoreBench,
+  write: (typeof WRITES)[string],
+  deadlineAt: (now: Date) => WriteDeadline,
+): Promise<void> {
+  if (!store.now) return;
+  const chain = await beginChain(another, 1);
+  const before = await readAlive(another, chain);
+  const now = await store.now();
+  await assert.rejects(
+    write(store, chain, deadlineAt(now)),
+    (error: { name?: unknown; asOf?: unknown }) => {
+      assert.equal(error.name, 'LateCallError');
+      assert.ok(error.asOf instanceof Date, 'expected the time of the store');
+      assert.ok(error.asOf >= now, 'expected the time of the answer');
+      return true;
+    },
+  );
+  assertSameRecord(await readAlive(another, chain), before);
+  assert.equal((await another.list(chain.subject)).length, 1);
+  assert.equal(await present(another, chain, 1), 'rotated');
+}
+
+/** The time of a store; of one that does not tell it, any. */
+async function timeOf(store: SessionStore): Promise<Date> {
+  return (await store.now?.()) ?? new Date();
+}
+
+function at(time: Date, seconds: number): Date {
+  return new Date(time.getTime() + seconds * 1000);
+}
