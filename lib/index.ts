@@ -1,5 +1,6 @@
 export type { JwkSet, PublicJwk } from './keys/jwk-set.js';
 export { SessionClock } from './clock.js';
+export { LateCallError } from './errors/late-call-error.js';
 export { SessionConfigError } from './errors/session-config-error.js';
 export type { Refusal } from './errors/refusal.js';
 export {
@@ -62,9 +63,11 @@ export type {
 export type { RoutesOptions } from './options/resolve-routes-options.js';
 export type { SessionJwtModuleOptions } from './options/session-jwt-module-options.js';
 export {
+  LARGEST_PAGE,
   SessionStore,
   type CreateOptions,
   type CreateVerdict,
+  type EndAllOptions,
   type NewSessionRecord,
   type PresentedRefresh,
   type RotationVerdict,
@@ -72,8 +75,10 @@ export {
   type SessionLifetime,
   type SessionLimit,
   type SessionMetadata,
+  type SessionPage,
   type SessionRecord,
   type StoredData,
+  type WriteDeadline,
 } from './options/session-store.js';
 export {
   AMBIGUOUS_TOKEN,

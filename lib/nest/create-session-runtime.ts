@@ -6,6 +6,7 @@ import { resolveOptions } from '../options/resolve-options.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import { CarriedSessions } from '../session/carried-sessions.js';
+import { FirstUses } from '../session/first-uses.js';
 import { GuardRefresh } from '../session/guard-refresh.js';
 import { LoadFailures } from '../session/load-failures.js';
 import { LoaderCalls } from '../session/loader-calls.js';
@@ -133,6 +134,7 @@ export async function createSessionRuntime(
     carried,
     refusals,
     csrfTokens,
+    uses: new FirstUses(recorder),
   };
   const verifier = new TokenVerifier(codec, policy, options.cache);
   const records =

@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { JwkSet } from '../keys/jwk-set.js';
-import { type ActiveSession } from '../session/active-session.js';
+import type { SessionPage } from '../options/session-store.js';
+import type { ActiveSession } from '../session/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/issued-session.js';
 import type { SessionEvent } from '../session/session-events.js';
@@ -176,12 +177,12 @@ export class SessionService<
   }
 
   /**
-   * The sessions of a subject, the one that was used last first: for a page of devices.
+   * The sessions of a subject, the one used last first, 1,000 at most; the next page is `list(subject, { after: lastId })`.
    *
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
    */
-  async list(subject: string): Promise<SessionInfo[]> {
-    return this.runtime.revocation.list(subject);
+  async list(subject: string, page: SessionPage = {}): Promise<SessionInfo[]> {
+    return this.runtime.revocation.list(subject, page);
   }
 
   /**

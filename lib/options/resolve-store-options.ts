@@ -18,6 +18,9 @@ export const FIELD_NAME = {
   expected: 'the name of a body field',
 };
 
+/** So many sessions that only a script or a fault makes them; without a limit they would slow down everybody. */
+const DEFAULT_LIMIT: SessionLimit = { max: 1_000, policy: 'end-oldest' };
+
 /** What the other options must be known of. */
 interface Surroundings {
   readonly keys: ResolvedKeysOptions;
@@ -124,7 +127,9 @@ export function resolveStore(
       'rotation',
       'maxSessions',
     ]) {
-      const isDefault = options[name] === 'token' || options[name] === 'reload';
+      const isDefault = ['token', 'reload', false].includes(
+        options[name] as string,
+      );
       if (options[name] !== undefined && !isDefault) {
         reader.fault(name, 'needs a store');
       }
@@ -161,6 +166,9 @@ function resolveLimit(
   value: unknown,
 ): SessionLimit | undefined {
   if (value === undefined) {
+    return DEFAULT_LIMIT;
+  }
+  if (value === false) {
     return undefined;
   }
   const limit = reader.group('maxSessions', value, ['max', 'policy']);

@@ -1,68 +1,20 @@
 import type { SessionClock } from '../clock.js';
+import type { SessionPage } from './session-page.js';
+import type {
+  NewSessionRecord,
+  SessionLifetime,
+  SessionRecord,
+  StoredData,
+} from './session-record.js';
 
-/** Where and on what a session was begun, for the user's list of devices. Not used for any decision. */
-export interface SessionMetadata {
-  readonly ip?: string;
-  readonly userAgent?: string;
-  /** A name that the user or the application gave the device. */
-  readonly label?: string;
-}
-
-/** How long a session lives. Seconds. */
-export interface SessionLifetime {
-  /** From the last reload or refresh that was activity of the user. */
-  readonly idleSeconds: number;
-  /** From its sign-in; the idle end never lies beyond it. */
-  readonly absoluteSeconds: number;
-}
-
-/**
- * Data of a session, where the store keeps it. Where tokens hold the data, a reload that the application asked for
- * notes here when it loaded: data that is older than that is out of date on every node.
- */
-export interface StoredData {
-  /** What the loader returned, a JSON value; `null` where tokens hold the data. */
-  readonly value: unknown;
-  /** When it was loaded, in seconds since the Unix epoch, by the clock of the node that loaded it. */
-  readonly loadedAt: number;
-}
-
-/** What a store is given of a session that begins. */
-export interface NewSessionRecord {
-  readonly id: string;
-  readonly subject: string;
-  /** A JSON value. */
-  readonly params: unknown;
-  /** JSON values by name. Any string is a name, `__proto__` and the empty one too. */
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly metadata: SessionMetadata;
-  readonly lifetime: SessionLifetime;
-  readonly data?: StoredData;
-  /** SHA-256 of the secret part of the first refresh token (generation 0), where the session has one. */
-  readonly refreshHash?: string;
-}
-
-/** What a store tells of a session. All times are those of the store's own clock. */
-export interface SessionRecord {
-  readonly id: string;
-  readonly subject: string;
-  readonly params: unknown;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  /** Counts the changes of the attributes, and the reloads that the application asked for; 0 at the beginning. */
-  readonly revision: number;
-  readonly metadata: SessionMetadata;
-  readonly data?: StoredData;
-  readonly createdAt: Date;
-  /**
-   * Moved by reloads, refreshes and updates that are activity of the user, and by {@link SessionStore.read} at most once a
-   * minute.
-   */
-  readonly lastSeenAt: Date;
-  /** When it ends unless it is used before. */
-  readonly expiresAt: Date;
-  /** When the store answered this. */
-  readonly asOf: Date;
-}
+export { LARGEST_PAGE, type SessionPage } from './session-page.js';
+export type {
+  NewSessionRecord,
+  SessionLifetime,
+  SessionMetadata,
+  SessionRecord,
+  StoredData,
+} from './session-record.js';
 
 /**
  * When a store may still carry out a call, by its own clock. A call whose caller has given up may reach the store all the
@@ -112,25 +64,6 @@ export interface EndAllOptions extends WriteDeadline {
   /** Sessions that began after this instant, by the store's clock, go on. */
   readonly begunUntil?: Date;
 }
-
-/** Which part of the sessions of a subject {@link SessionStore.list} gives. */
-export interface SessionPage {
-  /**
-   * How many at most.
-   *
-   * @default 1000, and never more
-   */
-  readonly limit?: number;
-  /**
-   * The id of the last session of the page before.
-   *
-   * @default the first page; the first page, too, where that session has ended
-   */
-  readonly after?: string;
-}
-
-/** How many sessions one call of {@link SessionStore.list} gives at most. */
-export const LARGEST_PAGE = 1_000;
 
 /** What changes in a record. */
 export interface SessionChange extends WriteDeadline {
@@ -288,7 +221,7 @@ export abstract class SessionStore {
   ): Promise<number | undefined>;
 
   /**
-   * The sessions of a subject that have not ended, those that end last first; {@link LARGEST_PAGE} at most. Rejects where
+   * The sessions of a subject that have not ended, those that end last first; 1,000 at most. Rejects where
    * the store knows of more than it can read.
    */
   abstract list(subject: string, page?: SessionPage): Promise<SessionRecord[]>;

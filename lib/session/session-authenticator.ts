@@ -3,6 +3,7 @@ import type { SessionError } from '../errors/session-error.js';
 import { AMBIGUOUS_TOKEN, type Transport } from '../options/transport.js';
 import type { RequestFacts } from '../request-facts.js';
 import { forgeryOf, isAmbient, type ForgeryParts } from './cross-site.js';
+import type { FirstUses } from './first-uses.js';
 import type { GuardRefresh } from './guard-refresh.js';
 import { handlingOf, type Handling } from './handling.js';
 import type { SessionMemory } from './session-memory.js';
@@ -29,6 +30,7 @@ export interface SessionAuthenticatorParts extends ForgeryParts {
   readonly refresh: GuardRefresh | undefined;
   /** `undefined` where there is no store. */
   readonly records: SessionRecords | undefined;
+  readonly uses: FirstUses;
   readonly memory: SessionMemory;
   readonly clock: SessionClock;
 }
@@ -156,6 +158,9 @@ export class SessionAuthenticator {
         : forgeryOf(this.#parts, facts, session.claims.sid, isRead));
     if (refusal) {
       return refusals.ofSession(refusal, facts, session);
+    }
+    if (!handling.asksStore) {
+      this.#parts.uses.note(session.claims);
     }
     const early = refresh?.early(session, facts, handling, now);
     return early

@@ -85,8 +85,11 @@ export class SessionIssuer {
     const unready = tokens.ready();
     if (unready) await unready;
     const signedAt = clock.nowSeconds();
-    const session = tokens.renewed(claims, signedAt);
-    const link = records ? firstLink() : undefined;
+    const link = records && tokens.arePairs ? firstLink() : undefined;
+    const session = tokens.renewed(
+      { ...claims, ...(link && { gen: link.gen }) },
+      signedAt,
+    );
     const refresh = tokens.refreshClaims(session, link);
     const signed = tokens.sign({ session, refresh }, carriers, signedAt);
     const before = facts ? (await carried.of(facts)).sessions : [];
@@ -95,7 +98,7 @@ export class SessionIssuer {
     if (records) {
       const verdict = await records.create(
         session,
-        refresh && link,
+        link,
         readMetadata(options.metadata),
         replaced,
       );

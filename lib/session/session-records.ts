@@ -13,6 +13,7 @@ import type {
   SessionClaims,
   TokenClaims,
 } from '../tokens/session-claims.js';
+import type { FirstUses } from './first-uses.js';
 import { endOfSessionUsedAt, lifetimeOf } from './freshness.js';
 import type { KeptIdleEnd } from './kept-idle-end.js';
 import {
@@ -26,6 +27,7 @@ import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
 export interface SessionRecordsParts extends RecordNotesParts {
   readonly store: SessionStore;
+  readonly uses: FirstUses;
   /** Whether the params are the data. */
   readonly paramsAreData: boolean;
   readonly graceSeconds: number;
@@ -60,7 +62,7 @@ export class SessionRecords {
     metadata: SessionMetadata,
     replaces: string | undefined,
   ): Promise<CreateVerdict> {
-    const { store, policy, keepsData, limit } = this.#parts;
+    const { store, policy, keepsData, limit, graceSeconds } = this.#parts;
     const { sid, sub, params, attrs, lat, data = null } = claims;
     return store.create(
       {
@@ -74,7 +76,7 @@ export class SessionRecords {
         ...(link && { refreshHash: hashOf(link) }),
       },
       {
-        ...(limit && { limit }),
+        ...(limit && { limit: { ...limit, graceSeconds } }),
         ...(replaces !== undefined && { replaces }),
       },
     );
@@ -86,11 +88,13 @@ export class SessionRecords {
     isPassive = false,
   ): Promise<VerifiedSession | undefined> {
     const { sid, sub, rev } = session.claims;
-    const { store, keepsData } = this.#parts;
+    const { store, keepsData, uses } = this.#parts;
+    const gen = uses.firstUseOf(session.claims);
     const answer =
       isPassive || keepsData || !store.confirm
-        ? await store.read(sid, sub, isPassive ? undefined : 'seen')
-        : await store.confirm(sid, sub, rev);
+        ? await store.read(sid, sub, isPassive ? undefined : 'seen', gen)
+        : await store.confirm(sid, sub, rev, gen);
+    if (gen !== undefined) uses.told(sid, gen);
     if (answer instanceof Date) {
       this.#notes.time(answer);
       return session;
@@ -209,30 +213,29 @@ export class SessionRecords {
       ...(kept && { isPassive: true }),
     };
     const verdict = await store.rotate(claims.sid, claims.sub, presented);
-    return verdict === 'repeated' && record
-      ? this.#repeated(claims, record, kept)
+    return (verdict === 'repeated' || verdict === 'recovered') && record
+      ? this.#repeated(verdict, claims, record, kept)
       : verdict;
   }
 
   /** What was exchanged before by another request, which may have been passive where this one is not, or active. */
   async #repeated(
+    verdict: 'repeated' | 'recovered',
     claims: TokenClaims,
     before: SessionRecord,
     kept: KeptIdleEnd | undefined,
-  ): Promise<'repeated' | 'unknown'> {
+  ): Promise<RotationVerdict> {
     const { clock, policy } = this.#parts;
     if (kept) {
       // That it cannot be learned now changes nothing else.
       const record = await this.read(claims).catch(() => undefined);
       if (record) this.#notes.end({ ...claims, rexp: kept.end }, record);
-      return 'repeated';
+      return verdict;
     }
     const end = endOfSessionUsedAt(clock.nowSeconds(), claims, policy);
     // Concurrent repeats extend the record only once.
     const moved = before.expiresAt.getTime() / 1000 + policy.toleranceSeconds;
-    return moved >= end || (await this.extended(claims))
-      ? 'repeated'
-      : 'unknown';
+    return moved >= end || (await this.extended(claims)) ? verdict : 'unknown';
   }
 }
 

@@ -197,6 +197,7 @@ export class SessionRenewal {
       {
         ...tokenClaimsOf(claims),
         ...content,
+        ...(link && { gen: link.gen }),
         // The sign-in may come from a node whose clock is ahead.
         lat: Math.max(now, claims.oiat),
         ...(data !== undefined && { data }),

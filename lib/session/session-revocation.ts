@@ -1,5 +1,10 @@
 import { SessionError } from '../errors/session-error.js';
-import type { SessionStore } from '../options/session-store.js';
+import { SessionConfigError } from '../errors/session-config-error.js';
+import {
+  LARGEST_PAGE,
+  type SessionPage,
+  type SessionStore,
+} from '../options/session-store.js';
 import type { RequestFacts } from '../request-facts.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { NamedSession } from '../tokens/session-claims.js';
@@ -69,15 +74,21 @@ export class SessionRevocation {
   }
 
   /**
-   * The sessions of a subject, the one that was used last first.
+   * A page of the sessions of a subject, the one that was used last first. A full page stays in the order of the store, since
+   * the next one begins after its last session.
    *
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
    */
-  async list(subject: string): Promise<SessionInfo[]> {
-    const records = await this.#storeFor('list', subject).list(subject);
-    return records
-      .map(sessionInfo)
-      .toSorted((a, b) => b.lastSeenAt.getTime() - a.lastSeenAt.getTime());
+  async list(subject: string, page: SessionPage): Promise<SessionInfo[]> {
+    const limit = pageSize(page.limit);
+    const store = this.#storeFor('list', subject);
+    const records = await store.list(subject, { ...page, limit });
+    const sessions = records.map(sessionInfo);
+    return page.after === undefined && sessions.length < limit
+      ? sessions.toSorted(
+          (a, b) => b.lastSeenAt.getTime() - a.lastSeenAt.getTime(),
+        )
+      : sessions;
   }
 
   #storeFor(what: string, subject: string): SessionStore {
@@ -95,4 +106,13 @@ export class SessionRevocation {
     }
     return this.#parts.store;
   }
+}
+
+function pageSize(limit: number = LARGEST_PAGE): number {
+  if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) {
+    throw new SessionConfigError([
+      `list: limit: expected a whole number from 1 to ${LARGEST_PAGE}`,
+    ]);
+  }
+  return limit;
 }

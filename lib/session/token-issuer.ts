@@ -53,6 +53,11 @@ export class TokenIssuer {
     this.#csrf = csrf;
   }
 
+  /** Whether refresh tokens go with session tokens. */
+  get arePairs(): boolean {
+    return this.#refreshCodec !== undefined;
+  }
+
   /** Returns `undefined` when the keys are ready, otherwise a promise that settles when they are. Never rejects. */
   ready(): Promise<void> | undefined {
     return this.#codec.ready();

@@ -50,6 +50,7 @@ export function parseSessionClaims(
     expected,
     (each) =>
       isRefreshEnd(each) &&
+      (each['gen'] === undefined || isCount(each['gen'])) &&
       (expected.isReference
         ? !('params' in each || 'data' in each || 'attrs' in each)
         : isContent(each, expected)),

@@ -45,6 +45,11 @@ export interface SessionClaims extends TokenClaims, SessionContent {
    * tokens, and in tokens of 0.1.
    */
   readonly rexp?: number;
+  /**
+   * The generation of the refresh token that it was issued with, where a store records the chain: its use shows that the
+   * answer has arrived.
+   */
+  readonly gen?: number;
 }
 
 /** The claims of a refresh token: those of a stateless one, or with a store its place in the chain. */

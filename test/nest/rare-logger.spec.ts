@@ -230,6 +230,7 @@ describe('what session events leave in the log', () => {
     const detailsOf: Record<SessionEvent['type'], object> = {
       created: {},
       reloaded: {},
+      recovered: {},
       refreshed: { repeated: false },
       refreshReused: {},
       ended: { reason: 'revoked', reach: 'process' },

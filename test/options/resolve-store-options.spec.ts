@@ -434,7 +434,7 @@ describe('a store', () => {
       keepsData: false,
       isAlwaysAsked: false,
       graceSeconds: 60,
-      limit: undefined,
+      limit: { max: 1_000, policy: 'end-oldest' },
     });
   });
 

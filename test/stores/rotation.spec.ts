@@ -22,22 +22,48 @@ describe('judgeRotation', () => {
 
   it('is held to a table that has every verdict', () => {
     expect(new Set(rotationTable.map(({ verdict }) => verdict))).toEqual(
-      new Set(['rotated', 'repeated', 'rolled-forward', 'reused', 'expired']),
+      new Set([
+        'rotated',
+        'repeated',
+        'recovered',
+        'rolled-forward',
+        'reused',
+        'expired',
+      ]),
     );
     const titles = rotationTable.map(({ verdict, title }) => verdict + title);
     expect(new Set(titles).size).toBe(titles.length);
   });
 
   it.each([
-    [29_999, 'repeated'],
-    [30_000, 'reused'],
+    [undefined, 29_999, 'repeated'],
+    [undefined, 30_000, 'recovered'],
+    [0, 29_999, 'repeated'],
+    [0, 30_000, 'reused'],
+    [500, 529_999, 'repeated'],
+    [500, 530_000, 'reused'],
   ])(
-    'A-083: judges the grace time to the millisecond: %i',
-    (after, verdict) => {
-      const { state, presented } = caseOf({ rotations: 1, generation: 0 });
+    'A-083, F-02: judges the grace time to the millisecond: used after %p s, presented after %i ms: %s',
+    (usedAfter, after, verdict) => {
+      const { state, presented } = caseOf({
+        rotations: 1,
+        generation: 0,
+        ...(usedAfter !== undefined && { usedAfter }),
+      });
       expect(judgeRotation(state, presented, BEGUN + after)).toBe(verdict);
     },
   );
+
+  it('recovers nothing of a record that does not say whether its tokens were used', () => {
+    const { state, presented, now } = caseOf({
+      rotations: 1,
+      generation: 0,
+      presentedAfter: 30,
+    });
+    expect(judgeRotation(state, presented, now)).toBe('recovered');
+    const older = { ...state, usedAt: undefined };
+    expect(judgeRotation(older, presented, now)).toBe('reused');
+  });
 
   it.each([
     [999_999, 'rotated'],
@@ -83,9 +109,17 @@ describe('judgeRotation', () => {
             state.generation - 1,
             state.previousHash,
           ]);
-          expect(now - state.rotatedAt).toBeLessThan(
-            presented.graceSeconds * 1000,
-          );
+          expect(
+            now - Math.max(state.rotatedAt, state.usedAt ?? 0),
+          ).toBeLessThan(presented.graceSeconds * 1000);
+        }
+        if (verdict === 'recovered') {
+          expect([generation, secretHash, state.usedAt]).toEqual([
+            state.generation - 1,
+            state.previousHash,
+            null,
+          ]);
+          expect(state.recovered).not.toBe(generation);
         }
       }),
       { numRuns: 2_000 },
@@ -140,6 +174,9 @@ function caseOf(row: Omit<RotationRow, 'title' | 'verdict'>): {
       previousHash: rotations > 0 ? `hash ${rotations - 1}` : undefined,
       rotatedAt,
       createdAt: BEGUN,
+      usedAt:
+        row.usedAfter === undefined ? null : rotatedAt + row.usedAfter * 1000,
+      recovered: row.isAfterRecovery ? rotations - 1 : undefined,
       expiresAt: Math.min(rotatedAt + idle * 1000, BEGUN + absolute * 1000),
     },
     presented: {
@@ -162,10 +199,14 @@ const anyCase = fc
     generation: fc.nat(6),
     secretOf: fc.oneof(fc.nat(6), fc.constant('foreign' as const)),
     rotatedAfter: fc.nat(200),
+    usedAfter: fc.option(fc.nat(200), { nil: undefined }),
+    isAfterRecovery: fc.boolean(),
     presentedAfter: fc.nat(200),
     grace: fc.nat(200),
     idle: fc.integer({ min: 1, max: 200 }),
     absolute: fc.integer({ min: 1, max: 400 }),
     absoluteThen: fc.integer({ min: 1, max: 400 }),
   })
-  .map(caseOf);
+  .map(({ usedAfter, ...row }) =>
+    caseOf({ ...row, ...(usedAfter !== undefined && { usedAfter }) }),
+  );

@@ -16,7 +16,7 @@ export interface PostgresSessionStoreOptions extends PostgresTable {
   pool: PostgresPool;
   /**
    * Prepares statements by name, once for each connection, so that the server need not parse and plan them
-   * every time. A connection then keeps up to 13 of them. Their names are made of their text, so that other
+   * every time. A connection then keeps up to 14 of them. Their names are made of their text, so that other
    * tables and other versions of the library may use the same connections.
    *
    * A pooler in front of the database that may give each transaction another connection must know prepared

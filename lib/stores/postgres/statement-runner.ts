@@ -99,7 +99,7 @@ export class StatementRunner {
 
 /** @throws {LateCallError} where a row says that its statement came too late */
 export function refuseLate(row: { late_at: string | null } | undefined): void {
-  if (row && row.late_at !== null) {
+  if (typeof row?.late_at === 'string') {
     throw new LateCallError(timeOf(row.late_at));
   }
 }

@@ -96,12 +96,3 @@ export function intercepting(
     },
   };
 }
-
-/** A pool that never finds the current refresh token, so that every rotation is judged by the second statement. */
-export function judgingOnly(pool: PostgresPool): PostgresPool {
-  return intercepting(pool, ({ text }) =>
-    /^\s*UPDATE .* generation = \$4/s.test(text) && !text.includes('WITH')
-      ? Promise.resolve({ rows: [], rowCount: 0 })
-      : undefined,
-  );
-}

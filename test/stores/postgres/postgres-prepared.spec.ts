@@ -15,7 +15,7 @@ import {
 } from './postgres-fixtures.js';
 
 /** All but the sweep. */
-const STATEMENTS = 13;
+const STATEMENTS = 14;
 
 let server: PostgresServer;
 
@@ -54,6 +54,8 @@ async function useEverything(store: PostgresSessionStore): Promise<void> {
   expect(await store.confirm(id, subject, 0)).toMatchObject(change);
   expect(await store.rotate(id, subject, presented(0))).toBe('rotated');
   expect(await store.rotate(id, subject, presented(0))).toBe('repeated');
+  await store.confirmUse(id, subject, 1);
+  expect(await store.now()).toBeInstanceOf(Date);
   expect(await store.list(subject)).toHaveLength(2);
   expect(await store.end(first.id, subject)).toBe(true);
   expect(await store.endAll(subject)).toBe(1);

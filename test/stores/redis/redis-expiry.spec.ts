@@ -55,7 +55,9 @@ describe('the keys of RedisSessionStore', () => {
       );
     }
     const created = performance.now();
-    const keys = await redis.keys('session:{*');
+    const all = await redis.keys('session:{*');
+    // What notes the last sign-in of a subject goes within minutes.
+    const keys = all.filter((key) => !key.endsWith('.begun'));
     const isLong = (key: string): boolean => {
       const [, id] = key.split('}:');
       return id === undefined || Number(id.split('-')[1]) < 500;

@@ -44,6 +44,8 @@ const stateArbitrary: fc.Arbitrary<RotationState> = fc.record({
     moment,
     seconds.map((grace) => NOW - grace * 1000),
   ),
+  usedAt: fc.constantFrom(null, null, undefined, NOW - 150_000, NOW - 1, NOW),
+  recovered: fc.option(fc.integer({ min: 0, max: 4 }), { nil: undefined }),
   createdAt: fc.oneof(
     moment,
     seconds.map((absolute) => NOW - absolute * 1000),
@@ -125,6 +127,10 @@ const caseArbitrary = fc
       ],
       (state, presented) => parent(state, presented, 0),
       (state, presented) => parent(state, presented, 1),
+      (state, presented) => {
+        const [unused, living] = parent(state, presented, -1);
+        return [{ ...unused, usedAt: null }, living];
+      },
     ),
   )
   .map(([state, presented, align]) => align(state, presented));
@@ -140,6 +146,8 @@ async function place(state: KeptState): Promise<void> {
     hash: state.hash,
     previousHash: state.previousHash,
     rotatedAt: state.rotatedAt,
+    usedAt: state.usedAt === null ? '' : state.usedAt,
+    recovered: state.recovered,
     expiresAt: state.expiresAt,
   }).filter(([, value]) => value !== undefined);
   await redis
@@ -162,10 +170,16 @@ async function stateNow(): Promise<KeptState | undefined> {
     hash: fields['hash'],
     previousHash: fields['previousHash'],
     rotatedAt: Number(fields['rotatedAt']),
+    usedAt: fields['usedAt'] === '' ? null : numberIn(fields['usedAt']),
+    recovered: numberIn(fields['recovered']),
     createdAt: Number(fields['createdAt']),
     expiresAt: Number(fields['expiresAt']),
     kept: Number(kept),
   };
+}
+
+function numberIn(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
 }
 
 function expectedState(
@@ -189,12 +203,15 @@ function expectedState(
         hash: presented.nextHash,
         previousHash: presented.secretHash,
         rotatedAt: NOW,
+        usedAt: null,
         expiresAt,
         kept: state.kept < expiresAt || state.kept > last ? last : state.kept,
       };
     }
     case 'repeated':
       return state;
+    case 'recovered':
+      return { ...state, recovered: state.generation };
     case 'reused':
     case 'expired':
       return undefined;
@@ -226,9 +243,14 @@ describe('rotate of RedisSessionStore', () => {
     process.stdout.write(
       `verdicts met: ${JSON.stringify(Object.fromEntries(met))}\n`,
     );
-    expect([...met.keys()].toSorted()).toEqual(
-      ['expired', 'repeated', 'reused', 'rolled-forward', 'rotated'].toSorted(),
-    );
+    expect([...met.keys()].toSorted()).toEqual([
+      'expired',
+      'recovered',
+      'repeated',
+      'reused',
+      'rolled-forward',
+      'rotated',
+    ]);
     expect(Math.min(...met.values())).toBeGreaterThan(rounds(100, 15));
   });
 });
