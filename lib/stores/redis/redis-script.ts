@@ -21,15 +21,19 @@ export interface RevocationScript extends RedisScript {
  *
  * A key that a script computes itself begins with KEYS[1], so it has the same hash tag and lies in the same slot.
  * ARGV[1] moves the clock.
- *
- * A replica, or a primary that is cut off from its replicas, would answer from the past. It refuses a command that
- * writes, even one that changes nothing, so each script begins with one.
  */
 const OF_SUBJECT = `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
 local index = KEYS[1]
-redis.call('DEL', index .. '.none')
+`;
+
+/**
+ * A replica, or a primary that is cut off from its replicas, would answer from the past. It refuses a command that writes,
+ * even one that changes nothing: so a script that would write nothing runs this one. One that writes does not: after any
+ * write Redis no longer refuses those for which it lacks memory.
+ */
+export const WHERE_WRITES_ARE = `redis.call('DEL', index .. '.none')
 `;
 
 const OF_SESSION = `
@@ -101,7 +105,7 @@ export function redisScript(source: string): RedisScript {
 
 /** A script that reads the sessions of a subject. */
 export function subjectReader(body: string): RedisScript {
-  return redisScript(OF_SUBJECT + body);
+  return redisScript(OF_SUBJECT + WHERE_WRITES_ARE + body);
 }
 
 /** A script that changes the sessions of a subject. */
@@ -111,7 +115,7 @@ export function subjectWriter(body: string): RedisScript {
 
 /** A script that reads one session, of which `kept` is nothing where the index lacks it. */
 export function sessionReader(body: string): RedisScript {
-  return redisScript(OF_SUBJECT + OF_SESSION + body);
+  return redisScript(OF_SUBJECT + WHERE_WRITES_ARE + OF_SESSION + body);
 }
 
 /** A script that changes one session, of which `kept` is nothing where the index lacks it. */

@@ -5,6 +5,7 @@ import {
   revocationScript,
   sessionReader,
   sessionWriter,
+  WHERE_WRITES_ARE,
 } from './redis-script.js';
 
 /**
@@ -54,6 +55,7 @@ export const ROTATE = sessionWriter(`
   local presented, secretHash, nextHash = tonumber(ARGV[4]), ARGV[5], ARGV[6]
   local verdict
   if not kept or not expiresAt then
+    ${WHERE_WRITES_ARE}
     return 'unknown'
   elseif now >= expiresAt or now >= createdAt + ARGV[9] then
     verdict = 'expired'
@@ -64,6 +66,7 @@ export const ROTATE = sessionWriter(`
   elseif presented ~= generation - 1 or secretHash ~= previousHash then
     verdict = 'reused'
   elseif now < math.max(rotatedAt, tonumber(usedAt) or 0) + ARGV[7] then
+    ${WHERE_WRITES_ARE}
     return 'repeated'
   elseif usedAt == '' and recovered ~= presented then
     redis.call('HSET', KEYS[2], 'recovered', generation)
@@ -101,6 +104,7 @@ export const UPDATE = sessionWriter(`
   local expiresAt, createdAt, loadedAt = tonumber(state[1]), tonumber(state[2]), tonumber(state[3])
   local isExtended = ARGV[7] ~= ''
   if not kept or not expiresAt then
+    ${WHERE_WRITES_ARE}
     return false
   end
   if now >= expiresAt or isExtended and now >= createdAt + ARGV[8] then

@@ -77,6 +77,9 @@ describe('the keys of RedisSessionStore', () => {
     offset = LIFETIME.idleSeconds * 1000;
     expect(await store.list(`user-${batches - 1}-0`)).toEqual([]);
     // Two records and their index.
-    expect(await redis.keys('session:{*')).toHaveLength(1.5 * sessions - 3);
+    const left = await redis.keys('session:{*');
+    expect(left.filter((key) => !key.endsWith('.begun'))).toHaveLength(
+      1.5 * sessions - 3,
+    );
   });
 });

@@ -160,7 +160,7 @@ describe('the keys of RedisSessionStore', () => {
         expect(await act(id)).toBe(answer);
         expect(await store.list(subject)).toEqual([]);
         expect(await store.endAll(subject)).toBe(0);
-        expect(await redis.exists(index)).toBe(0);
+        expect(await redis.exists(index())).toBe(0);
         await redis.flushall();
       }
     }
