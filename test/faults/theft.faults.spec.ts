@@ -6,9 +6,9 @@ import { openNode, printFigures, refresh, signIn } from './nodes.js';
 import { STORES, StoreServers, type StoreName } from './stores.js';
 
 const THEFTS: Readonly<Record<StoreName, number>> = {
-  memory: rounds(1_000, 100),
-  redis: rounds(300, 50),
-  postgres: rounds(300, 50),
+  memory: rounds(1_000, 200),
+  redis: rounds(300, 100),
+  postgres: rounds(300, 100),
 };
 const ACCESS = 900;
 const GRACE = 30;
