@@ -1,3 +1,4 @@
+import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import {
   SessionStore,
@@ -9,29 +10,45 @@ import {
   type SessionChange,
   type SessionRecord,
 } from '../options/session-store.js';
+import { StoreBreaker } from './store-breaker.js';
 
 /** What is asked of a store. */
 export type StoreOperation =
   'create' | 'read' | 'rotate' | 'update' | 'end' | 'endAll' | 'list';
 
+/** Sent while the breaker is open too: a session that ends late still ends. */
+const REVOCATIONS: ReadonlySet<StoreOperation> = new Set(['end', 'endAll']);
+
+/** Why a call was not sent. */
+const REFUSALS = {
+  silent:
+    'the store left calls unanswered, and is tried with one call at a time until it answers',
+  full: 'too many calls of the store are unsettled; give its client a timeout for commands',
+} as const;
+
 /**
  * A store that answers within its time or throws `STORE_UNAVAILABLE`, whatever the store behind it does:
- * clients of databases wait for half a minute and more when a connection hangs.
+ * clients of databases wait for half a minute and more when a connection hangs. While the store is silent, calls are
+ * refused immediately, except one at a time and revocations.
  */
 export class DeadlineSessionStore extends SessionStore {
   readonly #store: SessionStore;
   readonly #timeoutSeconds: number;
   readonly #onFailure: (operation: StoreOperation, error: unknown) => void;
+  readonly #breaker: StoreBreaker;
 
+  /** @param onFailure called for every call that fails, sent or not */
   constructor(
     store: SessionStore,
     timeoutSeconds: number,
     onFailure: (operation: StoreOperation, error: unknown) => void,
+    breaker = new StoreBreaker(),
   ) {
     super();
     this.#store = store;
     this.#timeoutSeconds = timeoutSeconds;
     this.#onFailure = onFailure;
+    this.#breaker = breaker;
   }
 
   override create(
@@ -99,32 +116,78 @@ export class DeadlineSessionStore extends SessionStore {
     return this.#call('list', (store) => store.list(subject));
   }
 
-  async #call<T>(
+  /** @param onLateAnswer gets an answer whose caller was refused at the deadline; must not throw */
+  #call<T>(
     operation: StoreOperation,
     ask: (store: SessionStore) => Promise<T>,
+    onLateAnswer?: (answer: T) => void,
   ): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        timer = setTimeout(() => {
-          reject(
-            new Error(`the store took longer than ${this.#timeoutSeconds} s`),
-          );
-        }, this.#timeoutSeconds * 1000);
-        timer.unref?.();
-        Promise.resolve(ask(this.#store)).then(resolve, reject);
-      });
-    } catch (thrown) {
-      const error = withoutDetails(thrown);
-      this.#onFailure(operation, error);
-      throw new SessionError(
-        'STORE_UNAVAILABLE',
-        `the session store could not answer (${operation})`,
-        { cause: error, retryAfterSeconds: 1 },
-      );
-    } finally {
-      clearTimeout(timer);
+    const breaker = this.#breaker;
+    const admission = breaker.admit(REVOCATIONS.has(operation));
+    if (admission === 'silent' || admission === 'full') {
+      const error = new Error(REFUSALS[admission]);
+      return Promise.reject(this.#unavailable(operation, error));
     }
+    return new Promise<T>((resolve, reject) => {
+      // Dropped at the deadline: a client may keep a call forever, and with it everything that the call refers to.
+      let caller: Caller<T> | undefined = { resolve, reject };
+      const deadline = new Deadline(this.#timeoutSeconds * 1000, () => {
+        breaker.unanswered(admission);
+        const error = new Error(
+          `the store took longer than ${this.#timeoutSeconds} s`,
+        );
+        caller?.reject(this.#unavailable(operation, error));
+        caller = undefined;
+      });
+      answerOf(ask, this.#store).then(
+        (answer) => {
+          if (caller) {
+            deadline.clear();
+            breaker.answered(admission);
+            caller.resolve(answer);
+          } else {
+            breaker.settledLate();
+            onLateAnswer?.(answer);
+          }
+        },
+        (thrown: unknown) => {
+          if (caller) {
+            deadline.clear();
+            breaker.answered(admission);
+            caller.reject(this.#unavailable(operation, withoutDetails(thrown)));
+          } else {
+            breaker.settledLate();
+          }
+        },
+      );
+    });
+  }
+
+  #unavailable(operation: StoreOperation, cause: Error): SessionError {
+    this.#onFailure(operation, cause);
+    return new SessionError(
+      'STORE_UNAVAILABLE',
+      `the session store could not answer (${operation})`,
+      { cause, retryAfterSeconds: 1 },
+    );
+  }
+}
+
+interface Caller<T> {
+  resolve(answer: T): void;
+  reject(error: SessionError): void;
+}
+
+/** A store may throw instead of rejecting, and may answer something that is no promise. */
+function answerOf<T>(
+  ask: (store: SessionStore) => Promise<T>,
+  store: SessionStore,
+): Promise<T> {
+  try {
+    return Promise.resolve(ask(store));
+  } catch (thrown) {
+    // eslint-disable-next-line typescript/prefer-promise-reject-errors
+    return Promise.reject(thrown);
   }
 }
 
