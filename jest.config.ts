@@ -10,6 +10,7 @@ const config: Config = {
   rootDir: '.',
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testEnvironment: 'node',
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // One more than processors: some specs wait for servers and browsers.
   maxWorkers: Math.max(
     1,

@@ -1,4 +1,5 @@
 import type { SessionClock } from '../clock.js';
+import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import type {
   KeyMaterial,
@@ -182,17 +183,17 @@ async function withinSeconds<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+  let deadline: Deadline | undefined;
+  const passed = new Promise<never>((_, reject) => {
+    deadline = new Deadline(seconds * 1000, () => {
       const error = new Error(`the keys took longer than ${seconds} s`);
       reject(error);
       controller.abort(error);
-    }, seconds * 1000);
+    });
   });
   try {
-    return await Promise.race([work(controller.signal), deadline]);
+    return await Promise.race([work(controller.signal), passed]);
   } finally {
-    clearTimeout(timer);
+    deadline?.clear();
   }
 }

@@ -2,12 +2,14 @@ import type { SessionClock } from '../clock.js';
 import type { CsrfRefusal } from '../csrf/csrf-policy.js';
 import { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { explainForgery } from '../csrf/explain-forgery.js';
+import type { SessionStore } from '../options/session-store.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import { CarriedSessions } from '../session/carried-sessions.js';
 import { FirstUses } from '../session/first-uses.js';
 import { GuardRefresh } from '../session/guard-refresh.js';
+import { concludeLateAnswer } from '../session/late-answers.js';
 import { LoadFailures } from '../session/load-failures.js';
 import { LoaderCalls } from '../session/loader-calls.js';
 import { SessionAuthenticator } from '../session/session-authenticator.js';
@@ -109,13 +111,17 @@ export async function createSessionRuntime(
   );
   const memory = new SessionMemory();
   options.store?.store.useClock?.(clock);
-  const recorder =
+  const recorder: SessionStore | undefined =
     options.store &&
     new DeadlineSessionStore(
       options.store.store,
       options.store.timeoutSeconds,
-      (operation, error) => events.storeFailed(operation, error),
+      {
+        onFailure: (operation, error) => events.storeFailed(operation, error),
+        onLateAnswer: (answer) => concludeLateAnswer(answer, ends, events),
+      },
     );
+  const ends = new SessionEnds(memory, recorder, events);
   const csrfTokens = new CsrfTokens(keys.csrfKeys);
   const carried = new CarriedSessions(transports, codec, refreshCodec);
   const refusals = new SessionRefusals({ transports, carried, events });
@@ -146,7 +152,6 @@ export async function createSessionRuntime(
           paramsAreData,
         })
       : undefined;
-  const ends = new SessionEnds(memory, recorder, events);
   const tokens = new TokenIssuer(
     codec,
     refreshCodec,

@@ -1,3 +1,4 @@
+import { Deadline } from '../deadline.js';
 import { SessionEndedError, SessionError } from '../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import { toFrozenJson } from './json-copy.js';
@@ -34,10 +35,9 @@ export class LoaderCalls {
     params: unknown,
     context: Omit<LoadContext, 'signal'>,
   ): Promise<LoadOutcome> {
-    const deadline = performance.now() + this.#options.timeoutSeconds * 1000;
     return new Promise((resolve) => {
       const abort = new LazyAbort();
-      const timer = setTimeout(() => {
+      const deadline = new Deadline(this.#options.timeoutSeconds * 1000, () => {
         const error = new SessionError(
           'LOADER_UNAVAILABLE',
           `the data loader took longer than ${this.#options.timeoutSeconds} s`,
@@ -45,8 +45,7 @@ export class LoaderCalls {
         );
         resolve({ kind: 'failed', error });
         abort.abort(error);
-      }, this.#options.timeoutSeconds * 1000);
-      timer.unref?.();
+      });
       void this.#inPlace(abort, deadline, () =>
         this.#load(params, {
           ...context,
@@ -56,7 +55,7 @@ export class LoaderCalls {
         }),
       ).then((outcome) => {
         if (outcome) {
-          clearTimeout(timer);
+          deadline.clear();
           resolve(outcome);
         }
       });
@@ -66,15 +65,14 @@ export class LoaderCalls {
   /** Runs work when a place is free. A call that was aborted gives its place back at once. */
   async #inPlace<T>(
     abort: LazyAbort,
-    deadline: number,
+    deadline: Deadline,
     work: () => Promise<T>,
   ): Promise<T | undefined> {
     if (this.#running >= this.#options.concurrency) {
       if (!(await this.#freePlace(abort))) {
         return undefined;
       }
-      // Timers may fire a fraction of a millisecond early.
-      if (performance.now() >= deadline - 1) {
+      if (deadline.isOver) {
         this.#passOnPlace();
         return undefined;
       }

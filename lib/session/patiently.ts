@@ -1,3 +1,4 @@
+import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import type { LoadResult } from './session-loads.js';
@@ -14,13 +15,11 @@ export function patiently(
     return tookLonger(patienceSeconds);
   }
   return new Promise((resolve) => {
-    const timer = setTimeout(
-      () => resolve(tookLonger(patienceSeconds)),
-      patienceSeconds * 1000,
+    const deadline = new Deadline(patienceSeconds * 1000, () =>
+      resolve(tookLonger(patienceSeconds)),
     );
-    timer.unref?.();
     void load.then((result) => {
-      clearTimeout(timer);
+      deadline.clear();
       resolve(result);
     });
   });

@@ -64,6 +64,12 @@ export class SessionEnds {
     }
   }
 
+  /** Ends the record of a session of which nobody holds a token, in the background. */
+  discard({ sid, sub }: NamedSession): void {
+    // Where that fails too, it is the first to make room.
+    this.#store?.end(sid, sub).catch(() => undefined);
+  }
+
   /** Notes that the store has ended a session. */
   noteEndInStore(claims: NamedSession, reason: SessionEndReason): void {
     this.#noteEnd(claims.sid, reason);

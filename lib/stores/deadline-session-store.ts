@@ -1,4 +1,3 @@
-import { SessionError } from '../errors/session-error.js';
 import {
   SessionStore,
   type CreateOptions,
@@ -7,47 +6,101 @@ import {
   type PresentedRefresh,
   type RotationVerdict,
   type SessionChange,
+  type SessionPage,
   type SessionRecord,
 } from '../options/session-store.js';
+import { checkedRecord } from './store-answers.js';
+import type { StoreBreaker } from './store-breaker.js';
+import { StoreCalls, type StoreOperation } from './store-calls.js';
+import type { StoreClock } from './store-clock.js';
 
-/** What is asked of a store. */
-export type StoreOperation =
-  'create' | 'read' | 'rotate' | 'update' | 'end' | 'endAll' | 'list';
+/** An answer that says that something has changed, and that came when its caller had given up. */
+export type LateAnswer =
+  | {
+      readonly operation: 'create';
+      readonly id: string;
+      readonly subject: string;
+      readonly verdict: CreateVerdict;
+    }
+  | {
+      readonly operation: 'rotate';
+      readonly id: string;
+      readonly subject: string;
+      readonly verdict: RotationVerdict;
+    }
+  | {
+      readonly operation: 'endAll';
+      readonly subject: string;
+      readonly count: number | undefined;
+    };
+
+/** Who hears what comes of calls besides their answers. */
+export interface StoreListeners {
+  /** Called for every call that fails, sent or not. */
+  readonly onFailure: (operation: StoreOperation, error: unknown) => void;
+  /** Must not throw. */
+  readonly onLateAnswer: (answer: LateAnswer) => void;
+}
 
 /**
  * A store that answers within its time or throws `STORE_UNAVAILABLE`, whatever the store behind it does:
- * clients of databases wait for half a minute and more when a connection hangs.
+ * clients of databases wait for half a minute and more when a connection hangs. While the store is silent, calls are
+ * refused immediately, except one at a time and revocations.
+ *
+ * A store that tells its time is told with each call that writes until when it may, so that what its caller has given up
+ * changes nothing. An answer that comes all the same is told of.
  */
 export class DeadlineSessionStore extends SessionStore {
   readonly #store: SessionStore;
-  readonly #timeoutSeconds: number;
-  readonly #onFailure: (operation: StoreOperation, error: unknown) => void;
+  readonly #calls: StoreCalls;
+  readonly #onLateAnswer: StoreListeners['onLateAnswer'];
+  override readonly confirmUse?: NonNullable<SessionStore['confirmUse']>;
 
   constructor(
     store: SessionStore,
     timeoutSeconds: number,
-    onFailure: (operation: StoreOperation, error: unknown) => void,
+    { onFailure, onLateAnswer }: StoreListeners,
+    breaker?: StoreBreaker,
+    clock?: StoreClock,
   ) {
     super();
     this.#store = store;
-    this.#timeoutSeconds = timeoutSeconds;
-    this.#onFailure = onFailure;
+    this.#calls = new StoreCalls(
+      store,
+      timeoutSeconds,
+      onFailure,
+      breaker,
+      clock,
+    );
+    this.#onLateAnswer = onLateAnswer;
+    if (store.confirmUse) {
+      this.confirmUse = (id, subject, generation) =>
+        this.#calls.call('confirmUse', (each) =>
+          each.confirmUse!(id, subject, generation),
+        );
+    }
   }
 
   override create(
     record: NewSessionRecord,
     options?: CreateOptions,
   ): Promise<CreateVerdict> {
-    return this.#call('create', (store) => store.create(record, options));
+    return this.#calls.write(
+      'create',
+      (store, deadline) =>
+        store.create(record, deadline ? { ...options, ...deadline } : options),
+      this.#whenCreated(record.id, record.subject),
+    );
   }
 
   override read(
     id: string,
     subject: string,
     use?: 'seen',
+    generation?: number,
   ): Promise<SessionRecord | undefined> {
-    return this.#call('read', async (store) =>
-      checkedRecord(await store.read(id, subject, use)),
+    return this.#calls.call('read', async (store) =>
+      checkedRecord(await store.read(id, subject, use, generation)),
     );
   }
 
@@ -55,13 +108,19 @@ export class DeadlineSessionStore extends SessionStore {
     id: string,
     subject: string,
     revision: number,
+    generation?: number,
   ): Promise<Date | SessionRecord | undefined> {
     return this.#store.confirm
-      ? this.#call('read', async (store) => {
-          const answer = await store.confirm!(id, subject, revision);
+      ? this.#calls.call('read', async (store) => {
+          const answer = await store.confirm!(
+            id,
+            subject,
+            revision,
+            generation,
+          );
           return answer instanceof Date ? answer : checkedRecord(answer);
         })
-      : this.read(id, subject, 'seen');
+      : this.read(id, subject, 'seen', generation);
   }
 
   override rotate(
@@ -69,8 +128,15 @@ export class DeadlineSessionStore extends SessionStore {
     subject: string,
     presented: PresentedRefresh,
   ): Promise<RotationVerdict> {
-    return this.#call('rotate', (store) =>
-      store.rotate(id, subject, presented),
+    return this.#calls.write(
+      'rotate',
+      (store, deadline) =>
+        store.rotate(
+          id,
+          subject,
+          deadline ? { ...presented, ...deadline } : presented,
+        ),
+      this.#whenRotated(id, subject),
     );
   }
 
@@ -79,91 +145,56 @@ export class DeadlineSessionStore extends SessionStore {
     subject: string,
     change: SessionChange,
   ): Promise<SessionRecord | undefined> {
-    return this.#call('update', async (store) =>
-      checkedRecord(await store.update(id, subject, change)),
+    return this.#calls.write('update', async (store, deadline) =>
+      checkedRecord(
+        await store.update(
+          id,
+          subject,
+          deadline ? { ...change, ...deadline } : change,
+        ),
+      ),
     );
   }
 
   override end(id: string, subject: string): Promise<boolean> {
-    return this.#call('end', (store) => store.end(id, subject));
+    return this.#calls.call('end', (store) => store.end(id, subject));
   }
 
   override endAll(
     subject: string,
     except?: string,
   ): Promise<number | undefined> {
-    return this.#call('endAll', (store) => store.endAll(subject, except));
+    return this.#calls.write(
+      'endAll',
+      (store, deadline, begunUntil) =>
+        deadline
+          ? store.endAll(subject, except, {
+              ...deadline,
+              ...(begunUntil && { begunUntil }),
+            })
+          : store.endAll(subject, except),
+      this.#whenAllEnded(subject),
+    );
   }
 
-  override list(subject: string): Promise<SessionRecord[]> {
-    return this.#call('list', (store) => store.list(subject));
+  override list(subject: string, page?: SessionPage): Promise<SessionRecord[]> {
+    return this.#calls.call('list', (store) => store.list(subject, page));
   }
 
-  async #call<T>(
-    operation: StoreOperation,
-    ask: (store: SessionStore) => Promise<T>,
-  ): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        timer = setTimeout(() => {
-          reject(
-            new Error(`the store took longer than ${this.#timeoutSeconds} s`),
-          );
-        }, this.#timeoutSeconds * 1000);
-        timer.unref?.();
-        Promise.resolve(ask(this.#store)).then(resolve, reject);
-      });
-    } catch (thrown) {
-      const error = withoutDetails(thrown);
-      this.#onFailure(operation, error);
-      throw new SessionError(
-        'STORE_UNAVAILABLE',
-        `the session store could not answer (${operation})`,
-        { cause: error, retryAfterSeconds: 1 },
-      );
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-}
+  // Made apart from the calls, so that an abandoned one keeps no more than these.
 
-/**
- * What clients of databases throw may carry the command with its arguments, or the values of a row: session
- * ids and hashes, which belong into no log.
- */
-function withoutDetails(thrown: unknown): Error {
-  if (!(thrown instanceof Error)) {
-    return new Error(`the store threw ${typeof thrown}`);
+  #whenCreated(id: string, subject: string) {
+    return (verdict: CreateVerdict): void =>
+      this.#onLateAnswer({ operation: 'create', id, subject, verdict });
   }
-  try {
-    const { name, message, stack, code } = thrown as Error & {
-      code?: unknown;
-    };
-    return Object.assign(new Error(message), {
-      name,
-      stack,
-      ...(typeof code === 'string' && { code }),
-    });
-  } catch {
-    return new Error('the store threw what cannot be read');
-  }
-}
 
-/** What a store answers is not trusted to be a record: its authors may be those of the application. */
-function checkedRecord(
-  record: SessionRecord | null | undefined,
-): SessionRecord | undefined {
-  if (record === null || record === undefined) {
-    return undefined;
+  #whenRotated(id: string, subject: string) {
+    return (verdict: RotationVerdict): void =>
+      this.#onLateAnswer({ operation: 'rotate', id, subject, verdict });
   }
-  const isRecord =
-    typeof record.attributes === 'object' &&
-    record.attributes !== null &&
-    Number.isSafeInteger(record.revision) &&
-    record.asOf instanceof Date;
-  if (!isRecord) {
-    throw new TypeError('the store answered something that is no record');
+
+  #whenAllEnded(subject: string) {
+    return (count: number | undefined): void =>
+      this.#onLateAnswer({ operation: 'endAll', subject, count });
   }
-  return record;
 }

@@ -81,10 +81,10 @@ export class StoreClock {
     };
   }
 
-  /** The present instant by the clock of the store: it is no later there. */
-  get latest(): Date | undefined {
+  /** What the clock of the store showed at an {@link instant}, at the latest. */
+  latestAt(instant: number): Date | undefined {
     const known = this.#known();
-    return known && new Date(Math.ceil(this.#now() + known.most));
+    return known && new Date(Math.ceil(instant + known.most));
   }
 
   #known(): Offset | undefined {

@@ -13,7 +13,13 @@ export interface ImportedModule {
   readonly typeOnly: boolean;
 }
 
-const FOUNDATION = ['errors', 'options', 'clock.ts', 'request-facts.ts'];
+const FOUNDATION = [
+  'errors',
+  'options',
+  'clock.ts',
+  'deadline.ts',
+  'request-facts.ts',
+];
 const USE_CASES = ['tokens', 'stores', 'transports', 'csrf'];
 
 /**
@@ -24,6 +30,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   options: FOUNDATION,
   'clock.ts': FOUNDATION,
+  'deadline.ts': FOUNDATION,
   'request-facts.ts': FOUNDATION,
   keys: FOUNDATION,
   tokens: ['keys', ...FOUNDATION],

@@ -5,6 +5,7 @@ import {
 } from '../../lib/index.js';
 import { createGate, until } from '../support/asynchrony.js';
 import type { Browser } from '../support/browser.js';
+import { inTurn } from '../support/effort.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { claimsIn, DAY } from '../support/session-claims.js';
@@ -304,7 +305,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
     });
   });
 
-  describe.each(pairKinds)('%s', (kind) => {
+  describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
     it('S-052: any flipped bit is a plain refusal, and costs nobody the session', async () => {
       const app = await open(kind);
       const { refreshToken } = await app.sessions.generate('ada');

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import type { Refusal, SessionErrorCode } from '../../lib/index.js';
 import { send, type TestResponse } from '../support/browser.js';
+import { inTurn } from '../support/effort.js';
 import {
   encodeSegment,
   forgeToken,
@@ -1059,7 +1060,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
     });
   });
 
-  describe.each(slots)('in the %s', (slot) => {
+  describe.each(inTurn(adapter, slots))('in the %s', (slot) => {
     it.each(ALG_ROWS)('is refused: %s', async (_title, make, reason) => {
       await expectRefused(app, () => present(app, slot, make(context)), reason);
     });
@@ -1426,7 +1427,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
   );
   const exists = existsSync(naughtyStrings);
 
-  describe.each(slots)(
+  describe.each(inTurn(adapter, slots))(
     'out of the list of naughty strings in the %s',
     (slot) => {
       (exists ? it : it.skip)(
@@ -1467,7 +1468,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
       const strings = JSON.parse(
         readFileSync(naughtyStrings, 'utf8'),
       ) as string[];
-      await inBatches(strings, async (text) => {
+      await inBatches(inTurn(adapter, strings), async (text) => {
         const token = withClaims({
           sub: text,
           data: { text, [text]: text },

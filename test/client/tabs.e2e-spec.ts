@@ -17,8 +17,8 @@ import {
 } from '../support/test-app.js';
 
 const TABS = 5;
-const REFRESHES = rounds(20, 6);
-const SIGN_OUTS = 3;
+const REFRESHES = rounds(20, 4);
+const SIGN_OUTS = rounds(3, 2);
 
 let scripts: ReadonlyMap<string, string>;
 let browser: Browser;

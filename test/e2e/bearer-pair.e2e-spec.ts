@@ -6,6 +6,7 @@ import {
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { arrived, createGate } from '../support/asynchrony.js';
 import type { TestResponse } from '../support/browser.js';
+import { inTurn } from '../support/effort.js';
 import { readToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { claimsIn, DAY, MINUTE } from '../support/session-claims.js';
@@ -55,7 +56,7 @@ function me(app: TestApp, token: string): Promise<TestResponse> {
 }
 
 describe.each(adapters)('the bearer pair on %s', (adapter) => {
-  describe.each(pairKinds)('%s', (kind) => {
+  describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
     const open = (
       options: Partial<SessionJwtModuleOptions> = {},
       rest: TestAppOptions = {},

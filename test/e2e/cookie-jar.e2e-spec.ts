@@ -17,6 +17,7 @@ import {
   type TestRequest,
   type TestResponse,
 } from '../support/browser.js';
+import { rounds } from '../support/effort.js';
 import { cookiesOf, createExchange } from '../support/node-exchange.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { shuffled, type Random, seededRandom } from '../support/random.js';
@@ -34,7 +35,7 @@ import {
 import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
 
 const PARALLEL = 20;
-const ROUNDS = 50;
+const ROUNDS = rounds(50, 12);
 const ORDERS_A_ROUND = 10;
 /** Loads that wait for a gate must not run into their deadline where the machine is busy. */
 const PATIENT = { timeout: '30s' };

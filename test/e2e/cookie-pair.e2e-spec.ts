@@ -17,6 +17,7 @@ import {
   type AnswerKind,
 } from '../support/answers.js';
 import { createGate, turn, until } from '../support/asynchrony.js';
+import { inTurn, rounds } from '../support/effort.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { seededRandom, shuffled } from '../support/random.js';
@@ -93,7 +94,7 @@ const TWICE_CLEARED = [
 ];
 
 const PARALLEL = 20;
-const ROUNDS = 10;
+const ROUNDS = rounds(10, 4);
 const ORDERS_A_ROUND = 20;
 /** Loads that wait for a gate must not run into their deadline where the machine is busy. */
 const PATIENT = { timeout: '30s' };
@@ -121,7 +122,7 @@ function kindsOf(adapter: AdapterName): [what: string, kind: AnswerKind][] {
 }
 
 describe.each(adapters)('the cookie pair on %s', (adapter) => {
-  describe.each(pairKinds)('%s', (kind) => {
+  describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
     const open = (
       options: Partial<SessionJwtModuleOptions> = {},
       rest: TestAppOptions = {},

@@ -18,6 +18,8 @@ import {
 } from '../support/test-app.js';
 
 const INTERVAL = 15 * MINUTE;
+/** Sessions that go on through an outage. */
+const ACTIVE = rounds(1_000, 300);
 
 /** A loader that a test steers; it keeps nothing, so that memory can be measured. */
 class Source {
@@ -434,10 +436,10 @@ describe('while the data source is slow or down', () => {
     });
   });
 
-  it('F-19: 1,000 active sessions survive an outage of a minute, and all reload after it', async () => {
+  it(`F-19: ${ACTIVE} active sessions survive an outage of a minute, and all reload after it`, async () => {
     const source = new Source();
     await start({ extras: { dataLoader: source.loader } });
-    const cookies = await sessions(1_000);
+    const cookies = await sessions(ACTIVE);
     let [requests, ended, cleared, served, oldest] = [0, 0, 0, 0, 0];
     const judge = (
       { status, setCookie }: Pick<GuardVerdict, 'status' | 'setCookie'>,
@@ -480,14 +482,14 @@ describe('while the data source is slow or down', () => {
     const before = source.calls;
     const recovered = await everybody();
     process.stdout.write(
-      `F-19: 60 s without a data source, ${duringOutage} requests of 1,000 active sessions: ${ended} sessions ended, ${cleared} cookies cleared; data at most ${oldest} s old; afterwards ${source.calls - before} reloaded within one back-off\n`,
+      `F-19: 60 s without a data source, ${duringOutage} requests of ${ACTIVE} active sessions: ${ended} sessions ended, ${cleared} cookies cleared; data at most ${oldest} s old; afterwards ${source.calls - before} reloaded within one back-off\n`,
     );
     expect(ended).toBe(0);
     expect(cleared).toBe(0);
     expect(app.eventsOf('ended')).toEqual([]);
     expect(oldest).toBeGreaterThan(INTERVAL);
     expect(oldest).toBeLessThanOrEqual(2 * INTERVAL);
-    expect(source.calls - before).toBe(1_000);
+    expect(source.calls - before).toBe(ACTIVE);
     expect(
       recovered.every(
         ({ session, setCookie }) =>
@@ -499,7 +501,8 @@ describe('while the data source is slow or down', () => {
   it('F-21: a mass sign-in is no mass reload', async () => {
     const source = new Source();
     await start({ extras: { dataLoader: source.loader } });
-    const count = rounds(2_000, 1_000);
+    const count = rounds(2_000, 500);
+    const step = rounds(1, 7);
     const cookies = await sessions(count);
     source.answer = async () => {
       await turn();
@@ -507,20 +510,20 @@ describe('while the data source is slow or down', () => {
     };
     const perSecond: number[] = [];
     app.clock.advance(0.9 * INTERVAL - 1);
-    for (let second = 0; second <= 0.1 * INTERVAL + 1; second += 1) {
+    for (let second = 0; second <= 0.1 * INTERVAL + 1; second += step) {
       const before = source.calls;
       await Promise.all(
         cookies.map((cookie) =>
           app.sessions.authenticate({ headers: { cookie } }),
         ),
       );
-      perSecond.push(source.calls - before);
-      app.clock.advance(1);
+      perSecond.push((source.calls - before) / step);
+      app.clock.advance(step);
     }
     const peak = Math.max(...perSecond);
     const mean = count / (0.1 * INTERVAL);
     process.stdout.write(
-      `F-21: ${count} sessions of one second, all active: peak ${peak} loads/s, mean ${mean.toFixed(0)}/s, ${source.peak} at once\n`,
+      `F-21: ${count} sessions of one second, all active: peak ${peak.toFixed(0)} loads/s, mean ${mean.toFixed(0)}/s, ${source.peak} at once\n`,
     );
     expect(source.calls).toBe(count);
     expect(perSecond[0]).toBe(0);

@@ -20,6 +20,7 @@ import {
   type LoadContext,
 } from '../../lib/index.js';
 import type { Browser, TestResponse } from '../support/browser.js';
+import { inTurn } from '../support/effort.js';
 import { readToken } from '../support/forged-token.js';
 import { bootError, closeBooted } from '../support/nest-app.js';
 import { openTestApp } from '../support/opened-apps.js';
@@ -102,7 +103,7 @@ function handleSession(kind: PairKind): Partial<SessionJwtModuleOptions> {
 describe.each(adapters)(
   'the promises of svelte-kit-jwt-session, kept on %s',
   (adapter) => {
-    describe.each(pairKinds)('%s', (kind) => {
+    describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
       beforeEach(() => {
         Reauth.calls = [];
         Reauth.role = 'admin';

@@ -1,5 +1,6 @@
 import { SessionClock } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
+import { rounds } from '../support/effort.js';
 import { seededRandom } from '../support/random.js';
 import {
   claimsOfRefresh,
@@ -13,8 +14,8 @@ import {
 } from './nodes.js';
 import { STORES, StoreServers } from './stores.js';
 
-const SESSIONS = 100;
-const ROUNDS = 10;
+const SESSIONS = rounds(100, 40);
+const ROUNDS = rounds(10, 4);
 const HOUR = 3_600;
 
 const servers = new StoreServers();

@@ -13,9 +13,9 @@ import {
 import { STORES, StoreServers, type StoreName } from './stores.js';
 
 const ROUNDS: Readonly<Record<StoreName, number>> = {
-  memory: rounds(6_000, 900),
-  redis: rounds(2_500, 500),
-  postgres: rounds(1_500, 300),
+  memory: rounds(6_000, 400),
+  redis: rounds(2_500, 200),
+  postgres: rounds(1_500, 120),
 };
 const AT_ONCE = 100;
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { platforms } from '../support/effort.js';
 import { claimsIn } from '../support/session-claims.js';
 import { curlRequestOf, transcriptOf, wordsOf } from './curl-transcript.js';
-import { runSample, sampleEnds, serveSample } from './sample-process.js';
+import { runSample, sampleEnds, SampleHost } from './sample-process.js';
 import type { ClockedSampleProcess } from './sample-process.js';
 
 const SAMPLE = '02-bearer-tokens';
@@ -13,13 +13,20 @@ const README = new URL(
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 describe.each(platforms('fastify'))('the bearer sample on %s', (adapter) => {
+  let host: SampleHost;
   let server: ClockedSampleProcess;
+
+  beforeAll(() => {
+    host = new SampleHost(SAMPLE);
+  });
+
+  afterAll(() => host?.stop());
 
   beforeEach(async () => {
     // The times that the README tells to start it with.
     const [, settings] = /^((?:[A-Z_]+=\S+ )+)node /m.exec(await readme())!;
     const pairs = settings!.trim().split(' ');
-    server = await serveSample(SAMPLE, {
+    server = await host.serve({
       ADAPTER: adapter,
       ...Object.fromEntries(pairs.map((pair) => pair.split('='))),
     });

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { openBrowser } from '../support/chromium.js';
 import type { Browser } from '../support/chromium.js';
 import { SamplePage } from './sample-page.js';
-import { runSample, serveSample } from './sample-process.js';
+import { runSample, SampleHost } from './sample-process.js';
 import type { ClockedSampleProcess, SampleProcess } from './sample-process.js';
 import { platforms } from '../support/effort.js';
 
@@ -19,11 +19,13 @@ const PICTURE = new URL('../../docs/images/sample.png', import.meta.url);
 describe.each(platforms('express'))('the sample on %s', (adapter) => {
   let browser: Browser;
   let otherBrowser: Browser;
+  let host: SampleHost;
   let server: ClockedSampleProcess;
   let ada: SamplePage;
   let pages: SamplePage[] = [];
 
   beforeAll(async () => {
+    host = new SampleHost('01-cookie-session');
     [browser, otherBrowser] = await Promise.all([
       openBrowser({ viewport: WINDOW, deviceScaleFactor: SCALE }),
       openBrowser(),
@@ -31,11 +33,11 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
   });
 
   afterAll(async () => {
-    await Promise.all([browser?.close(), otherBrowser?.close()]);
+    await Promise.all([browser?.close(), otherBrowser?.close(), host?.stop()]);
   });
 
   beforeEach(async () => {
-    server = await serveSample('01-cookie-session', { ADAPTER: adapter });
+    server = await host.serve({ ADAPTER: adapter });
     ada = await openPage(browser);
   });
 
@@ -61,11 +63,17 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     return page;
   }
 
+  /** Lets time pass; the pages need not wait until they would ask again. */
+  async function advance(seconds: number): Promise<void> {
+    await server.advance(seconds);
+    await Promise.all(pages.map((page) => page.asksAgain()));
+  }
+
   /** Lets the data grow old until it is due, and waits until the page has the new data. */
   async function passInterval(page: SamplePage): Promise<void> {
-    await server.advance(10);
+    await advance(10);
     await page.reads('#age', '10 s');
-    await server.advance(INTERVAL_SECONDS - 10);
+    await advance(INTERVAL_SECONDS - 10);
     await page.reads('#age', '0 s');
   }
 
@@ -99,12 +107,12 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     await ada.press('Change role of Ada Lovelace');
     await ada.reads('#differs', 'in the database: admin');
 
-    await server.advance(10);
+    await advance(10);
     await ada.reads('#age', '10 s');
     expect(await ada.bar.getAttribute('aria-valuenow')).toBe('10');
     expect(await ada.text('#role')).toBe('editor');
 
-    await server.advance(INTERVAL_SECONDS - 10);
+    await advance(INTERVAL_SECONDS - 10);
     await ada.reads('#role', 'admin');
     await ada.reads('#age', '0 s');
     await ada.logs('reloaded');
@@ -127,7 +135,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     await ada.reads('#database-state', 'Down');
     await ada.press('Change role of Ada Lovelace');
 
-    await server.advance(INTERVAL_SECONDS);
+    await advance(INTERVAL_SECONDS);
     await ada.reads('#state', 'Old data');
     await ada.logs('loaderFailed', 'LOADER_UNAVAILABLE');
     expect(await ada.text('#role')).toBe('editor');
@@ -135,7 +143,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     await ada.page.locator('#error', { hasText: /^503/ }).waitFor();
     const cookie = await ada.cookie();
 
-    await server.advance(MAX_STALE_SECONDS + 1);
+    await advance(MAX_STALE_SECONDS + 1);
     await ada.reads('#state', '503, unavailable');
     expect(await ada.text('#explain')).toContain('nobody is signed out');
     expect(await ada.cookie()).toEqual(cookie);
@@ -145,7 +153,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
 
     await ada.press('Bring the database back');
     await ada.reads('#database-state', 'Up');
-    await server.advance(LONGEST_BACK_OFF_SECONDS);
+    await advance(LONGEST_BACK_OFF_SECONDS);
     await ada.reads('#state', 'Fresh');
     expect(await ada.text('#signed-in-at')).toBe(signedInAt);
     expect(await ada.text('#role')).toBe('admin');
@@ -157,7 +165,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     await ada.reads('#differs', 'in the database: disabled');
     expect(await ada.nextStatus()).toBe(200);
 
-    await server.advance(INTERVAL_SECONDS);
+    await advance(INTERVAL_SECONDS);
     await ada.reads('#state', 'Signed out');
     await ada.reads('#farewell', 'The session of Ada Lovelace is over.');
     await ada.logs('ended', 'user is gone or disabled');
@@ -186,12 +194,12 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     const elsewhere = await openPage(otherBrowser);
     await elsewhere.signIn('Ada Lovelace');
     await ada.signIn('Ada Lovelace');
-    await server.advance(1);
+    await advance(1);
     await ada.press('Sign out everywhere');
     await ada.reads('#state', 'Signed out');
     expect(await elsewhere.nextStatus()).toBe(200);
 
-    await server.advance(INTERVAL_SECONDS);
+    await advance(INTERVAL_SECONDS);
     await elsewhere.reads('#state', 'Signed out');
     await elsewhere.logs('ended', 'signed out everywhere');
     expect(await elsewhere.cookie()).toBeUndefined();
@@ -223,7 +231,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     }
     await ada.signIn('Ada Lovelace');
     await ada.press('Take the database down');
-    await server.advance(INTERVAL_SECONDS);
+    await advance(INTERVAL_SECONDS);
     await ada.logs('loaderFailed');
     await ada.press('Change role of Ada Lovelace');
     await ada.page.locator('#differs:not(:empty)').waitFor();
@@ -237,7 +245,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     await ada.signIn('Ada Lovelace');
     await passInterval(ada);
     await ada.press('Change role of Ada Lovelace');
-    await server.advance(9);
+    await advance(9);
     await ada.reads('#age', '9 s');
     await ada.page.emulateMedia({ reducedMotion: 'reduce' });
     const picture = await ada.page.screenshot({ animations: 'disabled' });

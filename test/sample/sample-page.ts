@@ -36,6 +36,13 @@ export class SamplePage {
     await this.reads('#state', 'Fresh');
   }
 
+  /** Asks at once, as when somebody comes back to the tab, and not only when its second is over. */
+  async asksAgain(): Promise<void> {
+    await this.page.evaluate(
+      "document.dispatchEvent(new Event('visibilitychange'))",
+    );
+  }
+
   /** Waits until an element that is on show reads so. */
   async reads(selector: string, text: string): Promise<void> {
     const found = this.page

@@ -24,34 +24,83 @@ export interface ClockedSampleProcess extends SampleProcess {
   advance(seconds: number): Promise<void>;
 }
 
-/** A sample on a free port, with a clock that stands still until it is moved. */
+/** A sample on a free port, with a clock that stands still until it is moved, in a process of its own. */
 export async function serveSample(
   name: string,
   environment: Environment = {},
 ): Promise<ClockedSampleProcess> {
-  compiled(name, 'main.js');
-  const child = fork(SERVE, [name], {
-    execArgv: [],
-    env: cleanEnvironment(environment),
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  const output = collectOutput(child);
-  const answer = async () => {
-    const [message] = await orEnd(child, output, (signal) =>
-      once(child, 'message', { signal }),
-    );
-    return message as { url: string };
-  };
-  const { url } = await answer();
-  return {
-    url,
-    output,
-    stop: () => stop(child, () => child.disconnect()),
-    async advance(seconds) {
-      child.send({ advance: seconds });
-      await answer();
-    },
-  };
+  const host = new SampleHost(name);
+  const server = await host.serve(environment);
+  return { ...server, stop: () => host.stop() };
+}
+
+/**
+ * A process that serves a sample over and over, so that each test has an application of its own and does not wait
+ * for another process to load the same modules. One application at a time.
+ */
+export class SampleHost {
+  readonly #child: ChildProcess;
+  readonly #output: () => string;
+  #served = 0;
+
+  constructor(name: string) {
+    compiled(name, 'main.js');
+    this.#child = fork(SERVE, [name], {
+      execArgv: [],
+      env: cleanEnvironment({}),
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.#output = collectOutput(this.#child);
+  }
+
+  /** A new application, on a port of its own. What it prints is not mixed with what others have printed. */
+  async serve(environment: Environment = {}): Promise<ClockedSampleProcess> {
+    this.#served += 1;
+    const marker = `\n[end of application ${this.#served}]\n`;
+    const begin = this.#output().length;
+    // The marker comes in both streams.
+    const output = () =>
+      this.#output().slice(begin).split(marker, 2).join('\n');
+    const { url } = (await this.#ask({ serve: environment })) as {
+      url: string;
+    };
+    let stopped: Promise<void> | undefined;
+    return {
+      url,
+      output,
+      stop: () => (stopped ??= this.#stopApplication(marker)),
+      advance: async (seconds) => {
+        await this.#ask({ advance: seconds });
+      },
+    };
+  }
+
+  /** Resolves when the process is gone. */
+  stop(): Promise<void> {
+    return stop(this.#child, () => this.#child.disconnect());
+  }
+
+  async #stopApplication(marker: string): Promise<void> {
+    await this.#ask({ stop: marker });
+    await orEnd(this.#child, this.#output, async (signal) => {
+      while (this.#output().split(marker).length < 3) {
+        await Promise.race(
+          [this.#child.stdout!, this.#child.stderr!].map((stream) =>
+            once(stream, 'data', { signal }),
+          ),
+        );
+      }
+    });
+  }
+
+  async #ask(command: object): Promise<unknown> {
+    return orEnd(this.#child, this.#output, async (signal) => {
+      const answer = once(this.#child, 'message', { signal });
+      this.#child.send(command);
+      const [message] = await answer;
+      return message;
+    });
+  }
 }
 
 /** `node dist/main.js`, as a user starts it, or another script there. Resolves when it answers. */

@@ -1,27 +1,52 @@
-// A compiled sample with a clock that its parent process moves: { advance: seconds } in, the time out.
+// Compiled applications of a sample, one after the other, each with a clock that the parent process moves.
+// { serve: environment } in, its address out; { advance: seconds } in, the time out; { stop: marker } in, which is
+// printed when the application has ended.
 import { ConsoleLogger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { SessionClock } from 'nestjs-session-jwt';
 import { TestSessionClock } from 'nestjs-session-jwt/testing';
 
 const dist = new URL(`../../sample/${process.argv[2]}/dist/`, import.meta.url);
-const { AppModule } = await import(new URL('app.module.js', dist));
 const { createAdapter, setUp } = await import(new URL('create-app.js', dist));
+const initialEnvironment = { ...process.env };
+let count = 0;
+let app;
+let clock;
 
-const clock = new TestSessionClock(Math.floor(Date.now() / 1000));
-const testingModule = await Test.createTestingModule({ imports: [AppModule] })
-  .setLogger(new ConsoleLogger())
-  .overrideProvider(SessionClock)
-  .useValue(clock)
-  .compile();
-const app = setUp(testingModule.createNestApplication(createAdapter()));
-await app.listen(0, 'localhost');
+const commands = {
+  async serve(environment) {
+    process.env = { ...initialEnvironment, ...environment };
+    // Evaluated anew each time: it may read the environment.
+    count += 1;
+    const { AppModule } = await import(new URL(`app.module.js?${count}`, dist));
+    clock = new TestSessionClock(Math.floor(Date.now() / 1000));
+    const testingModule = await Test.createTestingModule({
+      imports: [AppModule],
+    })
+      .setLogger(new ConsoleLogger())
+      .overrideProvider(SessionClock)
+      .useValue(clock)
+      .compile();
+    app = setUp(testingModule.createNestApplication(createAdapter()));
+    await app.listen(0, 'localhost');
+    return { url: `http://localhost:${app.getHttpServer().address().port}` };
+  },
+  advance(seconds) {
+    clock.advance(seconds);
+    return { now: clock.nowSeconds() };
+  },
+  async stop(marker) {
+    const closed = app.close();
+    app.getHttpServer().closeAllConnections();
+    await closed;
+    process.stdout.write(marker);
+    process.stderr.write(marker);
+    return {};
+  },
+};
 
-process.on('message', ({ advance }) => {
-  clock.advance(advance);
-  process.send({ now: clock.nowSeconds() });
+process.on('message', async (message) => {
+  const [[command, argument]] = Object.entries(message);
+  process.send(await commands[command](argument));
 });
 process.on('disconnect', () => process.exit());
-process.send({
-  url: `http://localhost:${app.getHttpServer().address().port}`,
-});

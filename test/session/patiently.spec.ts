@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
 import { patiently } from '../../lib/session/patiently.js';
 import type { LoadResult } from '../../lib/session/session-loads.js';
+import { turn } from '../support/asynchrony.js';
 
 const LOADED: LoadResult = {
   kind: 'loaded',
@@ -13,7 +14,7 @@ const TOOK_LONGER = {
 
 describe('waiting for a load', () => {
   beforeEach(() => {
-    jest.useFakeTimers();
+    jest.useFakeTimers({ doNotFake: ['setImmediate'] });
   });
 
   afterEach(() => {
@@ -46,6 +47,7 @@ describe('waiting for a load', () => {
   it('gives up when the patience is over, whatever comes later', async () => {
     const { waited, end } = start(2);
     jest.advanceTimersByTime(2_000);
+    await turn();
     end(LOADED);
     expect(await waited).toMatchObject(TOOK_LONGER);
   });

@@ -4,10 +4,8 @@ import {
   SessionStore,
   type SessionRecord,
 } from '../../lib/options/session-store.js';
-import {
-  DeadlineSessionStore,
-  type StoreOperation,
-} from '../../lib/stores/deadline-session-store.js';
+import { DeadlineSessionStore } from '../../lib/stores/deadline-session-store.js';
+import type { StoreOperation } from '../../lib/stores/store-calls.js';
 import { turn } from '../support/asynchrony.js';
 import { rows } from '../support/titles.js';
 import { UnhandledErrors } from '../support/unhandled.js';
@@ -19,12 +17,13 @@ const TIMEOUT = 5;
 /** What every operation is asked with, each argument an object of its own where that is possible. */
 const CALLS: Readonly<Record<StoreOperation, readonly unknown[]>> = {
   create: [{ id: 'a' }, { limit: { max: 1, policy: 'refuse' }, replaces: 'b' }],
-  read: ['a', 'ada', 'seen'],
+  read: ['a', 'ada', 'seen', 1],
+  confirmUse: ['a', 'ada', 1],
   rotate: ['a', 'ada', { generation: 1 }],
   update: ['a', 'ada', { attributes: { theme: null } }],
   end: ['a', 'ada'],
   endAll: ['ada', 'a'],
-  list: ['ada'],
+  list: ['ada', { limit: 1 }],
 };
 const OPERATIONS = Object.keys(CALLS) as StoreOperation[];
 
@@ -64,7 +63,10 @@ function deadlineOver(answer: Answer, timeoutSeconds = TIMEOUT / 1000) {
   const deadline = new DeadlineSessionStore(
     store as unknown as SessionStore,
     timeoutSeconds,
-    (operation, error) => failures.push({ operation, error }),
+    {
+      onFailure: (operation, error) => failures.push({ operation, error }),
+      onLateAnswer: () => undefined,
+    },
   );
   const ask = (operation: StoreOperation, args = CALLS[operation]) =>
     (deadline as unknown as Record<string, Answer>)[operation]!(

@@ -7,6 +7,18 @@ export function rounds(full: number, modest: number): number {
 }
 
 /**
+ * The cases of a list that a platform is tested with: all of them, or every other one, and the rest on the other
+ * platform. For what does not depend on the platform, such as the verdict on a token.
+ */
+export function inTurn<Case>(
+  platform: 'express' | 'fastify',
+  cases: readonly Case[],
+): Case[] {
+  const turn = platform === 'express' ? 0 : 1;
+  return cases.filter((_, i) => isFull || i % 2 === turn);
+}
+
+/**
  * The platforms on which browsers and samples run: both, or the one that is named. What the library does is shown on
  * both at any effort; these start a process or a page for each test.
  */

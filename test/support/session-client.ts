@@ -1,4 +1,5 @@
 import type { TestRequest, TestResponse } from './browser.js';
+import { inTurn } from './effort.js';
 import { claimsIn } from './session-claims.js';
 import { CLEARED, COOKIE, linesOf, valueOf } from './set-cookie.js';
 import { adapters, type AdapterName, type TestApp } from './test-app.js';
@@ -7,11 +8,10 @@ import { adapters, type AdapterName, type TestApp } from './test-app.js';
 export type Carrier = 'cookie' | 'header';
 
 /** For `describe.each(clients)`. */
-export const clients = adapters.flatMap(
-  ([adapter]): [AdapterName, Carrier][] => [
-    [adapter, 'cookie'],
-    [adapter, 'header'],
-  ],
+export const clients = adapters.flatMap(([adapter]) =>
+  inTurn(adapter, ['cookie', 'header'] as const).map(
+    (carrier): [AdapterName, Carrier] => [adapter, carrier],
+  ),
 );
 
 /** A client with one session token, which may talk to any node of an application. */

@@ -10,7 +10,7 @@ import {
   type SessionClock,
   type SessionRecord,
 } from '../../lib/index.js';
-import type { StoreOperation } from '../../lib/stores/deadline-session-store.js';
+import type { StoreOperation } from '../../lib/stores/store-calls.js';
 
 /** What an ill store does instead of answering. */
 export type Illness = 'rejects' | 'throws' | 'hangs';

@@ -1,4 +1,4 @@
-/** An application that declares no types: everything works, unchecked. */
+/** An application that declares no types: everything works, unchecked. No file of its program, the one of all tests, declares any. */
 import {
   Controller,
   Get,

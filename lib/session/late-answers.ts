@@ -1,0 +1,37 @@
+import type { LateAnswer } from '../stores/deadline-session-store.js';
+import type { SessionEnds } from './session-ends.js';
+import type { SessionEvents } from './session-events.js';
+
+/**
+ * Concludes what a store did for callers who had given up: they were told that it could not answer.
+ *
+ * A session that was begun for nobody is ended. What ended is an event, as ever.
+ */
+export function concludeLateAnswer(
+  answer: LateAnswer,
+  ends: SessionEnds,
+  events: SessionEvents,
+): void {
+  const { subject } = answer;
+  switch (answer.operation) {
+    case 'create':
+      if (answer.verdict.kind === 'created') {
+        for (const sid of answer.verdict.ended) {
+          ends.noteEndInStore({ sid, sub: subject }, 'limit');
+        }
+        ends.discard({ sid: answer.id, sub: subject });
+      }
+      break;
+    case 'rotate':
+      // Every other verdict is given again when its client tries again.
+      if (answer.verdict === 'reused') {
+        const claims = { sid: answer.id, sub: subject };
+        events.ofSession(claims, { type: 'refreshReused' });
+        ends.noteEndInStore(claims, 'reused');
+      }
+      break;
+    case 'endAll':
+      if (answer.count) events.allEnded(subject, answer.count);
+      break;
+  }
+}

@@ -1,0 +1,58 @@
+import type { SessionRecord } from '../options/session-store.js';
+
+/**
+ * What clients of databases throw may carry the command with its arguments, or the values of a row: session
+ * ids and hashes, which belong into no log.
+ */
+export function withoutDetails(thrown: unknown): Error {
+  if (!(thrown instanceof Error)) {
+    return new Error(`the store threw ${typeof thrown}`);
+  }
+  try {
+    const { name, message, stack, code } = thrown as Error & {
+      code?: unknown;
+    };
+    return Object.assign(new Error(message), {
+      name,
+      stack,
+      ...(typeof code === 'string' && { code }),
+    });
+  } catch {
+    return new Error('the store threw what cannot be read');
+  }
+}
+
+/** What a store answers is not trusted to be a record: its authors may be those of the application. */
+export function checkedRecord(
+  record: SessionRecord | null | undefined,
+): SessionRecord | undefined {
+  if (record === null || record === undefined) {
+    return undefined;
+  }
+  const isRecord =
+    typeof record.attributes === 'object' &&
+    record.attributes !== null &&
+    Number.isSafeInteger(record.revision) &&
+    record.asOf instanceof Date;
+  if (!isRecord) {
+    throw new TypeError('the store answered something that is no record');
+  }
+  return record;
+}
+
+/** The time of the store that an answer tells, if it does. */
+export function timeIn(answer: unknown): Date | undefined {
+  const [first] = Array.isArray(answer) ? answer : [answer];
+  if (first instanceof Date) {
+    return first;
+  }
+  const { asOf } = (first ?? {}) as { asOf?: unknown };
+  return asOf instanceof Date ? asOf : undefined;
+}
+
+/** The time of a store that refused a call because it came too late; `undefined` for every other error. */
+export function timeOfLateCall(error: unknown): Date | undefined {
+  // By its name: the class may come from another copy of this package.
+  const { name, asOf } = (error ?? {}) as { name?: unknown; asOf?: unknown };
+  return name === 'LateCallError' && asOf instanceof Date ? asOf : undefined;
+}
