@@ -78,7 +78,7 @@ export class GuardRefresh {
       now < session.extendAt ||
       isPassive ||
       !canDeliver ||
-      this.#parts.extensionFailures.recentOf(sid, now)
+      this.#parts.extensionFailures.recentOf(sid)
     ) {
       return undefined;
     }
