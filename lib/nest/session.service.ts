@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { JwkSet } from '../keys/jwk-set.js';
 import { type ActiveSession } from '../session/active-session.js';
@@ -40,7 +40,7 @@ export class SessionService<
   TData = SessionData,
   TAttributes = SessionAttributes,
   TExpanded = ExpandedSessionData,
-> implements OnModuleDestroy {
+> implements OnApplicationShutdown {
   /** @internal */
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
@@ -177,7 +177,6 @@ export class SessionService<
 
   /**
    * The sessions of a subject, the one that was used last first: for a page of devices.
-   *
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
    */
   async list(subject: string): Promise<SessionInfo[]> {
@@ -201,7 +200,6 @@ export class SessionService<
 
   /**
    * Checks a session token, nothing else: no loader is called and nothing is re-issued.
-   *
    * @throws {SessionError} `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `KEY_UNKNOWN`,
    *   `SESSION_ENDED` (in this process), `KEYS_UNAVAILABLE`, and where the store keeps the data
    *   `SESSION_UNKNOWN`, `STORE_UNAVAILABLE`
@@ -236,15 +234,17 @@ export class SessionService<
 
   /**
    * Asks for the keys of a function or a `jwksUri` now: after the emergency removal of one, which is then refused.
-   *
    * @throws {SessionError} `KEYS_UNAVAILABLE`: the keys stay as they were
    */
   async reloadKeys(): Promise<void> {
     await this.runtime.keys.ring.reload();
   }
 
-  /** Called by Nest: completes {@link events$}. */
-  onModuleDestroy(): void {
-    this.runtime.events.complete();
+  /** Called by Nest when the server has closed: lets exchanges in flight finish, then completes {@link events$}. */
+  async onApplicationShutdown(): Promise<void> {
+    const { issuing, events, logger } = this.runtime;
+    await issuing?.refresh.settled();
+    events.complete();
+    logger.close();
   }
 }

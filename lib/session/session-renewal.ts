@@ -89,6 +89,11 @@ export class SessionRenewal {
     return flight;
   }
 
+  /** The exchanges in flight; none rejects. */
+  inFlight(): Promise<Renewal>[] {
+    return Array.from(this.#flights.values());
+  }
+
   async #renew(
     claims: RefreshClaims,
     carriers: readonly Transport[],
@@ -104,7 +109,7 @@ export class SessionRenewal {
     if (refusal) {
       return { kind: 'rejected', refusal };
     }
-    const failure = failures.recentOf(sid, now);
+    const failure = failures.recentOf(sid);
     if (failure) {
       return { kind: 'failed', error: failure };
     }
