@@ -1,4 +1,4 @@
-import type { SessionClock } from '../clock.js';
+import { monotonicTimeOf, type SessionClock } from '../clock.js';
 import type { CsrfRefusal } from '../csrf/csrf-policy.js';
 import { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { explainForgery } from '../csrf/explain-forgery.js';
@@ -24,6 +24,7 @@ import { SessionRefresh } from '../session/session-refresh.js';
 import { SessionRenewal } from '../session/session-renewal.js';
 import { SessionRevocation } from '../session/session-revocation.js';
 import { SessionTransports } from '../session/session-transports.js';
+import { StoreHealth } from '../session/store-health.js';
 import { TokenCheck } from '../session/token-check.js';
 import { TokenIssuer } from '../session/token-issuer.js';
 import { TokenVerifier } from '../session/token-verifier.js';
@@ -92,7 +93,8 @@ export async function createSessionRuntime(
     isReference: options.store?.keepsData ?? false,
     isRecorded: options.store !== undefined,
   };
-  const logger = new RareLogger(clock);
+  const time = monotonicTimeOf(clock);
+  const logger = new RareLogger(time);
   const now = (): number => clock.nowSeconds();
   const events = new SessionEvents(now, logListenerFaults(logger));
   logSessionEvents(events.ofTypes(LOGGED_EVENTS), logger);
@@ -108,12 +110,15 @@ export async function createSessionRuntime(
   );
   const memory = new SessionMemory();
   options.store?.store.useClock?.(clock);
+  const health = new StoreHealth(events, time);
   const recorder =
     options.store &&
     new DeadlineSessionStore(
       options.store.store,
       options.store.timeoutSeconds,
-      (operation, error) => events.storeFailed(operation, error),
+      (operation, error) => health.failed(operation, error),
+      undefined,
+      () => health.answered(),
     );
   const csrfTokens = new CsrfTokens(keys.csrfKeys);
   const carried = new CarriedSessions(transports, codec, refreshCodec);
@@ -155,8 +160,8 @@ export async function createSessionRuntime(
   const calls = loader
     ? new LoaderCalls(loader, options.loader, endsSession)
     : undefined;
-  const failures = new LoadFailures(events, clock);
-  const extensionFailures = new LoadFailures(events, clock);
+  const failures = new LoadFailures(events, time);
+  const extensionFailures = new LoadFailures(events, time);
   const loads = new SessionLoads({
     ...shared,
     calls,

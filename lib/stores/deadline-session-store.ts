@@ -36,19 +36,25 @@ export class DeadlineSessionStore extends SessionStore {
   readonly #timeoutSeconds: number;
   readonly #onFailure: (operation: StoreOperation, error: unknown) => void;
   readonly #breaker: StoreBreaker;
+  readonly #onAnswer: () => void;
 
-  /** @param onFailure called for every call that fails, sent or not */
+  /**
+   * @param onFailure called for every call that fails, sent or not
+   * @param onAnswer called for every answer that comes in time; must not throw
+   */
   constructor(
     store: SessionStore,
     timeoutSeconds: number,
     onFailure: (operation: StoreOperation, error: unknown) => void,
     breaker = new StoreBreaker(),
+    onAnswer: () => void = () => undefined,
   ) {
     super();
     this.#store = store;
     this.#timeoutSeconds = timeoutSeconds;
     this.#onFailure = onFailure;
     this.#breaker = breaker;
+    this.#onAnswer = onAnswer;
   }
 
   override create(
@@ -144,6 +150,7 @@ export class DeadlineSessionStore extends SessionStore {
           if (caller) {
             deadline.clear();
             breaker.answered(admission);
+            this.#onAnswer();
             caller.resolve(answer);
           } else {
             breaker.settledLate();
