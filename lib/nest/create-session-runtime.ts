@@ -132,6 +132,7 @@ export async function createSessionRuntime(
     },
     policy,
     clock,
+    time,
     memory,
     events,
     transports,
@@ -146,6 +147,7 @@ export async function createSessionRuntime(
           ...shared,
           ...options.store,
           store: recorder,
+          noticesLoss: options.store.store.hasLostAll !== undefined,
           paramsAreData,
         })
       : undefined;

@@ -1,4 +1,3 @@
-import { SessionError } from '../errors/session-error.js';
 import type {
   CreateVerdict,
   PresentedRefresh,
@@ -6,7 +5,6 @@ import type {
   SessionLimit,
   SessionMetadata,
   SessionRecord,
-  SessionStore,
 } from '../options/session-store.js';
 import type {
   NamedSession,
@@ -21,11 +19,11 @@ import {
   withContentOf,
 } from './record-claims.js';
 import { hashOf, type RefreshLink } from './refresh-chain.js';
+import type { MissingRecords } from './missing-records.js';
 import { RecordNotes, type RecordNotesParts } from './record-notes.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
 export interface SessionRecordsParts extends RecordNotesParts {
-  readonly store: SessionStore;
   /** Whether the params are the data. */
   readonly paramsAreData: boolean;
   readonly graceSeconds: number;
@@ -51,6 +49,11 @@ export class SessionRecords {
   constructor(parts: SessionRecordsParts) {
     this.#parts = parts;
     this.#notes = new RecordNotes(parts);
+  }
+
+  /** Sessions that the store is not queried for. */
+  get missing(): MissingRecords {
+    return this.#notes.missing;
   }
 
   /** @param link the first refresh token of the session */
@@ -87,6 +90,9 @@ export class SessionRecords {
   ): Promise<VerifiedSession | undefined> {
     const { sid, sub, rev } = session.claims;
     const { store, keepsData } = this.#parts;
+    if (this.missing.has(sid)) {
+      return undefined;
+    }
     const answer =
       isPassive || keepsData || !store.confirm
         ? await store.read(sid, sub, isPassive ? undefined : 'seen')
@@ -95,7 +101,7 @@ export class SessionRecords {
       this.#notes.time(answer);
       return session;
     }
-    const record = this.#notes.seen(answer);
+    const record = await this.#notes.found(session.claims, answer);
     if (!record) {
       return undefined;
     }
@@ -110,8 +116,9 @@ export class SessionRecords {
       : verifiedSession(claims, this.#parts.policy);
   }
 
-  async read({ sid, sub }: NamedSession): Promise<SessionRecord | undefined> {
-    return this.#notes.seen(await this.#parts.store.read(sid, sub));
+  async read(claims: NamedSession): Promise<SessionRecord | undefined> {
+    const { sid, sub } = claims;
+    return this.#notes.found(claims, await this.#parts.store.read(sid, sub));
   }
 
   /** Notes a reload; `false` when the session has ended. */
@@ -137,7 +144,10 @@ export class SessionRecords {
       ...(!keepsData && isDemanded && { attributes: {} }),
     };
     const { sid, sub } = claims;
-    const record = this.#notes.seen(await store.update(sid, sub, change));
+    const record = await this.#notes.found(
+      claims,
+      await store.update(sid, sub, change),
+    );
     if (!record) {
       return false;
     }
@@ -161,23 +171,21 @@ export class SessionRecords {
     const { store, policy } = this.#parts;
     const { sid, sub } = claims;
     const extend = lifetimeOf(claims, policy);
-    return (
-      this.#notes.seen(await store.update(sid, sub, { extend })) !== undefined
-    );
+    const record = await store.update(sid, sub, { extend });
+    return (await this.#notes.found(claims, record)) !== undefined;
   }
 
   /** Merges attributes; `undefined` when the session has ended. */
   async changed(
-    { sid, sub }: NamedSession,
+    claims: NamedSession,
     attributes: SessionClaims['attrs'],
     isPassive: boolean,
   ): Promise<Pick<SessionClaims, 'attrs' | 'rev'> | undefined> {
-    const { store } = this.#parts;
-    const record = await store.update(sid, sub, {
+    const record = await this.#parts.store.update(claims.sid, claims.sub, {
       attributes,
       ...(isPassive && { isPassive }),
     });
-    return record && revisionOf(record);
+    return (await this.#notes.found(claims, record)) && revisionOf(record!);
   }
 
   /** Removes the record of a session that was never handed out. */
@@ -209,6 +217,9 @@ export class SessionRecords {
       ...(kept && { isPassive: true }),
     };
     const verdict = await store.rotate(claims.sid, claims.sub, presented);
+    if (['unknown', 'expired', 'lost'].includes(verdict)) {
+      await this.missing.note(claims);
+    }
     return verdict === 'repeated' && record
       ? this.#repeated(claims, record, kept)
       : verdict;
@@ -234,13 +245,4 @@ export class SessionRecords {
       ? 'repeated'
       : 'unknown';
   }
-}
-
-/** @throws {SessionError} `STORE_REQUIRED` */
-export function required(records: SessionRecords | undefined): SessionRecords {
-  if (records) return records;
-  throw new SessionError(
-    'STORE_REQUIRED',
-    'without a store there is no record of which sessions were ended',
-  );
 }

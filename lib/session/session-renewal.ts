@@ -105,7 +105,8 @@ export class SessionRenewal {
     const link = linkOf(claims);
     // With a store its clock decides, so that nodes whose clocks differ do not matter.
     const refusal =
-      memory.endOf(sid) ?? (link ? undefined : this.#clocks(claims, now));
+      memory.endOf(sid) ??
+      (link ? this.#missing(sid) : this.#clocks(claims, now));
     if (refusal) {
       return { kind: 'rejected', refusal };
     }
@@ -170,7 +171,10 @@ export class SessionRenewal {
     if (renewal && renewal.kind !== 'signed') {
       return renewal;
     }
-    // A record that is gone is judged too: the store knows whether it has lost all of them.
+    if (!record && records.missing.noticesLoss) {
+      return { kind: 'rejected', refusal: 'unknown' };
+    }
+    // A record that is gone is judged too: the verdict of a store may be that it has lost all of them.
     const verdict = await records.rotate(claims, child, record, kept);
     const refusal = concludeRotation(this.#parts, claims, verdict);
     if (refusal || !renewal) {
@@ -220,6 +224,10 @@ export class SessionRenewal {
   #noteEnd({ session }: SignedSession): void {
     const { sid, rexp = 0 } = session.claims;
     this.#parts.memory.extend(sid, rexp);
+  }
+
+  #missing(sid: string): Refusal | undefined {
+    return this.#parts.records?.missing.has(sid) ? 'unknown' : undefined;
   }
 
   #clocks(claims: TokenClaims, now: number): Refusal | undefined {

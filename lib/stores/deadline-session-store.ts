@@ -122,6 +122,12 @@ export class DeadlineSessionStore extends SessionStore {
     return this.#call('list', (store) => store.list(subject));
   }
 
+  override async hasLostAll(): Promise<boolean> {
+    return this.#store.hasLostAll
+      ? this.#call('read', (store) => store.hasLostAll!())
+      : false;
+  }
+
   /** @param onLateAnswer gets an answer whose caller was refused at the deadline; must not throw */
   #call<T>(
     operation: StoreOperation,

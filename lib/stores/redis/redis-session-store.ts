@@ -10,6 +10,7 @@ import {
   type SessionRecord,
 } from '../../options/session-store.js';
 import { RecordLoss } from './record-loss.js';
+import { recordMark } from './record-mark.js';
 import {
   readRedisOptions,
   type RedisSessionStoreOptions,
@@ -26,7 +27,6 @@ import type { RedisScript, RevocationScript } from './redis-script.js';
 import * as scripts from './scripts.js';
 
 const SEEN_PAUSE = '60000';
-const MARK_LIFE = String(400 * 86_400_000);
 
 /**
  * Sessions in Redis 6 or later, or Valkey, alone or as a cluster: a hash for each session, and for each subject
@@ -43,11 +43,7 @@ export class RedisSessionStore extends SessionStore {
     super();
     this.#settings = readRedisOptions(options);
     const { connection, prefix } = this.#settings;
-    const mark = `${prefix}epoch`;
-    this.#loss = new RecordLoss(
-      async () =>
-        Number(await connection.run(scripts.MARK, [mark], [MARK_LIFE])) === 1,
-    );
+    this.#loss = new RecordLoss(recordMark(connection, prefix));
   }
 
   override async create(
@@ -116,6 +112,11 @@ export class RedisSessionStore extends SessionStore {
     return verdict === 'unknown' && (await this.#loss.isLost())
       ? 'lost'
       : verdict;
+  }
+
+  /** Looks at most once a second. */
+  override hasLostAll(): Promise<boolean> {
+    return this.#loss.isLost();
   }
 
   override async update(

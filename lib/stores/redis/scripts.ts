@@ -1,7 +1,6 @@
 import {
   FUNCTIONS,
   lifetime,
-  redisScript,
   revocationScript,
   sessionScript,
   subjectScript,
@@ -223,13 +222,4 @@ export const LIST = subjectScript(`
     end
   end
   return sessions
-`);
-
-/** Keeps the mark that the records are there. ARGV: its milliseconds. Returns 1 where it was missing. */
-export const MARK = redisScript(`
-  if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 1 then
-    return 0
-  end
-  redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
-  return 1
 `);
