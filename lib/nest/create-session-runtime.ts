@@ -6,6 +6,7 @@ import { resolveOptions } from '../options/resolve-options.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import { CarriedSessions } from '../session/carried-sessions.js';
+import { EndMarks } from '../session/end-marks.js';
 import { GuardRefresh } from '../session/guard-refresh.js';
 import { LoadFailures } from '../session/load-failures.js';
 import { LoaderCalls } from '../session/loader-calls.js';
@@ -108,7 +109,11 @@ export async function createSessionRuntime(
     createTransports(options),
     !isVerifyOnly,
   );
-  const memory = new SessionMemory();
+  const memory = new SessionMemory(
+    new EndMarks(now, (ended) =>
+      events.ofSession(ended, { type: 'endEvicted', how: ended.how }),
+    ),
+  );
   options.store?.store.useClock?.(clock);
   const health = new StoreHealth(events, time);
   const recorder =
@@ -151,7 +156,7 @@ export async function createSessionRuntime(
           paramsAreData,
         })
       : undefined;
-  const ends = new SessionEnds(memory, recorder, events);
+  const ends = new SessionEnds({ ...shared, store: recorder });
   const tokens = new TokenIssuer(
     codec,
     refreshCodec,

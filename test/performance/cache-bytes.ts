@@ -183,7 +183,13 @@ function startReloads(load: () => unknown) {
     ...shared,
     calls: new LoaderCalls(loader, options.loader, () => false),
     records: undefined,
-    ends: new SessionEnds(memory, undefined, events),
+    ends: new SessionEnds({
+      memory,
+      store: undefined,
+      events,
+      policy: POLICY,
+      clock,
+    }),
     cache: BOUNDS,
   });
   const transports = new SessionTransports(createTransports(options));
