@@ -25,17 +25,16 @@ import { SessionRefresh } from '../session/session-refresh.js';
 import { SessionRenewal } from '../session/session-renewal.js';
 import { SessionRevocation } from '../session/session-revocation.js';
 import { SessionTransports } from '../session/session-transports.js';
-import { StoreHealth } from '../session/store-health.js';
 import { TokenCheck } from '../session/token-check.js';
 import { TokenIssuer } from '../session/token-issuer.js';
 import { TokenVerifier } from '../session/token-verifier.js';
-import { DeadlineSessionStore } from '../stores/deadline-session-store.js';
 import { createTransports } from '../transports/create-transports.js';
 import {
   LOGGED_EVENTS,
   logListenerFaults,
   logSessionEvents,
 } from './log-session-events.js';
+import { openStore } from './open-store.js';
 import { RareLogger } from './rare-logger.js';
 import { endsSession } from './session-exception.js';
 import { openSessionKeys } from './session-keys.js';
@@ -114,17 +113,7 @@ export async function createSessionRuntime(
       events.ofSession(ended, { type: 'endEvicted', how: ended.how }),
     ),
   );
-  options.store?.store.useClock?.(clock);
-  const health = new StoreHealth(events, time);
-  const recorder =
-    options.store &&
-    new DeadlineSessionStore(
-      options.store.store,
-      options.store.timeoutSeconds,
-      (operation, error) => health.failed(operation, error),
-      undefined,
-      () => health.answered(),
-    );
+  const recorder = openStore(options.store, { clock, time, events, logger });
   const csrfTokens = new CsrfTokens(keys.csrfKeys);
   const carried = new CarriedSessions(transports, codec, refreshCodec);
   const refusals = new SessionRefusals({ transports, carried, events });

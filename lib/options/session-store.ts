@@ -225,6 +225,12 @@ export abstract class SessionStore {
    */
   hasLostAll?(): Promise<boolean>;
 
+  /**
+   * What is wrong with the server, for the log: a setting that may cost sessions. Queried once when the application starts,
+   * and not waited for.
+   */
+  warnings?(): Promise<readonly string[]>;
+
   /** The module hands its clock to stores that have none of their own. */
   useClock?(clock: SessionClock): void;
 }

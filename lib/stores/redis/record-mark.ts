@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { RecordMark } from './record-loss.js';
 import type { RedisConnection } from './redis-client.js';
 import { redisScript } from './redis-script.js';
@@ -29,7 +29,13 @@ export function recordMark(
   const key = `${prefix}epoch`;
   return {
     keep: async () =>
-      String(await connection.run(KEEP, [key], [LIFE, randomUUID()])),
+      String(
+        await connection.run(
+          KEEP,
+          [key],
+          [LIFE, randomBytes(16).toString('base64url')],
+        ),
+      ),
     claim: async (value) =>
       Number(await connection.run(CLAIM, [`${key}:${value}`], [LIFE])) === 1,
   };

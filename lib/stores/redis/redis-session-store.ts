@@ -9,6 +9,7 @@ import {
   type SessionLifetime,
   type SessionRecord,
 } from '../../options/session-store.js';
+import { evictionWarnings } from './eviction-policy.js';
 import { RecordLoss } from './record-loss.js';
 import { recordMark } from './record-mark.js';
 import {
@@ -112,6 +113,11 @@ export class RedisSessionStore extends SessionStore {
     return verdict === 'unknown' && (await this.#loss.isLost())
       ? 'lost'
       : verdict;
+  }
+
+  override warnings(): Promise<readonly string[]> {
+    const { connection, prefix } = this.#settings;
+    return evictionWarnings(connection, `${prefix}epoch`);
   }
 
   /** Looks at most once a second. */
