@@ -7,7 +7,7 @@ type Item = Buffer | 'end' | 'reset';
 export class Pipe {
   readonly #to: Socket;
   readonly #held: { readonly item: Item; readonly due: number }[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #isWaiting = false;
   #delay = 0;
   /** How many chunks pass before it stalls. */
   #passing = Infinity;
@@ -58,15 +58,21 @@ export class Pipe {
     while (this.#held[0] && this.#passing > 0) {
       const wait = this.#held[0].due - performance.now();
       if (wait > 0) {
-        this.#timer ??= setTimeout(() => {
-          this.#timer = undefined;
-          this.#deliverDue();
-        }, wait);
+        this.#deliverIn(wait);
         return;
       }
       this.#passing -= 1;
       this.#deliver(this.#held.shift()!.item);
     }
+  }
+
+  #deliverIn(milliseconds: number): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    setTimeout(() => {
+      this.#isWaiting = false;
+      this.#deliverDue();
+    }, milliseconds);
   }
 
   #deliver(item: Item): void {
