@@ -3,10 +3,7 @@ import { Pool } from 'pg';
 import { createClient } from 'redis';
 import type { SessionStore } from '../../../lib/index.js';
 import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
-import {
-  RedisSessionStore,
-  type RedisClient,
-} from '../../../lib/stores/redis/index.js';
+import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
 
 /** By address, which port a process must use in its place, so that it goes through its proxy. */
 export type NatMap = Readonly<
@@ -64,10 +61,7 @@ export async function openStore(
       if (!(client instanceof Redis)) {
         client.connect().catch(() => undefined);
       }
-      return new RedisSessionStore({
-        client: client as RedisClient,
-        clockOffset,
-      });
+      return new RedisSessionStore({ client, clockOffset });
     }
     case 'sentinel': {
       const client = new Redis({

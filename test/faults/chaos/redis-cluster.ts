@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { Cluster } from 'ioredis';
 import {
   startRedisCluster,
   type RedisServer,
@@ -11,17 +12,25 @@ const run = promisify(execFile);
 /** How many slots move at a time: the lowest of their server, in which all the subjects are. */
 const MOVED_SLOTS = 12;
 const SUBJECTS = 8;
+const OTHER_KEYS = 150;
+const HOST = '127.0.0.1';
+const REDIS_CLI = (process.env['REDIS_SERVER_PATH'] || 'redis-server').replace(
+  /server$/,
+  'cli',
+);
 
 /** Three primaries between which `redis-cli --cluster reshard` moves the slots of the subjects while requests run. */
 export async function startCluster(): Promise<ChaosStore> {
   const cluster = await startRedisCluster(3);
   const ports = cluster.primaries.map(({ port }) => port);
+  const subjects = subjectsInSlots(MOVED_SLOTS);
+  await fillSlots(ports, subjects);
   let owner = 0;
   return {
     upstreams: ports,
     shared: [],
     storeTimeout: '250ms',
-    subjects: subjectsInSlots(MOVED_SLOTS),
+    subjects,
     listsDuringEvent: 8,
     isLossy: false,
     settingsFor: (portOf) => ({
@@ -38,13 +47,28 @@ export async function startCluster(): Promise<ChaosStore> {
   };
 }
 
+/** Other keys in the slots of the subjects, so that a slot takes a while to move, as those of real applications do. */
+async function fillSlots(
+  ports: readonly number[],
+  subjects: readonly string[],
+): Promise<void> {
+  const client = new Cluster(ports.map((port) => ({ host: HOST, port })));
+  client.on('error', () => undefined);
+  for (const subject of subjects) {
+    for (let i = 0; i < OTHER_KEYS; i += 1) {
+      await client.set(`other:{${tagOf(subject)}}:${i}`, String(i));
+    }
+  }
+  client.disconnect();
+}
+
 /** One key at a time, so that requests find subjects of which one part has moved. */
 async function reshard(from: RedisServer, to: RedisServer): Promise<void> {
   const [source, target] = await Promise.all([from, to].map(idOf));
-  await run('redis-cli', [
+  await run(REDIS_CLI, [
     '--cluster',
     'reshard',
-    `127.0.0.1:${from.port}`,
+    `${HOST}:${from.port}`,
     '--cluster-from',
     source!,
     '--cluster-to',
@@ -66,10 +90,13 @@ function subjectsInSlots(slots: number): string[] {
   const subjects: string[] = [];
   for (let i = 0; subjects.length < SUBJECTS; i += 1) {
     const subject = `user-${i}`;
-    const tag = Buffer.from(subject).toString('base64url');
-    if (slotOf(tag) < slots) subjects.push(subject);
+    if (slotOf(tagOf(subject)) < slots) subjects.push(subject);
   }
   return subjects;
+}
+
+function tagOf(subject: string): string {
+  return Buffer.from(subject).toString('base64url');
 }
 
 /** The slot of a hash tag: its CRC-16, as the specification of Redis Cluster has it. */
