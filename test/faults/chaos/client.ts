@@ -120,7 +120,7 @@ export class Client {
     const revocation = operation.ends
       ? oracle.revoking(
           this.subject,
-          attempt.sentTick,
+          attempt,
           (each) =>
             operation.ends === 'all' ||
             (each === session) === (operation.ends === 'own'),
@@ -133,7 +133,7 @@ export class Client {
       oracle.revoked(
         revocation,
         attempt,
-        succeeded,
+        answer === 'lost' ? 'no answer' : String(answer.status),
         operation.ends === 'own' ? 'one' : 'all',
       );
     }
@@ -186,7 +186,6 @@ export class Client {
     for (let attempts = 0; attempts < ATTEMPTS; attempts += 1) {
       last = this.#nextNode(last);
       const attempt = this.#begin('sign-in', last);
-      let isLossy = this.world.isLossy;
       const answer = await this.#send(attempt, last, {
         method: 'POST',
         path: '/sign-in',
@@ -195,7 +194,7 @@ export class Client {
           transport: this.kind === 'bearer' ? 'header' : 'cookie',
         },
       });
-      isLossy ||= this.world.isLossy;
+      const isLossy = attempt.isLossy || this.world.isLossy;
       if (answer === 'lost') continue;
       if (answer.status === 503) {
         oracle.unavailable(attempt, this.world.round);
@@ -273,6 +272,7 @@ export class Client {
       node,
       sentTick: oracle.tick(),
       sentAt,
+      isLossy: this.world.isLossy,
       sessionEnd: tokens.sessionEnd(sentAt),
     };
   }

@@ -52,10 +52,18 @@ export class Findings {
 
   constructor(readonly print: (line: string) => void) {}
 
-  add(kind: FindingKind, text: string, session?: KnownSession): void {
+  add(
+    kind: FindingKind,
+    text: string,
+    session?: KnownSession,
+    revocations: readonly string[] = [],
+  ): void {
     const history = session
       ? [`history of ${session.label}:`, ...session.history]
       : [];
+    if (revocations.length > 0) {
+      history.push('latest revocations of its user:', ...revocations);
+    }
     this.all.push({ kind, text, history });
     this.print([`! ${kind}: ${text}`, ...history].join('\n    '));
   }

@@ -18,6 +18,8 @@ export interface Attempt {
   readonly node: NodeProcess;
   readonly sentTick: number;
   readonly sentAt: number;
+  /** Whether the store said at that time that it may lose what it confirms. */
+  readonly isLossy: boolean;
   /** When the session token expires that it carried; 0 without one. */
   readonly sessionEnd: number;
 }
@@ -69,10 +71,16 @@ export class Oracle {
   /** A revocation is sent: the sessions that it covers may end from now on. */
   revoking(
     subject: string,
-    sentTick: number,
+    { sentTick, what, node }: Attempt,
     covers: (session: KnownSession) => boolean,
   ): Revocation {
-    const revocation = { subject, sentTick, covers, answeredTick: Infinity };
+    const revocation = {
+      subject,
+      sentTick,
+      covers,
+      answeredTick: Infinity,
+      text: `${this.clock.format()} ${what} at ${node.name}`,
+    };
     this.#revocations.add(revocation);
     for (const session of this.#coveredBy(revocation)) {
       if (session.state === 'alive') session.state = 'threatened';
@@ -84,12 +92,13 @@ export class Oracle {
   revoked(
     revocation: Revocation,
     attempt: Attempt,
-    succeeded: boolean,
+    result: string,
     reach: 'one' | 'all',
   ): void {
     const tick = this.tick();
     revocation.answeredTick = tick;
-    if (!succeeded) return;
+    revocation.text += `: ${result} at ${this.clock.format()}`;
+    if (!result.startsWith('2')) return;
     this.findings.counts.revocations += 1;
     const at = this.clock.nowSeconds();
     const ended = this.#coveredBy(revocation).filter(
@@ -119,6 +128,7 @@ export class Oracle {
   /** A request of a session was accepted. */
   accepted(session: KnownSession, attempt: Attempt, isChecked: boolean): void {
     const { ended } = session;
+    if (isChecked && !attempt.isLossy) session.isLossy = false;
     if (!ended || attempt.sentTick < ended.tick) return;
     const { node, sentAt, what } = attempt;
     const late = Math.round(sentAt - ended.at);
@@ -163,6 +173,7 @@ export class Oracle {
         'healthy session ended',
         `${session.label}: 401 to ${what} at ${node.name}`,
         session,
+        this.#revocations.latestOf(session.subject),
       );
       this.#toReview.push(() => {
         if (!this.ledger.hasEnded(session)) {

@@ -6,6 +6,8 @@ export interface Revocation {
   readonly sentTick: number;
   /** When it was answered, whatever the answer. */
   answeredTick: number;
+  /** For a history: what was asked, where and when, and what came of it. */
+  text: string;
   readonly covers: (session: KnownSession) => boolean;
 }
 
@@ -16,6 +18,13 @@ export class Revocations {
   add(revocation: Revocation): void {
     const known = this.#bySubject.get(revocation.subject) ?? [];
     this.#bySubject.set(revocation.subject, [...known.slice(-50), revocation]);
+  }
+
+  /** The latest of a subject, with what came of them. */
+  latestOf(subject: string): string[] {
+    return (this.#bySubject.get(subject) ?? [])
+      .slice(-8)
+      .map(({ text }) => text);
   }
 
   /** Whether one was on its way at any time in which this session's sign-in was. */
