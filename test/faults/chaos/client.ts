@@ -3,6 +3,7 @@ import { between, choose, oneOf } from './choose.js';
 import { ClientTokens, type ClientKind } from './client-tokens.js';
 import { call, type Answer, type CallRequest, type Loss } from './http-call.js';
 import type { KnownSession } from './known-session.js';
+import type { ChaosStore } from './chaos-store.js';
 import type { NodeProcess } from './node-process.js';
 import { OPERATIONS, WISHES, type Operation } from './operations.js';
 import type { Attempt, Oracle } from './oracle.js';
@@ -11,11 +12,11 @@ import { ROUNDING_SECONDS, TIMING } from './timing.js';
 /** What clients share. */
 export interface ClientWorld {
   readonly nodes: readonly NodeProcess[];
+  readonly store: ChaosStore;
   readonly oracle: Oracle;
   readonly round: number;
   /** How many more device pages there are than usual. */
   readonly lists: number;
-  readonly isLossy: boolean;
   /** Whether answers are lost. */
   readonly losesAnswers: boolean;
 }
@@ -32,7 +33,7 @@ type Outcome = 'done' | 'over' | 'unknown';
  * no answer with the same token, at another node, and holds one refresh back until it knows the outcome of the last.
  */
 export class Client {
-  readonly tokens: ClientTokens;
+  tokens: ClientTokens;
   session: KnownSession | undefined;
   /** Requests whose answers it did not wait for. */
   readonly #pending = new Set<Promise<unknown>>();
@@ -55,8 +56,10 @@ export class Client {
     await Promise.all(this.#pending);
   }
 
-  wake(): void {
-    this.#sleepsUntil = 0;
+  /** Takes what a thief takes. */
+  copy(other: Client): void {
+    this.session = other.session;
+    this.tokens = other.tokens.copy();
   }
 
   /** Does one thing, or in several tabs several at once. */
@@ -194,7 +197,7 @@ export class Client {
           transport: this.kind === 'bearer' ? 'header' : 'cookie',
         },
       });
-      const isLossy = attempt.isLossy || this.world.isLossy;
+      const isLossy = attempt.isLossy || this.world.store.isLossy;
       if (answer === 'lost') continue;
       if (answer.status === 503) {
         oracle.unavailable(attempt, this.world.round);
@@ -272,7 +275,7 @@ export class Client {
       node,
       sentTick: oracle.tick(),
       sentAt,
-      isLossy: this.world.isLossy,
+      isLossy: this.world.store.isLossy,
       sessionEnd: tokens.sessionEnd(sentAt),
     };
   }

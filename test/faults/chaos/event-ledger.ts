@@ -15,6 +15,7 @@ const ENDS: readonly SentEvent['type'][] = ['ended', 'refreshReused'];
 export class EventLedger {
   readonly #nameOfOperation = new Map<string, string>();
   readonly #endedNames = new Set<string>();
+  readonly #alarmedNames = new Set<string>();
   readonly #endedOperations = new Set<string>();
   readonly #troubleRounds = new Map<NodeProcess, number>();
   readonly #troubleTimes = new Map<NodeProcess, number>();
@@ -37,7 +38,10 @@ export class EventLedger {
       this.#nameOfOperation.set(operation, event.session!);
     }
     if (ENDS.includes(event.type)) this.#endedNames.add(event.session!);
-    if (event.type === 'refreshReused') this.#alarms.push(event);
+    if (event.type === 'refreshReused') {
+      this.#alarms.push(event);
+      this.#alarmedNames.add(event.session!);
+    }
     if (event.type === 'allEnded' && operation !== undefined) {
       this.#endedOperations.add(operation);
     }
@@ -52,6 +56,12 @@ export class EventLedger {
   hasEnded(session: KnownSession): boolean {
     const name = this.nameOf(session);
     return name !== undefined && this.#endedNames.has(name);
+  }
+
+  /** Whether its theft was reported. */
+  hasAlarm(session: KnownSession): boolean {
+    const name = this.nameOf(session);
+    return name !== undefined && this.#alarmedNames.has(name);
   }
 
   /** Whether a request that ended all sessions of a user has reported it. */

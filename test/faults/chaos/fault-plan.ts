@@ -36,6 +36,8 @@ export interface PlannedRound {
 }
 
 export const WAVES = 8;
+/** In the first round, and every so many rounds. */
+const EVENT_EVERY = 4;
 
 const KINDS: readonly (readonly [FaultKind, number])[] = [
   [{ kind: 'stall', directions: ['toStore'] }, 10],
@@ -63,8 +65,15 @@ const JUMPS: readonly (readonly [number, number])[] = [
   [13 * 3_600, 0.5],
 ];
 
-/** @param places how many processes there are, and shared proxies with them */
-export function planRound(places: number, random: Random): PlannedRound {
+/**
+ * @param round from 1
+ * @param places how many processes there are, and shared proxies with them
+ */
+export function planRound(
+  round: number,
+  places: number,
+  random: Random,
+): PlannedRound {
   const faults = Array.from({ length: between(0, 3, random) }, () => {
     const from = between(0, WAVES - 2, random);
     return {
@@ -77,12 +86,12 @@ export function planRound(places: number, random: Random): PlannedRound {
       milliseconds: random() < 0.3 ? 300 : between(20, 240, random),
     };
   });
-  const [eventRoll, outageRoll] = [random(), random()];
+  const outageRoll = random();
   const at = between(1, WAVES - 3, random);
   const seconds = between(5, 90, random);
   return {
     faults,
-    eventAt: eventRoll < 0.25 ? at : undefined,
+    eventAt: round % EVENT_EVERY === 1 ? at : undefined,
     outage: outageRoll < 0.06 ? { at, seconds } : undefined,
     jump: choose(JUMPS, random),
   };

@@ -6,6 +6,7 @@ import {
   type Socket,
 } from 'node:net';
 import { Pipe } from './pipe.js';
+import { reset } from './reset.js';
 
 /** Which way bytes go: from the process to the store, or back. */
 export type Direction = 'toStore' | 'fromStore';
@@ -110,7 +111,7 @@ export class FaultyProxy {
     this.#faults = [];
     this.#refuses = false;
     for (const { client, pipes } of this.#links) {
-      if (pipes.fromStore.isSilenced) client.resetAndDestroy();
+      if (pipes.fromStore.isSilenced) reset(client);
       pipes.toStore.heal();
       pipes.fromStore.heal();
     }
@@ -125,7 +126,7 @@ export class FaultyProxy {
   #open(client: Socket): void {
     if (this.#refuses) {
       client.on('error', () => undefined);
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const server = connect({
@@ -164,14 +165,14 @@ function cutLink({ client, server, pipes }: Link, how: Cut): void {
       server.end();
       break;
     case 'rst':
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      reset(client);
+      reset(server);
       break;
     case 'silent':
       // The store's side is gone; the process hears nothing of it.
       pipes.toStore.silence();
       pipes.fromStore.silence();
-      server.resetAndDestroy();
+      reset(server);
       break;
   }
 }

@@ -15,6 +15,8 @@ const { values: given } = parseArgs({
     nodes: { type: 'string', default: '3' },
     /** Of each user. */
     clients: { type: 'string', default: '4' },
+    /** After the rounds. */
+    thefts: { type: 'string', default: '20' },
     /** Ends at the first finding. */
     first: { type: 'boolean', default: false },
   },
@@ -29,11 +31,14 @@ const print = (line: string): void => {
 };
 const library = compilePrograms();
 process.on('exit', () => library.remove());
+let run: ChaosRun | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => process.exit(1));
+  process.once(signal, () => {
+    void Promise.resolve(run?.stop()).finally(() => process.exit(1));
+  });
 }
 
-const run = await ChaosRun.start(library, {
+run = await ChaosRun.start(library, {
   store: given.store as ChaosStoreName,
   seed: Number(given.seed),
   nodes: Number(given.nodes),
@@ -53,6 +58,7 @@ while (!isDone() && !(given.first && findings.all.length > 0)) {
   await run.round();
   if (findings.counts.rounds % 10 === 0) print(progress());
 }
+await run.thefts(Number(given.thefts));
 await run.finish();
 print(`${given.store}, seed ${given.seed}: ${progress()}`);
 print(`events: ${JSON.stringify(Object.fromEntries(ledger.counts))}`);

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FlowFault } from './faulty-proxy.js';
+import { reset } from './reset.js';
 
 type Item = Buffer | 'end' | 'reset';
 
@@ -79,7 +80,7 @@ export class Pipe {
     if (item === 'end') {
       this.#to.end();
     } else if (item === 'reset') {
-      this.#to.resetAndDestroy();
+      reset(this.#to);
     } else if (this.#to.writable) {
       this.#to.write(item);
     }
