@@ -70,6 +70,9 @@ export interface SentEvent {
   readonly error?: string;
 }
 
+// Before anything else: its parent may be gone before it is ready.
+process.on('disconnect', () => process.exit());
+
 const settings = JSON.parse(process.argv[2]!) as ChaosNodeSettings;
 const operations = new AsyncLocalStorage<string | undefined>();
 let aheadMilliseconds = settings.aheadMilliseconds;
@@ -177,7 +180,6 @@ process.on('message', (request: ChaosNodeRequest) => {
   mood = request.loader ?? mood;
   send({ kind: 'done' });
 });
-process.on('disconnect', () => process.exit());
 await app.listen(0, '127.0.0.1');
 send({ kind: 'ready', port: app.getHttpServer().address().port });
 

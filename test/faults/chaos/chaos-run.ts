@@ -4,7 +4,7 @@ import { ChaosProcesses } from './chaos-processes.js';
 import { CHAOS_STORES, type ChaosStoreName } from './chaos-store.js';
 import { Client, type ClientWorld } from './client.js';
 import { EventLedger } from './event-ledger.js';
-import { planRound, WAVES } from './fault-plan.js';
+import { onlyServers, planRound, WAVES } from './fault-plan.js';
 import { Findings } from './findings.js';
 import { MovedClock } from './moved-clock.js';
 import { OPERATIONS } from './operations.js';
@@ -18,6 +18,8 @@ export interface ChaosOptions {
   readonly nodes: number;
   /** How many clients each user has. */
   readonly clientsEach: number;
+  /** Nothing but what happens to the servers, in every round: no bad connections, no lost answers. */
+  readonly onlyServers?: boolean;
   print(line: string): void;
 }
 
@@ -51,7 +53,7 @@ export class ChaosRun {
       oracle: this.#oracle,
       round: 0,
       lists: 0,
-      losesAnswers: true,
+      losesAnswers: options.onlyServers !== true,
     };
   }
 
@@ -83,11 +85,14 @@ export class ChaosRun {
   async round(): Promise<void> {
     this.#beginRound();
     const processes = this.#processes;
-    const { faults, eventAt, outage, jump } = planRound(
+    const planned = planRound(
       this.findings.counts.rounds,
       processes.places,
       this.#plan,
     );
+    const { faults, eventAt, outage, jump } = this.#options.onlyServers
+      ? onlyServers(planned)
+      : planned;
     let event: Promise<void> | undefined;
     const last = WAVES + EXTRA_WAVES;
     for (let wave = 0; wave < WAVES || (event && wave < last); wave += 1) {

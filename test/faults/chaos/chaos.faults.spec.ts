@@ -14,7 +14,7 @@ const ROUNDS: Readonly<Record<ChaosStoreName, number>> = {
   pgbouncer: rounds(10, 2),
 };
 const THEFTS = rounds(20, 6);
-const SEED = 13;
+const SEED = 1;
 
 let library: CompiledLibrary;
 

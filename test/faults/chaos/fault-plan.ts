@@ -97,6 +97,11 @@ export function planRound(
   };
 }
 
+/** A round in which nothing happens except to the servers of the store. */
+export function onlyServers(round: PlannedRound): PlannedRound {
+  return { faults: [], outage: undefined, eventAt: 1, jump: round.jump };
+}
+
 /** Begins a fault at one proxy. */
 export function beginAt(proxy: FaultyProxy, fault: PlannedFault): void {
   const { what, connection, afterChunks, milliseconds } = fault;

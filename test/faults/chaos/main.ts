@@ -17,6 +17,8 @@ const { values: given } = parseArgs({
     clients: { type: 'string', default: '4' },
     /** After the rounds. */
     thefts: { type: 'string', default: '20' },
+    /** No bad connections and no lost answers: only what happens to the servers of the store, in every round. */
+    'only-servers': { type: 'boolean', default: false },
     /** Ends at the first finding. */
     first: { type: 'boolean', default: false },
   },
@@ -43,6 +45,7 @@ run = await ChaosRun.start(library, {
   seed: Number(given.seed),
   nodes: Number(given.nodes),
   clientsEach: Number(given.clients),
+  onlyServers: given['only-servers'],
   print,
 });
 const { findings, ledger } = run;
