@@ -5,6 +5,12 @@
 export abstract class SessionClock {
   /** Whole seconds since the Unix epoch, the unit of JWT's NumericDate (RFC 7519, section 2). */
   abstract nowSeconds(): number;
+
+  /**
+   * Seconds since any fixed instant, on a clock that never goes back: back-off and the rate limits of logs run on it. A
+   * clock without this method counts the seconds by which {@link nowSeconds} moves forward.
+   */
+  monotonicSeconds?(): number;
 }
 
 /** The clock of the machine. */
@@ -12,4 +18,26 @@ export class SystemSessionClock extends SessionClock {
   override nowSeconds(): number {
     return Math.floor(Date.now() / 1000);
   }
+
+  override monotonicSeconds(): number {
+    return performance.now() / 1000;
+  }
+}
+
+/** Reads the monotonic time of a clock, in seconds since any fixed instant. */
+export type MonotonicTime = () => number;
+
+/** The monotonic time of any clock; one that has none is followed while it moves forward, and stands still when it is set back. */
+export function monotonicTimeOf(clock: SessionClock): MonotonicTime {
+  if (clock.monotonicSeconds) {
+    return () => clock.monotonicSeconds!();
+  }
+  let last = clock.nowSeconds();
+  let elapsed = 0;
+  return () => {
+    const now = clock.nowSeconds();
+    elapsed += Math.max(0, now - last);
+    last = now;
+    return elapsed;
+  };
 }

@@ -63,7 +63,6 @@ export type {
 export type { RoutesOptions } from './options/resolve-routes-options.js';
 export type { SessionJwtModuleOptions } from './options/session-jwt-module-options.js';
 export {
-  LARGEST_PAGE,
   SessionStore,
   type CreateOptions,
   type CreateVerdict,

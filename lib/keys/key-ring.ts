@@ -1,4 +1,8 @@
-import type { SessionClock } from '../clock.js';
+import {
+  monotonicTimeOf,
+  type MonotonicTime,
+  type SessionClock,
+} from '../clock.js';
 import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import type {
@@ -38,7 +42,11 @@ export class KeyRing {
   readonly #parts: KeyRingParts;
   readonly #slots: KeySlot[] = [];
   #material: KeyMaterial;
+  /** On this time cool-downs end and keys grow old, whatever is done to the clock. */
+  readonly #time: MonotonicTime;
   #outdatedAt: number;
+  /** The same end of their age by the clock, which goes on while the machine sleeps. */
+  #outdatedByClockAt = Infinity;
   #learnAgainAt = -Infinity;
   #isLoaded: boolean;
   #hasFailed = false;
@@ -46,6 +54,7 @@ export class KeyRing {
 
   constructor(parts: KeyRingParts) {
     this.#parts = parts;
+    this.#time = monotonicTimeOf(parts.clock);
     this.#material = parts.fixed;
     this.#isLoaded = parts.source === undefined;
     this.#outdatedAt = this.#isLoaded ? Infinity : -Infinity;
@@ -68,7 +77,8 @@ export class KeyRing {
   ready(): Promise<void> | undefined {
     if (
       this.#outdatedAt === Infinity ||
-      this.#parts.clock.nowSeconds() < this.#outdatedAt
+      (this.#time() < this.#outdatedAt &&
+        this.#parts.clock.nowSeconds() < this.#outdatedByClockAt)
     ) {
       return undefined;
     }
@@ -78,7 +88,7 @@ export class KeyRing {
   }
 
   learn(): Promise<void> | undefined {
-    const now = this.#parts.clock.nowSeconds();
+    const now = this.#time();
     if (!this.#parts.source || now < this.#learnAgainAt) {
       return this.#flight?.catch(() => undefined);
     }
@@ -109,14 +119,16 @@ export class KeyRing {
     if (!source) {
       return;
     }
-    const askedAt = clock.nowSeconds();
+    const askedAt = this.#time();
+    const askedByClockAt = clock.nowSeconds();
     try {
       this.#material = await withinSeconds(cache.timeoutSeconds, source);
     } catch (error) {
       this.#hasFailed = true;
       this.#outdatedAt =
-        clock.nowSeconds() +
+        this.#time() +
         (this.#isLoaded ? cache.coolDownSeconds : FIRST_LOAD_PAUSE_SECONDS);
+      this.#outdatedByClockAt = Infinity;
       onFailure(error);
       throw new SessionError(
         'KEYS_UNAVAILABLE',
@@ -127,6 +139,7 @@ export class KeyRing {
     this.#isLoaded = true;
     this.#hasFailed = false;
     this.#outdatedAt = askedAt + cache.maxAgeSeconds;
+    this.#outdatedByClockAt = askedByClockAt + cache.maxAgeSeconds;
     for (const slot of this.#slots) {
       slot.rebuild();
     }

@@ -1,4 +1,4 @@
-import type { SessionClock } from '../clock.js';
+import { monotonicTimeOf, type SessionClock } from '../clock.js';
 import type { CsrfRefusal } from '../csrf/csrf-policy.js';
 import { CsrfTokens } from '../csrf/csrf-tokens.js';
 import { explainForgery } from '../csrf/explain-forgery.js';
@@ -7,6 +7,7 @@ import { resolveOptions } from '../options/resolve-options.js';
 import type { RequestFacts } from '../request-facts.js';
 import type { ClockPolicy } from '../session/freshness.js';
 import { CarriedSessions } from '../session/carried-sessions.js';
+import { EndMarks } from '../session/end-marks.js';
 import { FirstUses } from '../session/first-uses.js';
 import { GuardRefresh } from '../session/guard-refresh.js';
 import { concludeLateAnswer } from '../session/late-answers.js';
@@ -30,13 +31,13 @@ import { SessionTransports } from '../session/session-transports.js';
 import { TokenCheck } from '../session/token-check.js';
 import { TokenIssuer } from '../session/token-issuer.js';
 import { TokenVerifier } from '../session/token-verifier.js';
-import { DeadlineSessionStore } from '../stores/deadline-session-store.js';
 import { createTransports } from '../transports/create-transports.js';
 import {
   LOGGED_EVENTS,
   logListenerFaults,
   logSessionEvents,
 } from './log-session-events.js';
+import { openStore } from './open-store.js';
 import { RareLogger } from './rare-logger.js';
 import { endsSession } from './session-exception.js';
 import { openSessionKeys } from './session-keys.js';
@@ -95,7 +96,8 @@ export async function createSessionRuntime(
     isReference: options.store?.keepsData ?? false,
     isRecorded: options.store !== undefined,
   };
-  const logger = new RareLogger(clock);
+  const time = monotonicTimeOf(clock);
+  const logger = new RareLogger(time);
   const now = (): number => clock.nowSeconds();
   const events = new SessionEvents(now, logListenerFaults(logger));
   logSessionEvents(events.ofTypes(LOGGED_EVENTS), logger);
@@ -109,19 +111,18 @@ export async function createSessionRuntime(
     createTransports(options),
     !isVerifyOnly,
   );
-  const memory = new SessionMemory();
-  options.store?.store.useClock?.(clock);
-  const recorder: SessionStore | undefined =
-    options.store &&
-    new DeadlineSessionStore(
-      options.store.store,
-      options.store.timeoutSeconds,
-      {
-        onFailure: (operation, error) => events.storeFailed(operation, error),
-        onLateAnswer: (answer) => concludeLateAnswer(answer, ends, events),
-      },
-    );
-  const ends = new SessionEnds(memory, recorder, events);
+  const memory = new SessionMemory(
+    new EndMarks(now, (ended) =>
+      events.ofSession(ended, { type: 'endEvicted', how: ended.how }),
+    ),
+  );
+  const recorder: SessionStore | undefined = openStore(options.store, {
+    clock,
+    time,
+    events,
+    logger,
+    onLateAnswer: (answer) => concludeLateAnswer(answer, ends, events),
+  });
   const csrfTokens = new CsrfTokens(keys.csrfKeys);
   const carried = new CarriedSessions(transports, codec, refreshCodec);
   const refusals = new SessionRefusals({ transports, carried, events });
@@ -134,6 +135,7 @@ export async function createSessionRuntime(
     },
     policy,
     clock,
+    time,
     memory,
     events,
     transports,
@@ -149,9 +151,11 @@ export async function createSessionRuntime(
           ...shared,
           ...options.store,
           store: recorder,
+          noticesLoss: options.store.store.hasLostAll !== undefined,
           paramsAreData,
         })
       : undefined;
+  const ends = new SessionEnds({ ...shared, store: recorder });
   const tokens = new TokenIssuer(
     codec,
     refreshCodec,
@@ -162,8 +166,8 @@ export async function createSessionRuntime(
   const calls = loader
     ? new LoaderCalls(loader, options.loader, endsSession)
     : undefined;
-  const failures = new LoadFailures(events, clock);
-  const extensionFailures = new LoadFailures(events, clock);
+  const failures = new LoadFailures(events, time);
+  const extensionFailures = new LoadFailures(events, time);
   const loads = new SessionLoads({
     ...shared,
     calls,

@@ -4,7 +4,7 @@ import type {
   ReportFault,
 } from '../session/guarded-observable.js';
 import type { SessionEvent } from '../session/session-events.js';
-import { quoteError, type RareLogger } from './rare-logger.js';
+import { quoteError, quoteText, type RareLogger } from './rare-logger.js';
 
 const LISTENER_FAULTS: Readonly<
   Record<ListenerFault, (error: string) => string>
@@ -29,11 +29,15 @@ export function logListenerFaults(logger: RareLogger): ReportFault {
 export const LOGGED_EVENTS: ReadonlySet<SessionEvent['type']> = new Set([
   'loaderFailed',
   'storeFailed',
+  'storeRecovered',
   'keysFailed',
   'rejected',
   'storeRolledBack',
   'clockSkewed',
   'refreshReused',
+  'ended',
+  'endEvicted',
+  'limitReached',
 ]);
 
 /** Puts what an operator must hear of into the log, so that a silent 503 does not exist. */
@@ -57,6 +61,13 @@ export function logSessionEvents(
           `The session store could not answer (${event.operation}): ${quoteError(event.error)}. Nobody is logged out; what needs the store gets 503.`,
         );
         break;
+      case 'storeRecovered':
+        logger.log(
+          'warn',
+          event.type,
+          `The session store answers again, ${event.awaySeconds} s after its first failure.`,
+        );
+        break;
       case 'keysFailed':
         logger.log(
           'error',
@@ -65,13 +76,7 @@ export function logSessionEvents(
         );
         break;
       case 'rejected':
-        if (event.reason === 'unknown-key') {
-          logger.log(
-            'warn',
-            event.reason,
-            'A token names a key that is not configured, and is refused with KEY_UNKNOWN. A burst of these means a broken rotation: a new key must be known everywhere before it signs, an old one until its last token has expired.',
-          );
-        }
+        logRejection(event, logger);
         break;
       case 'storeRolledBack':
         logger.log(
@@ -90,14 +95,71 @@ export function logSessionEvents(
         );
         break;
       case 'refreshReused':
+        // Each of them: it is theft, and each ends a session, so that there can be no flood.
+        logger.always(
+          'warn',
+          `A refresh token of session ${event.session} (subject ${quoteText(event.subject)}) was reused after its grace period: someone has a copy. The session has ended.`,
+        );
+        break;
+      case 'ended':
+        if (event.reason === 'limit') {
+          logger.log(
+            'warn',
+            `${event.type} ${event.reason}`,
+            `Session ${event.session} (subject ${quoteText(event.subject)}) was ended to make room for a new sign-in: maxSessions was reached.`,
+          );
+        }
+        break;
+      case 'limitReached':
         logger.log(
           'warn',
           event.type,
-          `A refresh token of session ${event.session} was used again long after it was exchanged: somebody has a copy. The session is ended.`,
+          `A sign-in of subject ${quoteText(event.subject)} was refused with SESSION_LIMIT: it has ${event.max} sessions, as many as maxSessions allows.`,
+        );
+        break;
+      case 'endEvicted':
+        logger.log(
+          'warn',
+          event.type,
+          `This process has forgotten that session ${event.session} (subject ${quoteText(event.subject)}) ended, to make room for newer ends: a copy of its token may be accepted again. Use a store to end sessions for good.`,
+          event.how,
         );
         break;
       default:
         break;
     }
   });
+}
+
+/** Refusals that an ordinary client does not cause. */
+function logRejection(
+  { code, reason }: Extract<SessionEvent, { type: 'rejected' }>,
+  logger: RareLogger,
+): void {
+  switch (code) {
+    case 'KEY_UNKNOWN':
+      logger.log(
+        'warn',
+        reason,
+        'A token names a key that is not configured, and is refused with KEY_UNKNOWN. A burst of these means a broken rotation: a new key must be known everywhere before it signs, an old one until its last token has expired.',
+      );
+      break;
+    case 'TOKEN_INVALID':
+      logger.log(
+        'warn',
+        code,
+        `A token was refused with TOKEN_INVALID (${reason}): it is forged, damaged, or from another application.`,
+        reason,
+      );
+      break;
+    case 'SESSION_UNKNOWN':
+      logger.log(
+        'warn',
+        code,
+        'A valid token was refused with SESSION_UNKNOWN: the store has no such session. It was ended elsewhere, it expired, or its record was evicted.',
+      );
+      break;
+    default:
+      break;
+  }
 }

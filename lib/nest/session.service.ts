@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { SessionPage } from '../options/session-store.js';
@@ -41,7 +41,7 @@ export class SessionService<
   TData = SessionData,
   TAttributes = SessionAttributes,
   TExpanded = ExpandedSessionData,
-> implements OnModuleDestroy {
+> implements OnApplicationShutdown {
   /** @internal */
   constructor(
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
@@ -79,10 +79,9 @@ export class SessionService<
   }
 
   /**
-   * Exchanges a refresh token for new tokens, with newly loaded data.
-   *
-   * A token that was exchanged within `rotation.grace` gives the same new refresh token again, so that lost
-   * answers and parallel requests harm nobody. One used later ends its session (with a `store`).
+   * Exchanges a refresh token for new tokens, with newly loaded data. A token that was exchanged before gives the same
+   * new refresh token again within `rotation.grace`, and with a `store` until somebody uses the new tokens: lost answers
+   * and parallel requests harm nobody. With a `store`, one that comes later ends its session.
    *
    * @param from the refresh token, or a request that carries it: in its cookie, or in the field
    *   `refreshToken` of its body
@@ -178,10 +177,9 @@ export class SessionService<
 
   /**
    * The sessions of a subject, the one used last first, 1,000 at most; the next page is `list(subject, { after: lastId })`.
-   *
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
    */
-  async list(subject: string, page: SessionPage = {}): Promise<SessionInfo[]> {
+  async list(subject: string, page?: SessionPage): Promise<SessionInfo[]> {
     return this.runtime.revocation.list(subject, page);
   }
 
@@ -202,7 +200,6 @@ export class SessionService<
 
   /**
    * Checks a session token, nothing else: no loader is called and nothing is re-issued.
-   *
    * @throws {SessionError} `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `KEY_UNKNOWN`,
    *   `SESSION_ENDED` (in this process), `KEYS_UNAVAILABLE`, and where the store keeps the data
    *   `SESSION_UNKNOWN`, `STORE_UNAVAILABLE`
@@ -237,15 +234,17 @@ export class SessionService<
 
   /**
    * Asks for the keys of a function or a `jwksUri` now: after the emergency removal of one, which is then refused.
-   *
    * @throws {SessionError} `KEYS_UNAVAILABLE`: the keys stay as they were
    */
   async reloadKeys(): Promise<void> {
     await this.runtime.keys.ring.reload();
   }
 
-  /** Called by Nest: completes {@link events$}. */
-  onModuleDestroy(): void {
-    this.runtime.events.complete();
+  /** Called by Nest when the server has closed: lets exchanges in flight finish, then completes {@link events$}. */
+  async onApplicationShutdown(): Promise<void> {
+    const { issuing, events, logger } = this.runtime;
+    await issuing?.refresh.settled();
+    events.complete();
+    logger.close();
   }
 }

@@ -124,7 +124,7 @@ export interface PresentedRefresh extends WriteDeadline {
  *   `lifetime` gives it now, which may be shorter than the one it began with; the record is gone.
  * - `unknown`: there is no such record: it was ended, or expired and was removed.
  * - `lost`: as `unknown`, and the store found that all its records are gone. Reported once. Optional: a store that
- *   cannot notice this answers `unknown`.
+ *   cannot notice this answers `unknown`, and one that has {@link SessionStore.hasLostAll} says so there.
  */
 export type RotationVerdict =
   | 'rotated'
@@ -231,6 +231,18 @@ export abstract class SessionStore {
    * rejects with a {@link LateCallError} outside of it.
    */
   now?(): Promise<Date>;
+
+  /**
+   * Whether all records are gone, as after a flush. Queried when a record is missing that a valid token promises, at any
+   * method; reports each loss once, to one caller of all processes. For stores that can notice it.
+   */
+  hasLostAll?(): Promise<boolean>;
+
+  /**
+   * What is wrong with the server, for the log: a setting that may cost sessions. Queried once when the application starts,
+   * and not waited for.
+   */
+  warnings?(): Promise<readonly string[]>;
 
   /** The module hands its clock to stores that have none of their own. */
   useClock?(clock: SessionClock): void;

@@ -7,7 +7,8 @@ import {
 import type { Handling } from './handling.js';
 import type { LoadFailures } from './load-failures.js';
 import type { SessionOutcome } from './session-outcome.js';
-import { required, type SessionRecords } from './session-records.js';
+import { required } from './required-records.js';
+import type { SessionRecords } from './session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
 import type { SessionRenewal } from './session-renewal.js';
 import type { VerifiedSession } from './verified-session.js';
@@ -78,7 +79,7 @@ export class GuardRefresh {
       now < session.extendAt ||
       isPassive ||
       !canDeliver ||
-      this.#parts.extensionFailures.recentOf(sid, now)
+      this.#parts.extensionFailures.recentOf(sid)
     ) {
       return undefined;
     }

@@ -1,4 +1,4 @@
-import type { SessionClock } from '../clock.js';
+import type { MonotonicTime } from '../clock.js';
 import { SessionError } from '../errors/session-error.js';
 import type { NamedSession } from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
@@ -17,18 +17,21 @@ const FAILING_SESSIONS = 10_000;
 /** Remembers failed loads, so that a sick data source is not asked at every request. */
 export class LoadFailures {
   readonly #events: SessionEvents;
-  readonly #clock: SessionClock;
+  readonly #time: MonotonicTime;
   readonly #failures = new BoundedMap<string, Failure>(FAILING_SESSIONS);
 
-  constructor(events: SessionEvents, clock: SessionClock) {
+  /** @param time the back-off runs on it: setting the clock of the machine neither lengthens nor ends a pause */
+  constructor(events: SessionEvents, time: MonotonicTime) {
     this.#events = events;
-    this.#clock = clock;
+    this.#time = time;
   }
 
   /** Why a session is not to be loaded now, if that is so: its last load failed a moment ago. */
-  recentOf(sid: string, now: number): SessionError | undefined {
+  recentOf(sid: string): SessionError | undefined {
     const failure = this.#failures.get(sid);
-    return failure && now < failure.retryAt ? failure.error : undefined;
+    return failure && this.#time() < failure.retryAt
+      ? failure.error
+      : undefined;
   }
 
   forget(sid: string): void {
@@ -46,14 +49,13 @@ export class LoadFailures {
             'the session token could not be issued',
             { cause: thrown },
           );
-    const now = this.#clock.nowSeconds();
     const count = (this.#failures.get(sid)?.count ?? 0) + 1;
     const pause = Math.min(2 ** (count - 1), LONGEST_BACK_OFF_SECONDS);
     const error = new SessionError(reason.code, reason.message, {
       cause: reason.cause,
       retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
     });
-    this.#failures.set(sid, { count, retryAt: now + pause, error });
+    this.#failures.set(sid, { count, retryAt: this.#time() + pause, error });
     // A store that fails was reported when it did.
     if (reason.code !== 'STORE_UNAVAILABLE') {
       this.#events.ofSession(claims, {

@@ -1,13 +1,18 @@
 import type { SessionClock } from '../clock.js';
 import type { SessionRecord } from '../options/session-store.js';
-import type { SessionClaims, TokenClaims } from '../tokens/session-claims.js';
+import type {
+  NamedSession,
+  SessionClaims,
+  TokenClaims,
+} from '../tokens/session-claims.js';
 import { ClockSkew } from './clock-skew.js';
 import { absoluteEndOf, idleEndOf, type ClockPolicy } from './freshness.js';
+import { MissingRecords, type MissingRecordsParts } from './missing-records.js';
 import { revisionOf } from './record-claims.js';
 import type { SessionEvents } from './session-events.js';
 import { isReplacedBy, type SessionMemory } from './session-memory.js';
 
-export interface RecordNotesParts {
+export interface RecordNotesParts extends MissingRecordsParts {
   readonly memory: SessionMemory;
   readonly policy: ClockPolicy;
   readonly clock: SessionClock;
@@ -20,10 +25,13 @@ export interface RecordNotesParts {
 export class RecordNotes {
   readonly #parts: RecordNotesParts;
   readonly #skew: ClockSkew;
+  /** Sessions that the store is not queried for. */
+  readonly missing: MissingRecords;
 
   constructor(parts: RecordNotesParts) {
     this.#parts = parts;
     this.#skew = new ClockSkew(parts);
+    this.missing = new MissingRecords(parts);
   }
 
   /** Notes the clock of the store. */
@@ -31,10 +39,15 @@ export class RecordNotes {
     this.#skew.note(asOf);
   }
 
-  /** Notes the time of an answer. */
-  seen(record: SessionRecord | undefined): SessionRecord | undefined {
+  /** What the store answered of a session that a valid token names: its time, or that the record is missing. */
+  async found(
+    claims: NamedSession,
+    record: SessionRecord | undefined,
+  ): Promise<SessionRecord | undefined> {
     if (record) {
       this.time(record.asOf);
+    } else {
+      await this.missing.note(claims);
     }
     return record;
   }

@@ -12,7 +12,8 @@ import {
   unavailable,
   type SessionOutcome,
 } from './session-outcome.js';
-import { required, type SessionRecords } from './session-records.js';
+import { required } from './required-records.js';
+import type { SessionRecords } from './session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
 import type { SessionReload } from './session-reload.js';
 import { refusalOf, stalenessOf } from './session-standing.js';

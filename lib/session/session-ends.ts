@@ -1,7 +1,21 @@
 import type { SessionStore } from '../options/session-store.js';
-import type { NamedSession } from '../tokens/session-claims.js';
+import type { SessionClock } from '../clock.js';
+import type { NamedSession, TokenClaims } from '../tokens/session-claims.js';
+import { absoluteEndOf, type ClockPolicy } from './freshness.js';
 import type { SessionEndReason, SessionEvents } from './session-events.js';
 import type { SessionMemory } from './session-memory.js';
+
+export interface SessionEndsParts {
+  readonly memory: SessionMemory;
+  /** `undefined` where there is none. */
+  readonly store: SessionStore | undefined;
+  readonly events: SessionEvents;
+  readonly policy: ClockPolicy;
+  readonly clock: SessionClock;
+}
+
+/** A session that ends: by its name, and when it began where that is known. */
+type EndingSession = NamedSession & Partial<Pick<TokenClaims, 'oiat' | 'abs'>>;
 
 /** Ends sessions: in this process at once, and in the store where there is one. */
 export class SessionEnds {
@@ -9,14 +23,15 @@ export class SessionEnds {
   readonly #store: SessionStore | undefined;
   readonly #events: SessionEvents;
 
-  constructor(
-    memory: SessionMemory,
-    store: SessionStore | undefined,
-    events: SessionEvents,
-  ) {
+  readonly #policy: ClockPolicy;
+  readonly #clock: SessionClock;
+
+  constructor({ memory, store, events, policy, clock }: SessionEndsParts) {
     this.#memory = memory;
     this.#store = store;
     this.#events = events;
+    this.#policy = policy;
+    this.#clock = clock;
   }
 
   /**
@@ -24,18 +39,19 @@ export class SessionEnds {
    * @throws {SessionError} `STORE_UNAVAILABLE`; in this process the session has ended all the same
    */
   async end(
-    claims: NamedSession,
+    claims: EndingSession,
     reason: SessionEndReason,
     detail?: string,
   ): Promise<boolean> {
     const { sid, sub } = claims;
-    const isNews = this.#noteEnd(sid, reason);
+    const isNews = this.#noteEnd(claims, reason);
     let reach: 'process' | 'store' = 'process';
     let ended = false;
     try {
       if (this.#store) {
         ended = await this.#store.end(sid, sub);
         reach = 'store';
+        this.#noteStored(sid);
       }
       return ended;
     } finally {
@@ -72,16 +88,36 @@ export class SessionEnds {
 
   /** Notes that the store has ended a session. */
   noteEndInStore(claims: NamedSession, reason: SessionEndReason): void {
-    this.#noteEnd(claims.sid, reason);
+    this.#noteEnd(claims, reason);
+    this.#noteStored(claims.sid);
     this.#events.ofSession(claims, { type: 'ended', reason, reach: 'store' });
   }
 
   /** Whether this process did not know yet that the session is over. */
-  #noteEnd(sid: string, reason: SessionEndReason): boolean {
+  #noteEnd(claims: EndingSession, reason: SessionEndReason): boolean {
+    const { sid, sub, abs, oiat = this.#clock.nowSeconds() } = claims;
     if (this.#memory.endOf(sid)) {
       return false;
     }
-    this.#memory.end(sid, reason === 'replaced' ? 'replaced' : 'ended');
+    const how = reason === 'replaced' ? 'replaced' : 'ended';
+    const began = { oiat, ...(abs !== undefined && { abs }) };
+    this.#memory.end(sid, how, sub, absoluteEndOf(began, this.#policy));
     return true;
+  }
+
+  /** By then every token of the session has met the store, which refuses it. */
+  #noteStored(sid: string): void {
+    const {
+      intervalSeconds,
+      maxStaleSeconds,
+      accessSeconds,
+      toleranceSeconds,
+    } = this.#policy;
+    const longest = Math.max(
+      intervalSeconds + maxStaleSeconds,
+      accessSeconds ?? 0,
+    );
+    const until = this.#clock.nowSeconds() + longest + toleranceSeconds;
+    this.#memory.endReachedStore(sid, until);
   }
 }

@@ -77,9 +77,27 @@ export type SessionEvent =
       readonly type: 'storeFailed';
       readonly at: Date;
       readonly operation: string;
-      /** What the store threw. */
       readonly error: unknown;
     }
+  | {
+      /** The store answers again after it failed. */
+      readonly type: 'storeRecovered';
+      readonly at: Date;
+      /** Seconds from the first failure that was noticed to the first answer, by a clock that never goes back. */
+      readonly awaySeconds: number;
+    }
+  | {
+      /** A sign-in was refused: the subject has as many sessions as `maxSessions` allows. */
+      readonly type: 'limitReached';
+      readonly at: Date;
+      readonly subject: string;
+      readonly max: number;
+    }
+  | (OfSession & {
+      /** This process has forgotten that a session ended, to make room: a copy of its token may be accepted again. */
+      readonly type: 'endEvicted';
+      readonly how: 'ended' | 'replaced';
+    })
   | (OfSession & {
       /** A new token could not be handed over: no response is known, or its head was already sent. */
       readonly type: 'undelivered';
@@ -101,6 +119,9 @@ export type SessionEvent =
 type OwnPart<Event> = Event extends OfSession
   ? Omit<Event, keyof OfSession>
   : never;
+
+/** An event that is about no session of its own. */
+type GeneralEvent<Event> = Event extends OfSession ? never : Omit<Event, 'at'>;
 
 /** Source of `SessionService.events$`. */
 export class SessionEvents {
@@ -127,7 +148,7 @@ export class SessionEvents {
     this.stream = this.ofTypes(undefined);
   }
 
-  /** The events of some types: what nobody wants to hear of is not made. */
+  /** The events of some types; others are not made for it. */
   ofTypes(
     types: ReadonlySet<SessionEvent['type']> | undefined,
   ): Observable<SessionEvent> {
@@ -157,33 +178,23 @@ export class SessionEvents {
   }
 
   storeFailed(operation: string, error: unknown): void {
-    if (this.#isHeard('storeFailed')) {
-      this.#emit({ type: 'storeFailed', at: this.#date(), operation, error });
-    }
+    this.tell({ type: 'storeFailed', operation, error });
   }
 
   keysFailed(error: unknown): void {
-    if (this.#isHeard('keysFailed')) {
-      this.#emit({ type: 'keysFailed', at: this.#date(), error });
-    }
+    this.tell({ type: 'keysFailed', error });
   }
 
   clockSkewed(aheadSeconds: number): void {
-    if (this.#isHeard('clockSkewed')) {
-      this.#emit({ type: 'clockSkewed', at: this.#date(), aheadSeconds });
-    }
+    this.tell({ type: 'clockSkewed', aheadSeconds });
   }
 
   allEnded(subject: string, count: number): void {
-    if (this.#isHeard('allEnded')) {
-      this.#emit({ type: 'allEnded', at: this.#date(), subject, count });
-    }
+    this.tell({ type: 'allEnded', subject, count });
   }
 
   rejected(code: SessionErrorCode, reason: Refusal): void {
-    if (this.#isHeard('rejected')) {
-      this.#emit({ type: 'rejected', at: this.#date(), code, reason });
-    }
+    this.tell({ type: 'rejected', code, reason });
   }
 
   nameOf(sid: string): string {
@@ -196,6 +207,12 @@ export class SessionEvents {
   complete(): void {
     for (const subscriber of Array.from(this.#subscribers.keys())) {
       this.#guard(() => subscriber.complete());
+    }
+  }
+
+  tell(event: GeneralEvent<SessionEvent>): void {
+    if (this.#isHeard(event.type)) {
+      this.#emit({ ...event, at: this.#date() });
     }
   }
 

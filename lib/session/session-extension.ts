@@ -43,7 +43,7 @@ export class SessionExtension {
     const { records, clock, failures } = this.#parts;
     const { claims } = session;
     const now = clock.nowSeconds();
-    if (!this.isDue(session, now) || failures.recentOf(claims.sid, now)) {
+    if (!this.isDue(session, now) || failures.recentOf(claims.sid)) {
       return true;
     }
     if (!records) {

@@ -81,7 +81,7 @@ export class SessionIssuer {
     carriers: readonly Transport[],
     facts: RequestFacts | undefined,
   ): Promise<SignedSession> {
-    const { clock, tokens, records, ends, carried } = this.#parts;
+    const { clock, tokens, records, ends, carried, events } = this.#parts;
     const unready = tokens.ready();
     if (unready) await unready;
     const signedAt = clock.nowSeconds();
@@ -103,6 +103,12 @@ export class SessionIssuer {
         replaced,
       );
       if (verdict.kind === 'refused') {
+        const { limit } = this.#parts.options.store ?? {};
+        events.tell({
+          type: 'limitReached',
+          subject: claims.sub,
+          max: limit?.max ?? 0,
+        });
         throw new SessionError(
           'SESSION_LIMIT',
           'the subject has as many sessions as maxSessions allows',

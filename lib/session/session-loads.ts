@@ -157,6 +157,9 @@ export class SessionLoads {
   ): Promise<LoadResult> {
     const { memory, clock, policy, records, failures, events } = this.#parts;
     const { sid } = flight.claims;
+    if (records?.missing.has(sid)) {
+      return { kind: 'rejected', refusal: 'unknown' };
+    }
     const early = memory.loadOf(sid);
     const begunAt = Math.max(clock.nowSeconds(), early?.lat ?? 0);
     const outcome = await this.answers.ask(

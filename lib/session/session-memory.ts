@@ -1,5 +1,6 @@
 import type { SessionClaims } from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
+import { EndMarks, type End } from './end-marks.js';
 
 /** The attributes of a session as `update` last set them, or as they were at the last reload on demand. */
 export interface AttributeRevision {
@@ -21,7 +22,6 @@ interface Newest {
 
 type TokenAge = Pick<SessionClaims, 'sid' | 'rev' | 'lat'>;
 
-const ENDED_SESSIONS = 100_000;
 const UPDATED_SESSIONS = 10_000;
 const REFRESHED_SESSIONS = 10_000;
 const EXTENDED_SESSIONS = 10_000;
@@ -31,22 +31,28 @@ const EXTENDED_SESSIONS = 10_000;
  * other processes know nothing of it.
  */
 export class SessionMemory {
-  readonly #ended = new BoundedMap<string, 'ended' | 'replaced'>(
-    ENDED_SESSIONS,
-  );
+  readonly #ended: EndMarks;
   readonly #newest = new BoundedMap<string, Newest>(UPDATED_SESSIONS);
 
   readonly #generations = new BoundedMap<string, number>(REFRESHED_SESSIONS);
   readonly #idleEnds = new BoundedMap<string, number>(EXTENDED_SESSIONS);
   readonly #listeners: ((sid: string) => void)[] = [];
 
+  constructor(ended = new EndMarks()) {
+    this.#ended = ended;
+  }
+
   /** Others that remember something of sessions, and must forget it when one ends. */
   whenEnded(forget: (sid: string) => void): void {
     this.#listeners.push(forget);
   }
 
-  end(sid: string, how: 'ended' | 'replaced' = 'ended'): void {
-    this.#ended.set(sid, how);
+  /**
+   * @param sub whose session it is
+   * @param until when its last token expires at the latest
+   */
+  end(sid: string, how: End = 'ended', sub = sid, until = Infinity): void {
+    this.#ended.set({ sid, sub, how, until });
     this.#newest.delete(sid);
     this.#generations.delete(sid);
     this.#idleEnds.delete(sid);
@@ -56,8 +62,13 @@ export class SessionMemory {
   }
 
   /** How a session ended in this process, if it did. */
-  endOf(sid: string): 'ended' | 'replaced' | undefined {
-    return this.#ended.get(sid);
+  endOf(sid: string): End | undefined {
+    return this.#ended.of(sid);
+  }
+
+  /** The store has ended a session too, so that no token of it is accepted after `until`, whatever its `exp`. */
+  endReachedStore(sid: string, until: number): void {
+    this.#ended.shorten(sid, until);
   }
 
   update(sid: string, revision: AttributeRevision): void {

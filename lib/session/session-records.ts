@@ -1,4 +1,3 @@
-import { SessionError } from '../errors/session-error.js';
 import type {
   CreateVerdict,
   PresentedRefresh,
@@ -6,7 +5,6 @@ import type {
   SessionLimit,
   SessionMetadata,
   SessionRecord,
-  SessionStore,
 } from '../options/session-store.js';
 import type {
   NamedSession,
@@ -22,13 +20,12 @@ import {
   withContentOf,
 } from './record-claims.js';
 import { hashOf, type RefreshLink } from './refresh-chain.js';
+import type { MissingRecords } from './missing-records.js';
 import { RecordNotes, type RecordNotesParts } from './record-notes.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 
 export interface SessionRecordsParts extends RecordNotesParts {
-  readonly store: SessionStore;
   readonly uses: FirstUses;
-  /** Whether the params are the data. */
   readonly paramsAreData: boolean;
   readonly graceSeconds: number;
   readonly limit: SessionLimit | undefined;
@@ -53,6 +50,11 @@ export class SessionRecords {
   constructor(parts: SessionRecordsParts) {
     this.#parts = parts;
     this.#notes = new RecordNotes(parts);
+  }
+
+  /** Sessions that the store is not queried for. */
+  get missing(): MissingRecords {
+    return this.#notes.missing;
   }
 
   /** @param link the first refresh token of the session */
@@ -89,6 +91,9 @@ export class SessionRecords {
   ): Promise<VerifiedSession | undefined> {
     const { sid, sub, rev } = session.claims;
     const { store, keepsData, uses } = this.#parts;
+    if (this.missing.has(sid)) {
+      return undefined;
+    }
     const gen = uses.firstUseOf(session.claims);
     const answer =
       isPassive || keepsData || !store.confirm
@@ -99,7 +104,7 @@ export class SessionRecords {
       this.#notes.time(answer);
       return session;
     }
-    const record = this.#notes.seen(answer);
+    const record = await this.#notes.found(session.claims, answer);
     if (!record) {
       return undefined;
     }
@@ -114,8 +119,9 @@ export class SessionRecords {
       : verifiedSession(claims, this.#parts.policy);
   }
 
-  async read({ sid, sub }: NamedSession): Promise<SessionRecord | undefined> {
-    return this.#notes.seen(await this.#parts.store.read(sid, sub));
+  async read(claims: NamedSession): Promise<SessionRecord | undefined> {
+    const record = await this.#parts.store.read(claims.sid, claims.sub);
+    return this.#notes.found(claims, record);
   }
 
   /** Notes a reload; `false` when the session has ended. */
@@ -141,7 +147,10 @@ export class SessionRecords {
       ...(!keepsData && isDemanded && { attributes: {} }),
     };
     const { sid, sub } = claims;
-    const record = this.#notes.seen(await store.update(sid, sub, change));
+    const record = await this.#notes.found(
+      claims,
+      await store.update(sid, sub, change),
+    );
     if (!record) {
       return false;
     }
@@ -165,28 +174,26 @@ export class SessionRecords {
     const { store, policy } = this.#parts;
     const { sid, sub } = claims;
     const extend = lifetimeOf(claims, policy);
-    return (
-      this.#notes.seen(await store.update(sid, sub, { extend })) !== undefined
-    );
+    const record = await store.update(sid, sub, { extend });
+    return (await this.#notes.found(claims, record)) !== undefined;
   }
 
   /** Merges attributes; `undefined` when the session has ended. */
   async changed(
-    { sid, sub }: NamedSession,
+    claims: NamedSession,
     attributes: SessionClaims['attrs'],
     isPassive: boolean,
   ): Promise<Pick<SessionClaims, 'attrs' | 'rev'> | undefined> {
-    const { store } = this.#parts;
-    const record = await store.update(sid, sub, {
+    const record = await this.#parts.store.update(claims.sid, claims.sub, {
       attributes,
       ...(isPassive && { isPassive }),
     });
-    return record && revisionOf(record);
+    return (await this.#notes.found(claims, record)) && revisionOf(record!);
   }
 
   /** Removes the record of a session that was never handed out. */
-  async discard({ sid, sub }: NamedSession): Promise<void> {
-    await this.#parts.store.end(sid, sub);
+  discard({ sid, sub }: NamedSession): Promise<boolean> {
+    return this.#parts.store.end(sid, sub);
   }
 
   /**
@@ -213,6 +220,9 @@ export class SessionRecords {
       ...(kept && { isPassive: true }),
     };
     const verdict = await store.rotate(claims.sid, claims.sub, presented);
+    if (['unknown', 'expired', 'lost'].includes(verdict)) {
+      await this.missing.note(claims);
+    }
     return (verdict === 'repeated' || verdict === 'recovered') && record
       ? this.#repeated(verdict, claims, record, kept)
       : verdict;
@@ -237,13 +247,4 @@ export class SessionRecords {
     const moved = before.expiresAt.getTime() / 1000 + policy.toleranceSeconds;
     return moved >= end || (await this.extended(claims)) ? verdict : 'unknown';
   }
-}
-
-/** @throws {SessionError} `STORE_REQUIRED` */
-export function required(records: SessionRecords | undefined): SessionRecords {
-  if (records) return records;
-  throw new SessionError(
-    'STORE_REQUIRED',
-    'without a store there is no record of which sessions were ended',
-  );
 }

@@ -101,6 +101,21 @@ export class SessionRefresh {
     };
   }
 
+  /** Waits for the exchanges in flight, also those whose clients have gone. Never rejects. */
+  async settled(): Promise<void> {
+    const { renewal } = this.#parts;
+    // Their deadlines do not keep the process alive, which would end in the middle of them.
+    const alive = setInterval(() => undefined, 60_000);
+    for (
+      let flights = renewal?.inFlight() ?? [];
+      flights.length > 0;
+      flights = renewal!.inFlight()
+    ) {
+      await Promise.all(flights);
+    }
+    clearInterval(alive);
+  }
+
   /**
    * The refresh token of a session, if that holds the attributes too, so that an update must rewrite it: the
    * one that was issued for this request, or the one that it carries.

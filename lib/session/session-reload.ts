@@ -74,7 +74,7 @@ export class SessionReload {
     if (now < newest.dueAt && !isReplaced) {
       return this.#loaded(session, result, carriers, isPassive);
     }
-    const failure = this.#parts.failures.recentOf(sid, now);
+    const failure = this.#parts.failures.recentOf(sid);
     return failure
       ? stale(newest, failure, now)
       : this.#reload(session, newest, carriers, isPassive);
@@ -217,7 +217,7 @@ export class SessionReload {
       const now = clock.nowSeconds();
       loads.discard(session.claims.sid);
       const failure =
-        failures.recentOf(session.claims.sid, now) ??
+        failures.recentOf(session.claims.sid) ??
         failures.add(session.claims, error);
       return stale(session, failure, now);
     }

@@ -89,6 +89,11 @@ export class SessionRenewal {
     return flight;
   }
 
+  /** The exchanges in flight; none rejects. */
+  inFlight(): Promise<Renewal>[] {
+    return Array.from(this.#flights.values());
+  }
+
   async #renew(
     claims: RefreshClaims,
     carriers: readonly Transport[],
@@ -100,11 +105,12 @@ export class SessionRenewal {
     const link = linkOf(claims);
     // With a store its clock decides, so that nodes whose clocks differ do not matter.
     const refusal =
-      memory.endOf(sid) ?? (link ? undefined : this.#clocks(claims, now));
+      memory.endOf(sid) ??
+      (link ? this.#missing(sid) : this.#clocks(claims, now));
     if (refusal) {
       return { kind: 'rejected', refusal };
     }
-    const failure = failures.recentOf(sid, now);
+    const failure = failures.recentOf(sid);
     if (failure) {
       return { kind: 'failed', error: failure };
     }
@@ -165,7 +171,10 @@ export class SessionRenewal {
     if (renewal && renewal.kind !== 'signed') {
       return renewal;
     }
-    // A record that is gone is judged too: the store knows whether it has lost all of them.
+    if (!record && records.missing.noticesLoss) {
+      return { kind: 'rejected', refusal: 'unknown' };
+    }
+    // A record that is gone is judged too: the verdict of a store may be that it has lost all of them.
     const verdict = await records.rotate(claims, child, record, kept);
     const refusal = concludeRotation(this.#parts, claims, verdict);
     if (refusal || !renewal) {
@@ -216,6 +225,10 @@ export class SessionRenewal {
   #noteEnd({ session }: SignedSession): void {
     const { sid, rexp = 0 } = session.claims;
     this.#parts.memory.extend(sid, rexp);
+  }
+
+  #missing(sid: string): Refusal | undefined {
+    return this.#parts.records?.missing.has(sid) ? 'unknown' : undefined;
   }
 
   #clocks(claims: TokenClaims, now: number): Refusal | undefined {

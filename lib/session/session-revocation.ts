@@ -79,7 +79,7 @@ export class SessionRevocation {
    *
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
    */
-  async list(subject: string, page: SessionPage): Promise<SessionInfo[]> {
+  async list(subject: string, page: SessionPage = {}): Promise<SessionInfo[]> {
     const limit = pageSize(page.limit);
     const store = this.#storeFor('list', subject);
     const records = await store.list(subject, { ...page, limit });

@@ -11,7 +11,7 @@ import {
 } from '../options/session-store.js';
 import { checkedRecord } from './store-answers.js';
 import type { StoreBreaker } from './store-breaker.js';
-import { StoreCalls, type StoreOperation } from './store-calls.js';
+import { StoreCalls, type CallListeners } from './store-calls.js';
 import type { StoreClock } from './store-clock.js';
 
 /** An answer that says that something has changed, and that came when its caller had given up. */
@@ -34,11 +34,8 @@ export type LateAnswer =
       readonly count: number | undefined;
     };
 
-/** Who hears what comes of calls besides their answers. */
-export interface StoreListeners {
-  /** Called for every call that fails, sent or not. */
-  readonly onFailure: (operation: StoreOperation, error: unknown) => void;
-  /** Must not throw. */
+/** Who hears what comes of calls besides their answers; none may throw. */
+export interface StoreListeners extends CallListeners {
   readonly onLateAnswer: (answer: LateAnswer) => void;
 }
 
@@ -59,7 +56,7 @@ export class DeadlineSessionStore extends SessionStore {
   constructor(
     store: SessionStore,
     timeoutSeconds: number,
-    { onFailure, onLateAnswer }: StoreListeners,
+    listeners: StoreListeners,
     breaker?: StoreBreaker,
     clock?: StoreClock,
   ) {
@@ -68,11 +65,11 @@ export class DeadlineSessionStore extends SessionStore {
     this.#calls = new StoreCalls(
       store,
       timeoutSeconds,
-      onFailure,
+      listeners,
       breaker,
       clock,
     );
-    this.#onLateAnswer = onLateAnswer;
+    this.#onLateAnswer = listeners.onLateAnswer;
     if (store.confirmUse) {
       this.confirmUse = (id, subject, generation) =>
         this.#calls.call('confirmUse', (each) =>
@@ -179,6 +176,12 @@ export class DeadlineSessionStore extends SessionStore {
 
   override list(subject: string, page?: SessionPage): Promise<SessionRecord[]> {
     return this.#calls.call('list', (store) => store.list(subject, page));
+  }
+
+  override async hasLostAll(): Promise<boolean> {
+    return this.#store.hasLostAll
+      ? this.#calls.call('read', (store) => store.hasLostAll!())
+      : false;
   }
 
   // Made apart from the calls, so that an abandoned one keeps no more than these.

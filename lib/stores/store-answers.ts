@@ -42,17 +42,25 @@ export function checkedRecord(
 
 /** The time of the store that an answer tells, if it does. */
 export function timeIn(answer: unknown): Date | undefined {
-  const [first] = Array.isArray(answer) ? answer : [answer];
-  if (first instanceof Date) {
-    return first;
-  }
-  const { asOf } = (first ?? {}) as { asOf?: unknown };
-  return asOf instanceof Date ? asOf : undefined;
+  const first: unknown = Array.isArray(answer) ? answer[0] : answer;
+  return first instanceof Date ? first : timeOf(first, () => true);
 }
 
 /** The time of a store that refused a call because it came too late; `undefined` for every other error. */
 export function timeOfLateCall(error: unknown): Date | undefined {
   // By its name: the class may come from another copy of this package.
-  const { name, asOf } = (error ?? {}) as { name?: unknown; asOf?: unknown };
-  return name === 'LateCallError' && asOf instanceof Date ? asOf : undefined;
+  return timeOf(error, ({ name }) => name === 'LateCallError');
+}
+
+function timeOf(
+  value: unknown,
+  isMeant: (value: { name?: unknown }) => boolean,
+): Date | undefined {
+  try {
+    const { asOf } = value as { asOf?: unknown };
+    return asOf instanceof Date && isMeant(value as object) ? asOf : undefined;
+  } catch {
+    // What a store answers or throws may be anything.
+    return undefined;
+  }
 }

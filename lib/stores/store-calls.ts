@@ -31,6 +31,14 @@ export type Ask<T> = (
 /** Hears the answer to a call whose caller has given up; must not throw. */
 export type OnLateAnswer<T> = (answer: T) => void;
 
+/** Who hears how calls go; none may throw. */
+export interface CallListeners {
+  /** Called for every call that fails, sent or not. */
+  readonly onFailure: (operation: StoreOperation, error: unknown) => void;
+  /** Called for every answer that comes in time. */
+  readonly onAnswer: () => void;
+}
+
 /** Sent also while the breaker is open: whoever signs out has a second chance to be heard, and late is not too late. */
 const REVOCATIONS: ReadonlySet<StoreOperation> = new Set(['end', 'endAll']);
 
@@ -56,21 +64,20 @@ interface Waiting<T> {
 export class StoreCalls {
   readonly #store: SessionStore;
   readonly #timeout: number;
-  readonly #onFailure: (operation: StoreOperation, error: unknown) => void;
+  readonly #listeners: CallListeners;
   readonly #breaker: StoreBreaker;
   readonly #clock: StoreClock | undefined;
 
-  /** @param onFailure called for every call that fails, sent or not */
   constructor(
     store: SessionStore,
     timeoutSeconds: number,
-    onFailure: (operation: StoreOperation, error: unknown) => void,
+    listeners: CallListeners,
     breaker = new StoreBreaker(),
     clock = new StoreClock(),
   ) {
     this.#store = store;
     this.#timeout = timeoutSeconds * 1000;
-    this.#onFailure = onFailure;
+    this.#listeners = listeners;
     this.#breaker = breaker;
     this.#clock = store.now ? clock : undefined;
   }
@@ -136,6 +143,7 @@ export class StoreCalls {
         if (waiting) {
           deadline.clear();
           breaker.answered(admission);
+          this.#listeners.onAnswer();
           waiting.resolve(answer);
         } else {
           breaker.settledLate();
@@ -168,7 +176,7 @@ export class StoreCalls {
   }
 
   #unavailable(operation: StoreOperation, cause: Error): SessionError {
-    this.#onFailure(operation, cause);
+    this.#listeners.onFailure(operation, cause);
     return new SessionError(
       'STORE_UNAVAILABLE',
       `the session store could not answer (${operation})`,

@@ -7,6 +7,7 @@ import { readDurationSeconds, type Duration } from '../options/durations.js';
  */
 export class TestSessionClock extends SessionClock {
   #nowSeconds: number;
+  #elapsedSeconds = 0;
 
   /** @param start a Date, or seconds since the Unix epoch. Default: 2030-01-01T00:00:00Z */
   constructor(start: Date | number = 1_893_456_000) {
@@ -18,6 +19,11 @@ export class TestSessionClock extends SessionClock {
     return this.#nowSeconds;
   }
 
+  /** The sum of all moves forward: going back takes nothing from it, as on a machine whose clock is corrected. */
+  override monotonicSeconds(): number {
+    return this.#elapsedSeconds;
+  }
+
   /** @param duration seconds, or a string with a unit (`'15m'`); a negative number goes back */
   advance(duration: Duration): void {
     const seconds =
@@ -25,12 +31,17 @@ export class TestSessionClock extends SessionClock {
     if (seconds === undefined || !Number.isFinite(seconds)) {
       throw new TypeError(`not a duration: ${duration}`);
     }
-    this.#nowSeconds = Math.floor(this.#nowSeconds + seconds);
+    this.#moveTo(Math.floor(this.#nowSeconds + seconds));
   }
 
   /** @param instant a Date, or seconds since the Unix epoch */
   set(instant: Date | number): void {
-    this.#nowSeconds = secondsOf(instant);
+    this.#moveTo(secondsOf(instant));
+  }
+
+  #moveTo(nowSeconds: number): void {
+    this.#elapsedSeconds += Math.max(0, nowSeconds - this.#nowSeconds);
+    this.#nowSeconds = nowSeconds;
   }
 }
 

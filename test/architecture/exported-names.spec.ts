@@ -13,6 +13,7 @@ const RUNTIME = [
   'ActiveSession',
   'CheckRevocation',
   'IssuedSession',
+  'LateCallError',
   'MemorySessionStore',
   'OptionalSession',
   'Passive',
@@ -38,6 +39,7 @@ const TYPES = [
   'CookieOptions',
   'CreateOptions',
   'CreateVerdict',
+  'EndAllOptions',
   'CsrfOptions',
   'CsrfTokenOptions',
   'DeliverOptions',
@@ -89,6 +91,7 @@ const TYPES = [
   'SessionLifetime',
   'SessionLimit',
   'SessionMetadata',
+  'SessionPage',
   'SessionParameter',
   'SessionParams',
   'SessionRecord',
@@ -100,6 +103,7 @@ const TYPES = [
   'TransportChoice',
   'TransportTokens',
   'VerifyOnlyOptions',
+  'WriteDeadline',
 ];
 const TESTING_RUNTIME = [
   'TestSessionClock',

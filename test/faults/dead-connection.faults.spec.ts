@@ -70,6 +70,7 @@ async function withSession({ store }: OnTrial) {
   let failures = 0;
   const deadline = new DeadlineSessionStore(store, 0.25, {
     onFailure: () => (failures += 1),
+    onAnswer: () => undefined,
     onLateAnswer: () => undefined,
   });
   await until(async () => {

@@ -9,14 +9,16 @@ import {
 } from '../support/compiled-library.js';
 import { ROOT } from '../support/library-sources.js';
 
-const PROGRAMS = ['node-server', 'killed-refresh'] as const;
+const PROGRAMS = ['node-server', 'killed-refresh', 'chaos/chaos-node'] as const;
+/** What programs import besides the library. */
+const PARTS = ['chaos/open-store'] as const;
 
 export type Program = (typeof PROGRAMS)[number];
 
 /** The library, and beside it the programs of this folder, for processes of their own. */
 export function compilePrograms(): CompiledLibrary {
   const library = compileLibrary();
-  for (const program of PROGRAMS) {
+  for (const program of [...PROGRAMS, ...PARTS]) {
     const path = `test/faults/${program}`;
     const { code } = transformSync(
       readFileSync(join(ROOT, `${path}.ts`), 'utf8'),
@@ -56,7 +58,7 @@ export class RunningProgram<Ready> {
     program: Program,
     settings: object,
   ): Promise<RunningProgram<Ready>> {
-    const child = fork(fileOf(folder, program), [JSON.stringify(settings)], {
+    const child = fork(programIn(folder, program), [JSON.stringify(settings)], {
       execArgv: [],
       env: withoutOptions(),
     });
@@ -90,18 +92,19 @@ export async function runProgram(
 ): Promise<NodeJS.Signals | null> {
   const child = spawn(
     process.execPath,
-    [fileOf(folder, program), JSON.stringify(settings)],
+    [programIn(folder, program), JSON.stringify(settings)],
     { stdio: ['ignore', 'ignore', 'inherit'], env: withoutOptions() },
   );
   const [, signal] = await once(child, 'exit');
   return signal;
 }
 
-function fileOf(folder: string, program: Program): string {
+/** Where the compiled program is. */
+export function programIn(folder: string, program: Program): string {
   return join(folder, `test/faults/${program}.js`);
 }
 
 /** What starts Jest is not meant for others. */
-function withoutOptions(): NodeJS.ProcessEnv {
+export function withoutOptions(): NodeJS.ProcessEnv {
   return { ...process.env, NODE_OPTIONS: '' };
 }

@@ -221,6 +221,56 @@ describe('the age of keys', () => {
   });
 });
 
+describe('a clock that is set back by an hour (F-16)', () => {
+  const HOUR = 3_600;
+
+  it('keeps no key longer than its maximum age', async () => {
+    const { ring, clock, vault, knows } = await openLoadedRing();
+    vault.answer = materialOf(OTHER_SECRET);
+    clock.advance(MAX_AGE - 1);
+    clock.advance(-HOUR);
+    expect(ring.ready()).toBeUndefined();
+    clock.advance(1);
+    await ring.ready();
+    expect([knows(SECRET), knows(OTHER_SECRET)]).toEqual([false, true]);
+  });
+
+  it('lengthens no cool-down of unknown keys', async () => {
+    const { ring, clock, vault } = await openLoadedRing();
+    await ring.learn();
+    clock.advance(-HOUR);
+    expect(ring.learn()).toBeUndefined();
+    clock.advance(COOL_DOWN);
+    await ring.learn();
+    expect(vault.loads).toBe(3);
+  });
+
+  it('lengthens no pause after a failure', async () => {
+    const { ring, clock, vault, failures } = await openLoadedRing();
+    vault.failure = new Error('down');
+    clock.advance(MAX_AGE);
+    await ring.ready();
+    clock.advance(-HOUR);
+    clock.advance(COOL_DOWN - 1);
+    expect(ring.ready()).toBeUndefined();
+    expect(vault.loads).toBe(2);
+    clock.advance(1);
+    expect(ring.ready()).toBeUndefined();
+    await unhandled.settled();
+    expect([vault.loads, failures.length]).toEqual([3, 2]);
+  });
+
+  it('a machine that slept, whose monotonic time stood still, has its keys loaded again', async () => {
+    const clock = new TestSessionClock();
+    clock.monotonicSeconds = () => 0;
+    const { ring, vault } = await openLoadedRing({ clock });
+    expect(ring.ready()).toBeUndefined();
+    clock.advance(MAX_AGE);
+    await ring.ready();
+    expect(vault.loads).toBe(2);
+  });
+});
+
 describe('another load', () => {
   it.each<[what: string, answer: KeyMaterial, known: string[]]>([
     ['a key more', materialOf(SECRET, OTHER_SECRET), [SECRET, OTHER_SECRET]],

@@ -1,5 +1,7 @@
+import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Subject } from 'rxjs';
+import { monotonicTimeOf, SystemSessionClock } from '../../lib/clock.js';
 import { SessionError, type SessionEvent } from '../../lib/index.js';
 import {
   LOGGED_EVENTS,
@@ -31,7 +33,7 @@ describe('RareLogger', () => {
   let logger: RareLogger;
 
   beforeEach(() => {
-    logger = new RareLogger(clock);
+    logger = new RareLogger(monotonicTimeOf(clock));
   });
 
   it('logs a cause at most once a minute, and then says how often it was left out', () => {
@@ -76,14 +78,105 @@ describe('RareLogger', () => {
     ]);
   });
 
-  it('goes on when the clock is set back', () => {
+  it('goes on when the clock is set back (F-16)', () => {
     logger.log('error', 'a', 'it failed');
     clock.advance(-3600);
     logger.log('error', 'a', 'it failed');
     expect(logs.lines).toHaveLength(1);
-    clock.advance(3660);
+    clock.advance(60);
     logger.log('error', 'a', 'it failed');
-    expect(logs.lines).toHaveLength(2);
+    expect(logs.lines.map(({ text }) => text)).toEqual([
+      'it failed SessionJwtModule',
+      'it failed (and 1 more times since the last line) SessionJwtModule',
+    ]);
+  });
+
+  it('counts by kind what was left out', () => {
+    for (const kind of ['x', 'x', 'y', 'x']) {
+      logger.log('warn', 'a', `refused (${kind})`, kind);
+    }
+    clock.advance(60);
+    logger.log('warn', 'a', 'refused (z)', 'z');
+    expect(logs.lines[1]!.text).toBe(
+      'refused (z) (and 3 more times since the last line: 2 x, 1 y) SessionJwtModule',
+    );
+  });
+
+  it('writes the count when it is closed, and leaves out nothing from then on', () => {
+    logger.log('warn', 'a', 'one');
+    logger.log('warn', 'b', 'alone');
+    logger.log('warn', 'a', 'two');
+    logger.log('warn', 'a', 'three');
+    logger.close();
+    logger.close();
+    logger.log('warn', 'a', 'four');
+    logger.log('warn', 'a', 'five');
+    expect(logs.lines.map(({ text }) => text)).toEqual(
+      [
+        'one',
+        'alone',
+        'three (and 1 more times since the last line)',
+        'four',
+        'five',
+      ].map((text) => `${text} SessionJwtModule`),
+    );
+  });
+
+  describe('when nothing else comes', () => {
+    beforeEach(() => {
+      jest.useFakeTimers();
+      logger = new RareLogger(monotonicTimeOf(new SystemSessionClock()));
+    });
+    afterEach(() => {
+      jest.useRealTimers();
+    });
+
+    it('writes the count at the end of the minute, once', () => {
+      for (let i = 0; i < 1_000; i += 1) {
+        logger.log('warn', 'a', 'refused', 'forged');
+      }
+      jest.advanceTimersByTime(59_999);
+      expect(logs.lines).toHaveLength(1);
+      jest.setSystemTime(Date.now() - 3_600_000);
+      jest.advanceTimersByTime(1);
+      expect(logs.lines.map(({ text }) => text)).toEqual([
+        'refused SessionJwtModule',
+        'refused (and 998 more times since the last line: 998 forged) SessionJwtModule',
+      ]);
+      jest.advanceTimersByTime(600_000);
+      expect(logs.lines).toHaveLength(2);
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('starts the next minute at that line', () => {
+      logger.log('warn', 'a', 'one');
+      logger.log('warn', 'a', 'two');
+      jest.advanceTimersByTime(60_000);
+      logger.log('warn', 'a', 'three');
+      jest.advanceTimersByTime(59_999);
+      expect(logs.lines).toHaveLength(2);
+      jest.advanceTimersByTime(1);
+      expect(logs.lines).toHaveLength(3);
+    });
+
+    it('survives a log that fails', () => {
+      logger.log('warn', 'a', 'one');
+      logger.log('warn', 'a', 'two');
+      logs.warn = () => {
+        throw new Error('disk full');
+      };
+      expect(() => jest.advanceTimersByTime(60_000)).not.toThrow();
+      expect(() => logger.close()).not.toThrow();
+    });
+
+    it('keeps no process alive', () => {
+      jest.useRealTimers();
+      const before = process.getActiveResourcesInfo();
+      logger.log('warn', 'a', 'one');
+      logger.log('warn', 'a', 'two');
+      expect(process.getActiveResourcesInfo()).toEqual(before);
+      logger.close();
+    });
   });
 });
 
@@ -99,6 +192,7 @@ describe('quoteError (S-118)', () => {
     ],
     ['C1 controls', new Error('a\u0085b\u009bc\u007f'), '"Error: a?b?c?"'],
     ['line separators', new Error('a\u2028b\u2029'), '"Error: a?b?"'],
+    ['a change of direction', new Error('a\u202eb\u200f'), '"Error: a?b?"'],
     ['NUL', new Error('a\u0000b'), String.raw`"Error: a\u0000b"`],
     ['a lone surrogate', new Error('a\ud800b'), String.raw`"Error: a\ud800b"`],
     [
@@ -154,7 +248,7 @@ describe('quoteError (S-118)', () => {
 
 describe('what faults of listeners leave in the log', () => {
   it('one line a minute for listeners and one for operators, which say what becomes of the subscription', () => {
-    const report = logListenerFaults(new RareLogger(clock));
+    const report = logListenerFaults(new RareLogger(monotonicTimeOf(clock)));
     const error = new Error('no such table\n');
     for (let i = 0; i < 3; i += 1) {
       report('listener', error);
@@ -190,7 +284,7 @@ describe('what session events leave in the log', () => {
 
   beforeEach(() => {
     events = new Subject();
-    logSessionEvents(events, new RareLogger(clock));
+    logSessionEvents(events, new RareLogger(monotonicTimeOf(clock)));
   });
 
   it('a loader that fails, at most once a minute', () => {
@@ -233,7 +327,10 @@ describe('what session events leave in the log', () => {
       recovered: {},
       refreshed: { repeated: false },
       refreshReused: {},
-      ended: { reason: 'revoked', reach: 'process' },
+      ended: { reason: 'limit', reach: 'store' },
+      endEvicted: { how: 'ended' },
+      limitReached: { max: 3 },
+      storeRecovered: { awaySeconds: 12 },
       allEnded: { count: 1 },
       undelivered: {},
       rejected: { code: 'KEY_UNKNOWN', reason: 'unknown-key' },
@@ -251,6 +348,52 @@ describe('what session events leave in the log', () => {
     expect(new Set(logged.map(([type]) => type))).toEqual(LOGGED_EVENTS);
   });
 
+  it('every theft, with the session and the subject, on one line each (S-118)', () => {
+    const subjects = ['ada', 'bob', 'eve"\n[Nest] ERROR \u202e\u001b[2K'];
+    for (const [i, subject] of subjects.entries()) {
+      const session = `name-${i}`;
+      events.next({ type: 'refreshReused', at: new Date(0), session, subject });
+    }
+    expect(logs.lines.map(({ level }) => level)).toEqual(
+      subjects.map(() => 'warn'),
+    );
+    for (const [i, { text }] of logs.lines.entries()) {
+      expect(text).toContain(`session name-${i} (subject "`);
+      expect(text).not.toMatch(CONTROL);
+      expect(text).not.toContain('\u202e');
+    }
+    expect(logs.lines[1]!.text).toContain('(subject "bob")');
+  });
+
+  it('the number of forged tokens by reason, of evictions and of refused sign-ins, when nothing else comes', () => {
+    const at = new Date(0);
+    const of = { at, session: 'name', subject: 'ada' };
+    const logger = new RareLogger(monotonicTimeOf(clock));
+    const stream = new Subject<SessionEvent>();
+    logSessionEvents(stream, logger);
+    const rejected = { at, type: 'rejected', code: 'TOKEN_INVALID' } as const;
+    for (let i = 0; i < 1_000; i += 1) {
+      stream.next({
+        ...rejected,
+        reason: i % 4 === 3 ? 'malformed' : 'signature',
+      });
+      stream.next({ ...of, type: 'endEvicted', how: 'ended' });
+      stream.next({ ...of, type: 'ended', reason: 'limit', reach: 'store' });
+      stream.next({ at, type: 'limitReached', subject: 'ada', max: 3 });
+      stream.next({
+        at,
+        type: 'rejected',
+        code: 'SESSION_UNKNOWN',
+        reason: 'unknown',
+      });
+    }
+    logger.close();
+    expect(logs.lines).toHaveLength(10);
+    expect(logs.matching('998 more times', 'warn')).toHaveLength(5);
+    expect(logs.matching('749 signature, 249 malformed')).toHaveLength(1);
+    expect(logs.matching('SESSION_LIMIT')[1]).toContain('subject "ada"');
+  });
+
   it('nothing for ordinary events', () => {
     const of = { at: new Date(0), session: 's', subject: 'ada' };
     for (const event of [
@@ -258,7 +401,9 @@ describe('what session events leave in the log', () => {
       { ...of, type: 'reloaded' },
       { ...of, type: 'ended', reason: 'revoked', reach: 'process' },
       { ...of, type: 'undelivered' },
-      { at: of.at, type: 'rejected', code: 'TOKEN_INVALID', reason: 'claims' },
+      { at: of.at, type: 'rejected', code: 'TOKEN_MISSING', reason: 'missing' },
+      { at: of.at, type: 'rejected', code: 'TOKEN_EXPIRED', reason: 'expired' },
+      { at: of.at, type: 'rejected', code: 'SESSION_ENDED', reason: 'ended' },
     ]) {
       events.next(event as SessionEvent);
     }

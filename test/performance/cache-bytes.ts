@@ -1,3 +1,4 @@
+import { monotonicTimeOf } from '../../lib/clock.js';
 import { RecentShapes, heapSizeOf } from '../../lib/session/heap-size.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { LoadFailures } from '../../lib/session/load-failures.js';
@@ -176,13 +177,19 @@ function startReloads(load: () => unknown) {
   const memory = new SessionMemory();
   const options = resolveOptions({ secret: SECRET });
   const loader = { load } as unknown as SessionDataLoader<unknown, unknown>;
-  const failures = new LoadFailures(events, clock);
+  const failures = new LoadFailures(events, monotonicTimeOf(clock));
   const shared = { memory, clock, events, failures, policy: POLICY };
   const loads = new SessionLoads({
     ...shared,
     calls: new LoaderCalls(loader, options.loader, () => false),
     records: undefined,
-    ends: new SessionEnds(memory, undefined, events),
+    ends: new SessionEnds({
+      memory,
+      store: undefined,
+      events,
+      policy: POLICY,
+      clock,
+    }),
     cache: BOUNDS,
   });
   const transports = new SessionTransports(createTransports(options));

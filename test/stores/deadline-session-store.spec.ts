@@ -65,6 +65,7 @@ function deadlineOver(answer: Answer, timeoutSeconds = TIMEOUT / 1000) {
     timeoutSeconds,
     {
       onFailure: (operation, error) => failures.push({ operation, error }),
+      onAnswer: () => undefined,
       onLateAnswer: () => undefined,
     },
   );

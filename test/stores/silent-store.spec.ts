@@ -26,6 +26,7 @@ function openSilentStore() {
         const line = `${operation}: ${(error as Error).message}`;
         failures.set(line, (failures.get(line) ?? 0) + 1);
       },
+      onAnswer: () => undefined,
       onLateAnswer: () => undefined,
     },
     new StoreBreaker(() => now),

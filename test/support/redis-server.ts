@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,10 +18,14 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** Further arguments of `redis-server`: `['--maxmemory', '5mb']`. */
   arguments?: string[];
+  /** A Sentinel with this configuration, which it rewrites. */
+  sentinel?: { configuration: string };
 }
 
 /** The server waits for its end of input, so that it ends with its parent, however that ends. */
 const WITH_PARENT = '"$@" & server=$!; read _; kill -9 $server; wait $server';
+/** Nothing on disk, and replicas that need not wait. */
+const DATA_ARGUMENTS = '--save,,--appendonly,no,--repl-diskless-sync-delay,0';
 const CLUSTER_SLOTS = 16_384;
 const LINKED = 'master_link_status:up';
 
@@ -32,6 +36,10 @@ export async function startRedis(
   const port = await freePort();
   const directory = await mkdtemp(join(tmpdir(), 'session-redis-'));
   const log = join(directory, 'log');
+  const sentinelFile = options.sentinel && join(directory, 'sentinel.conf');
+  if (sentinelFile) {
+    await writeFile(sentinelFile, options.sentinel!.configuration);
+  }
   const child = spawn(
     'sh',
     [
@@ -39,6 +47,7 @@ export async function startRedis(
       WITH_PARENT,
       'sh',
       process.env.REDIS_SERVER_PATH || 'redis-server',
+      ...(sentinelFile ? [sentinelFile, '--sentinel'] : []),
       '--port',
       String(port),
       '--bind',
@@ -47,12 +56,7 @@ export async function startRedis(
       directory,
       '--logfile',
       log,
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-      '--repl-diskless-sync-delay',
-      '0',
+      ...(sentinelFile ? [] : DATA_ARGUMENTS.split(',')),
       ...(options.arguments ?? []),
     ],
     { stdio: ['pipe', 'ignore', 'ignore'] },

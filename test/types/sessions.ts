@@ -214,6 +214,13 @@ export function describe(event: SessionEvent): string {
       return `${event.session} ${event.lost}`;
     case 'clockSkewed':
       return String(event.aheadSeconds);
+    case 'storeRecovered':
+      // @ts-expect-error: it is about the store alone
+      return `${event.awaySeconds} ${event.session}`;
+    case 'limitReached':
+      return `${event.subject} ${event.max}`;
+    case 'endEvicted':
+      return `${event.session} ${event.how}`;
     case 'created':
     case 'reloaded':
     case 'refreshReused':

@@ -32,7 +32,6 @@ interface OtherRow {
 /** Begins a record, within the limit if there is one. */
 export async function createRecord(
   statements: StatementRunner,
-  table: string,
   record: NewSessionRecord,
   options: CreateOptions,
 ): Promise<CreateVerdict> {
@@ -47,13 +46,12 @@ export async function createRecord(
   if (isLarge && (await begins(statements, record, [], options, few))) {
     return { kind: 'created', ended: [] };
   }
-  return createWithin(statements, table, record, options, limit);
+  return createWithin(statements, record, options, limit);
 }
 
 /** One after the other for each subject: a single statement would not count those made at the same time. */
 function createWithin(
   runner: StatementRunner,
-  table: string,
   record: NewSessionRecord,
   options: CreateOptions,
   limit: SessionLimit,
@@ -61,7 +59,7 @@ function createWithin(
   const subject = toKey(record.subject);
   const { replaces } = options;
   return runner.transaction(async (statements) => {
-    await statements.run('lockSubject', subject, table);
+    await statements.run('lockSubject', subject);
     const others = await statements.run<OtherRow>(
       'aliveByAge',
       subject,

@@ -55,7 +55,7 @@ export class PostgresSessionStore extends SessionStore {
   }
 
   /**
-   * Makes the table and its index where they are missing; any number of processes may do so at once. Needs
+   * Makes the table, its columns and its index where they are missing; any number of processes may do so at once. Needs
    * the right to create in the schema even when both are there: without it, use a migration.
    */
   async ensureSchema(): Promise<void> {
@@ -83,9 +83,7 @@ ${schemaOf(this.#names)}`,
     record: NewSessionRecord,
     options: CreateOptions = {},
   ): Promise<CreateVerdict> {
-    const statements = this.#statements;
-    const { qualified } = this.#names;
-    const verdict = await createRecord(statements, qualified, record, options);
+    const verdict = await createRecord(this.#statements, record, options);
     this.#sweep.runNowAndThen();
     return verdict;
   }
@@ -129,8 +127,8 @@ ${schemaOf(this.#names)}`,
     subject: string,
     generation: number,
   ): Promise<void> {
-    const key = [toKey(subject), toKey(id)];
-    await this.#statements.run('confirmUse', ...key, generation);
+    const values = [toKey(subject), toKey(id), generation];
+    await this.#statements.run('confirmUse', ...values);
   }
 
   override async rotate(

@@ -15,7 +15,7 @@ export interface SubjectStatements {
    * how many others there must not be for it to begin, or null.
    */
   readonly create: string;
-  /** Holds other sign-ins of the subject up until the transaction ends. `$3` names the table. */
+  /** Holds other sign-ins of the subject up until the transaction ends. */
   readonly lockSubject: string;
   /** `$3` id of one that does not count, `$4` how many at most. */
   readonly aliveByAge: string;
@@ -68,7 +68,7 @@ WITH held AS MATERIALIZED (
 SELECT (SELECT count(*) FROM begun)::text AS count, ${lateAt(13)} FROM timed`,
 
     lockSubject: `
-SELECT pg_advisory_xact_lock(hashtextextended($2 || $3, 0)) WHERE $1::interval IS NOT NULL`,
+SELECT pg_advisory_xact_lock(hashtextextended($2 || ' begins in ${table}', 0)) WHERE $1::interval IS NOT NULL`,
 
     aliveByAge: `
 WITH ${removeExpired}

@@ -1,28 +1,30 @@
 const CHECK_PAUSE = 1_000;
 const RENEWAL_PAUSE = 86_400_000;
 
+/** A mark beside the records, which is gone when they are. */
+export interface RecordMark {
+  /** Prolongs the mark, or sets it anew where it is missing. Returns its random value. */
+  keep(): Promise<string>;
+  /** Whether the caller is the first of all processes to report that the mark of this value is gone. */
+  claim(value: string): Promise<boolean>;
+}
+
 /**
- * Notices that all records are gone (a flush, a volume that was lost): beside them lies a mark that every process
- * keeps, and whoever has known it and finds it missing sets it again and is the one to tell. On a cluster the mark
- * stands for the node that holds it.
+ * Notices that all records are gone (a flush, a volume that was lost): beside them lies a mark with a random value, and a
+ * process that finds another value than it knew knows of the loss, whichever process has set the new mark. One of them
+ * tells. On a cluster the mark stands for the node that holds it.
  */
 export class RecordLoss {
-  readonly #keepMark: () => Promise<boolean>;
+  readonly #mark: RecordMark;
   readonly #now: () => number;
-  #isKnown = false;
+  #known: string | undefined;
   #isLost = false;
   #nextCheck = -Infinity;
   #nextRenewal = -Infinity;
 
-  /**
-   * @param keepMark sets or prolongs the mark, and tells whether it was missing
-   * @param now milliseconds of a clock that never goes back
-   */
-  constructor(
-    keepMark: () => Promise<boolean>,
-    now: () => number = () => performance.now(),
-  ) {
-    this.#keepMark = keepMark;
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(mark: RecordMark, now: () => number = () => performance.now()) {
+    this.#mark = mark;
     this.#now = now;
   }
 
@@ -51,8 +53,13 @@ export class RecordLoss {
   }
 
   async #check(): Promise<void> {
-    const wasMissing = await this.#keepMark();
-    this.#isLost ||= wasMissing && this.#isKnown;
-    this.#isKnown = true;
+    const value = await this.#mark.keep();
+    const known = this.#known;
+    // Known only when the claim is settled: one that fails is repeated at the next check.
+    if (known !== undefined && value !== known) {
+      const isFirst = await this.#mark.claim(known);
+      this.#isLost ||= isFirst;
+    }
+    this.#known = value;
   }
 }

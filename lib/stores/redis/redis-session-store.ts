@@ -7,12 +7,14 @@ import {
   type PresentedRefresh,
   type RotationVerdict,
   type SessionChange,
-  type SessionLifetime,
   type SessionPage,
   type SessionRecord,
 } from '../../options/session-store.js';
-import { forgetEvicted, listSessions, unreadable } from './list-sessions.js';
+import { createRecord } from './create-record.js';
+import { evictionWarnings } from './eviction-policy.js';
+import { listSessions } from './list-sessions.js';
 import { RecordLoss } from './record-loss.js';
+import { recordMark } from './record-mark.js';
 import {
   readRedisOptions,
   type RedisSessionStoreOptions,
@@ -21,16 +23,18 @@ import {
 import {
   changedFields,
   dataFields,
-  newFields,
   recordOf,
   type RecordReply,
 } from './redis-record.js';
-import { millisecondsAt, ScriptRunner } from './script-runner.js';
-import { END, MARK, NOW, READ, ROTATE, UPDATE } from './session-scripts.js';
-import { CREATE, END_ALL } from './subject-scripts.js';
+import {
+  millisecondsAt,
+  millisecondsOf,
+  ScriptRunner,
+} from './script-runner.js';
+import { END, NOW, READ, ROTATE, UPDATE } from './session-scripts.js';
+import { END_ALL } from './subject-scripts.js';
 
 const SEEN_PAUSE = '60000';
-const MARK_LIFE = String(400 * 86_400_000);
 
 /**
  * Sessions in Redis 6 or later, or Valkey, alone or as a cluster: a hash for each session, and for each subject
@@ -48,11 +52,8 @@ export class RedisSessionStore extends SessionStore {
     super();
     this.#settings = readRedisOptions(options);
     this.#scripts = new ScriptRunner(this.#settings);
-    const { connection } = this.#settings;
-    this.#loss = new RecordLoss(
-      async () =>
-        Number(await connection.run(MARK, [this.#mark], [MARK_LIFE])) === 1,
-    );
+    const { connection, prefix } = this.#settings;
+    this.#loss = new RecordLoss(recordMark(connection, prefix));
   }
 
   get #mark(): string {
@@ -65,45 +66,12 @@ export class RedisSessionStore extends SessionStore {
     return new Date(Number(await connection.run(NOW, [this.#mark], [offset])));
   }
 
-  override async create(
+  override create(
     record: NewSessionRecord,
     options: CreateOptions = {},
   ): Promise<CreateVerdict> {
     this.#loss.keepWatch();
-    const { id, subject, lifetime } = record;
-    const { limit, replaces } = options;
-    const grace = limit?.graceSeconds;
-    const ids = replaces === undefined ? [id] : [id, replaces];
-    const parameters = [
-      limit ? String(limit.max) : '',
-      limit?.policy ?? '',
-      grace === undefined ? '' : String(grace * 1000),
-      ...millisecondsOf(lifetime),
-      ...newFields(record),
-    ];
-    const attempt = async () => {
-      const reply = (await this.#scripts.write(
-        CREATE,
-        subject,
-        ids,
-        parameters,
-        options,
-      )) as unknown[];
-      return reply.map(String);
-    };
-    let [kind, ...named] = await attempt();
-    if (kind === 'unread') {
-      await forgetEvicted(this.#scripts, subject, named);
-      [kind, ...named] = await attempt();
-    }
-    switch (kind) {
-      case 'created':
-        return { kind, ended: named };
-      case 'refused':
-        return { kind };
-      default:
-        throw unreadable(named);
-    }
+    return createRecord(this.#scripts, record, options);
   }
 
   override async read(
@@ -171,6 +139,16 @@ export class RedisSessionStore extends SessionStore {
       : verdict;
   }
 
+  override warnings(): Promise<readonly string[]> {
+    const { connection, prefix } = this.#settings;
+    return evictionWarnings(connection, `${prefix}epoch`);
+  }
+
+  /** Looks at most once a second. */
+  override hasLostAll(): Promise<boolean> {
+    return this.#loss.isLost();
+  }
+
   override async update(
     id: string,
     subject: string,
@@ -232,13 +210,6 @@ export class RedisSessionStore extends SessionStore {
     const parameters = [use ? '1' : '', SEEN_PAUSE, revision, presented];
     return this.#scripts.read(READ, subject, [id], parameters);
   }
-}
-
-function millisecondsOf({
-  idleSeconds,
-  absoluteSeconds,
-}: SessionLifetime): [idle: string, absolute: string] {
-  return [String(idleSeconds * 1000), String(absoluteSeconds * 1000)];
 }
 
 function readRecord(

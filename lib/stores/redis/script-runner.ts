@@ -1,5 +1,8 @@
 import { LateCallError } from '../../errors/late-call-error.js';
-import type { WriteDeadline } from '../../options/session-store.js';
+import type {
+  SessionLifetime,
+  WriteDeadline,
+} from '../../options/session-store.js';
 import type { RedisSettings } from './redis-options.js';
 import type { RedisScript, RevocationScript } from './redis-script.js';
 
@@ -115,6 +118,14 @@ export class ScriptRunner {
 /** A time as scripts take it; empty where there is none. */
 export function millisecondsAt(time: Date | undefined): string {
   return time === undefined ? '' : String(time.getTime());
+}
+
+/** A lifetime as scripts take it. */
+export function millisecondsOf({
+  idleSeconds,
+  absoluteSeconds,
+}: SessionLifetime): [idle: string, absolute: string] {
+  return [String(idleSeconds * 1000), String(absoluteSeconds * 1000)];
 }
 
 function inTime(reply: unknown): unknown {

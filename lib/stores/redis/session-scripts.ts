@@ -155,12 +155,3 @@ export const NOW = redisScript(`
   local clock = redis.call('TIME')
   return clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
 `);
-
-/** Keeps the mark that the records are there. ARGV: its milliseconds. Returns 1 where it was missing. */
-export const MARK = redisScript(`
-  if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 1 then
-    return 0
-  end
-  redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
-  return 1
-`);

@@ -123,6 +123,7 @@ describe('the commands of RedisSessionStore', () => {
     const other = new RedisSessionStore({ client: redis });
     expect(await sentDuring(() => other.list('nobody'))).toEqual({
       evalsha: 2,
+      get: 1,
     });
     expect(await redis.keys('*')).toEqual(['session:epoch']);
   });

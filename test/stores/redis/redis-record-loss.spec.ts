@@ -2,22 +2,49 @@ import { RecordLoss } from '../../../lib/stores/redis/record-loss.js';
 
 const DAY = 86_400_000;
 
-/** A loss that tests see to, with the mark of a server that may be down. */
-function watched(mark = { isThere: false }) {
-  const state = { now: 0, calls: 0, isDown: false };
+/** What lies beside the records of a server, until that loses everything. */
+class Server {
+  value: string | undefined;
+  readonly claims = new Set<string>();
+  isDown = false;
+  #marks = 0;
+
+  flush(): void {
+    this.value = undefined;
+    this.claims.clear();
+  }
+
+  mark(): string {
+    this.#marks += 1;
+    return `mark ${this.#marks}`;
+  }
+}
+
+/** A process that watches a server. */
+function watched(server = new Server()) {
+  const state = { now: 0, calls: 0, claimFails: false };
+  const answer = () => {
+    state.calls += 1;
+    if (server.isDown) throw new Error('down');
+  };
   const loss = new RecordLoss(
-    async () => {
-      state.calls += 1;
-      if (state.isDown) {
-        throw new Error('down');
-      }
-      const wasMissing = !mark.isThere;
-      mark.isThere = true;
-      return wasMissing;
+    {
+      async keep() {
+        answer();
+        server.value ??= server.mark();
+        return server.value;
+      },
+      async claim(value) {
+        answer();
+        if (state.claimFails) throw new Error('claim');
+        const isFirst = !server.claims.has(value);
+        server.claims.add(value);
+        return isFirst;
+      },
     },
     () => state.now,
   );
-  return { loss, mark, state };
+  return { loss, server, state };
 }
 
 /** Lets what nothing waits for come to its end. */
@@ -27,18 +54,18 @@ function settle(): Promise<void> {
 
 describe('the loss of all records', () => {
   it('is not told of a server that has never had any', async () => {
-    const { loss, mark } = watched();
+    const { loss, server } = watched();
     loss.keepWatch();
     expect(await loss.isLost()).toBe(false);
-    expect(mark.isThere).toBe(true);
+    expect(server.value).toBe('mark 1');
   });
 
   it('is told once by each loss, to one caller of many (F-11)', async () => {
-    const { loss, mark, state } = watched();
+    const { loss, server, state } = watched();
     loss.keepWatch();
     await settle();
     for (let round = 0; round < 3; round += 1) {
-      mark.isThere = false;
+      server.flush();
       state.now += 1_000;
       const told = await Promise.all(
         Array.from({ length: 100 }, () => loss.isLost()),
@@ -49,22 +76,34 @@ describe('the loss of all records', () => {
     }
   });
 
-  it('is told by one process of two (F-11)', async () => {
-    const mark = { isThere: false };
-    const processes = [watched(mark), watched(mark)];
-    for (const { loss } of processes) loss.keepWatch();
+  it('is told by one process of several, whichever asks first (F-11)', async () => {
+    const { loss, server } = watched();
+    const processes = [loss, watched(server).loss, watched(server).loss];
+    for (const each of processes) each.keepWatch();
     await settle();
-    mark.isThere = false;
-    const told = await Promise.all(processes.map(({ loss }) => loss.isLost()));
+    server.flush();
+    const told = await Promise.all(processes.map((each) => each.isLost()));
     expect(told.filter(Boolean)).toHaveLength(1);
   });
 
+  it('is told though a new process has set the mark again before anyone asked (F-11)', async () => {
+    const { loss, server } = watched();
+    loss.keepWatch();
+    await settle();
+    server.flush();
+    const young = watched(server).loss;
+    young.keepWatch();
+    await settle();
+    expect(await young.isLost()).toBe(false);
+    expect(await loss.isLost()).toBe(true);
+  });
+
   it('is looked for at most once a second', async () => {
-    const { loss, mark, state } = watched();
+    const { loss, server, state } = watched();
     loss.keepWatch();
     await loss.isLost();
     expect(state.calls).toBe(2);
-    mark.isThere = false;
+    server.flush();
     state.now = 999;
     for (let i = 0; i < 100; i += 1) {
       expect(await loss.isLost()).toBe(false);
@@ -75,36 +114,48 @@ describe('the loss of all records', () => {
   });
 
   it('is kept for the next one who asks, when the daily renewal of the mark finds it', async () => {
-    const { loss, mark, state } = watched();
+    const { loss, server, state } = watched();
     loss.keepWatch();
     await settle();
-    mark.isThere = false;
+    server.flush();
     state.now = DAY - 1;
     loss.keepWatch();
     await settle();
-    expect(mark.isThere).toBe(false);
+    expect(server.value).toBeUndefined();
     state.now = DAY;
     loss.keepWatch();
     await settle();
-    expect(mark.isThere).toBe(true);
+    expect(server.value).toBeDefined();
+    expect(await loss.isLost()).toBe(true);
+  });
+
+  it('is told by the next check where the claim of it failed', async () => {
+    const { loss, server, state } = watched();
+    loss.keepWatch();
+    await settle();
+    server.flush();
+    state.claimFails = true;
+    await expect(loss.isLost()).rejects.toThrow('claim');
+    state.claimFails = false;
+    state.now = 1_000;
     expect(await loss.isLost()).toBe(true);
   });
 
   it('is no matter of a server that is down: the watch goes on a second later, the asker hears the error', async () => {
-    const { loss, mark, state } = watched();
-    state.isDown = true;
+    const { loss, server, state } = watched();
+    server.isDown = true;
     loss.keepWatch();
     await settle();
     await expect(loss.isLost()).rejects.toThrow('down');
-    state.isDown = false;
+    server.isDown = false;
     state.now = 999;
     loss.keepWatch();
     await settle();
-    expect(mark.isThere).toBe(false);
+    expect(server.value).toBeUndefined();
     state.now = 1_000;
     loss.keepWatch();
     await settle();
-    expect(mark.isThere).toBe(true);
+    expect(server.value).toBeDefined();
     expect(await loss.isLost()).toBe(false);
   });
 });

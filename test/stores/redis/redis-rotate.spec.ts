@@ -128,8 +128,8 @@ const caseArbitrary = fc
       (state, presented) => parent(state, presented, 0),
       (state, presented) => parent(state, presented, 1),
       (state, presented) => {
-        const [unused, living] = parent(state, presented, -1);
-        return [{ ...unused, usedAt: null }, living];
+        const [unused, again] = parent(state, presented, -1);
+        return [{ ...unused, usedAt: null }, again];
       },
     ),
   )

@@ -1,0 +1,74 @@
+import type { MonotonicTime, SessionClock } from '../clock.js';
+import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
+import type { SessionStore } from '../options/session-store.js';
+import type { SessionEvents } from '../session/session-events.js';
+import { StoreHealth } from '../session/store-health.js';
+import {
+  DeadlineSessionStore,
+  type LateAnswer,
+} from '../stores/deadline-session-store.js';
+import type { RareLogger } from './rare-logger.js';
+
+interface Surroundings {
+  readonly clock: SessionClock;
+  readonly time: MonotonicTime;
+  readonly events: SessionEvents;
+  readonly logger: RareLogger;
+  readonly onLateAnswer: (answer: LateAnswer) => void;
+}
+
+/** The store of the application, with deadlines, events and warnings; `undefined` where there is none. */
+export function openStore(
+  options: ResolvedSessionJwtOptions['store'],
+  { clock, time, events, logger, onLateAnswer }: Surroundings,
+): DeadlineSessionStore | undefined {
+  if (!options) {
+    return undefined;
+  }
+  const { store, timeoutSeconds } = options;
+  store.useClock?.(clock);
+  const health = new StoreHealth(events, time);
+  const warnings = new StoreWarnings(store, logger);
+  warnings.look();
+  return new DeadlineSessionStore(store, timeoutSeconds, {
+    onFailure: (operation, error) => health.failed(operation, error),
+    onAnswer: () => {
+      health.answered();
+      warnings.look();
+    },
+    onLateAnswer,
+  });
+}
+
+/** Logs the warnings of a store once; where it could not be reached at start, after its first answer. */
+class StoreWarnings {
+  readonly #store: SessionStore;
+  readonly #logger: RareLogger;
+  #attempts = 2;
+  #isUnderWay = false;
+
+  constructor(store: SessionStore, logger: RareLogger) {
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  look(): void {
+    if (this.#attempts > 0 && !this.#isUnderWay && this.#store.warnings) {
+      this.#attempts -= 1;
+      this.#isUnderWay = true;
+      void this.#log();
+    }
+  }
+
+  /** Never rejects: a warning that cannot be had is no fault. */
+  async #log(): Promise<void> {
+    try {
+      for (const warning of await this.#store.warnings!()) {
+        this.#logger.once('warn', warning, warning);
+      }
+      this.#attempts = 0;
+    } catch {
+      this.#isUnderWay = false;
+    }
+  }
+}

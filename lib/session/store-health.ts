@@ -1,0 +1,30 @@
+import type { MonotonicTime } from '../clock.js';
+import type { SessionEvents } from './session-events.js';
+
+/** Reports when the store fails, and how long it was away when it answers again. */
+export class StoreHealth {
+  readonly #events: SessionEvents;
+  readonly #time: MonotonicTime;
+  #failingSince: number | undefined;
+
+  constructor(events: SessionEvents, time: MonotonicTime) {
+    this.#events = events;
+    this.#time = time;
+  }
+
+  failed(operation: string, error: unknown): void {
+    this.#failingSince ??= this.#time();
+    this.#events.storeFailed(operation, error);
+  }
+
+  answered(): void {
+    if (this.#failingSince !== undefined) {
+      const seconds = this.#time() - this.#failingSince;
+      this.#failingSince = undefined;
+      this.#events.tell({
+        type: 'storeRecovered',
+        awaySeconds: Math.round(seconds * 1000) / 1000,
+      });
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import { rounds } from '../../support/effort.js';
+import type { CompiledLibrary } from '../../support/compiled-library.js';
+import { printFigures } from '../nodes.js';
+import { compilePrograms } from '../processes.js';
+import { ChaosRun } from './chaos-run.js';
+import type { ChaosStoreName } from './chaos-store.js';
+
+/** So many that a full run takes about 40 s each on two cores. */
+const ROUNDS: Readonly<Record<ChaosStoreName, number>> = {
+  redis: rounds(16, 3),
+  sentinel: rounds(8, 2),
+  cluster: rounds(14, 3),
+  postgres: rounds(14, 3),
+  pgbouncer: rounds(10, 2),
+};
+const THEFTS = rounds(20, 6);
+const SEED = 1;
+
+let library: CompiledLibrary;
+
+beforeAll(() => {
+  library = compilePrograms();
+});
+
+afterAll(() => library.remove());
+
+describe.each(Object.entries(ROUNDS) as [ChaosStoreName, number][])(
+  'on %s',
+  (store, count) => {
+    it(`ends no healthy session, accepts no ended one and reports every failure, in ${count} rounds of stalled, delayed and cut connections`, async () => {
+      const run = await ChaosRun.start(library, {
+        store,
+        seed: SEED,
+        nodes: 3,
+        clientsEach: 4,
+        print: printFigures,
+      });
+      try {
+        for (let i = 0; i < count; i += 1) await run.round();
+        await run.thefts(THEFTS);
+        await run.finish();
+        const { findings } = run;
+        printFigures(`chaos on ${store}: ${JSON.stringify(findings.counts)}`);
+        expect(findings.summary()).toEqual({
+          'healthy session ended': 0,
+          'ended session accepted': 0,
+          'failure without an event': 0,
+          'theft not noticed': 0,
+          'unexpected answer': 0,
+        });
+      } finally {
+        await run.stop();
+      }
+    });
+  },
+);
