@@ -165,10 +165,17 @@ export interface RotationOptions {
 
 /** How many sessions one subject may have at once. */
 export interface MaxSessionsOptions {
+  /**
+   * Sessions whose tokens nobody has used, because the answer of their sign-in was lost, make room first.
+   *
+   * @default 1000, with a store
+   */
   max: number;
   /**
    * At the limit a sign-in fails with `SESSION_LIMIT` (`'refuse'`), or ends the session that was begun
    * first (`'end-oldest'`).
+   *
+   * @default 'end-oldest', with a store
    */
   policy: 'refuse' | 'end-oldest';
 }

@@ -163,12 +163,7 @@ export interface SessionJwtModuleOptions {
   revocationCheck?: 'reload' | 'always';
   /** How refresh tokens follow each other. */
   rotation?: RotationOptions;
-  /**
-   * How many sessions one subject may have at once; `false`: any number. Needs a `store`. A sign-in whose answer was lost
-   * leaves a session that nobody uses: those make room first.
-   *
-   * @default { max: 1000, policy: 'end-oldest' } with a store
-   */
+  /** How many sessions one subject may have at once; `false`: any number. Needs a `store`. */
   maxSessions?: MaxSessionsOptions | false;
   /**
    * Memory of verified tokens and of reloaded results; `false` verifies every token on every request, and

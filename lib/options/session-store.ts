@@ -221,16 +221,18 @@ export abstract class SessionStore {
   ): Promise<number | undefined>;
 
   /**
-   * The sessions of a subject that have not ended, those that end last first; 1,000 at most. Rejects where
-   * the store knows of more than it can read.
+   * The sessions of a subject that have not ended, those that end last first; 1,000 at most. Rejects where the store knows
+   * of more than it can read.
    */
   abstract list(subject: string, page?: SessionPage): Promise<SessionRecord[]>;
 
   /**
    * The time of the store. A store that has this method is given a {@link WriteDeadline} with each call that writes, and
    * rejects with a {@link LateCallError} outside of it.
+   *
+   * @param subject whose sessions are concerned: of several servers, the one that has them answers
    */
-  now?(): Promise<Date>;
+  now?(subject: string): Promise<Date>;
 
   /**
    * Whether all records are gone, as after a flush. Queried when a record is missing that a valid token promises, at any
@@ -239,8 +241,7 @@ export abstract class SessionStore {
   hasLostAll?(): Promise<boolean>;
 
   /**
-   * What is wrong with the server, for the log: a setting that may cost sessions. Queried once when the application starts,
-   * and not waited for.
+   * What is wrong with the server, for the log: a setting that may cost sessions. Queried when the application starts.
    */
   warnings?(): Promise<readonly string[]>;
 

@@ -20,9 +20,11 @@ export class FirstUses {
     this.#store = store?.confirmUse ? store : undefined;
   }
 
-  /** The generation of a token, if the store has not been told yet that it is in use. */
+  /** The generation of a token, if the store has not been told yet that it, or a later one, is in use. */
   firstUseOf({ sid, gen }: UsedToken): number | undefined {
-    return gen === undefined || !this.#store || this.#told.get(sid) === gen
+    return gen === undefined ||
+      !this.#store ||
+      gen <= (this.#told.get(sid) ?? -1)
       ? undefined
       : gen;
   }

@@ -84,6 +84,7 @@ export class DeadlineSessionStore extends SessionStore {
   ): Promise<CreateVerdict> {
     return this.#calls.write(
       'create',
+      record.subject,
       (store, deadline) =>
         store.create(record, deadline ? { ...options, ...deadline } : options),
       this.#whenCreated(record.id, record.subject),
@@ -127,6 +128,7 @@ export class DeadlineSessionStore extends SessionStore {
   ): Promise<RotationVerdict> {
     return this.#calls.write(
       'rotate',
+      subject,
       (store, deadline) =>
         store.rotate(
           id,
@@ -142,7 +144,7 @@ export class DeadlineSessionStore extends SessionStore {
     subject: string,
     change: SessionChange,
   ): Promise<SessionRecord | undefined> {
-    return this.#calls.write('update', async (store, deadline) =>
+    return this.#calls.write('update', subject, async (store, deadline) =>
       checkedRecord(
         await store.update(
           id,
@@ -163,6 +165,7 @@ export class DeadlineSessionStore extends SessionStore {
   ): Promise<number | undefined> {
     return this.#calls.write(
       'endAll',
+      subject,
       (store, deadline, begunUntil) =>
         deadline
           ? store.endAll(subject, except, {
@@ -171,6 +174,7 @@ export class DeadlineSessionStore extends SessionStore {
             })
           : store.endAll(subject, except),
       this.#whenAllEnded(subject),
+      true,
     );
   }
 

@@ -2,7 +2,7 @@ import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import type { SessionStore, WriteDeadline } from '../options/session-store.js';
 import { timeIn, timeOfLateCall, withoutDetails } from './store-answers.js';
-import { StoreBreaker } from './store-breaker.js';
+import { StoreBreaker, type Admission } from './store-breaker.js';
 import { StoreClock } from './store-clock.js';
 
 /** What is asked of a store. */
@@ -20,12 +20,12 @@ export type StoreOperation =
  * Asks a store.
  *
  * @param deadline of a call that writes: when the store may
- * @param calledAt of a call that writes: what the clock of the store showed, at the latest, when it was made
+ * @param cutOff where that was asked for: no earlier than when the call was made, by the clock of the store
  */
 export type Ask<T> = (
   store: SessionStore,
   deadline?: WriteDeadline,
-  calledAt?: Date,
+  cutOff?: Date,
 ) => Promise<T>;
 
 /** Hears the answer to a call whose caller has given up; must not throw. */
@@ -52,12 +52,20 @@ const REFUSALS = {
 /** How long a caller may still wait after its time, where the event loop was blocked. Milliseconds. */
 const SHORTEST_WAIT = 50;
 
+/** How a call is made. */
+interface CallPlan<T> {
+  readonly ask: Ask<T>;
+  /** Asked for its time before, and what to do with that. */
+  readonly first?: Ask<Date>;
+  readonly onFirst?: (time: Date) => void;
+  /** Whether it is made once more where the store says that it came too late. */
+  isRepeatable?: boolean;
+}
+
 /** A call that somebody waits for. */
-interface Waiting<T> {
+interface Waiting<T> extends CallPlan<T> {
   resolve(answer: T): void;
   reject(error: SessionError): void;
-  /** What is asked once more where the store says that the call came too late. */
-  askAgain: Ask<T> | undefined;
 }
 
 /** Calls of a store, each answered within its time or refused with `STORE_UNAVAILABLE`. */
@@ -85,90 +93,132 @@ export class StoreCalls {
   /**
    * A call that is carried out in time or not at all, by stores that tell their time; once more where it came too late and
    * somebody still waits.
+   *
+   * @param subject whose sessions are concerned
+   * @param isCutOff whether the store must know what came before the call, so that its time then is learned first
    */
   write<T>(
     operation: StoreOperation,
+    subject: string,
     ask: Ask<T>,
     onLateAnswer?: OnLateAnswer<T>,
+    isCutOff = false,
   ): Promise<T> {
     const clock = this.#clock;
+    const timeout = this.#timeout;
     if (!clock) {
-      return this.call(operation, ask, onLateAnswer);
+      return this.#call(operation, { ask }, onLateAnswer);
     }
     const calledAt = clock.instant;
-    const send: Ask<T> = (store) => {
-      const wait = calledAt + this.#timeout - clock.instant;
-      const deadline = clock.deadlineIn(
-        Math.max(wait, SHORTEST_WAIT),
-        this.#timeout,
-      );
-      return ask(store, deadline, clock.latestAt(calledAt));
-    };
-    const isKnown = operation === 'endAll' ? clock.isFresh : clock.isKnown;
-    const sendFirst: Ask<T> = async (store) => {
-      const sentAt = clock.instant;
-      clock.note(await store.now!(), sentAt);
-      return send(store);
-    };
-    return this.call(operation, isKnown ? send : sendFirst, onLateAnswer, send);
+    let cutOff: Date | undefined;
+    return this.#call<T>(
+      operation,
+      {
+        ask(store) {
+          const wait = calledAt + timeout - clock.instant;
+          const longest = Math.max(wait, SHORTEST_WAIT);
+          return ask(store, clock.deadlineIn(longest, timeout), cutOff);
+        },
+        ...((isCutOff || !clock.isKnown) && {
+          first: (store) => store.now!(subject),
+          onFirst(time) {
+            // It tells whole milliseconds.
+            if (isCutOff) cutOff = new Date(time.getTime() + 1);
+          },
+        }),
+        isRepeatable: true,
+      },
+      onLateAnswer,
+    );
   }
 
-  /** @param askAgain what is asked once more where the store says that the call came too late */
-  call<T>(
+  call<T>(operation: StoreOperation, ask: Ask<T>): Promise<T> {
+    return this.#call(operation, { ask });
+  }
+
+  #call<T>(
     operation: StoreOperation,
-    ask: Ask<T>,
+    plan: CallPlan<T>,
     onLateAnswer?: OnLateAnswer<T>,
-    askAgain?: Ask<T>,
   ): Promise<T> {
-    const breaker = this.#breaker;
-    const admission = breaker.admit(REVOCATIONS.has(operation));
+    const admission = this.#breaker.admit(REVOCATIONS.has(operation));
     if (admission === 'silent' || admission === 'full') {
       const error = new Error(REFUSALS[admission]);
       return Promise.reject(this.#unavailable(operation, error));
     }
-    return new Promise<T>((resolve, reject) => {
-      // Dropped at the deadline: a client may keep a call forever, and with it everything that the call refers to.
-      let waiting: Waiting<T> | undefined = { resolve, reject, askAgain };
-      let sentAt = this.#clock?.instant ?? 0;
-      const deadline = new Deadline(this.#timeout, () => {
-        breaker.unanswered(admission);
-        const error = new Error(
-          `the store took longer than ${this.#timeout / 1000} s`,
-        );
-        waiting?.reject(this.#unavailable(operation, error));
-        waiting = undefined;
-      });
-      const onAnswer = (answer: T): void => {
-        this.#note(timeIn(answer), sentAt);
-        if (waiting) {
-          deadline.clear();
-          breaker.answered(admission);
-          this.#listeners.onAnswer();
-          waiting.resolve(answer);
-        } else {
-          breaker.settledLate();
-          onLateAnswer?.(answer);
-        }
-      };
-      const onError = (thrown: unknown): void => {
-        const time = timeOfLateCall(thrown);
-        this.#note(time, sentAt);
-        if (!waiting) {
-          breaker.settledLate();
-        } else if (time && waiting.askAgain) {
-          const again = waiting.askAgain;
-          waiting.askAgain = undefined;
-          sentAt = this.#clock?.instant ?? 0;
-          answerOf(again, this.#store).then(onAnswer, onError);
-        } else {
-          deadline.clear();
-          breaker.answered(admission);
-          const error = withoutDetails(thrown);
-          waiting.reject(this.#unavailable(operation, error));
-        }
-      };
-      answerOf(ask, this.#store).then(onAnswer, onError);
+    return new Promise<T>((resolve, reject) =>
+      this.#send(
+        operation,
+        admission,
+        { ...plan, resolve, reject },
+        onLateAnswer,
+      ),
+    );
+  }
+
+  #send<T>(
+    operation: StoreOperation,
+    admission: Admission,
+    waiting: Waiting<T> | undefined,
+    onLateAnswer: OnLateAnswer<T> | undefined,
+  ): void {
+    const breaker = this.#breaker;
+    let sentAt = 0;
+    const deadline = new Deadline(this.#timeout, () => {
+      breaker.unanswered(admission);
+      const error = new Error(
+        `the store took longer than ${this.#timeout / 1000} s`,
+      );
+      waiting?.reject(this.#unavailable(operation, error));
+      // A client may keep a call forever, and with it everything that the call refers to.
+      waiting = undefined;
     });
+    const onAnswer = (answer: T): void => {
+      this.#note(timeIn(answer), sentAt);
+      if (waiting) {
+        deadline.clear();
+        breaker.answered(admission);
+        this.#listeners.onAnswer();
+        waiting.resolve(answer);
+      } else {
+        breaker.settledLate();
+        onLateAnswer?.(answer);
+      }
+    };
+    const onError = (thrown: unknown): void => {
+      const time = timeOfLateCall(thrown);
+      this.#note(time, sentAt);
+      if (!waiting) {
+        breaker.settledLate();
+      } else if (time && waiting.isRepeatable) {
+        waiting.isRepeatable = false;
+        ask();
+      } else {
+        deadline.clear();
+        breaker.answered(admission);
+        const error = withoutDetails(thrown);
+        waiting.reject(this.#unavailable(operation, error));
+      }
+    };
+    const ask = (): void => {
+      if (waiting) {
+        sentAt = this.#clock?.instant ?? 0;
+        answerOf(waiting.ask, this.#store).then(onAnswer, onError);
+      } else {
+        // The time of the store came too late: what was to follow is not sent.
+        breaker.settledLate();
+      }
+    };
+    if (waiting?.first) {
+      sentAt = this.#clock?.instant ?? 0;
+      answerOf(waiting.first, this.#store).then((time) => {
+        this.#note(time, sentAt);
+        waiting?.onFirst?.(time);
+        ask();
+      }, onError);
+    } else {
+      ask();
+    }
   }
 
   #note(time: Date | undefined, sentAt: number): void {

@@ -2,8 +2,6 @@ import type { WriteDeadline } from '../options/session-store.js';
 
 /** How long an answer says something of the clock of the store. Milliseconds. */
 const MEMORY = 30_000;
-/** Two clocks drift apart, and a clock that is set jumps: what is decided by the latest instant needs a fresh answer. */
-const FRESH = 5_000;
 /** A deadline that lies further ahead than so many times the time of a call was set before the clock went back. */
 const FURTHEST = 2;
 
@@ -58,11 +56,6 @@ export class StoreClock {
     return this.#known() !== undefined;
   }
 
-  /** Whether enough is known to say when something happens now at the latest. */
-  get isFresh(): boolean {
-    return this.#now() < (this.#recent?.at ?? -Infinity) + FRESH;
-  }
-
   /**
    * Until when a store may carry out a call that is sent now: never later than its caller waits.
    *
@@ -79,12 +72,6 @@ export class StoreClock {
       notBefore: new Date(Math.floor(notAfter - FURTHEST * timeout)),
       notAfter: new Date(Math.floor(notAfter)),
     };
-  }
-
-  /** What the clock of the store showed at an {@link instant}, at the latest. */
-  latestAt(instant: number): Date | undefined {
-    const known = this.#known();
-    return known && new Date(Math.ceil(instant + known.most));
   }
 
   #known(): Offset | undefined {

@@ -34,7 +34,7 @@ import {
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { probe } from '../support/probe.js';
-import { RefreshController } from '../support/token-pair.js';
+import { RefreshController, useToken } from '../support/token-pair.js';
 import {
   CLEARED,
   CLEARED_PARTITIONED,
@@ -1027,7 +1027,8 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
       clears: true,
       provoke: async () => {
         const { cookie, refreshToken } = await pairedSession();
-        await app.sessions.refresh(refreshToken!);
+        const { token } = await app.sessions.refresh(refreshToken!);
+        await useToken(app, token);
         app.clock.advance('15m');
         return send(app.port, { path: '/me', headers: { Cookie: cookie } });
       },

@@ -298,6 +298,9 @@ describe.each(adapters)(
           ).json as Tokens;
           const next = (await app.browser().post('/refresh', { refreshToken }))
             .json as Tokens;
+          await app.browser().get('/user', {
+            Authorization: `Bearer ${next.jwt}`,
+          });
           app.clock.advance('2m');
           const thief = await app.browser().post('/refresh', { refreshToken });
           expect(thief.json).toEqual({ code: 'REFRESH_REUSED' });

@@ -11,6 +11,7 @@ import {
   refresh,
   signIn,
   tally,
+  use,
 } from './nodes.js';
 import { STORES, StoreServers } from './stores.js';
 
@@ -119,11 +120,11 @@ describe.each(STORES)('on %s', (name) => {
           (subject) => signIn(node, subject),
         );
       const step = (all: string[]) =>
-        inBatches(
-          all,
-          50,
-          async (token) => (await refresh(node, token)).token!,
-        );
+        inBatches(all, 50, async (token) => {
+          const child = await refresh(node, token);
+          expect(await use(node, child.sessionToken!)).toBe(true);
+          return child.token!;
+        });
       clock.advance(-2 * HOUR);
       const expired = await begin('expired');
       clock.advance(2 * HOUR);

@@ -87,21 +87,68 @@ export function linkIn(token: string | undefined): string {
 
 /** What came of a refresh: the new refresh token, or the code of the refusal. */
 export type RefreshOutcome =
-  | { readonly token: string; readonly code?: undefined }
-  | { readonly token?: undefined; readonly code: string };
+  | {
+      readonly token: string;
+      readonly sessionToken: string;
+      readonly code?: undefined;
+    }
+  | {
+      readonly token?: undefined;
+      readonly sessionToken?: undefined;
+      readonly code: string;
+    };
 
 export async function refresh(
   { sessions }: Pick<SessionNode, 'sessions'>,
   token: string,
 ): Promise<RefreshOutcome> {
   try {
-    return { token: refreshTokenOf(await sessions.refresh(token)) };
+    const issued = await sessions.refresh(token);
+    return { token: refreshTokenOf(issued), sessionToken: issued.token };
   } catch (error) {
     if (error instanceof SessionError) {
       return { code: error.code };
     }
     throw error;
   }
+}
+
+/** Stores that tell when they have heard of every use of a token. */
+export class HeardUses {
+  readonly #calls: Promise<unknown>[] = [];
+  /** Whether the store hears of a use at all. */
+  isHeard = (): boolean => true;
+
+  /** The same store, which several nodes may share. */
+  watch(store: SessionStore): SessionStore {
+    if (!Object.hasOwn(store, 'confirmUse')) {
+      const confirmUse = store.confirmUse!.bind(store);
+      store.confirmUse = (...call) => {
+        const heard = this.isHeard()
+          ? confirmUse(...call)
+          : Promise.reject(new Error('not heard'));
+        this.#calls.push(heard.catch(() => undefined));
+        return heard;
+      };
+    }
+    return store;
+  }
+
+  /** How often a store was told since the last time that this was asked, when it has heard all of them. */
+  async settled(): Promise<number> {
+    const calls = this.#calls.splice(0);
+    await Promise.all(calls);
+    return calls.length;
+  }
+}
+
+/** A request with a session token. */
+export async function use(
+  { sessions }: Pick<SessionNode, 'sessions'>,
+  sessionToken: string,
+): Promise<boolean> {
+  const headers = { authorization: `Bearer ${sessionToken}` };
+  return (await sessions.authenticate({ headers })) !== null;
 }
 
 export async function signIn(

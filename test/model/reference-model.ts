@@ -16,12 +16,19 @@ interface ModelSession {
   readonly createdAt: number;
   generation: number;
   rotatedAt: number;
+  /** When a token of the current generation was first used; `null`: never. */
+  usedAt: number | null;
+  /** The last generation that was given again late. */
+  recovered: number | undefined;
   expiresAt: number;
   hasEnded: boolean;
 }
 
 export type ModelVerdict =
-  | { readonly child: ModelToken; readonly repeated: boolean }
+  | {
+      readonly child: ModelToken;
+      readonly how: 'first' | 'again' | 'recovered';
+    }
   | 'reused'
   | 'over';
 
@@ -39,6 +46,8 @@ export class ReferenceModel {
       createdAt: now,
       generation: 0,
       rotatedAt: now,
+      usedAt: null,
+      recovered: undefined,
       expiresAt: now + this.times.idle,
       hasEnded: false,
     });
@@ -55,21 +64,38 @@ export class ReferenceModel {
     if (generation === session.generation) {
       session.generation += 1;
       session.rotatedAt = now;
-      this.#use(session);
-      return { child, repeated: false };
+      session.usedAt = null;
+      this.#extend(session);
+      return { child, how: 'first' };
+    }
+    const isParent = generation === session.generation - 1;
+    const graceStart = session.usedAt ?? session.rotatedAt;
+    if (isParent && now < graceStart + times.grace) {
+      this.#extend(session);
+      return { child, how: 'again' };
     }
     if (
-      generation === session.generation - 1 &&
-      now < session.rotatedAt + times.grace
+      isParent &&
+      session.usedAt === null &&
+      session.recovered !== generation
     ) {
-      this.#use(session);
-      return { child, repeated: true };
+      session.recovered = session.generation;
+      this.#extend(session);
+      return { child, how: 'recovered' };
     }
     session.hasEnded = true;
     return 'reused';
   }
 
-  #use(session: ModelSession): void {
+  /** A session token that was issued with a refresh token is used. */
+  use({ session: index, generation }: ModelToken): void {
+    const session = this.sessions[index]!;
+    if (this.isAlive(index) && generation === session.generation) {
+      session.usedAt ??= this.now;
+    }
+  }
+
+  #extend(session: ModelSession): void {
     session.expiresAt = Math.min(
       this.now + this.times.idle,
       session.createdAt + this.times.absolute,

@@ -3,11 +3,13 @@ import type { SessionError } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import {
   claimsOfRefresh,
+  HeardUses,
   linkIn,
   openNode,
   printFigures,
   refresh,
   signIn,
+  use,
   type SessionNode,
 } from '../faults/nodes.js';
 import { STORES, StoreServers, type StoreName } from '../faults/stores.js';
@@ -46,6 +48,7 @@ class Reality {
   /** What events the model expects: `refreshed 0 first`. */
   readonly expected: string[] = [];
   readonly #tokens = new Map<string, string>();
+  #sessionToken: string | undefined;
   readonly #ids: string[] = [];
   readonly #names: string[] = [];
   readonly #begin: number;
@@ -102,16 +105,35 @@ class Reality {
     for (const verdict of verdicts) {
       if (typeof verdict === 'object') {
         child = verdict.child;
-        const how = verdict.repeated ? 'again' : 'first';
-        this.expected.push(`refreshed ${place.session} ${how}`);
+        const { how } = verdict;
+        note(`answer: ${how}`);
+        this.expected.push(
+          `refreshed ${place.session} ${how === 'first' ? how : 'again'}`,
+        );
+        if (how === 'recovered') {
+          this.expected.push(`recovered ${place.session}`);
+        }
       } else if (verdict === 'reused') {
         this.expected.push(`refreshReused ${place.session}`);
       }
     }
     for (const outcome of outcomes) {
-      if (outcome.token !== undefined) this.#keep(child!, outcome.token);
+      if (outcome.token === undefined) continue;
+      this.#keep(child!, outcome.token);
+      this.#sessionToken = outcome.sessionToken;
     }
     return child;
+  }
+
+  /** Uses, at a node, the session token that was issued last. */
+  async useLast(
+    model: ReferenceModel,
+    node: number,
+    place: ModelToken,
+  ): Promise<void> {
+    expect(await use(this.nodes[node]!, this.#sessionToken!)).toBe(true);
+    await uses.settled();
+    model.use(place);
   }
 
   /** Presents a token while no data can be loaded: nothing may come of that. */
@@ -156,7 +178,12 @@ class Reality {
         const how = event.repeated ? 'again' : 'first';
         lines.push(`refreshed ${ofSession} ${how}`);
       } else if (
-        ['refreshReused', 'storeFailed', 'storeRolledBack'].includes(event.type)
+        [
+          'recovered',
+          'refreshReused',
+          'storeFailed',
+          'storeRolledBack',
+        ].includes(event.type)
       ) {
         lines.push(`${event.type} ${ofSession}`);
       }
@@ -203,6 +230,8 @@ function wordOf(code: string | undefined): string {
 }
 
 type Step = (model: ReferenceModel, reality: Reality) => Promise<void>;
+
+const uses = new HeardUses();
 
 /** Of the data source of all nodes. */
 const outage = { isOn: false };
@@ -264,6 +293,22 @@ const COMMANDS: fc.Arbitrary<fc.AsyncCommand<ReferenceModel, Reality>>[] = [
         if (!held) return;
         note('refresh');
         reality.jars[who] = (await reality.refresh(model, [at], held)) ?? held;
+      },
+    ),
+  ),
+  fc.tuple(client, node, node).map(([who, at, elsewhere]) =>
+    command(
+      'refreshAndUse',
+      `client ${who}, node ${at}, then node ${elsewhere}`,
+      at,
+      async (model, reality) => {
+        const held = reality.jars[who];
+        if (!held) return;
+        note('refreshAndUse');
+        const child = await reality.refresh(model, [at], held);
+        if (!child) return;
+        reality.jars[who] = child;
+        await reality.useLast(model, elsewhere, child);
       },
     ),
   ),
@@ -426,7 +471,7 @@ describe.each(STORES)('sessions on %s', (name) => {
         [THIRD_SECRET, OTHER_SECRET],
       ].map((secret) =>
         openNode(
-          shared.storeForNode(),
+          uses.watch(shared.storeForNode()),
           clock,
           {
             refreshToken: { secret },
@@ -472,7 +517,7 @@ describe.each(STORES)('sessions on %s', (name) => {
       printFigures(
         `model ${name}: ${run} runs (seeds ${SEED}, ${seed}), ${commands} commands: ${JSON.stringify(acted)}`,
       );
-      expect(Object.keys(acted)).toHaveLength(COMMANDS.length + 3);
+      expect(Object.keys(acted)).toHaveLength(COMMANDS.length + 6);
       expect(Math.min(...Object.values(acted))).toBeGreaterThan(rounds(5, 0));
     } finally {
       await Promise.all(nodes.map((each) => each.close()));

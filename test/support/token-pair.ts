@@ -196,6 +196,15 @@ export function asCookies(tokens: {
   return { Cookie: pairs.join('; ') };
 }
 
+/** Uses a session token: the answer that brought it, and its refresh token, has arrived. */
+export async function useToken(app: TestApp, token: string): Promise<void> {
+  const headers = {
+    cookie: `${COOKIE}=${token}`,
+    authorization: `Bearer ${token}`,
+  };
+  await app.sessions.authenticate({ headers });
+}
+
 /** The code that a promise is rejected with; anything else than a `SessionError` fails the test. */
 export async function codeOf(
   promise: Promise<unknown>,

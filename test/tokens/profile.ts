@@ -52,6 +52,8 @@ export function verdictOf(
     Number.isSafeInteger(c['rev']) &&
     Number(c['rev']) >= 0 &&
     (!('per' in c) || c['per'] === false) &&
+    (!('gen' in c) ||
+      (Number.isSafeInteger(c['gen']) && Number(c['gen']) >= 0)) &&
     ['nbf', 'idl', 'abs', 'int'].every(
       (name) => !(name in c) || isTime(c[name]),
     ) &&

@@ -56,14 +56,8 @@ export class RedisSessionStore extends SessionStore {
     this.#loss = new RecordLoss(recordMark(connection, prefix));
   }
 
-  get #mark(): string {
-    return `${this.#settings.prefix}epoch`;
-  }
-
-  override async now(): Promise<Date> {
-    const { connection, clockOffset } = this.#settings;
-    const offset = String(Math.round(clockOffset()));
-    return new Date(Number(await connection.run(NOW, [this.#mark], [offset])));
+  override async now(subject: string): Promise<Date> {
+    return new Date(Number(await this.#scripts.read(NOW, subject, [], [])));
   }
 
   override create(

@@ -92,10 +92,10 @@ export function deadlineTests(test: AddStoreTest): void {
     const { store, another, advance } = bench;
     if (!store.now) return;
     const chain = await beginChain(store);
-    const first = await store.now();
+    const first = await store.now(chain.subject);
     const { asOf } = await readAlive(another, chain);
     await advance(100);
-    const later = await store.now();
+    const later = await store.now(chain.subject);
     assert.ok(asOf.getTime() >= first.getTime() - 1_001);
     assert.ok(later.getTime() >= asOf.getTime() + 98_999);
   });
@@ -140,7 +140,7 @@ async function isLate(
   if (!store.now) return;
   const chain = await beginChain(another, 1);
   const before = await readAlive(another, chain);
-  const now = await store.now();
+  const now = await store.now(chain.subject);
   await assert.rejects(
     write(store, chain, deadlineAt(now)),
     (error: { name?: unknown; asOf?: unknown }) => {

@@ -214,7 +214,7 @@ describe('sign-ins at the same time', () => {
     const holder = await pool.connect();
     await holder.query('BEGIN');
     await holder.query(
-      `SELECT pg_advisory_xact_lock(hashtextextended('held' || '"user_sessions"', 0))`,
+      `SELECT pg_advisory_xact_lock(hashtextextended('held begins in "user_sessions"', 0))`,
     );
     const limit = { max: 3, policy: 'refuse' } as const;
     let isHeld = true;
