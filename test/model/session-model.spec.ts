@@ -448,7 +448,7 @@ const COMMANDS: fc.Arbitrary<fc.AsyncCommand<ReferenceModel, Reality>>[] = [
 const anyCommand = fc.oneof(
   ...COMMANDS.map((arbitrary, i) => ({
     arbitrary,
-    weight: [4, 10, 4, 6, 2, 6, 4, 1, 1, 2, 10][i]!,
+    weight: [4, 10, 6, 4, 6, 2, 6, 4, 1, 1, 2, 10][i]!,
   })),
 );
 
