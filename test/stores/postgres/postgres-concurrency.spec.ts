@@ -234,3 +234,59 @@ describe('sign-ins at the same time', () => {
     expect(await held).toEqual({ kind: 'created', ended: [] });
   });
 });
+
+describe('a call that waits for a lock', () => {
+  it.each<
+    [string, (store: PostgresSessionStore, notAfter: Date) => Promise<unknown>]
+  >([
+    [
+      'rotate',
+      (store, notAfter) =>
+        store.rotate('locked', 'ada', { ...presented(0), notAfter }),
+    ],
+    [
+      'update',
+      (store, notAfter) =>
+        store.update('locked', 'ada', { attributes: { a: 1 }, notAfter }),
+    ],
+    [
+      'create',
+      (store, notAfter) =>
+        store.create(newRecord({ subject: 'ada' }), {
+          replaces: 'locked',
+          notAfter,
+        }),
+    ],
+    [
+      'endAll',
+      (store, notAfter) => store.endAll('ada', 'locked', { notAfter }),
+    ],
+  ])(
+    'changes nothing when that is given to it after its deadline: %s',
+    async (_name, call) => {
+      const { pool, store } = await severalStores();
+      await store.create(newRecord({ id: 'locked', subject: 'ada' }));
+      await store.create(newRecord({ subject: 'ada' }));
+      const before = await store.list('ada');
+      const holder = await pool.connect();
+      await holder.query('BEGIN');
+      await holder.query(
+        `SELECT FROM user_sessions WHERE id = 'locked' FOR UPDATE`,
+      );
+      const now = await store.now();
+      const outcome = call(store, new Date(now.getTime() + 100)).then(
+        () => 'carried out',
+        (error: Error) => error.name,
+      );
+      await holder.query('SELECT pg_sleep(0.3)');
+      await holder.query('COMMIT');
+      holder.release();
+      expect(await outcome).toBe('LateCallError');
+      const after = await store.list('ada');
+      expect(after.map(({ asOf: _, ...record }) => record)).toEqual(
+        before.map(({ asOf: _, ...record }) => record),
+      );
+      expect(await store.rotate('locked', 'ada', presented(0))).toBe('rotated');
+    },
+  );
+});
