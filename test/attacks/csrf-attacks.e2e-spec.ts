@@ -1027,8 +1027,8 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
       clears: true,
       provoke: async () => {
         const { cookie, refreshToken } = await pairedSession();
-        const { token } = await app.sessions.refresh(refreshToken!);
-        await useToken(app, token);
+        const issued = await app.sessions.refresh(refreshToken!);
+        await useToken(app, issued.token);
         app.clock.advance('15m');
         return send(app.port, { path: '/me', headers: { Cookie: cookie } });
       },

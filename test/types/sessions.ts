@@ -222,6 +222,7 @@ export function describe(event: SessionEvent): string {
     case 'endEvicted':
       return `${event.session} ${event.how}`;
     case 'created':
+    case 'recovered':
     case 'reloaded':
     case 'refreshReused':
     case 'undelivered':
