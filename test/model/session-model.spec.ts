@@ -132,7 +132,7 @@ class Reality {
     place: ModelToken,
   ): Promise<void> {
     expect(await use(this.nodes[node]!, this.#sessionToken!)).toBe(true);
-    await uses.settled();
+    await heard.settled();
     model.use(place);
   }
 
@@ -231,7 +231,7 @@ function wordOf(code: string | undefined): string {
 
 type Step = (model: ReferenceModel, reality: Reality) => Promise<void>;
 
-const uses = new HeardUses();
+const heard = new HeardUses();
 
 /** Of the data source of all nodes. */
 const outage = { isOn: false };
@@ -471,7 +471,7 @@ describe.each(STORES)('sessions on %s', (name) => {
         [THIRD_SECRET, OTHER_SECRET],
       ].map((secret) =>
         openNode(
-          uses.watch(shared.storeForNode()),
+          heard.watch(shared.storeForNode()),
           clock,
           {
             refreshToken: { secret },
