@@ -72,6 +72,11 @@ export interface SentEvent {
 
 // Before anything else: its parent may be gone before it is ready.
 process.on('disconnect', () => process.exit());
+// The cluster client of ioredis 6 follows an ASK with a command whose promise nobody holds: it rejects when the connection
+// is cut, and would end the process.
+process.on('unhandledRejection', (error: Error) => {
+  if (error.message !== 'Connection is closed.') throw error;
+});
 
 const settings = JSON.parse(process.argv[2]!) as ChaosNodeSettings;
 const operations = new AsyncLocalStorage<string | undefined>();

@@ -218,7 +218,7 @@ describe('a server that is gone', () => {
     const record = newRecord();
     const holder = await pool.connect();
     await holder.query(
-      `SELECT pg_advisory_lock(hashtextextended($1 || '"user_sessions"', 0))`,
+      `SELECT pg_advisory_lock(hashtextextended($1 || ' begins in "user_sessions"', 0))`,
       [record.subject],
     );
     const created = store.create(record, { limit: LIMIT });
