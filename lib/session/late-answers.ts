@@ -19,7 +19,7 @@ export function concludeLateAnswer(
         for (const sid of answer.verdict.ended) {
           ends.noteEndInStore({ sid, sub: subject }, 'limit');
         }
-        ends.discard({ sid: answer.id, sub: subject });
+        void ends.discard({ sid: answer.id, sub: subject });
       }
       break;
     case 'rotate':

@@ -80,10 +80,10 @@ export class SessionEnds {
     }
   }
 
-  /** Ends the record of a session of which nobody holds a token, in the background. */
-  discard({ sid, sub }: NamedSession): void {
-    // Where that fails too, it is the first to make room.
-    this.#store?.end(sid, sub).catch(() => undefined);
+  /** Ends the record of a session of which no token was handed out. Never rejects. */
+  async discard({ sid, sub }: NamedSession): Promise<void> {
+    // An orphan whose end fails, too, is the first to make room.
+    await this.#store?.end(sid, sub).catch(() => undefined);
   }
 
   /** Notes that the store has ended a session. */

@@ -127,8 +127,7 @@ export class SessionIssuer {
         }
       }
     } catch (error) {
-      // Nobody will ever hold a token of it.
-      await records?.discard(session).catch(() => undefined);
+      await ends.discard(session);
       throw error;
     }
     return signed;

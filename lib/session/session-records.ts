@@ -191,11 +191,6 @@ export class SessionRecords {
     return (await this.#notes.found(claims, record)) && revisionOf(record!);
   }
 
-  /** Removes the record of a session that was never handed out. */
-  discard({ sid, sub }: NamedSession): Promise<boolean> {
-    return this.#parts.store.end(sid, sub);
-  }
-
   /**
    * Exchanges a refresh token for its child.
    *

@@ -34,7 +34,7 @@ export type LateAnswer =
       readonly count: number | undefined;
     };
 
-/** Who hears what comes of calls besides their answers; none may throw. */
+/** Listeners to the calls of a store, and to late answers. */
 export interface StoreListeners extends CallListeners {
   readonly onLateAnswer: (answer: LateAnswer) => void;
 }
@@ -45,7 +45,7 @@ export interface StoreListeners extends CallListeners {
  * refused immediately, except one at a time and revocations.
  *
  * A store that tells its time is told with each call that writes until when it may, so that what its caller has given up
- * changes nothing. An answer that comes all the same is told of.
+ * changes nothing. A late answer is passed to a listener.
  */
 export class DeadlineSessionStore extends SessionStore {
   readonly #store: SessionStore;

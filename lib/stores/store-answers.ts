@@ -1,4 +1,17 @@
-import type { SessionRecord } from '../options/session-store.js';
+import type { SessionRecord, SessionStore } from '../options/session-store.js';
+
+/** Asks a store, which may throw instead of rejecting, and may answer something that is no promise. */
+export function answerOf<T>(
+  ask: (store: SessionStore) => Promise<T>,
+  store: SessionStore,
+): Promise<T> {
+  try {
+    return Promise.resolve(ask(store));
+  } catch (thrown) {
+    // eslint-disable-next-line typescript/prefer-promise-reject-errors
+    return Promise.reject(thrown);
+  }
+}
 
 /**
  * What clients of databases throw may carry the command with its arguments, or the values of a row: session

@@ -7,6 +7,13 @@ const LONGEST_PAUSE = 1_000;
 /** Calls that have neither an answer nor an error, those included whose callers gave up. */
 const UNSETTLED_CALLS = 5_000;
 
+/** Why a call was not sent. */
+export const REFUSALS = {
+  silent:
+    'the store left calls unanswered, and is tried with one call at a time until it answers',
+  full: 'too many calls of the store are unsettled; give its client a timeout for commands',
+} as const;
+
 /** Whether a call may be sent: as one of many, as the only one for now, or not at all. */
 export type Admission = 'call' | 'probe' | 'silent' | 'full';
 

@@ -1,8 +1,13 @@
 import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import type { SessionStore, WriteDeadline } from '../options/session-store.js';
-import { timeIn, timeOfLateCall, withoutDetails } from './store-answers.js';
-import { StoreBreaker, type Admission } from './store-breaker.js';
+import {
+  answerOf,
+  timeIn,
+  timeOfLateCall,
+  withoutDetails,
+} from './store-answers.js';
+import { REFUSALS, StoreBreaker, type Admission } from './store-breaker.js';
 import { StoreClock } from './store-clock.js';
 
 /** What is asked of a store. */
@@ -28,7 +33,7 @@ export type Ask<T> = (
   cutOff?: Date,
 ) => Promise<T>;
 
-/** Hears the answer to a call whose caller has given up; must not throw. */
+/** Gets the answer to a call whose caller has given up. */
 export type OnLateAnswer<T> = (answer: T) => void;
 
 /** Who hears how calls go; none may throw. */
@@ -42,22 +47,14 @@ export interface CallListeners {
 /** Sent also while the breaker is open: whoever signs out has a second chance to be heard, and late is not too late. */
 const REVOCATIONS: ReadonlySet<StoreOperation> = new Set(['end', 'endAll']);
 
-/** Why a call was not sent. */
-const REFUSALS = {
-  silent:
-    'the store left calls unanswered, and is tried with one call at a time until it answers',
-  full: 'too many calls of the store are unsettled; give its client a timeout for commands',
-} as const;
-
 /** How long a caller may still wait after its time, where the event loop was blocked. Milliseconds. */
 const SHORTEST_WAIT = 50;
 
-/** How a call is made. */
 interface CallPlan<T> {
   readonly ask: Ask<T>;
-  /** Asked for its time before, and what to do with that. */
-  readonly first?: Ask<Date>;
-  readonly onFirst?: (time: Date) => void;
+  /** Asks the store for its time, before anything else. */
+  readonly askTime?: Ask<Date>;
+  readonly onTime?: (time: Date) => void;
   /** Whether it is made once more where the store says that it came too late. */
   isRepeatable?: boolean;
 }
@@ -94,15 +91,14 @@ export class StoreCalls {
    * A call that is carried out in time or not at all, by stores that tell their time; once more where it came too late and
    * somebody still waits.
    *
-   * @param subject whose sessions are concerned
-   * @param isCutOff whether the store must know what came before the call, so that its time then is learned first
+   * @param needsCutOff whether `ask` is to know when the call was made, by the clock of the store
    */
   write<T>(
     operation: StoreOperation,
     subject: string,
     ask: Ask<T>,
     onLateAnswer?: OnLateAnswer<T>,
-    isCutOff = false,
+    needsCutOff = false,
   ): Promise<T> {
     const clock = this.#clock;
     const timeout = this.#timeout;
@@ -119,11 +115,11 @@ export class StoreCalls {
           const longest = Math.max(wait, SHORTEST_WAIT);
           return ask(store, clock.deadlineIn(longest, timeout), cutOff);
         },
-        ...((isCutOff || !clock.isKnown) && {
-          first: (store) => store.now!(subject),
-          onFirst(time) {
-            // It tells whole milliseconds.
-            if (isCutOff) cutOff = new Date(time.getTime() + 1);
+        ...((needsCutOff || !clock.isKnown) && {
+          askTime: (store) => store.now!(subject),
+          onTime(time) {
+            // The store gives whole milliseconds.
+            if (needsCutOff) cutOff = new Date(time.getTime() + 1);
           },
         }),
         isRepeatable: true,
@@ -163,6 +159,7 @@ export class StoreCalls {
     onLateAnswer: OnLateAnswer<T> | undefined,
   ): void {
     const breaker = this.#breaker;
+    const clock = this.#clock;
     let sentAt = 0;
     const deadline = new Deadline(this.#timeout, () => {
       breaker.unanswered(admission);
@@ -174,7 +171,8 @@ export class StoreCalls {
       waiting = undefined;
     });
     const onAnswer = (answer: T): void => {
-      this.#note(timeIn(answer), sentAt);
+      const asOf = timeIn(answer);
+      if (asOf) clock?.note(asOf, sentAt);
       if (waiting) {
         deadline.clear();
         breaker.answered(admission);
@@ -182,12 +180,12 @@ export class StoreCalls {
         waiting.resolve(answer);
       } else {
         breaker.settledLate();
-        onLateAnswer?.(answer);
+        this.#conclude(operation, answer, onLateAnswer);
       }
     };
     const onError = (thrown: unknown): void => {
       const time = timeOfLateCall(thrown);
-      this.#note(time, sentAt);
+      if (time) clock?.note(time, sentAt);
       if (!waiting) {
         breaker.settledLate();
       } else if (time && waiting.isRepeatable) {
@@ -202,27 +200,43 @@ export class StoreCalls {
     };
     const ask = (): void => {
       if (waiting) {
-        sentAt = this.#clock?.instant ?? 0;
+        sentAt = clock?.instant ?? 0;
         answerOf(waiting.ask, this.#store).then(onAnswer, onError);
       } else {
-        // The time of the store came too late: what was to follow is not sent.
+        // The caller gave up while the store was asked for its time.
         breaker.settledLate();
       }
     };
-    if (waiting?.first) {
-      sentAt = this.#clock?.instant ?? 0;
-      answerOf(waiting.first, this.#store).then((time) => {
-        this.#note(time, sentAt);
-        waiting?.onFirst?.(time);
-        ask();
+    if (waiting?.askTime) {
+      sentAt = clock?.instant ?? 0;
+      answerOf(waiting.askTime, this.#store).then((answer) => {
+        const time = timeIn(answer);
+        if (time) {
+          clock?.note(time, sentAt);
+          waiting?.onTime?.(time);
+          ask();
+        } else {
+          onError(
+            new TypeError('the store answered something that is no time'),
+          );
+        }
       }, onError);
     } else {
       ask();
     }
   }
 
-  #note(time: Date | undefined, sentAt: number): void {
-    if (time) this.#clock?.note(time, sentAt);
+  /** A custom store may answer anything: nothing that follows from that may end the process. */
+  #conclude<T>(
+    operation: StoreOperation,
+    answer: T,
+    onLateAnswer: OnLateAnswer<T> | undefined,
+  ): void {
+    try {
+      onLateAnswer?.(answer);
+    } catch (error) {
+      this.#listeners.onFailure(operation, withoutDetails(error));
+    }
   }
 
   #unavailable(operation: StoreOperation, cause: Error): SessionError {
@@ -232,15 +246,5 @@ export class StoreCalls {
       `the session store could not answer (${operation})`,
       { cause, retryAfterSeconds: 1 },
     );
-  }
-}
-
-/** A store may throw instead of rejecting, and may answer something that is no promise. */
-function answerOf<T>(ask: Ask<T>, store: SessionStore): Promise<T> {
-  try {
-    return Promise.resolve(ask(store));
-  } catch (thrown) {
-    // eslint-disable-next-line typescript/prefer-promise-reject-errors
-    return Promise.reject(thrown);
   }
 }

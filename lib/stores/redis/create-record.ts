@@ -31,7 +31,7 @@ export async function createRecord(
     ...newFields(record),
   ];
   const attempt = async (): Promise<string[]> => {
-    const reply = await scripts.write(
+    const reply = await scripts.runInTime(
       CREATE,
       subject,
       ids,

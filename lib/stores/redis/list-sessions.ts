@@ -38,7 +38,7 @@ export async function forgetEvicted(
   subject: string,
   ids: readonly string[],
 ): Promise<void> {
-  await scripts.read(FORGET_EVICTED, subject, ids, []);
+  await scripts.run(FORGET_EVICTED, subject, ids, []);
 }
 
 export function unreadable(ids: readonly string[]): Error {
@@ -53,7 +53,7 @@ async function onePage(
   { limit = LARGEST_PAGE, after = '' }: SessionPage,
 ): Promise<[sessions: SessionRecord[], unread: string[]]> {
   const size = String(Math.min(limit, LARGEST_PAGE));
-  const reply = await scripts.read(LIST, subject, [], [size, after]);
+  const reply = await scripts.run(LIST, subject, [], [size, after]);
   const [sessions, unread] = reply as [[unknown, ...RecordReply][], unknown[]];
   return [
     sessions.map(([id, ...record]) => recordOf(String(id), subject, record)),

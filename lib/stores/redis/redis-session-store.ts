@@ -57,7 +57,7 @@ export class RedisSessionStore extends SessionStore {
   }
 
   override async now(subject: string): Promise<Date> {
-    return new Date(Number(await this.#scripts.read(NOW, subject, [], [])));
+    return new Date(Number(await this.#scripts.run(NOW, subject, [], [])));
   }
 
   override create(
@@ -107,7 +107,7 @@ export class RedisSessionStore extends SessionStore {
     presented: PresentedRefresh,
   ): Promise<RotationVerdict> {
     this.#loss.keepWatch();
-    const reply = await this.#scripts.write(
+    const reply = await this.#scripts.runInTime(
       ROTATE,
       subject,
       [id],
@@ -159,7 +159,7 @@ export class RedisSessionStore extends SessionStore {
       isPassive ? '1' : '',
       ...changedFields(attributes),
     ];
-    const reply = await this.#scripts.write(
+    const reply = await this.#scripts.runInTime(
       UPDATE,
       subject,
       [id],
@@ -202,7 +202,7 @@ export class RedisSessionStore extends SessionStore {
     this.#loss.keepWatch();
     const presented = generation === undefined ? '' : String(generation);
     const parameters = [use ? '1' : '', SEEN_PAUSE, revision, presented];
-    return this.#scripts.read(READ, subject, [id], parameters);
+    return this.#scripts.run(READ, subject, [id], parameters);
   }
 }
 

@@ -14,8 +14,8 @@ export class ScriptRunner {
     this.#settings = settings;
   }
 
-  /** Runs a script that reads, on the index of a subject and the records of these ids. */
-  read(
+  /** Runs a script on the index of a subject and the records of these ids. */
+  run(
     script: RedisScript,
     subject: string,
     ids: readonly string[],
@@ -28,11 +28,11 @@ export class ScriptRunner {
   }
 
   /**
-   * Runs a script that writes.
+   * Runs a script that takes a deadline.
    *
-   * @throws {LateCallError} outside of the deadline
+   * @throws {LateCallError} outside of it
    */
-  async write(
+  async runInTime(
     script: RedisScript,
     subject: string,
     ids: readonly string[],
@@ -61,7 +61,13 @@ export class ScriptRunner {
     parameters: readonly string[],
     deadline?: WriteDeadline,
   ): Promise<number | undefined> {
-    const reply = await this.write(script, subject, ids, parameters, deadline);
+    const reply = await this.runInTime(
+      script,
+      subject,
+      ids,
+      parameters,
+      deadline,
+    );
     if (reply === null) {
       return undefined;
     }
