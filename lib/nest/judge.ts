@@ -77,20 +77,24 @@ export function judgeAnew(
   );
 }
 
-/**
- * The session that an earlier verdict has attached, where that verdict is enough. A verdict under way is not, and one
- * that failed is none of the store's.
- */
+/** The session that an earlier verdict has attached, where that verdict is settled and enough. */
 export function attachedTo(
   exchange: Exchange,
   asksStore: boolean,
   isPassive: boolean,
 ): ActiveSession<any, any, any> | undefined {
   const { session, outcome } = exchange;
-  return session &&
-    covers(exchange, asksStore, isPassive) &&
-    !(outcome instanceof Promise) &&
-    (!asksStore || outcome?.kind === 'authenticated')
+  if (
+    !session ||
+    !outcome ||
+    outcome instanceof Promise ||
+    !covers(exchange, asksStore, isPassive)
+  ) {
+    return undefined;
+  }
+  const { kind } = outcome;
+  // A store that could not answer says nothing against a check that does not ask it.
+  return kind === 'authenticated' || (kind === 'unavailable' && !asksStore)
     ? session
     : undefined;
 }

@@ -214,6 +214,25 @@ describe.each(platforms)('a stricter check on %s', (_name, seenAs) => {
     expect(await Promise.all([ask(true), ask(true)])).toEqual([null, null]);
   });
 
+  it('makes a laxer check wait that is made while it is under way', async () => {
+    const { node, ask } = await foundGood();
+    await node.sessions.revokeAll('ada');
+    expect(await Promise.all([ask(true), ask(false)])).toEqual([null, null]);
+  });
+
+  it('refuses, as every check at the same time, a request that middleware has turned into a forgery', async () => {
+    const node = await openNode({});
+    const { token } = await node.sessions.generate('ada');
+    const exchange = createExchange({ ...inCookies(token), ...FOREIGN });
+    const { request, response } = seenAs(exchange);
+    const ask = () =>
+      node.sessions.authenticate(request as never, { response });
+    expect((await ask())?.subject).toBe('ada');
+    exchange.request.method = 'DELETE';
+    expect(await Promise.all([ask(), ask()])).toEqual([null, null]);
+    expect(await ask()).toBeNull();
+  });
+
   it('keeps the object of a session that it has confirmed', async () => {
     const { ask } = await foundGood();
     const confirmed = await ask(true);
@@ -497,3 +516,19 @@ describe('a response that cannot bring tokens', () => {
     expect(node.logs.matching('({ response })')).toEqual([]);
   });
 });
+
+describe.each(platforms)(
+  'two modules with one secret on %s',
+  (_name, seenAs) => {
+    it('each give the token of their own session, although the other was asked last', async () => {
+      const [here, there] = [await openNode({}), await openNode({})];
+      const { token } = await here.sessions.generate('ada');
+      const { request, response } = seenAs(createExchange(inCookies(token)));
+      const [own] = [
+        await here.sessions.authenticate(request as never, { response }),
+        await there.sessions.authenticate(request as never, { response }),
+      ];
+      expect(here.sessions.tokenOf(own!) === token).toBe(true);
+    });
+  },
+);

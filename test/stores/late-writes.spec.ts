@@ -106,6 +106,13 @@ describe('a write of a store that tells its time', () => {
     expect(moved).toBeGreaterThan(ahead / 2);
   });
 
+  it('is not repeated after another error, whatever that tells of a time', async () => {
+    const error = Object.assign(new Error('refused'), { asOf: new Date() });
+    const { rotate, asked } = open(() => Promise.reject(error));
+    await expect(rotate()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(asked).toEqual(['now', 'rotate']);
+  });
+
   it('fails where it comes too late again', async () => {
     const { rotate, asked, failures } = open(() =>
       Promise.reject(new LateCallError(new Date())),

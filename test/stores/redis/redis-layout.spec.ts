@@ -166,6 +166,44 @@ describe('the keys of RedisSessionStore', () => {
     }
   });
 
+  it('that disappear one after the other make a list and a sign-in at the limit reject (F-10)', async () => {
+    // Each time that the store has found out, another record goes.
+    const vanishing = (ids: string[]) =>
+      new Proxy(redis, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name, target);
+          return name === 'evalsha' || name === 'eval'
+            ? async (script: string, count: number, ...rest: string[]) => {
+                const answer = await (
+                  value as (...call: unknown[]) => unknown
+                ).call(target, script, count, ...rest);
+                // What takes the evicted ones out of the index names their records.
+                if (answer === 1 && ids.length > 0) {
+                  await redis.del(recordOf(ids.shift()!));
+                }
+                return answer;
+              }
+            : value;
+        },
+      });
+    const limit = { max: 2, policy: 'end-oldest' } as const;
+    for (const act of [
+      (store: RedisSessionStore) => store.list('ada'),
+      (store: RedisSessionStore) => store.create(newRecord(), { limit }),
+    ]) {
+      const ids: string[] = [];
+      for (let i = 0; i < 3; i += 1) {
+        const record = newRecord();
+        ids.push(record.id);
+        await new RedisSessionStore({ client: redis }).create(record);
+      }
+      await redis.del(recordOf(ids.shift()!));
+      const store = new RedisSessionStore({ client: vanishing(ids) });
+      await expect(act(store)).rejects.toThrow('could not be read');
+      await redis.flushall();
+    }
+  });
+
   it('evicted from an index count for no limit (F-10)', async () => {
     const store = new RedisSessionStore({ client: redis });
     const limit = { max: 1, policy: 'refuse' } as const;
