@@ -44,10 +44,13 @@ export function recordOf(row: SessionRow, subject: string): SessionRecord {
   };
 }
 
-/** A time that a statement answered, in whole milliseconds as far as they have passed. */
+/**
+ * A time that a statement answered, in whole milliseconds as far as they have passed. Its decimal point moves
+ * in the text: from the year 2038 on a number of seconds does not hold every microsecond.
+ */
 export function timeOf(seconds: string): Date {
-  const microseconds = Math.round(Number(seconds) * 1e6);
-  return new Date(Math.floor(microseconds / 1e3));
+  const [whole = '', fraction = ''] = seconds.split('.');
+  return new Date(Number(whole + fraction.padEnd(3, '0').slice(0, 3)));
 }
 
 /**

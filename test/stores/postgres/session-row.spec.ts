@@ -14,7 +14,7 @@ describe('a time of Postgres', () => {
           expect(timeOf(text).getTime()).toBe(milliseconds);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 20_000 },
     );
   });
 
@@ -22,8 +22,11 @@ describe('a time of Postgres', () => {
     ['1893456000', 1_893_456_000_000],
     ['1893456000.123', 1_893_456_000_123],
     ['1893456000.122999', 1_893_456_000_122],
-    // Times a million, this is a little less than it should be.
+    ['1893456000.1', 1_893_456_000_100],
+    ['-0.5', -500],
+    // As numbers of seconds, these are a little less and a little more than written.
     ['2147483648.003', 2_147_483_648_003],
+    ['4452100409.717999', 4_452_100_409_717],
   ])('is told apart from the millisecond before: %s', (text, milliseconds) => {
     expect(timeOf(text).getTime()).toBe(milliseconds);
   });
