@@ -19,6 +19,7 @@ import {
 } from './postgres-options.js';
 import type { PostgresPool } from './postgres-pool.js';
 import { schemaOf, type TableNames } from './postgres-schema.js';
+import { rotateRecord } from './rotate-record.js';
 import {
   recordOf,
   timeOf,
@@ -131,36 +132,12 @@ ${schemaOf(this.#names)}`,
     await this.#statements.run('confirmUse', ...values);
   }
 
-  override async rotate(
+  override rotate(
     id: string,
     subject: string,
     presented: PresentedRefresh,
   ): Promise<RotationVerdict> {
-    const { lifetime } = presented;
-    const judged = await this.#statements.runInTime<{
-      verdict: RotationVerdict;
-      affected: string;
-    }>(
-      'rotate',
-      toKey(subject),
-      toKey(id),
-      presented.generation,
-      presented.secretHash,
-      presented.nextHash,
-      lifetime.idleSeconds,
-      lifetime.absoluteSeconds,
-      presented.isPassive === true,
-      presented.graceSeconds,
-      ...toDeadline(presented),
-    );
-    if (!judged) {
-      return 'unknown';
-    }
-    const { verdict, affected } = judged;
-    if (Number(affected) !== (verdict === 'repeated' ? 0 : 1)) {
-      throw new Error(`rotate: ${verdict} changed ${affected} records`);
-    }
-    return verdict;
+    return rotateRecord(this.#statements, id, subject, presented);
   }
 
   override async update(

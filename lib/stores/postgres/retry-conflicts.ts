@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { sqlStateOf } from './sql.js';
 
 const RETRIES = 2;
 /** Milliseconds. Two pauses and three attempts stay well within the session layer's deadline. */
@@ -24,6 +25,6 @@ export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
 
 /** A serialisation failure or a deadlock, by its SQLSTATE. */
 function isConflict(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
+  const code = sqlStateOf(error);
   return code === '40001' || code === '40P01';
 }

@@ -34,9 +34,24 @@ export function endOfUse(
   return `least(${NOW} + ${seconds(idle)}, ${createdAt} + ${seconds(absolute)})`;
 }
 
-/** Whether the column `at` lies within a deadline, which is two parameters: this one and the next. */
-export function isInTime(notBefore: number): string {
-  return `(at >= coalesce($${notBefore}::timestamptz, '-infinity') AND at < coalesce($${notBefore + 1}::timestamptz, 'infinity'))`;
+/** Whether a time lies within a deadline, which is two parameters: this one and the next. */
+export function isInTime(notBefore: number, time = 'at'): string {
+  return `(${time} >= coalesce($${notBefore}::timestamptz, '-infinity') AND ${time} < coalesce($${notBefore + 1}::timestamptz, 'infinity'))`;
+}
+
+/** An expression that undoes its statement where a condition does not hold, with the error {@link isFailed} tells. */
+export function failUnless(condition: string): string {
+  return `1 / ${condition}::integer`;
+}
+
+/** Whether {@link failUnless} made a statement fail: a division by zero, by its SQLSTATE. */
+export function isFailed(error: unknown): boolean {
+  return sqlStateOf(error) === '22012';
+}
+
+/** The SQLSTATE of an error of the database. */
+export function sqlStateOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code;
 }
 
 /** The column that tells the time where that lies outside of a deadline. */

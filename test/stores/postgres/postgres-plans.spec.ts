@@ -196,7 +196,7 @@ describe('every statement', () => {
     },
   );
 
-  it('is one round trip, but for a limit that is near, and a check that finds something to change', async () => {
+  it('is one round trip, but for a limit that is near, a check that finds something to change, and a token that is not the current one', async () => {
     let offset = 0;
     const clockOffset = () => offset;
     const { pool } = await newStore(server);
@@ -253,7 +253,7 @@ describe('every statement', () => {
       update: 1,
       confirmOfNewer: 2,
       rotate: 1,
-      repeated: 1,
+      repeated: 2,
       list: 1,
       endAll: 1,
       end: 1,

@@ -15,7 +15,7 @@ import {
 } from './postgres-fixtures.js';
 
 /** All but the sweep. */
-const STATEMENTS = 14;
+const STATEMENTS = 15;
 
 let server: PostgresServer;
 
