@@ -13,7 +13,7 @@ export const page = readPage('docs/coming-from.md');
 
 export const sections = sectionsOf(page);
 
-const COMMON = 'The same for all';
+const COMMON = 'Common to all';
 
 /** What every section takes for granted. */
 export const common = sections.find(({ title }) => title === COMMON)!;
