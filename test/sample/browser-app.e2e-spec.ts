@@ -210,7 +210,7 @@ describe.each(platforms('fastify'))(
         );
       const atFirst = await loadedAt();
       await server.advance(ACCESS_LIFETIME);
-      await page.getByRole('link', { name: 'Load this page again' }).click();
+      await page.getByRole('link', { name: 'Reload this page' }).click();
       expect(await loadedAt()).toBe(atFirst + ACCESS_LIFETIME * 1000);
 
       await server.advance(ACCESS_LIFETIME);

@@ -145,7 +145,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
 
     await advance(MAX_STALE_SECONDS + 1);
     await ada.reads('#state', '503, unavailable');
-    expect(await ada.text('#explain')).toContain('nobody is signed out');
+    expect(await ada.text('#explain')).toContain('still signed in');
     expect(await ada.cookie()).toEqual(cookie);
     await ada.page.reload();
     await ada.reads('#state', '503, unavailable');
@@ -167,8 +167,8 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
 
     await advance(INTERVAL_SECONDS);
     await ada.reads('#state', 'Signed out');
-    await ada.reads('#farewell', 'The session of Ada Lovelace is over.');
-    await ada.logs('ended', 'user is gone or disabled');
+    await ada.reads('#farewell', 'The session of Ada Lovelace has ended.');
+    await ada.logs('ended', 'user deleted or disabled');
     expect(await ada.cookie()).toBeUndefined();
 
     await ada.press('Sign in as Ada Lovelace');

@@ -296,10 +296,10 @@ describe.each([
       expect(answering.size).toBe(processes);
 
       await desktop.press('End the session on My phone');
-      await desktop.says('The session on My phone is over.');
+      await desktop.says('The session on My phone has ended.');
       expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
       await phone.isSignedOut();
-      await phone.says('This session was ended.');
+      await phone.says('This session has ended.');
       expect(await phone.page.context().cookies(server.url)).toEqual([]);
     });
 
@@ -310,7 +310,7 @@ describe.each([
       await third.signIn('ada');
       await desktop.titles(3);
       await desktop.press('End all others');
-      await desktop.says('All other sessions are over.');
+      await desktop.says('All other sessions have ended.');
       expect(await desktop.titles(1)).toEqual(['Chrome on Linux*']);
       await phone.isSignedOut();
       const { cookie } = third;

@@ -39,7 +39,7 @@ async function act(path, body) {
     }
     return response;
   } catch {
-    showError('The server does not answer.');
+    showError('The server is not responding.');
   } finally {
     await Promise.all([refreshMe(), refreshDatabase()]);
   }
@@ -93,7 +93,7 @@ function show(response, body) {
     showUnavailable();
     again(seconds * 1000);
   } else {
-    showState('stale', `Unexpected answer ${response.status}`);
+    showState('stale', `Unexpected status ${response.status}`);
     again(POLL_MILLISECONDS);
   }
 }
@@ -126,8 +126,8 @@ function showSession() {
   showState(isStale ? 'stale' : 'fresh', isStale ? 'Old data' : 'Fresh');
   showAge(age);
   byId('explain').textContent = isStale
-    ? `The reload failed. The old data is good for another ${reloadAfterSeconds + maxStaleSeconds - age} s.`
-    : `The first request after ${reloadAfterSeconds} s, or up to a tenth sooner, loads the data again.`;
+    ? `The reload failed. The old data is valid for another ${reloadAfterSeconds + maxStaleSeconds - age} s.`
+    : `The first request after ${reloadAfterSeconds} s, or up to a tenth earlier, reloads the data.`;
   showDifference();
 }
 
@@ -140,13 +140,13 @@ function showUnavailable() {
   view('signed-in');
   showAge(me.reloadAfterSeconds + me.maxStaleSeconds, 'too old');
   byId('explain').textContent =
-    'The data is too old to be used and the database does not answer. The cookie is left alone: nobody is signed out.';
+    'The data is too old to use and the database is not responding. The cookie is unchanged: you are still signed in.';
 }
 
 function showSignedOut() {
   const farewell = byId('farewell');
   if (me) {
-    farewell.textContent = `The session of ${me.user.name} is over.`;
+    farewell.textContent = `The session of ${me.user.name} has ended.`;
     farewell.hidden = false;
   }
   me = undefined;

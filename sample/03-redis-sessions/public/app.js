@@ -35,7 +35,7 @@ async function act(path, body, done = '') {
     if (ok || status === 404) say(done);
     else if (status !== 401) say(`${status}: ${answer?.message ?? 'refused'}`);
   } catch {
-    say('The server does not answer.');
+    say('The server is not responding.');
   }
   await refresh();
 }
@@ -60,11 +60,13 @@ async function refresh() {
     } else {
       // 503: the store does not answer, and the cookie is left alone.
       wait = Number(response.headers.get('Retry-After') ?? 1) * 1000;
-      showTrouble('The sessions cannot be checked now. Nobody is signed out.');
+      showTrouble(
+        'Sessions cannot be checked right now. No one is signed out.',
+      );
     }
   } catch {
     if (signal.aborted) return;
-    showTrouble('The server does not answer.');
+    showTrouble('The server is not responding.');
   }
   timer = setTimeout(() => document.hidden || refresh(), wait);
 }
@@ -89,7 +91,7 @@ function showDevices({ user, devices, server }) {
 
 function showSignedOut() {
   view('signed-out');
-  if (wasSignedIn) say('This session was ended. You are signed out.');
+  if (wasSignedIn) say('This session has ended. You are signed out.');
   wasSignedIn = false;
   byId('devices').replaceChildren();
 }
@@ -165,7 +167,7 @@ function fill(item, { id, isThisDevice, metadata, createdAt, lastSeenAt }) {
   button.onclick = () =>
     isThisDevice
       ? signOut()
-      : act('/devices/end', { id }, `The session on ${title} is over.`);
+      : act('/devices/end', { id }, `The session on ${title} has ended.`);
   return item;
 }
 
@@ -175,7 +177,7 @@ function signOut() {
 }
 
 byId('end-others').addEventListener('click', () =>
-  act('/devices/end-others', {}, 'All other sessions are over.'),
+  act('/devices/end-others', {}, 'All other sessions have ended.'),
 );
 
 document.querySelector('form').addEventListener('submit', (event) => {

@@ -21,4 +21,4 @@ if (!isProtected) {
 }
 // A name below "localhost" can have a sibling of the same site, which "localhost" itself cannot.
 logger.log(`Open http://notes.localhost:${port} (or http://localhost:${port})`);
-logger.log(`Attacked from http://evil.notes.localhost:${attackerPort}`);
+logger.log(`Attack it from http://evil.notes.localhost:${attackerPort}`);

@@ -32,7 +32,7 @@ export class UserSessionLoader extends SessionDataLoader {
     // When this throws because the database is down, the session goes on with its old data.
     const user = await this.users.find(userId, { signal: context.signal });
     if (!user || user.disabled) {
-      throw new SessionEndedError('user is gone or disabled');
+      throw new SessionEndedError('user deleted or disabled');
     }
     if (context.issuedBefore(user.sessionsValidFrom)) {
       throw new SessionEndedError('signed out everywhere');

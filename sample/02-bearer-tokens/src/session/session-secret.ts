@@ -8,7 +8,7 @@ export function readSessionSecret(): string | Buffer {
     return secret;
   }
   new Logger('Sample').warn(
-    'SESSION_SECRET is not set: a random one is used for this run.',
+    'SESSION_SECRET is not set: using a random one for this run.',
   );
   return randomBytes(32);
 }

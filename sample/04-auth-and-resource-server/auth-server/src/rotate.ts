@@ -38,10 +38,10 @@ const end = new AbortController();
 const clients = Array.from({ length: CLIENTS }, client);
 
 console.log(
-  `${CLIENTS} clients; session tokens are good for ${ACCESS_SECONDS} s`,
+  `${CLIENTS} clients; session tokens are valid for ${ACCESS_SECONDS} s`,
 );
 console.log(
-  row('key', 'published', 'what then', 'calls', 'refreshes', '401', 'other'),
+  row('key', 'published', 'step, wait', 'calls', 'refreshes', '401', 'other'),
 );
 await sleep(1_000);
 await report('start');
@@ -89,7 +89,7 @@ async function newTokens(
     body: JSON.stringify(body),
   });
   if (!response.ok) {
-    throw new Error(`${route} was answered with ${response.status}`);
+    throw new Error(`${route} returned status ${response.status}`);
   }
   return (await response.json()) as Tokens;
 }
@@ -101,7 +101,7 @@ async function change(step: string, waitSeconds: number): Promise<void> {
     headers: { 'X-Operator-Key': operatorKey },
   });
   if (!response.ok) {
-    throw new Error(`${step} was answered with ${response.status}`);
+    throw new Error(`${step} returned status ${response.status}`);
   }
   await sleep(waitSeconds * 1_000);
   await report(`${step}, ${waitSeconds} s`);
@@ -145,7 +145,7 @@ async function start(
   servers.push(server);
   return new Promise((resolve, reject) => {
     server.once('exit', (code) =>
-      reject(new Error(`${script} has ended (${code})`)),
+      reject(new Error(`${script} exited (code ${code})`)),
     );
     server.stdout!.setEncoding('utf8').on('data', (text: string) => {
       const [, url] = /Listening on (\S+)/.exec(text) ?? [];

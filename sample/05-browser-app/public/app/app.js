@@ -47,7 +47,7 @@ async function start() {
       throw new Error(String(response.status));
     }
   } catch {
-    say('The server does not answer. It is asked again.');
+    say('The server is not responding. Retrying.');
     setTimeout(start, 2000);
   }
 }
@@ -69,7 +69,7 @@ async function act(method, path, body) {
     }
     return response.ok;
   } catch {
-    say('The server does not answer.');
+    say('The server is not responding.');
     return false;
   }
 }
@@ -88,7 +88,7 @@ byId('login').addEventListener('submit', async (event) => {
 
 byId('sign-out').addEventListener('click', async () => {
   isLeaving = true;
-  await client.signOut().catch(() => say('The server does not answer.'));
+  await client.signOut().catch(() => say('The server is not responding.'));
   isLeaving = false;
   byId('sign-in').focus();
 });

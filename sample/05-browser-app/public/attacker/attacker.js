@@ -55,7 +55,7 @@ async function run({ attack, item }, weapons) {
   } catch (error) {
     // What a script learns of an answer that it may not see.
     trouble =
-      error instanceof TypeError ? 'kept by the browser' : error.message;
+      error instanceof TypeError ? 'blocked by the browser' : error.message;
   }
   const arrived = attack.arrives === false || (await countsAfter(before));
   const after = await readCounts();
@@ -70,7 +70,7 @@ async function run({ attack, item }, weapons) {
   item.querySelector('.came-back').textContent = [
     statuses.length > 0 && `answered ${statuses.join(', ')}`,
     trouble,
-    typeof loot === 'string' && 'the content was read',
+    typeof loot === 'string' && 'content was read',
     gained.length > 0 && `counted: ${gained.join(', ')}`,
   ]
     .filter(Boolean)
@@ -101,7 +101,7 @@ byId('attack').addEventListener('click', async () => {
       count('succeeded') > 0 ? 'gone' : 'fresh',
     );
   } catch {
-    say('The application does not answer.', 'gone');
+    say('The application is not responding.', 'gone');
   } finally {
     byId('stage').replaceChildren();
     popup?.close();
@@ -124,5 +124,5 @@ byId('here').textContent = location.host;
 byId('target').textContent = target.host;
 byId('target').href = target.origin;
 byId('relation').textContent = isSibling
-  ? 'a sibling: same site, other origin'
+  ? 'a sibling: same site, different origin'
   : 'another site';

@@ -56,7 +56,7 @@ export const ATTACKS = [
   },
   {
     title: 'fetch with JSON',
-    how: 'POST /notes, application/json: asks first',
+    how: 'POST /notes, application/json, needs a preflight',
     run: (use) =>
       use.fetch('/notes', {
         method: 'POST',
@@ -66,7 +66,7 @@ export const ATTACKS = [
   },
   {
     title: 'fetch with the CSRF header',
-    how: 'POST /notes, X-XSRF-TOKEN: asks first',
+    how: 'POST /notes, X-XSRF-TOKEN, needs a preflight',
     run: (use) =>
       use.fetch('/notes', {
         method: 'POST',
@@ -86,7 +86,7 @@ export const ATTACKS = [
   },
   {
     title: 'Method override in a header',
-    how: 'POST /notes/1, X-HTTP-Method-Override: DELETE: asks first',
+    how: 'POST /notes/1, X-HTTP-Method-Override: DELETE, needs a preflight',
     run: (use) =>
       use.fetch('/notes/1', {
         method: 'POST',
@@ -110,7 +110,7 @@ export const ATTACKS = [
   },
   {
     title: 'Ending the other devices',
-    how: 'DELETE /session/devices/others: asks first',
+    how: 'DELETE /session/devices/others, needs a preflight',
     run: (use) => use.fetch('/session/devices/others', { method: 'DELETE' }),
   },
   {
@@ -129,7 +129,7 @@ export const ATTACKS = [
   },
   {
     title: 'Framing the page',
-    how: 'an <iframe> to lay a button over',
+    how: 'an <iframe> to cover with a button',
     run: (use) => use.frame('/'),
   },
   {

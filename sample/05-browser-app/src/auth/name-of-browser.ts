@@ -17,5 +17,5 @@ export function nameOfBrowser(userAgent = ''): string {
     const found = names.exec(userAgent)?.[1];
     return found && (NAMES[found] ?? found);
   };
-  return `${find(BROWSERS) ?? 'A browser'} on ${find(SYSTEMS) ?? 'some system'}`;
+  return `${find(BROWSERS) ?? 'Unknown browser'} on ${find(SYSTEMS) ?? 'unknown system'}`;
 }

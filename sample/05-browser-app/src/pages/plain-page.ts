@@ -24,9 +24,9 @@ export function plainPage(page: {
       <p class="mark">nestjs-session-jwt <span>sample 05</span></p>
       <h1>Notes without a script</h1>
       <p class="lead">
-        The server rendered this page for ${escape(page.user)}. Its session was loaded at
-        <time id="loaded-at" datetime="${loadedAt}">${loadedAt.slice(11, 19)}</time> UTC, and
-        the form has its CSRF token in a hidden field.
+        The server rendered this page for ${escape(page.user)}. The session data was loaded at
+        <time id="loaded-at" datetime="${loadedAt}">${loadedAt.slice(11, 19)}</time> UTC; the
+        form carries the CSRF token in a hidden field.
       </p>
     </header>
     <main>
@@ -38,7 +38,7 @@ export function plainPage(page: {
           <label class="grow">New note <input name="text" maxlength="80" required autocomplete="off"></label>
           <button class="primary">Add</button>
         </form>
-        <p class="hint"><a href="/plain">Load this page again</a> <a href="/">Back to the application</a></p>
+        <p class="hint"><a href="/plain">Reload this page</a> <a href="/">Back to the application</a></p>
       </section>
     </main>
   </body>

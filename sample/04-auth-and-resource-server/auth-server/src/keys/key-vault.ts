@@ -25,7 +25,7 @@ export class KeyVault {
   /** The next key signs from now on; the tokens of the others stay good. */
   activate(): void {
     if (!this.has('next')) {
-      throw new ConflictException('There is no next key: prepare one first.');
+      throw new ConflictException('There is no next key; prepare one first.');
     }
     this.keys = this.keys.map((key) => ({
       ...key,
