@@ -203,7 +203,7 @@ it.each([
 
 it('keeps the answers to our errors with a catch-all filter', async () => {
   const recipe = await start(
-    'A catch-all filter of your own',
+    'A custom catch-all filter',
     {},
     ({ AllErrorsFilter }) => [
       { provide: APP_FILTER, useClass: AllErrorsFilter },
