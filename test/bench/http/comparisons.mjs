@@ -1,4 +1,4 @@
-/** What is compared with what, under which loads, and how often. */
+/** Defines what is compared with what, under which loads, and how often. */
 import { BARE, VARIANTS } from './variants.mjs';
 
 export const SESSIONS = 10_000;
@@ -16,7 +16,7 @@ export const MODES = {
 };
 const [ONE, MANY, LATENCY, ALONE] = Object.keys(MODES);
 
-/** What the goals hold against each other to the microsecond. */
+/** The variants that the goals compare to the microsecond. */
 const CLOSE = [
   BARE,
   'no-op-guard',
@@ -51,7 +51,7 @@ const PEERS = [
 /**
  * Rounds start new processes, since two of the same program differ by a microsecond or two a request for as long as
  * they run; in each of them every load is sent `shots` times,
- * except for what no goal asks about.
+ * except those that no goal needs.
  */
 const FULL = {
   fastify: {
@@ -64,7 +64,7 @@ const FULL = {
     stores: { names: STORES, modes: [MANY, ALONE], rounds: 2, shots: 2 },
     peers: { names: PEERS, modes: [MANY, ALONE], rounds: 1, shots: 2 },
   },
-  // It is there to show that what holds on Fastify holds on it too.
+  // Shows that the results on Fastify hold on Express too.
   express: {
     guard: { names: CLOSE, modes: [MANY], rounds: 2, shots: 3 },
     stores: { names: STORES, modes: [MANY], rounds: 1, shots: 4 },
@@ -81,7 +81,7 @@ const QUICK_MODES = { fastify: [ONE, MANY, LATENCY], express: [MANY] };
  * @param {object} options
  * @param options.quick one comparison of the most important variants
  * @param options.names one comparison of these variants, with the bare route among them
- * @param options.rounds instead of those that each comparison asks for
+ * @param options.rounds overrides the rounds of each comparison
  */
 export function comparisonsFor(adapter, { quick = false, names, rounds } = {}) {
   const plan =

@@ -5,7 +5,7 @@ import { injectable } from './app.mjs';
 
 export const IS_PUBLIC = 'isPublic';
 
-/** A guard whose `verify` answers at once. */
+/** A guard whose `verify` answers immediately. */
 export function synchronousGuard(read, verify) {
   class Guard {
     constructor(reflector) {

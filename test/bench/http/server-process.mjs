@@ -1,4 +1,4 @@
-/** Starts the variants, each a process of its own on the first core, and proves that they are what they seem. */
+/** Starts the variants, each in a separate process on the first core, and verifies their answers. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -105,7 +105,7 @@ async function prove({ variant, adapter, port, firstCredential }, forged) {
   assert.equal((await ask()).status, refused, `${name}: no credential`);
 }
 
-/** Ticks that the servers' core has been busy and in all; `undefined` where the system does not tell. */
+/** Ticks that the servers' core has been busy and in all; `undefined` where the system does not report it. */
 export function coreTicks() {
   if (process.platform !== 'linux' || !canPin) {
     return undefined;

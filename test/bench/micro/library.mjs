@@ -39,7 +39,7 @@ export function dataOf(userId) {
 
 export const userAt = (i) => `user-${i}`;
 
-/** Answers at once, so that what is left is the library's own. */
+/** Answers immediately, so that only the library's own time is left. */
 class UserLoader extends SessionDataLoader {
   #known = new Map();
 
