@@ -4,9 +4,9 @@ import { BARE, VARIANTS } from './variants.mjs';
 export const SESSIONS = 10_000;
 
 /**
- * Loads. Those `sideBySide` go to all variants of a comparison at the same moment: they share the servers' core in
- * slices of a few milliseconds, so that whatever else happens to the machine happens to all of them. The others go to
- * one variant after the other, each alone.
+ * Loads. With `sideBySide` a load goes to all variants of a comparison at the same moment: they share the servers' core
+ * in slices of a few milliseconds, so that disturbances affect all of them alike. Other loads go to one variant after
+ * the other, each alone.
  */
 export const MODES = {
   'one token': { connections: 16, tokens: 1, sideBySide: true },
@@ -49,9 +49,8 @@ const PEERS = [
 ];
 
 /**
- * Rounds start new processes, since two of the same program differ by a microsecond or two a request for as long as
- * they run; in each of them every load is sent `shots` times,
- * except those that no goal needs.
+ * Rounds start new processes, because two processes of the same program differ by a microsecond or two a request for as
+ * long as they run. In each round every load is sent `shots` times, except loads that no goal needs.
  */
 const FULL = {
   fastify: {
@@ -76,11 +75,11 @@ const QUICK = VARIANTS.filter(({ quick }) => quick).map(({ name }) => name);
 const QUICK_MODES = { fastify: [ONE, MANY, LATENCY], express: [MANY] };
 
 /**
- * `{ comparison: { variants, modes, rounds, shots } }` of an adapter.
+ * Returns `{ comparison: { variants, modes, rounds, shots } }` for an adapter.
  *
  * @param {object} options
  * @param options.quick one comparison of the most important variants
- * @param options.names one comparison of these variants, with the bare route among them
+ * @param options.names one comparison of these variants, including the bare route
  * @param options.rounds overrides the rounds of each comparison
  */
 export function comparisonsFor(adapter, { quick = false, names, rounds } = {}) {

@@ -1,4 +1,4 @@
-/** Measures what the common rounds do not show: reloads, garbage, and many sessions. Each compares within its rounds. */
+/** Measures what the common rounds do not: reloads, garbage, and many sessions. Each compares within its rounds. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
 /**
- * The measured variants. `name` is the file in `servers`; a variant refuses bad credentials unless it is `open`. `quick`
- * variants are also in the short run.
+ * The measured variants. `name` is the file in `servers`; a variant refuses bad credentials unless it is `open`.
+ * `quick` variants are also in the short run.
  */
 
 /** The base of ratios and of added CPU. */
