@@ -329,144 +329,147 @@ describe.each(adapters)(
   },
 );
 
-describe.each(adapters)('S-161: an id that nobody issued on %s', (adapter) => {
-  interface Case {
-    readonly what: string;
-    readonly options: () => Options;
-    readonly headers: (good: Good, id: string) => Headers;
-    readonly refusal: Refusal;
-  }
-  interface Good {
-    readonly token: string;
-    readonly refresh: string | undefined;
-  }
-
-  const withId = (token: string, sid: string, secret?: string): string => {
-    const { header, claims } = readToken(token);
-    return forgeToken(header, { ...claims, sid }, secret);
-  };
-  const stored =
-    (more: Options = {}) =>
-    () => ({
-      store: new MemorySessionStore(),
-      ...more,
-    });
-
-  const CASES: Case[] = [
-    {
-      what: 'as the cookie itself, as servers with session ids have it',
-      options: () => ({}),
-      headers: (_good, id) => ({ Cookie: `${COOKIE}=${id}` }),
-      refusal: 'malformed',
-    },
-    {
-      what: 'as the cookie itself, with a store',
-      options: stored({ keepDataIn: 'store' }),
-      headers: (_good, id) => ({ Cookie: `${COOKIE}=${id}` }),
-      refusal: 'malformed',
-    },
-    {
-      what: 'in a good token, in place of its own',
-      options: () => ({}),
-      headers: ({ token }, id) => {
-        const { header, claims } = readToken(token);
-        const [head, , signature] = token.split('.');
-        const [, payload] = forgeToken(header, { ...claims, sid: id }).split(
-          '.',
-        );
-        return { Cookie: `${COOKIE}=${head}.${payload}.${signature}` };
-      },
-      refusal: 'signature',
-    },
-    {
-      what: 'in a token that somebody else signed',
-      options: () => ({}),
-      headers: ({ token }, id) => ({
-        Cookie: `${COOKIE}=${withId(token, id, OTHER_SECRET)}`,
-      }),
-      refusal: 'signature',
-    },
-    {
-      what: 'in a refresh token that somebody else signed',
-      options: () => ({ refreshToken: {} }),
-      headers: ({ refresh }, id) => ({
-        Cookie: `${REFRESH_COOKIE}=${withId(refresh!, id, OTHER_SECRET)}`,
-      }),
-      refusal: 'signature',
-    },
-    {
-      what: 'in a token with a good signature that the store does not know',
-      options: stored({ revocationCheck: 'always' }),
-      headers: ({ token }, id) => ({
-        Cookie: `${COOKIE}=${withId(token, id)}`,
-      }),
-      refusal: 'unknown',
-    },
-    {
-      what: 'in a reference with a good signature that the store does not know',
-      options: stored({ keepDataIn: 'store' }),
-      headers: ({ token }, id) => ({
-        Cookie: `${COOKIE}=${withId(token, id)}`,
-      }),
-      refusal: 'unknown',
-    },
-    {
-      what: 'in a refresh token with a good signature that the store does not know',
-      options: stored({ refreshToken: { secret: OTHER_SECRET } }),
-      headers: ({ refresh }, id) => ({
-        Cookie: `${REFRESH_COOKIE}=${withId(refresh!, id, OTHER_SECRET)}`,
-      }),
-      refusal: 'unknown',
-    },
-  ];
-
-  it.each(CASES.map((each) => [each.what, each] as const))(
-    'is not adopted, and is counted by an event: %s',
-    async (_what, { options, headers, refusal }) => {
-      const session = options();
-      const app = await openTestApp(adapter, { session });
-      const browser = await app.signIn();
-      const good = {
-        token: (await browser.cookie())!,
-        refresh: await refreshOf(browser),
-      };
-      const id = newSessionId();
-      const made = headers(good, id);
-
-      const response = await app.browser().get('/me', made);
-      expect(response.status).toBe(401);
-      expect(app.account.handled).toBe(0);
-      expect(app.eventsOf('rejected')).toMatchObject([
-        { code: REFUSALS[refusal].code, reason: refusal },
-      ]);
-
-      const signedIn = await app
-        .browser()
-        .post('/login', { user: 'ada' }, made);
-      expect(signedIn.status).toBe(200);
-      const next = claimsIn(valueOf(linesOf(signedIn)[0])).sid;
-      expect(next).not.toBe(id);
-      if (session.store) {
-        const known = (await app.sessions.list('ada')).map((each) => each.id);
-        expect(known.toSorted()).toEqual(
-          [claimsIn(good.token).sid, next].toSorted(),
-        );
-      }
-      expect(app.eventsOf('created')).toHaveLength(2);
-      expect(app.eventsOf('refreshReused')).toEqual([]);
-      expect((await browser.get('/me')).status).toBe(200);
-    },
-  );
-
-  it('is counted once for each request that tries one', async () => {
-    const app = await openTestApp(adapter);
-    for (let tries = 0; tries < 20; tries += 1) {
-      const id = newSessionId();
-      await app.browser().get('/me', { Cookie: `${COOKIE}=${id}` });
+describe.each(adapters)(
+  'an id that was never issued on %s (S-161)',
+  (adapter) => {
+    interface Case {
+      readonly what: string;
+      readonly options: () => Options;
+      readonly headers: (good: Good, id: string) => Headers;
+      readonly refusal: Refusal;
     }
-    expect(app.eventsOf('rejected')).toHaveLength(20);
-  });
-});
+    interface Good {
+      readonly token: string;
+      readonly refresh: string | undefined;
+    }
+
+    const withId = (token: string, sid: string, secret?: string): string => {
+      const { header, claims } = readToken(token);
+      return forgeToken(header, { ...claims, sid }, secret);
+    };
+    const stored =
+      (more: Options = {}) =>
+      () => ({
+        store: new MemorySessionStore(),
+        ...more,
+      });
+
+    const CASES: Case[] = [
+      {
+        what: 'as the cookie itself, as servers with session ids have it',
+        options: () => ({}),
+        headers: (_good, id) => ({ Cookie: `${COOKIE}=${id}` }),
+        refusal: 'malformed',
+      },
+      {
+        what: 'as the cookie itself, with a store',
+        options: stored({ keepDataIn: 'store' }),
+        headers: (_good, id) => ({ Cookie: `${COOKIE}=${id}` }),
+        refusal: 'malformed',
+      },
+      {
+        what: 'in a good token, in place of its own',
+        options: () => ({}),
+        headers: ({ token }, id) => {
+          const { header, claims } = readToken(token);
+          const [head, , signature] = token.split('.');
+          const [, payload] = forgeToken(header, { ...claims, sid: id }).split(
+            '.',
+          );
+          return { Cookie: `${COOKIE}=${head}.${payload}.${signature}` };
+        },
+        refusal: 'signature',
+      },
+      {
+        what: 'in a token that somebody else signed',
+        options: () => ({}),
+        headers: ({ token }, id) => ({
+          Cookie: `${COOKIE}=${withId(token, id, OTHER_SECRET)}`,
+        }),
+        refusal: 'signature',
+      },
+      {
+        what: 'in a refresh token that somebody else signed',
+        options: () => ({ refreshToken: {} }),
+        headers: ({ refresh }, id) => ({
+          Cookie: `${REFRESH_COOKIE}=${withId(refresh!, id, OTHER_SECRET)}`,
+        }),
+        refusal: 'signature',
+      },
+      {
+        what: 'in a token with a good signature that the store does not know',
+        options: stored({ revocationCheck: 'always' }),
+        headers: ({ token }, id) => ({
+          Cookie: `${COOKIE}=${withId(token, id)}`,
+        }),
+        refusal: 'unknown',
+      },
+      {
+        what: 'in a reference with a good signature that the store does not know',
+        options: stored({ keepDataIn: 'store' }),
+        headers: ({ token }, id) => ({
+          Cookie: `${COOKIE}=${withId(token, id)}`,
+        }),
+        refusal: 'unknown',
+      },
+      {
+        what: 'in a refresh token with a good signature that the store does not know',
+        options: stored({ refreshToken: { secret: OTHER_SECRET } }),
+        headers: ({ refresh }, id) => ({
+          Cookie: `${REFRESH_COOKIE}=${withId(refresh!, id, OTHER_SECRET)}`,
+        }),
+        refusal: 'unknown',
+      },
+    ];
+
+    it.each(CASES.map((each) => [each.what, each] as const))(
+      'is not adopted, and is counted by an event: %s',
+      async (_what, { options, headers, refusal }) => {
+        const session = options();
+        const app = await openTestApp(adapter, { session });
+        const browser = await app.signIn();
+        const good = {
+          token: (await browser.cookie())!,
+          refresh: await refreshOf(browser),
+        };
+        const id = newSessionId();
+        const made = headers(good, id);
+
+        const response = await app.browser().get('/me', made);
+        expect(response.status).toBe(401);
+        expect(app.account.handled).toBe(0);
+        expect(app.eventsOf('rejected')).toMatchObject([
+          { code: REFUSALS[refusal].code, reason: refusal },
+        ]);
+
+        const signedIn = await app
+          .browser()
+          .post('/login', { user: 'ada' }, made);
+        expect(signedIn.status).toBe(200);
+        const next = claimsIn(valueOf(linesOf(signedIn)[0])).sid;
+        expect(next).not.toBe(id);
+        if (session.store) {
+          const known = (await app.sessions.list('ada')).map((each) => each.id);
+          expect(known.toSorted()).toEqual(
+            [claimsIn(good.token).sid, next].toSorted(),
+          );
+        }
+        expect(app.eventsOf('created')).toHaveLength(2);
+        expect(app.eventsOf('refreshReused')).toEqual([]);
+        expect((await browser.get('/me')).status).toBe(200);
+      },
+    );
+
+    it('is counted once for each request that tries one', async () => {
+      const app = await openTestApp(adapter);
+      for (let tries = 0; tries < 20; tries += 1) {
+        const id = newSessionId();
+        await app.browser().get('/me', { Cookie: `${COOKIE}=${id}` });
+      }
+      expect(app.eventsOf('rejected')).toHaveLength(20);
+    });
+  },
+);
 
 describe.each(adapters)(
   'A-130, S-157: with CORS that reflects every origin, credentials included, on %s',

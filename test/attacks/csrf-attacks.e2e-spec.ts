@@ -322,7 +322,7 @@ describe.each(adapters)('a forged request on %s', (adapter) => {
     expect(response.json.errorCode).toBe('SESSION_REQUIRED');
   });
 
-  describe('A-127: is judged by its method on the wire', () => {
+  describe('is checked by its method on the wire (A-127)', () => {
     it.each<[what: string, path: string, headers: Headers, body: string]>([
       [
         'X-HTTP-Method-Override: GET',
@@ -605,7 +605,7 @@ describe.each(adapters)('the custom header on %s', (adapter) => {
     expect((await browser.get('/me')).status).toBe(200);
   });
 
-  it('S-158: is asked for at sign-in, refresh and sign-out', async () => {
+  it('is required at sign-in, refresh and sign-out (S-158)', async () => {
     const other = await app.signIn('bob');
     const own = await cookieOf(other);
     for (const path of ['/login', '/refresh', '/logout']) {
@@ -704,7 +704,7 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
     ).toBe(401);
   });
 
-  it('S-158: are refused by the header alone, where no origin is asked for', async () => {
+  it('are refused by the header alone, where no origin is required (S-158)', async () => {
     const alone = await start(
       adapter,
       {

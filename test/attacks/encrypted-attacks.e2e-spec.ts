@@ -769,7 +769,7 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     await expectAccepted(clocked, 'cookie', token);
   });
 
-  it('shows nobody what it holds, and is never the same twice (A-170, S-164)', async () => {
+  it('reveals nothing of its content, and is never the same twice (A-170, S-164)', async () => {
     const { token } = await app.sessions.generate('ada', {
       attributes: { theme: 'dark' },
     });
@@ -900,7 +900,7 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     expect(own.users.loads).toHaveLength(1);
   });
 
-  it('has its end within, where nobody can take it away (V-32)', () => {
+  it('has its end inside, where it cannot be removed (V-32)', () => {
     expect(Object.keys(context.header).toSorted()).toEqual([
       'alg',
       'enc',
@@ -910,7 +910,7 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     expect(context.claims['exp']).toBe(context.now + 7 * DAY);
   });
 
-  it('out of our own keys but with claims of another form is none: the payload is not even looked at (V-10)', async () => {
+  it('with our own keys but claims of another form is refused, and the payload is never used (V-10)', async () => {
     for (const payload of ['[]', '{}', 'null', '[{"sub":"ada"}]']) {
       for (const [slot] of slots) {
         await expectRefused(

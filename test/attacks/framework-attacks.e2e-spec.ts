@@ -325,7 +325,7 @@ describe.each(ROUTERS)(
           );
         });
 
-        it('a path that nobody serves is a 404, with a session, without, and with a bad one (A-142)', async () => {
+        it('an unserved path is a 404, with a session, without, and with a bad one (A-142)', async () => {
           const { token } = await app.get(SessionService).generate('ada');
           for (const value of [token, 'not-a-token', undefined]) {
             for (const path of ['/nowhere', `${base}/vault/nowhere`]) {
@@ -429,7 +429,7 @@ describe.each(adapters)('@Public() on %s', (adapter) => {
     },
   );
 
-  it('asks no data source, even one that is down (A-141)', async () => {
+  it('calls no data source, even one that is down (A-141)', async () => {
     const browser = await app.signIn();
     app.clock.advance('15m');
     app.users.failure = new Error('down');

@@ -876,7 +876,7 @@ describe.each(adapters)('on %s', (adapter) => {
       }
     });
 
-    it(`ends in all its spellings at once: ${SPELLINGS} tokens of one session, one sign-out (A-052)`, async () => {
+    it(`ends in all its spellings together: ${SPELLINGS} tokens of one session, one sign-out (A-052)`, async () => {
       const spellings = Array.from({ length: SPELLINGS }, (_, i) =>
         withPayload((text) => `${' '.repeat(i)}${text}\n`)(context),
       );
@@ -993,7 +993,7 @@ describe.each(adapters)('on %s', (adapter) => {
     );
 
     it.each(inTurn(adapter, slots))(
-      'verifies nothing once it was removed, in the %s: after keyCache.maxAge, or at once (A-012)',
+      'verifies nothing once it was removed, in the %s: after keyCache.maxAge, or immediately (A-012)',
       async (slot) => {
         const token = await tokenOfOther();
         let keys = [keyOf(algorithm), retiring()];
@@ -1240,7 +1240,7 @@ describe.each(adapters)('on %s', (adapter) => {
       },
     );
 
-    it('is judged as strictly as the option itself: a private key of another algorithm, one without an active key (A-015)', async () => {
+    it('is checked as strictly as the option itself: a private key of another algorithm, one without an active key (A-015)', async () => {
       for (const bad of [
         [{ algorithm: 'EdDSA', privateKey: keyPairs.ES256.privateKey }],
         [{ algorithm: 'ES256', publicKey: keyPairs.ES256.publicKey }],
@@ -1257,7 +1257,7 @@ describe.each(adapters)('on %s', (adapter) => {
       }
     });
 
-    it('that hangs is told so by its signal, and what it says after that counts for nothing (A-015)', async () => {
+    it('that hangs is aborted by its signal, and its later result is ignored (A-015)', async () => {
       let answer: (keys: SessionKey[]) => void = () => {};
       let signal: AbortSignal | undefined;
       let calls = 0;

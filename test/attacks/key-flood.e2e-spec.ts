@@ -360,7 +360,7 @@ describe.each(adapters)('a service that fetches its keys on %s', (adapter) => {
     }
   }
 
-  it(`A-181: asks once in each cool-down under ${OF_UNKNOWN_KEYS} tokens of unknown keys, and good requests go on`, async () => {
+  it(`fetches once per cool-down under ${OF_UNKNOWN_KEYS} tokens of unknown keys, and valid requests go on (A-181)`, async () => {
     const app = await openService({ maxAge: '1h', coolDown: '30s' });
     expect(server.requests).toBe(1);
     expect(await during(() => flood(app, OF_UNKNOWN_KEYS))).toBe(1);
@@ -373,7 +373,7 @@ describe.each(adapters)('a service that fetches its keys on %s', (adapter) => {
     }
   });
 
-  it(`A-181: asks once over HTTP too, under ${OF_UNKNOWN_KEYS_OVER_HTTP} of them at once and in turn`, async () => {
+  it(`fetches once over HTTP too, under ${OF_UNKNOWN_KEYS_OVER_HTTP} of them in parallel and in turn (A-181)`, async () => {
     const app = await openService();
     const asked = await during(async () => {
       for (let i = 0; i < OF_UNKNOWN_KEYS_OVER_HTTP; i += 50) {
@@ -396,7 +396,7 @@ describe.each(adapters)('a service that fetches its keys on %s', (adapter) => {
     expect(app.account.handled).toBe(OF_UNKNOWN_KEYS_OVER_HTTP / 50);
   });
 
-  it('A-181: does not let good requests wait for a server that hangs, and asks it once in each cool-down', async () => {
+  it('does not let valid requests wait for a server that hangs, and calls it once per cool-down (A-181)', async () => {
     const app = await openService({ maxAge: '1h', timeout: 1.5 });
     server.instead = () => {};
     const coolDowns = 2;
@@ -437,7 +437,7 @@ describe.each(adapters)('a service that fetches its keys on %s', (adapter) => {
       ],
     ),
   )(
-    'A-181: keeps its keys under a flood while the server %s, and asks it at most twice in each cool-down',
+    'keeps its keys under a flood while the server %s, and calls it at most twice per cool-down (A-181)',
     async (_title, answer) => {
       const app = await openService({ maxAge: '5m', coolDown: '30s' });
       server.instead = answer;

@@ -157,7 +157,7 @@ describe.each(adapters)(
       );
 
       it.each([['/refresh'], ['/refresh-given']])(
-        'A-131: gives a client that keeps its refresh token no cookie, whoever makes it post to %s',
+        'gives a client that keeps its refresh token no cookie, whichever page makes it post to %s (A-131)',
         async (path) => {
           const { refreshToken, token } = attacker;
           const posted = { refreshToken, given: refreshToken };
@@ -185,7 +185,7 @@ describe.each(adapters)(
         expect((await victim.get('/me')).json.subject).toBe('ada');
       });
 
-      it('A-131: refuses a token in the query beside a refresh cookie, before anything is written', async () => {
+      it('refuses a token in the query next to a refresh cookie, before anything is written (A-131)', async () => {
         const victim = await app.signIn();
         const cookies = [
           `${REFRESH_COOKIE}=${await victim.cookie(REFRESH_COOKIE)}`,
@@ -196,7 +196,7 @@ describe.each(adapters)(
         expect(answer.setCookie).toEqual([]);
       });
 
-      it('A-134: accepts the same from a page of our own', async () => {
+      it('accepts the same from our own page (A-134)', async () => {
         const answer = await send(app.port, {
           method: 'POST',
           path: '/login?accessToken=x',

@@ -86,7 +86,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
   }
 
   describe('rotation with a store', () => {
-    it('A-082, S-051: the first token of a chain of 10 ends the session, and is told once', async () => {
+    it('the first token of a chain of 10 ends the session, and is reported once (A-082, S-051)', async () => {
       const app = await open('stored');
       const { session, refreshToken } = await app.sessions.generate('ada');
       const chain = await chainOf(app, refreshToken!, 10);
@@ -122,7 +122,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
       },
     );
 
-    it('S-051: reuse ends the session for other nodes, which do not tell it again', async () => {
+    it('reuse ends the session for other nodes, which do not report it again (S-051)', async () => {
       const shared = pairOptions('stored');
       const here = await open('stored', shared);
       const there = await open('stored', shared, { clock: here.clock });
@@ -184,7 +184,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
       ['both', { transport: ['header', 'cookie'] }, 60],
       ['a grace time of 5 s', { rotation: { grace: '5s' } }, 5],
     ])(
-      'A-083, S-059: with %s the token before the last gives the same child until the grace time is over, and reuse from then on',
+      'with %s the token before the last returns the same child until the grace period ends, and is reuse from then on (A-083, S-059)',
       async (_what, options, grace) => {
         const app = await open('stored', options);
         const { refreshToken } = await app.sessions.generate('ada');
@@ -214,7 +214,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
       },
     );
 
-    it('A-083: the grandparent is reuse at once', async () => {
+    it('the grandparent is reuse immediately (A-083)', async () => {
       const app = await open('stored');
       const { refreshToken } = await app.sessions.generate('ada');
       const child = await app.sessions.refresh(refreshToken!);
@@ -241,7 +241,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
       expect(app.eventsOf('refreshReused')).toEqual([]);
     });
 
-    it('S-052, S-053: a token with another secret part, rightly signed, is reuse; so only who has the key can do that', async () => {
+    it('a token with another secret part and a valid signature is reuse; only a holder of the key can do that (S-052, S-053)', async () => {
       const app = await open('stored', {
         refreshToken: { secret: OTHER_SECRET },
       });
@@ -311,7 +311,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
   });
 
   describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
-    it('S-052: any flipped bit is a plain refusal, and costs nobody the session', async () => {
+    it('any flipped bit is a plain refusal, and ends no session (S-052)', async () => {
       const app = await open(kind);
       const { refreshToken } = await app.sessions.generate('ada');
       const bytes = Buffer.from(refreshToken!);
@@ -382,7 +382,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
         expect(app.eventsOf('refreshed')).toEqual([]);
       });
 
-      it('A-081: a refresh token after the logout is over', async () => {
+      it('a refresh token has ended after the logout (A-081)', async () => {
         const app = await open(kind);
         const browser = await app.signIn();
         const { refresh } = await tokensOf(browser);
@@ -397,7 +397,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
         expect(app.users.loads).toEqual([]);
       });
 
-      it("A-081: a refresh token from before the user's not-before is over", async () => {
+      it("a refresh token from before the user's not-before has ended (A-081)", async () => {
         const app = await open(kind);
         const browser = await app.signIn();
         const { refresh } = await tokensOf(browser);
@@ -413,7 +413,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
         expect((await later.get('/me')).status).toBe(200);
       });
 
-      it('V-31: the refresh token of before a logout is over after the next login too', async () => {
+      it('the refresh token from before a logout stays ended after the next login (V-31)', async () => {
         const app = await open(kind);
         const browser = await app.signIn();
         const { refresh, session } = await tokensOf(browser);
@@ -572,7 +572,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
       });
 
       it.each([['refresh'], ['refresh-given']])(
-        "A-131, S-158: /%s with the attacker's own token in the body puts nobody into the attacker's session",
+        "/%s with the attacker's own token in the body puts no user into the attacker's session (A-131, S-158)",
         async (path) => {
           const app = await open(kind);
           const { refreshToken } = await app.sessions.generate('bob');
@@ -789,7 +789,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
       },
     );
 
-    it('A-089: with revocationCheck always, the tokens from before a change of rights are dead at once', async () => {
+    it('with revocationCheck always, the tokens from before a change of rights end immediately (A-089)', async () => {
       const [here, there] = await openNodes({ revocationCheck: 'always' });
       const browser = await here.signIn();
       const old = await tokensOf(browser);

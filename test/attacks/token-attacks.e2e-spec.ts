@@ -1308,7 +1308,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
     });
   });
 
-  it('made nobody call anybody: no key was fetched (A-021, S-016)', async () => {
+  it('caused no call: no key was fetched (A-021, S-016)', async () => {
     // The trap works: this one call is seen.
     expect(trapped).toBe(0);
     const { port } = trap.address() as AddressInfo;

@@ -211,20 +211,20 @@ describe.each(adapters)('attacks on the cookie transport on %s', (adapter) => {
         (t) => `$Version=1; x="; ${COOKIE}=${t}; y="`,
       ],
       [
-        'A-105: beside quoted cookies',
+        'next to quoted cookies (A-105)',
         (t) => `x="a b"; ${COOKIE}=${t}; y="c;d"`,
       ],
       ['A-104: with blanks around it', (t) => `  ${COOKIE} = ${t} ;`],
       [
-        'V-52: beside a cookie named __proto__',
+        'next to a cookie named __proto__ (V-52)',
         (t) => `__proto__=x; ${COOKIE}=${t}`,
       ],
       [
-        'A-104: beside a name in another case',
+        'next to a name in another case (A-104)',
         (t) => `__host-session=x; ${COOKIE}=${t}`,
       ],
       [
-        'V-40: beside a broken percent-encoding',
+        'next to a broken percent-encoding (V-40)',
         (t) => `x=%E0%A4%A; ${COOKIE}=${t}`,
       ],
       [
@@ -259,7 +259,7 @@ describe.each(adapters)('attacks on the cookie transport on %s', (adapter) => {
     );
   });
 
-  describe('A-110, S-129, V-49: forwarded headers of anybody decide nothing', () => {
+  describe('forwarded headers of clients decide nothing (A-110, S-129, V-49)', () => {
     it.each<[headers: Record<string, string>]>([
       [{ 'X-Forwarded-Proto': 'https' }],
       [{ 'X-Forwarded-Proto': 'http' }],
@@ -420,7 +420,7 @@ describe.each(adapters)('attacks on the header transport on %s', (adapter) => {
       'ambiguous',
     ],
     [
-      'A-108: two headers, the second of somebody else',
+      'two headers, the second of another user (A-108)',
       (t) => [
         ['Authorization', `Bearer ${t}`],
         ['Authorization', 'Bearer x'],

@@ -104,9 +104,9 @@ function print() {
   const both = (times) =>
     `${milliseconds(times, 0.5)} (${milliseconds(times, 0.95)})`;
   const rows = [
-    ['bytes a session', ({ bytes }) => number.format(bytes)],
+    ['bytes per session', ({ bytes }) => number.format(bytes)],
     [
-      'of these table, indexes',
+      'of which table, indexes',
       ({ parts }) => (parts ? `${parts.table}, ${parts.indexes}` : ''),
     ],
     ['seconds to fill', ({ seconds }) => seconds.toFixed(0)],
@@ -120,7 +120,7 @@ function print() {
     ],
   ];
   console.log(
-    `${number.format(count)} sessions. Times: median (95 % are faster) of ${RUNS} subjects, ${population.heavySubjects.length} for ${heavy}. Node ${process.versions.node}.\n`,
+    `${number.format(count)} sessions. Times: median (95th percentile) of ${RUNS} subjects, ${population.heavySubjects.length} for ${heavy}. Node ${process.versions.node}.\n`,
   );
   console.log(`| | ${results.map(({ name }) => name).join(' | ')} |`);
   console.log(`|${' --- |'.repeat(results.length + 1)}`);

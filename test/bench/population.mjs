@@ -1,11 +1,11 @@
-/** The sessions that the stores are filled with. Session `i` is the same in each: it begins and ends with formulas. */
+/** The sessions that fill the stores. Session `i` is the same in each store, because formulas define it. */
 import { createHash } from 'node:crypto';
 
 const DAY = 86_400;
 const HEAVY_SUBJECTS = 5;
 const HEAVY_STRIDE = 20;
 const PER_SUBJECT = 10;
-/** A prime, so that the sessions of a subject are made far apart, as sign-ins are. */
+/** A prime, so that the sessions of a subject are created far apart, like real sign-ins. */
 const STRIDE = 7919;
 
 export const ABSOLUTE_SECONDS = 30 * DAY;
@@ -23,7 +23,7 @@ export class Population {
     return Array.from({ length: HEAVY_SUBJECTS }, (_, i) => `heavy-${i}`);
   }
 
-  /** Subjects with 10 sessions, the same in each run and none twice. */
+  /** Returns subjects with 10 sessions, the same in each run and without duplicates. */
   subjectsFrom(first, length) {
     return Array.from(
       { length },
@@ -86,7 +86,7 @@ function hash(text) {
   return createHash('sha256').update(text).digest('base64url');
 }
 
-/** As `hash`. */
+/** Computes the same as `hash`, in SQL. */
 export function sqlHash(expression) {
   return `rtrim(translate(encode(sha256(convert_to(${expression}, 'UTF8')), 'base64'), '+/', '-_'), '=')`;
 }

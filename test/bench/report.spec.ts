@@ -112,7 +112,7 @@ describe('the figures of a benchmark', () => {
     expect(() => compareRounds(values, base, ratio)).toThrow('rounds against');
   });
 
-  it('are taken of everything once a round, in an order that turns round', async () => {
+  it('are taken of every item once a round, in alternating order', async () => {
     const seen: string[] = [];
 
     await interleave(['a', 'b', 'c'], 3, async (item, round) => {
@@ -129,9 +129,9 @@ describe('the goals of the HTTP benchmark', () => {
     goals.find((goal) => goal.name.startsWith(name));
 
   test.each([
-    ['CPU that the guard adds, header, one token', 19, true],
-    ['Requests per second of CPU over docs-guard', 8, true],
-    ['Requests per second of CPU over fast-jwt', 1, false],
+    ['CPU that the guard adds, header, one cached token', 19, true],
+    ['Requests per CPU second over docs-guard', 8, true],
+    ['Requests per CPU second over fast-jwt', 1, false],
     [
       'p50 at one connection over the bare route, session-jwt-header,',
       1.1,
@@ -145,7 +145,7 @@ describe('the goals of the HTTP benchmark', () => {
     ["CPU of a request with `revocationCheck: 'always'`", 1.5, false],
     ['CPU that a reload adds', 65, true],
     ['p50 that a reload adds', 66, false],
-    ['p50 of good requests with 2,000 garbage tokens', 1.5, true],
+    ['p50 of valid requests with 2,000 garbage tokens', 1.5, true],
     ['CPU of a request, 10,000 live sessions over 1', 1.1, true],
     ['CPU of a request, 1,000,000 live sessions over 10,000', 1.27, false],
   ])('say of "%s…": %p, met: %p', (name, figure, met) => {
@@ -153,7 +153,7 @@ describe('the goals of the HTTP benchmark', () => {
     expect(goalOf(name)?.met).toBe(met);
   });
 
-  it('draw one comparison, the one with most variants: others were loaded at other moments', () => {
+  it('draw only the comparison with most variants: others were loaded at other moments', () => {
     const [few, many] = [
       { '10,000 tokens': { bare: { cpu: [100] }, fast: { cpu: [125] } } },
       {
@@ -218,7 +218,7 @@ describe('the report of the HTTP benchmark', () => {
     ]);
   });
 
-  it('names where it was taken, with what, and every goal with its figure', () => {
+  it('names the machine, the versions, and every goal with its figure', () => {
     const markdown = toMarkdown({
       machine: {
         date: '2030-01-02',
@@ -255,13 +255,13 @@ describe('the report of the HTTP benchmark', () => {
     expect(markdown).toContain('| c | ≤ 5 µs | 7 µs | **missed** |');
     expect(markdown).toContain('### Garbage, Fastify');
     expect(markdown).toContain(
-      '- cookie: our share is **5.0 %**, and 10.0 % with what it calls',
+      '- cookie: our share is **5.0 %**, or 10.0 % including what it calls',
     );
     expect(markdown).toContain('| Nest | 30.0 % |');
     expect(markdown).not.toContain('| Fastify | 0.1 % |');
   });
 
-  it('has a chart that is read without colours: sorted bars with their values, a title and a description', () => {
+  it('has a chart that is readable without colours: sorted bars with their values, a title and a description', () => {
     const chart = toChart({
       title: 'Throughput',
       description: 'On one core.',
@@ -282,7 +282,7 @@ describe('the report of the HTTP benchmark', () => {
     expect(widths).toEqual([333, 92.5]);
   });
 
-  it('counts the waiting of a profiled process to nothing, and what we call to us', () => {
+  it('ignores the waiting of a profiled process, and attributes what we call to us', () => {
     const root = new URL('../../', import.meta.url).href;
     const node = (
       id: number,
@@ -325,7 +325,7 @@ describe('the report of the HTTP benchmark', () => {
       functions: { 'check (dist/nest/guard.js:10)': 0.1 },
     });
     expect(toProfileReport({ cookie: summary })).toContain(
-      '| check (dist/nest/guard.js:10) | 10.0 % |',
+      '| `check (dist/nest/guard.js:10)` | 10.0 % |',
     );
   });
 });
@@ -351,7 +351,7 @@ describe('the plan of the benchmark', () => {
     },
   );
 
-  it('has one comparison when it is to be quick, or when variants are named', () => {
+  it('has one comparison in a quick run, or when variants are named', () => {
     expect(Object.keys(comparisonsFor('fastify', { quick: true }))).toEqual([
       'chosen',
     ]);

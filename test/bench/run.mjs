@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: all measurements, in about 20 minutes, written to `docs/benchmarks.md`, `docs/images/benchmark.svg`
- * and `test/bench/results/latest.json`. `npm run bench:quick`: ours beside the bare route, a no-op guard, the
- * hand-made one and that of Nest's documentation, in about 3 minutes, printed only.
+ * and `test/bench/results/latest.json`. `npm run bench:quick`: ours compared with the bare route, a no-op
+ * guard, the hand-written guard and that of Nest's documentation, in about 3 minutes, printed only.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -42,17 +42,17 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values: given } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    /** Instead of those that each comparison asks for. */
+    /** Overrides the rounds of each comparison. */
     rounds: { type: 'string' },
-    /** Of the servers' core, for one shot at one variant. */
+    /** Seconds of the servers' core for one shot at one variant. */
     seconds: { type: 'string', default: '1' },
     adapters: { type: 'string', default: 'fastify,express' },
-    /** Names of variants, the bare route among them. */
+    /** Names of variants, including the bare route. */
     variants: { type: 'string' },
     experiments: { type: 'string', default: 'reload,flood,growth' },
     'no-micro': { type: 'boolean', default: false },
     'no-profiles': { type: 'boolean', default: false },
-    /** A folder for the results instead of their places in the repository. */
+    /** A folder for the results, in place of the repository. */
     into: { type: 'string' },
   },
 });
@@ -60,7 +60,7 @@ const list = (text) => (text ? text.split(',') : []);
 const { quick } = given;
 
 provide();
-// They need what is provided.
+// They need what `provide()` installs.
 const { measureHttp } = await import('./http/run.mjs');
 const { goalsOf, sharesOfBare } = await import('./http/goals.mjs');
 const { tablesOf } = await import('./http/tables.mjs');
@@ -118,7 +118,7 @@ if (!quick || given.into) {
 log('done');
 process.exit(0);
 
-/** What the measurements need besides this package's own development dependencies. */
+/** Installs what the measurements need in addition to this package's development dependencies. */
 function provide() {
   const need = (folder, ...command) => {
     if (!existsSync(join(root, folder))) {
@@ -146,7 +146,7 @@ function programVersion(program, option) {
   return /\d+(\.\d+)+/.exec(stdout ?? '')?.[0] ?? 'not installed';
 }
 
-/** In processes of their own. */
+/** Runs in separate processes. */
 function measureMicro() {
   log('in process');
   const folder = mkdtempSync(join(tmpdir(), 'session-jwt-micro-'));
@@ -189,7 +189,7 @@ async function write() {
   }
 }
 
-/** Throughput on Fastify as a share of the bare route's, of what needs no store. */
+/** Draws the throughput on Fastify as a share of the bare route's, for variants without a store. */
 function chartOf(comparisons = {}) {
   const shares = sharesOfBare(comparisons);
   return (

@@ -1,4 +1,4 @@
-/** Fills each kind of store, and says what that took. */
+/** Fills each kind of store, and returns what that took. */
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -72,7 +72,7 @@ export async function fillRedis(population) {
 }
 
 export async function fillPostgres(population) {
-  // As a server is that must not lose anything.
+  // The settings of a server that must not lose anything.
   const server = await startPostgres({ fsync: 'on', full_page_writes: 'on' });
   const pool = server.pool(await server.createSchema());
   const store = new PostgresSessionStore({ pool });

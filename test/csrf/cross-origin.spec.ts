@@ -492,7 +492,7 @@ describe('whether an unsafe request comes from our own site', () => {
       'a Sec-Fetch-Site of one letter',
       (bytes) => ({ secFetchSite: 'a'.repeat(bytes) }),
     ],
-  ])('V-05: judges 64 KB in linear time: %s', (what, make) => {
+  ])('checks 64 KB in linear time: %s (V-05)', (what, make) => {
     // The rest of a URL may be as long as it likes.
     const verdict = what.includes('percent') ? 'allowed' : 'refused';
     const judging = (bytes: number) => {

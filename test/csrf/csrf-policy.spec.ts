@@ -85,7 +85,7 @@ describe('whether a request can change something', () => {
     },
   );
 
-  describe('A-127: is judged by every method that is named', () => {
+  describe('is checked by every method that is named (A-127)', () => {
     it.each<
       [
         method: string,

@@ -510,7 +510,7 @@ describe.each(adapters)('docs/coming-from.md on %s', (adapter) => {
     expect((await bob.get('/me')).status).toBe(200);
   });
 
-  it("S-107: better-auth: the id of somebody else's session ends nothing", async () => {
+  it("better-auth: the id of another user's session ends nothing (S-107)", async () => {
     const app = await DocumentedApp.open(
       adapter,
       await snippetsOf('better-auth'),

@@ -10,7 +10,7 @@ const rows = [
   specs: cell.split(', ').map((name) => name.replaceAll('`', '')),
 }));
 
-/** All IDs of a letter from one number to another. */
+/** Lists the IDs with a letter, from the first number to the last. */
 function range(letter: string, first: number, last: number): string[] {
   const digits = letter === 'V' ? 2 : 3;
   return Array.from(
@@ -19,8 +19,8 @@ function range(letter: string, first: number, last: number): string[] {
   );
 }
 
-describe('the table of what is refused', () => {
-  it('has a line for every attack on tokens, keys and browsers, every rule and every advisory', () => {
+describe('docs/security-tests.md', () => {
+  it('has a row for every attack on tokens, keys and browsers, every rule and every advisory', () => {
     expect(rows.map(({ id }) => id)).toEqual([
       ...range('A', 1, 15),
       ...range('A', 20, 30),
@@ -50,7 +50,7 @@ describe('the table of what is refused', () => {
     ]);
   });
 
-  it('names exactly the specs that name the requirement in a title', () => {
+  it('lists exactly the specs whose test titles contain the ID', () => {
     const named = specsByRequirement();
     expect(rows).toEqual(
       rows.map(({ id }) => ({ id, specs: named.get(id) ?? [] })),

@@ -1,4 +1,4 @@
-// Writes the third column of docs/security-tests.md.
+// Regenerates the third column of docs/security-tests.md: the specs whose test titles contain the ID of the row.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { specsByRequirement } from '../support/named-requirements.mjs';
 

@@ -269,7 +269,7 @@ describe.each(adapters)('what caches are told on %s', (adapter) => {
   });
   afterAll(() => app.close());
 
-  describe('A-115, S-114, V-45: an answer that brings a token is stored by nobody, whatever the handler says:', () => {
+  describe('an answer that carries a token is never stored, whatever the handler says (A-115, S-114, V-45):', () => {
     it.each<Answer>(ANSWERS)(
       '%s',
       async (_what, request, status, vary = ['cookie']) => {
@@ -308,7 +308,7 @@ describe.each(adapters)('what caches are told on %s', (adapter) => {
     );
   });
 
-  it('V-45: the answers of a signed-in and of an anonymous user to one address are told apart', async () => {
+  it('keeps the answers to a signed-in and an anonymous user at one address separate (V-45)', async () => {
     const signedIn = await (await app.signIn()).get('/answers/optional');
     const anonymous = await app.browser().get('/answers/optional');
     expect(signedIn.json).toEqual({ subject: 'ada' });
@@ -316,7 +316,7 @@ describe.each(adapters)('what caches are told on %s', (adapter) => {
     expect([signedIn, anonymous].map(varyOf)).toEqual([['cookie'], ['cookie']]);
   });
 
-  describe('S-114: the session changes, and nobody stores the answer', () => {
+  describe('the session changes, and the answer is never stored (S-114)', () => {
     it.each<[what: string, request: TestRequest, status: number]>([
       [
         'of a sign-in',
@@ -365,7 +365,7 @@ describe.each(adapters)('what caches are told on %s', (adapter) => {
       ['a malformed token', () => `${COOKIE}=x`],
       ['two tokens', (own) => `${own}; ${own}`],
     ])(
-      'S-114: 401 for %s, which clears it, is stored by nobody',
+      '401 for %s, which clears it, is never stored (S-114)',
       async (_what, cookie) => {
         const own = `${COOKIE}=${await (await app.signIn()).cookie()}`;
         const headers = { Cookie: cookie(own) };
@@ -457,7 +457,7 @@ describe.each(adapters)('what caches are told of a pair on %s', (adapter) => {
     ['without a store', () => ({})],
     ['with a store', () => ({ store: new MemorySessionStore() })],
   ])(
-    'S-114, V-45: a renewal by the guard is stored by nobody, nor is the end of the session: %s',
+    'neither a refresh by the guard nor the end of the session is stored: %s (S-114, V-45)',
     async (_what, more) => {
       const app = await openTestApp(adapter, {
         session: { refreshToken: {}, ...more() },
@@ -548,7 +548,7 @@ describe.each(adapters)(
     }
 
     it.each([['/answers/plain'], ['/answers/public'], ['/answers/optional']])(
-      'V-45: nobody gets the answer of somebody else: %s',
+      'no user gets the answer of another: %s (V-45)',
       async (path) => {
         const { app, cache, cookieOf } = await open();
         const users = [await cookieOf('ada'), await cookieOf('bob'), {}];
@@ -584,7 +584,7 @@ describe.each(adapters)(
       ['by a header', '', { ...FOREIGN, 'X-HTTP-Method-Override': 'DELETE' }],
       ['in the address', '?_method=DELETE', FOREIGN],
     ])(
-      'S-159: the 403 of a forged GET that asks for another method %s is kept for nobody but who sent it',
+      'the 403 of a forged GET that asks for another method %s is kept for its sender only (S-159)',
       async (_what, query, forged) => {
         const { cache, cookieOf } = await open();
         const attacker = await cookieOf('bob');
@@ -652,7 +652,7 @@ describe.each(adapters)(
     });
     afterAll(() => app.close());
 
-    it('S-114: an answer that brings a token is stored by nobody, and no answer varies by a cookie', async () => {
+    it('an answer that carries a token is never stored, and no answer varies by a cookie (S-114)', async () => {
       const { header } = await createTestSession(app.app, 'ada');
       const headers = { Authorization: header };
       const fresh = await app.browser().get('/answers/public', headers);
@@ -738,7 +738,7 @@ describe.each(adapters)(
       });
 
     it.each(ROUTES)(
-      'S-114: $method session$path ($status) is stored by nobody',
+      '$method session$path ($status) is never stored (S-114)',
       async (row) => {
         const app = await open(new SickStore());
         const response = await ask(await app.signIn(), row);
@@ -749,7 +749,7 @@ describe.each(adapters)(
     );
 
     it.each(ROUTES)(
-      'S-114: $method session$path is stored by nobody with the store down',
+      '$method session$path is never stored with the store down (S-114)',
       async (row) => {
         const store = new SickStore();
         const app = await open(store);
@@ -762,7 +762,7 @@ describe.each(adapters)(
     );
 
     it.each(ROUTES.filter(({ isPublic }) => isPublic))(
-      'S-114: $method session$path is stored by nobody without a session, and not for another site',
+      '$method session$path is never stored without a session, nor for another site (S-114)',
       async (row) => {
         const app = await open(new SickStore());
         const none = await ask(app.browser(), row);
@@ -785,7 +785,7 @@ describe.each(adapters)(
     );
 
     it.each(ROUTES.filter(({ path }) => /^\/(refresh|devices)/.test(path)))(
-      'S-114: $method session$path, refused without a store, is stored by nobody',
+      '$method session$path, refused without a store, is never stored (S-114)',
       async (row) => {
         const app = await open(undefined);
         const response = await ask(await app.signIn(), row);

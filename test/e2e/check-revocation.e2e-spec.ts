@@ -171,7 +171,7 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
     ['a method', '/one/checked'],
     ['a class', '/all'],
   ])(
-    'A-080: on %s refuses at once what was ended elsewhere',
+    'on %s refuses immediately what was ended elsewhere (A-080)',
     async (_where, path) => {
       const { app, client } = await endedElsewhere();
       expect((await client.copy().get('/one/unchecked')).status).toBe(200);

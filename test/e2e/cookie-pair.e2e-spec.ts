@@ -568,7 +568,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         ['no session token', false, '/change'],
         ['an expired session token on an optional route', true, '/optional'],
       ])(
-        'S-111: refuses a cross-site POST with %s before it renews anything',
+        'refuses a cross-site POST with %s before it refreshes anything (S-111)',
         async (_what, hasSession, path) => {
           const app = await open();
           const browser = await app.signIn();
@@ -592,7 +592,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         },
       );
 
-      it('S-111: asks for the CSRF header before it renews anything', async () => {
+      it('requires the CSRF header before it refreshes anything (S-111)', async () => {
         const app = await open({ csrf: { header: 'X-Requested-With' } });
         const browser = await app.signIn();
         const refresh = await refreshOf(browser);
@@ -1025,7 +1025,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         expect(app.eventsOf('refreshReused')).toEqual([]);
       });
 
-      it('S-054: moves the idle end when the handler updates attributes, as any renewal does', async () => {
+      it('moves the idle end when the handler updates attributes, as any refresh does (S-054)', async () => {
         const app = await open();
         const browser = await app.signIn();
         app.clock.advance(7 * DAY - 1);

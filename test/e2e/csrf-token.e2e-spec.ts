@@ -342,7 +342,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
         expect((await again.post('/change', {}, now)).status).toBe(200);
       });
 
-      it("A-126, V-38: an attacker's own valid pair is refused beside the victim's session", async () => {
+      it("an attacker's own valid pair is refused next to the victim's session (A-126, V-38)", async () => {
         const attacker = await app.signIn('bob');
         const theirs = await tokenFor(attacker);
         const Cookie = `${await cookiesOf(browser)}; ${READABLE}=${theirs}`;
@@ -368,7 +368,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
     });
 
     it.each(['GET', 'HEAD', 'OPTIONS'])(
-      'A-129: is not asked for with %s',
+      'is not required with %s (A-129)',
       async (method) => {
         const headers = { Cookie: await cookiesOf(browser), ...FOREIGN };
         const page = app.app.get(PageController);
@@ -384,7 +384,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
     );
 
     it.each(['POST', 'PUT', 'PATCH', 'DELETE'])(
-      'S-111: is asked for with %s',
+      'is required with %s (S-111)',
       async (method) => {
         await refuse({ method, path: '/any', body: {} });
       },
@@ -404,7 +404,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
       expect((await other.post('/login', { user: 'ada' })).status).toBe(200);
     });
 
-    it('S-158: is asked for at a sign-out, which ends nothing without it', async () => {
+    it('is required at a sign-out, which ends nothing without it (S-158)', async () => {
       const other = await app.signIn('bob');
       for (const proof of ['', token, `${token}x`]) {
         await expectRefused(opened, () =>
@@ -426,7 +426,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
         ['both cookies', true],
         ['the refresh cookie alone', false],
       ])(
-        'S-158: is asked for at a refresh with %s, which exchanges nothing without it',
+        'is required at a refresh with %s, which exchanges nothing without it (S-158)',
         async (_what, hasSession) => {
           const own = await app.signIn('ada');
           const proof = { [HEADER]: await tokenFor(own) };
@@ -453,7 +453,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
       expect(response.json.errorCode).toBe('SESSION_REQUIRED');
     });
 
-    it('A-133: is not asked for at a WebSocket handshake, where scripts cannot send it: the origin decides', async () => {
+    it('is not required at a WebSocket handshake, where scripts cannot send it: the origin decides (A-133)', async () => {
       const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket' };
       const shake = (headers: Headers) =>
         browser.sendOnly({ path: '/me', headers: { ...upgrade, ...headers } });
@@ -683,7 +683,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
       expect(app.events).toHaveLength(events);
     });
 
-    it('S-158: sign-in and sign-out still ask where they come from', async () => {
+    it('sign-in and sign-out still check their origin (S-158)', async () => {
       const { app } = await open(adapter, 'one token');
       const login = await send(app.port, {
         method: 'POST',
@@ -704,7 +704,7 @@ describe.each(adapters)('a CSRF token on %s', (adapter) => {
     });
   });
 
-  describe('A-127: is asked for by the method that is sent and by the one that is meant', () => {
+  describe('is required by the method that is sent and by the one that is meant (A-127)', () => {
     const OVERRIDES: [what: string, path: string, headers: Headers][] = [
       'X-HTTP-Method-Override',
       'X-HTTP-Method',

@@ -334,7 +334,7 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
     expect(await browser.cookie()).toBeUndefined();
   });
 
-  it('clears the cookie of a refused request once, whoever answers (S-074)', async () => {
+  it('clears the cookie of a refused request once, whichever code answers (S-074)', async () => {
     const browser = await app.signIn();
     app.users.all.get('ada')!.disabled = true;
     app.clock.advance('15m');

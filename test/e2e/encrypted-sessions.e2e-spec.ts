@@ -70,7 +70,7 @@ async function signInGrace(app: TestApp) {
 
 describe.each(adapters)('encrypted sessions on %s', (adapter) => {
   it.each(encryptedKinds)(
-    'under %s tell who finds a token nothing, of either kind (A-170)',
+    'under %s reveal nothing to the finder of a token, of either kind (A-170)',
     async (_kind, { session }) => {
       const app = await open(adapter, { ...session(), refreshToken: {} });
       const { browser, token, refreshToken } = await signInGrace(app);

@@ -199,7 +199,7 @@ describe.each(adapters)('the published keys on %s', (adapter) => {
     expect(await algorithms()).toEqual(['ES256', 'EdDSA', 'PS256']);
   });
 
-  it('never hold a secret, also where there are secrets beside the keys (S-040)', async () => {
+  it('never hold a secret, also where there are secrets alongside the keys (S-040)', async () => {
     const app = await openTestApp(adapter, {
       session: {
         keys: [keyOf('ES256')],
@@ -340,7 +340,7 @@ describe.each(adapters)('the published keys on %s', (adapter) => {
   });
 
   describe('of a function', () => {
-    it('are those of now, asked for as rarely as for tokens, however often they are read (A-167)', async () => {
+    it('are the present ones, loaded as rarely as for tokens, however often they are read (A-167)', async () => {
       const vault = new Vault<SessionKey[]>([keyOf('ES256')]);
       const app = await open({ keys: vault.provide });
       await Promise.all(Array.from({ length: 100 }, () => read(app)));

@@ -440,7 +440,7 @@ describe.each(adapters)('a function that gives secrets on %s', (adapter) => {
     expect(app.eventsOf('keysFailed')).toHaveLength(1);
   });
 
-  it('that hangs is given up at the timeout and told so; what it says later counts for nothing (A-015)', async () => {
+  it('that hangs is given up at the timeout and aborted; its later result is ignored (A-015)', async () => {
     const vault = new Vault<SecretInput | SecretInput[]>(SECRET);
     const app = await open(vault, { keyCache: { timeout: TIMEOUT } });
     const browser = await app.signIn();

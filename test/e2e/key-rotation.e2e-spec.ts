@@ -156,7 +156,7 @@ describe.each(clients)(
       },
     );
 
-    it('ends a retiring key at `until`, to the second, for tokens that were seen before too (A-012)', async () => {
+    it('ends a retiring key at `until`, to the second, also for cached tokens (A-012)', async () => {
       const clock = new TestSessionClock();
       const before = await openTestApp(adapter, {
         session: { ...withoutSecret({ keys: [oldKey()] }), transport },
@@ -280,7 +280,7 @@ describe.each(clients)('on %s, with tokens in a %s,', (adapter, transport) => {
       expect(app.eventsOf('rejected')).toEqual([]);
     });
 
-    it('that are removed in an emergency are refused from the next request on, tokens seen before too (V-44)', async () => {
+    it('that are removed in an emergency are refused from the next request on, also for cached tokens (V-44)', async () => {
       const { app, vault } = await open();
       const client = await SessionClient.signIn(app, transport);
       for (let i = 0; i < 3; i += 1) {
@@ -304,7 +304,7 @@ describe.each(clients)('on %s, with tokens in a %s,', (adapter, transport) => {
       expect((await next.get('/me')).status).toBe(200);
     });
 
-    it('that are removed are refused after maxAge without anybody’s doing (V-44)', async () => {
+    it('that are removed are refused after maxAge, without any action (V-44)', async () => {
       const { app, vault } = await open();
       const client = await SessionClient.signIn(app, transport);
       await client.get('/me');
@@ -418,7 +418,7 @@ describe.each(clients)('on %s, with tokens in a %s,', (adapter, transport) => {
       expect(b.vault.asked).toBe(3);
     });
 
-    it('are asked for once a cool-down by a flood of tokens with unknown keys (A-181)', async () => {
+    it('are loaded once per cool-down under a flood of tokens with unknown keys (A-181)', async () => {
       const { app, vault } = await open();
       const client = await SessionClient.signIn(app, transport);
       const [, ...rest] = client.token!.split('.');
@@ -649,7 +649,7 @@ async function rotateUnderLoad(
 
 describe.each(adapters)('a rotation every 2 s under load on %s', (adapter) => {
   it.each(inTurn(adapter, SCENARIOS))(
-    'signs nobody out: %s (A-012, A-013)',
+    'signs no user out: %s (A-012, A-013)',
     async (title, scenario) => {
       const random = seededRandom(2030);
       const made = scenario(random);

@@ -119,7 +119,7 @@ async function stay(
 }
 
 describe.each([...PROFILES, ...FORMER])('polling with %s', (_name, options) => {
-  it('keeps nobody signed in who is not there: the session ends with the idle time, to the second (S-103)', async () => {
+  it('keeps no absent user signed in: the session ends with the idle time, to the second (S-103)', async () => {
     const app = await open(options());
     const page = await OpenPage.signIn(app);
     const send = () => page.poll();
@@ -214,7 +214,7 @@ describe('polling over the header transport through the client', () => {
     ['without', undefined],
     ['with', () => new MemorySessionStore()],
   ])(
-    'ends after the idle time when nobody is there, and not while somebody works, %s a store (S-103)',
+    'ends after the idle time when the user is absent, and not while the user works, %s a store (S-103)',
     async (_what, store) => {
       const idle = await openClient(store?.());
       const poll = () => idle.send(false);

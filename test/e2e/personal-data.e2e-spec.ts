@@ -50,7 +50,7 @@ describe.each(adapters)(
         '"passwordHash", "dateOfBirth"',
       ],
     ])(
-      'S-164, A-170: is told of once, by the names of %j',
+      'is logged once, with the names of %j (S-164, A-170)',
       async (params, names) => {
         const warnings = await warningsFor(params);
         expect(warnings).toHaveLength(1);
@@ -60,7 +60,7 @@ describe.each(adapters)(
       },
     );
 
-    it('S-164: is told of in attributes too, and only briefly in a log that cannot be forged', async () => {
+    it('is logged for attributes too, and only briefly in a log that cannot be forged (S-164)', async () => {
       const warnings = await warningsFor(
         { id: 1 },
         {},

@@ -61,7 +61,7 @@ describe.each(Object.entries(SERVERS))(
     const statusOf = async (client: SessionClient, path = '/me') =>
       (await client.copy().get(path)).status;
 
-    it("S-104, S-105, S-106: with 'always', what one node ends the other refuses at once", async () => {
+    it("with 'always', what one node ends the other refuses immediately (S-104, S-105, S-106)", async () => {
       const { a, b } = await openTwo({ revocationCheck: 'always' });
       const [here, there, third] = [
         await signIn(a),
@@ -169,7 +169,7 @@ describe.each(Object.entries(SERVERS))(
       expect(Math.round(age / 1000)).toBe(15 * 60 + 1);
     });
 
-    it('A-183: 20 sign-ins at once obey the limit', async () => {
+    it('20 concurrent sign-ins obey the limit (A-183)', async () => {
       const refusing = await openTwo({
         maxSessions: { max: 2, policy: 'refuse' },
       });
@@ -288,7 +288,7 @@ describe.each(Object.entries(SERVERS))(
       });
     });
 
-    it('A-081: the guard renews a cookie pair, until the session is ended', async () => {
+    it('the guard refreshes a cookie pair, until the session is ended (A-081)', async () => {
       const { a, b } = await openTwo({ refreshToken: {} });
       const browser: Browser = await a.signIn();
       clock.advance('15m');

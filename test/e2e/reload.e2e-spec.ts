@@ -451,7 +451,7 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       });
     });
 
-    it('S-122: two updates of different attributes at once both survive, in either order of arrival', async () => {
+    it('two concurrent updates of different attributes both survive, in either order of arrival (S-122)', async () => {
       await start();
       const browser = await app.signIn();
       const post = (body: object) =>

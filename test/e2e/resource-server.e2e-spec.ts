@@ -914,7 +914,7 @@ describe.each(adapters)(
       expect(rejectionsOf(server)).toEqual([]);
     });
 
-    it('refuses a key that was removed after maxAge, tokens seen before too; at once after reloadKeys (V-44)', async () => {
+    it('refuses a removed key after maxAge, also for cached tokens; immediately after reloadKeys (V-44)', async () => {
       const [server, other] = [await openServer(), await openServer()];
       const { token } = await issuer.sessions.generate('ada');
       expect(await statusOf(server, token)).toBe(200);

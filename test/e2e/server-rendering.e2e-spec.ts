@@ -332,7 +332,7 @@ describe.each(adapters)('a page rendered on %s', (adapter) => {
 });
 
 describe.each(adapters)('a page for everybody on %s', (adapter) => {
-  it('V-45: says in both of its variants that caches must tell them apart by the cookie', async () => {
+  it('says in both of its variants that caches must separate them by the cookie (V-45)', async () => {
     const app = await openTestApp(adapter, { controllers: [Pages] });
     const browser = await app.signIn();
     const anonymous = await app.browser().get('/pages/optional');

@@ -183,7 +183,7 @@ describe.each(adapters)('the end of a session on %s', (adapter) => {
   });
 
   describe('by a new sign-in', () => {
-    it('S-102, A-088: the old session is over, the new one has an id of its own', async () => {
+    it('the old session has ended, the new one has another id (S-102, A-088)', async () => {
       await start();
       const browser = await app.signIn();
       const old = await browser.cookie();

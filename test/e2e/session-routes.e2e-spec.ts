@@ -280,7 +280,7 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       },
     );
 
-    it('A-081: is a 401 when the session is over, and clears its cookies', async () => {
+    it('is a 401 when the session has ended, and clears its cookies (A-081)', async () => {
       const store = new SickStore();
       const app = await open(adapter, { refreshToken: {}, store });
       const ended = await app.signIn();

@@ -737,7 +737,7 @@ describe('sessions of different requests', () => {
     }
   });
 
-  it('A-146: are frozen objects of their own, on which nothing can be put', async () => {
+  it('are separate frozen objects, to which nothing can be added (A-146)', async () => {
     await start();
     const { cookie } = await createTestSession(app.app, 'ada');
     const [a, b] = await Promise.all(

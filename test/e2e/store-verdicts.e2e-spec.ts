@@ -58,7 +58,7 @@ class ForgetfulStore extends SickStore {
 }
 
 describe.each(adapters)('what a store says on %s', (adapter) => {
-  it('A-080: of an ended session leaves none for the handler, where a guard of the application asks after ours', async () => {
+  it('of an ended session leaves none for the handler, where a guard of the application checks after ours (A-080)', async () => {
     const { a, b } = await openStoredNodes(
       adapter,
       {},

@@ -181,7 +181,7 @@ describe.each(clients)(
         ['one node', false],
         ['two nodes', true],
       ])(
-        'S-122: is every attribute that was changed at once on %s',
+        'is every attribute that was changed concurrently on %s (S-122)',
         async (_where, isTwo) => {
           const { a, b } = await openTwo();
           const client = await signIn(a);
@@ -326,7 +326,7 @@ describe.each(clients)(
         ],
         ['with all others', (app) => app.sessions.revokeAll('ada')],
       ])(
-        'A-080, S-104: %s is refused at once everywhere',
+        '%s is refused immediately everywhere (A-080, S-104)',
         async (_how, end) => {
           const { a, b } = await openTwo();
           const client = await signIn(a);

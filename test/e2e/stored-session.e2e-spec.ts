@@ -207,7 +207,7 @@ describe.each(clients)(
           ({ app, id }) => app.sessions.revoke({ id, subject: 'ada' }),
         ],
       ])(
-        'A-080, S-104, V-30: by %s, here at once and elsewhere as configured',
+        'by %s, here immediately and elsewhere as configured (A-080, S-104, V-30)',
         async (_how, end) => {
           const { a, b } = await openBoth();
           const client = await signIn(a);
@@ -221,7 +221,7 @@ describe.each(clients)(
         },
       );
 
-      it('S-105, V-29, V-33: by revokeAll, every session of the subject, and of nobody else', async () => {
+      it('by revokeAll, every session of the subject, and no other (S-105, V-29, V-33)', async () => {
         const { a, b } = await openBoth();
         const all = [await signIn(a), await signIn(a), await signIn(b)];
         const bob = await signIn(b, 'bob');
@@ -456,7 +456,7 @@ describe.each(clients)(
         expect(endsOf(app)).toEqual(['ada revoked store', 'ada revoked store']);
       });
 
-      it('S-107: is false for an id of somebody else, whose session goes on', async () => {
+      it('is false for the id of another user, whose session continues (S-107)', async () => {
         const { app } = await open({ revocationCheck: 'always' });
         const [ada, bob] = [await signIn(app), await signIn(app, 'bob')];
         const answer = await bob.post('/devices/end', { id: ada.id });
@@ -518,7 +518,7 @@ describe.each(clients)(
           },
         ],
       ])(
-        'A-085, V-28: with %s asks the store nothing',
+        'with %s does not query the store (A-085, V-28)',
         async (_what, forge) => {
           const { app, store } = await open();
           const client = await signIn(app);
@@ -536,7 +536,7 @@ describe.each(clients)(
       const attributesAt = async (client: SessionClient) =>
         (await client.get('/me')).json.attributes;
 
-      it('S-122: that two nodes change at once all survive, and reach every token at its next reload', async () => {
+      it('that two nodes change concurrently all survive, and reach every token at its next reload (S-122)', async () => {
         const { a, b, store } = await openTwo();
         const client = await signIn(a, 'ada', { attributes: { visits: 1 } });
         const [one, two] = [client.copy(a), client.copy(b)];
@@ -597,7 +597,7 @@ describe.each(clients)(
       });
     });
 
-    it('S-117: each step is told once, with how far it reaches', async () => {
+    it('each step is reported once, with its reach (S-117)', async () => {
       const { app } = await open({
         maxSessions: { max: 2, policy: 'end-oldest' },
       });

@@ -193,7 +193,7 @@ describe.each(Object.keys(STORES))('a call that comes late to %s', (name) => {
     expect(alarms).toBe(0);
   });
 
-  it('S-122 signs nobody out: sign-ins that were given up, at the limit', async () => {
+  it('signs no user out: sign-ins that were given up, at the limit (S-122)', async () => {
     const maxSessions = { max: 3, policy: 'end-oldest' } as const;
     await open({ maxSessions });
     await warmUp(2);
@@ -213,7 +213,7 @@ describe.each(Object.keys(STORES))('a call that comes late to %s', (name) => {
     expect(near.count('ended') + far.count('ended')).toBe(0);
   });
 
-  it('S-122 leaves no session that nobody has, and tells which one made room, where only the answer comes late', async () => {
+  it('leaves no orphaned session, and reports which one made room, where only the answer is late (S-122)', async () => {
     const maxSessions = { max: 3, policy: 'end-oldest' } as const;
     await open({ maxSessions });
     await warmUp(2);
@@ -277,7 +277,7 @@ describe.each(Object.keys(STORES))('a call that comes late to %s', (name) => {
     expect(await near.sessions.list('ada')).toHaveLength(1);
   });
 
-  it('S-106 tells that all sessions ended, where only the answer comes late', async () => {
+  it('reports that all sessions ended, where only the answer is late (S-106)', async () => {
     await open();
     await warmUp(2);
     await signIn(near, 'ada');

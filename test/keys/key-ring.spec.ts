@@ -341,7 +341,7 @@ describe('a key that nobody knows', () => {
     expect(vault.loads).toBe(2);
   });
 
-  it('has the keys loaded at most once per cool-down, for 10,000 tokens at once or after each other (A-181)', async () => {
+  it('loads the keys at most once per cool-down, for 10,000 tokens in parallel or in sequence (A-181)', async () => {
     const { ring, vault, clock } = await openLoadedRing();
     const before = vault.loads;
     await Promise.all(Array.from({ length: 10_000 }, async () => ring.learn()));
@@ -400,7 +400,7 @@ describe('a key that nobody knows', () => {
 });
 
 describe('a source that is down', () => {
-  it('keeps the last good keys for as long as it lasts, and is told of each time (V-08)', async () => {
+  it('keeps the last good keys for as long as it lasts, and is reported each time (V-08)', async () => {
     const { ring, vault, clock, failures, knows } = await openLoadedRing();
     vault.failure = new Error('down');
     for (let day = 0; day < 30; day += 1) {
@@ -463,24 +463,27 @@ describe('a source that is down', () => {
     ['rejects', () => Promise.reject(new TypeError('no network'))],
     ['rejects with nothing', () => Promise.reject(undefined)],
     ['hangs', () => new Promise(() => {})],
-  ])('rejects nobody that only asks: it %s (A-015)', async (_how, source) => {
-    const { ring, failures, slot, clock } = openRing({
-      source,
-      cache: {
-        maxAgeSeconds: MAX_AGE,
-        coolDownSeconds: COOL_DOWN,
-        timeoutSeconds: 0.02,
-      },
-    });
-    await expect(ring.ready()).resolves.toBeUndefined();
-    await expect(ring.learn()).resolves.toBeUndefined();
-    clock.advance(MAX_AGE);
-    await slot.ready();
-    await slot.learn();
-    await ring.learn();
-    expect(failures).toHaveLength(4);
-    expect(slot.current.isEmpty).toBe(true);
-  });
+  ])(
+    'rejects no caller that only reads: it %s (A-015)',
+    async (_how, source) => {
+      const { ring, failures, slot, clock } = openRing({
+        source,
+        cache: {
+          maxAgeSeconds: MAX_AGE,
+          coolDownSeconds: COOL_DOWN,
+          timeoutSeconds: 0.02,
+        },
+      });
+      await expect(ring.ready()).resolves.toBeUndefined();
+      await expect(ring.learn()).resolves.toBeUndefined();
+      clock.advance(MAX_AGE);
+      await slot.ready();
+      await slot.learn();
+      await ring.learn();
+      expect(failures).toHaveLength(4);
+      expect(slot.current.isEmpty).toBe(true);
+    },
+  );
 });
 
 describe('the deadline of a load', () => {
@@ -517,7 +520,7 @@ describe('the deadline of a load', () => {
     expect(ring.material).toBe(NOTHING);
   });
 
-  it('has a failure that comes too late told to nobody (A-015)', async () => {
+  it('does not report a failure that comes too late (A-015)', async () => {
     const { ring, vault, failures } = openRing(hasty);
     const { release } = vault.hold();
     vault.failure = new Error('too late');

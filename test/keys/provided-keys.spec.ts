@@ -186,7 +186,7 @@ describe('a function at secret', () => {
     expect(message).not.toContain(weak.slice(0, 8));
   });
 
-  it('is told by its signal when nobody waits for it any more (A-015)', async () => {
+  it('is aborted by its signal when no caller waits for it any more (A-015)', async () => {
     let told: unknown;
     const secret = provider(
       (signal) =>
@@ -323,7 +323,7 @@ describe('a function at keys', () => {
     expect(sessions.jwks().keys).toHaveLength(1);
   });
 
-  it('asks at most once per cool-down for 10,000 tokens with unknown kids (A-181)', async () => {
+  it('is called at most once per cool-down for 10,000 tokens with unknown kids (A-181)', async () => {
     const keys = provider((): object[] => [pair]);
     const { sessions, signIn, events, clock } = await start({
       keys: keys.give as never,

@@ -83,7 +83,7 @@ describe('the keys of another server', () => {
     expect(server.requests).toHaveLength(2);
   });
 
-  it("are nobody else's: two servers share nothing (V-44)", async () => {
+  it('are separate: two servers share nothing (V-44)', async () => {
     const other = await startKeyServer();
     server.answer = answerWith(setOf('ES256'));
     other.answer = answerWith(setOf('EdDSA'));
@@ -301,7 +301,7 @@ describe('a server that does not give its keys', () => {
     await expect(load(gone.uri)).rejects.toThrow();
   });
 
-  it('is told of without the keys that it sent by mistake (A-167)', async () => {
+  it('is reported without the keys that it sent by mistake (A-167)', async () => {
     const jwk = keyPairs.RS256.privateKey.export({ format: 'jwk' });
     server.answer = answerWith({ keys: [{ ...jwk, alg: 'RS256' }] });
     let shown = '';
@@ -316,7 +316,7 @@ describe('a server that does not give its keys', () => {
     expect(shown).not.toContain(jwk.n!.slice(0, 8));
   });
 
-  it('is told of without the text of an answer that is no JSON (A-167)', async () => {
+  it('is reported without the text of an answer that is not JSON (A-167)', async () => {
     const pem = keyPairs.ES256.privateKey.export({
       type: 'pkcs8',
       format: 'pem',
@@ -349,7 +349,7 @@ describe('a ring of remote keys', () => {
     return { ring, slot, clock, failures, knows };
   }
 
-  it('asks the server at most once per cool-down for 10,000 unknown kids (A-181)', async () => {
+  it('calls the server at most once per cool-down for 10,000 unknown kids (A-181)', async () => {
     server.answer = answerWith(setOf('ES256'));
     const { ring, slot, clock } = await openRing();
     await ring.ready();
@@ -365,7 +365,7 @@ describe('a ring of remote keys', () => {
     expect(server.requests.length - before).toBe(2);
   });
 
-  it('finds a new key at once, and refuses a removed one after the max age (A-012, V-44)', async () => {
+  it('finds a new key immediately, and refuses a removed one after the max age (A-012, V-44)', async () => {
     server.answer = answerWith(setOf('ES256'));
     const { ring, clock, knows } = await openRing();
     await ring.ready();
@@ -378,7 +378,7 @@ describe('a ring of remote keys', () => {
     expect([knows('ES256'), knows('EdDSA')]).toEqual([false, true]);
   });
 
-  it('keeps its keys while the server is down, or gives what nobody should trust (V-08)', async () => {
+  it('keeps its keys while the server is down or returns untrustworthy ones (V-08)', async () => {
     server.answer = answerWith(setOf('ES256'));
     const { ring, failures, knows } = await openRing();
     await ring.ready();

@@ -162,7 +162,7 @@ class LooksOpen {
   plain() {}
 }
 
-describe('what a route asks for (A-141, A-142)', () => {
+describe('what a route requires (A-141, A-142)', () => {
   it.each<[string, Type, string, RouteAccess]>([
     ['no decorator anywhere', Plain, 'plain', 'required'],
     ['@Public() on the method', Plain, 'opened', 'public'],

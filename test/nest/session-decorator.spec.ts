@@ -327,7 +327,7 @@ describe('ActiveSession as the type of a decorated parameter', () => {
 describe.each(adapters)(
   'a middleware on %s that writes to the request',
   (adapter) => {
-    it('gives nobody a session, and takes none away (A-148, V-50)', async () => {
+    it('creates no session, and takes none away (A-148, V-50)', async () => {
       const app = await startTestApp(adapter, {
         controllers: [ReadingController],
         session: { requestProperty: false },

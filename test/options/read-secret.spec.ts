@@ -86,7 +86,7 @@ describe('a secret that is not set', () => {
     ]);
   });
 
-  it('stops the boot: a variable of the environment that nobody set (A-168, V-09)', () => {
+  it('stops the boot when an environment variable is not set (A-168, V-09)', () => {
     const name = 'A_VARIABLE_THAT_NOBODY_SET';
     expect(process.env[name]).toBeUndefined();
     expect(expectRefused(process.env[name], '')).toContain('is not set');
@@ -189,7 +189,7 @@ describe('a secret that is too short', () => {
         createSecretKey(Buffer.from(bytes(length).toString('base64'))),
     ],
   ] as [string, (length: number) => string | Uint8Array | KeyObject][])(
-    'is judged decoded: %s of 31 bytes is refused, of 32 bytes taken (A-168, S-009)',
+    'is checked decoded: %s of 31 bytes is refused, of 32 bytes accepted (A-168, S-009)',
     (_form, make) => {
       const short = make(31);
       const shownAs =
@@ -503,7 +503,7 @@ describe('a secret of no usable type', () => {
 });
 
 describe('a list of secrets', () => {
-  it('has every element judged, each named by its place (A-168)', () => {
+  it('has every element checked, each named by its place (A-168)', () => {
     const error = errorOf([
       SECRET,
       'short',

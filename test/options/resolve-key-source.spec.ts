@@ -441,7 +441,7 @@ describe('a function that gives keys', () => {
       'keys[1]',
     ],
   ])(
-    'is judged as strictly as the options themselves, when it gives %s (A-015, V-08)',
+    'is checked as strictly as the options themselves, when it returns %s (A-015, V-08)',
     async (_what, keys, path) => {
       for (const given of [() => keys, async () => keys]) {
         const error = await provide({ keys: given }).catch(
@@ -474,7 +474,7 @@ describe('a function that gives keys', () => {
     ]);
   });
 
-  it('rejects with what the function threw, whether at once or later (A-015)', async () => {
+  it('rejects with what the function threw, synchronously or later (A-015)', async () => {
     const failure = new Error('vault sealed');
     for (const secret of [
       () => {

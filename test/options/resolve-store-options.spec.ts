@@ -409,7 +409,7 @@ describe('the cookie of refresh tokens', () => {
     },
   );
 
-  it('is judged by what it takes over, too (A-111)', () => {
+  it('is also checked by the values that it inherits (A-111)', () => {
     expect(
       faultyPathsOf({
         cookie: { sameSite: 'none' },

@@ -187,7 +187,7 @@ describe('the cookie option', () => {
     ['letters', (length) => 'a'.repeat(length)],
     ['labels', (length) => 'a.'.repeat(length / 2)],
     ['hyphens', (length) => `${'a-'.repeat(length / 2)}!`],
-  ])('domain is judged in linear time: %s (V-05)', (_what, make) => {
+  ])('domain is checked in linear time: %s (V-05)', (_what, make) => {
     const judge = (length: number) => {
       const domain = make(length);
       return () => {

@@ -326,7 +326,7 @@ describe.each(platforms('express'))(
       }
     });
 
-    it('publish public members only, for as long as caches may keep them, and let nobody else change keys (A-167, S-040)', async () => {
+    it('publish public members only, for as long as caches may keep them, and let no client change keys (A-167, S-040)', async () => {
       await change('prepare');
       const { headers, json } = await ask(auth.url + JWKS);
       expect(headers.get('cache-control')).toBe(

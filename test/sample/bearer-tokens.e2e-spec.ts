@@ -86,7 +86,7 @@ describe.each(platforms('fastify'))('the bearer sample on %s', (adapter) => {
     expect(server.output()).toContain(after);
   });
 
-  it('gives the same next refresh token to whoever asks again in time, in answers that nobody may store (S-059, A-083)', async () => {
+  it('returns the same next refresh token within the grace period, in answers that must not be stored (S-059, A-083)', async () => {
     const { json: first } = await post('/auth/login', { user: 'ada' });
     const answers = await Promise.all(
       Array.from({ length: 5 }, () =>
@@ -116,7 +116,7 @@ describe.each(platforms('fastify'))('the bearer sample on %s', (adapter) => {
     expect(response.status).toBe(401);
   });
 
-  it('takes no token of the other kind, and nobody unknown (A-081)', async () => {
+  it('accepts no token of the other kind, and no unknown user (A-081)', async () => {
     const { json } = await post('/auth/login', { user: 'ada' });
     const swapped = await Promise.all([
       post('/auth/refresh', { refreshToken: json.token }),

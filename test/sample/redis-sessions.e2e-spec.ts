@@ -70,7 +70,7 @@ describe.each(platforms('fastify'))('the devices on %s', (adapter) => {
     ]);
   });
 
-  it('ends one session, which is over at its next request and loses its cookie (S-104, A-080)', async () => {
+  it('ends one session, which gets 401 at its next request and loses its cookie (S-104, A-080)', async () => {
     const desktop = await signIn('ada');
     const phone = await signIn('ada');
     const id = await phone.ownId();
@@ -113,7 +113,7 @@ describe.each(platforms('fastify'))('the devices on %s', (adapter) => {
     expect(statuses.map(({ status }) => status)).toEqual([200, 401, 401, 200]);
   });
 
-  it('ends no session of somebody else, whoever knows its id (A-090)', async () => {
+  it('ends no session of another user, even by its id (A-090)', async () => {
     const ada = await signIn('ada');
     const grace = await signIn('grace');
     const id = await ada.ownId();

@@ -85,7 +85,7 @@ describe('the claims of a session token', () => {
     expect(issuer.renewed(begun(), NOW + 60).exp).toBe(NOW + 60 + 7 * DAY);
   });
 
-  it('of a reload keep their end where there are refresh tokens: it would renew itself without them (S-054)', () => {
+  it('of a reload keep their end where there are refresh tokens: without them the token would extend itself (S-054)', () => {
     const { issuer } = start();
     const claims = claimsOf({ exp: NOW + 600 });
     const reloaded = issuer.reissued({ ...claims, lat: NOW + 500 }, NOW + 500);

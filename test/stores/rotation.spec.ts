@@ -43,7 +43,7 @@ describe('judgeRotation', () => {
     [500, 529_999, 'repeated'],
     [500, 530_000, 'reused'],
   ])(
-    'A-083, F-02: judges the grace time to the millisecond: used after %p s, presented after %i ms: %s',
+    'decides the grace period to the millisecond: used after %p s, presented after %i ms: %s (A-083, F-02)',
     (usedAfter, after, verdict) => {
       const { state, presented } = caseOf({
         rotations: 1,
@@ -68,7 +68,7 @@ describe('judgeRotation', () => {
   it.each([
     [999_999, 'rotated'],
     [1_000_000, 'expired'],
-  ])('S-054: judges the end to the millisecond: %i', (after, verdict) => {
+  ])('decides the end to the millisecond: %i (S-054)', (after, verdict) => {
     const { state, presented } = caseOf({ rotations: 1, generation: 1 });
     expect(judgeRotation(state, presented, BEGUN + after)).toBe(verdict);
   });
@@ -81,7 +81,7 @@ describe('judgeRotation', () => {
     expect(judgeRotation(without, ofNothing, now)).toBe('reused');
   });
 
-  it('S-054: says expired exactly when the record or the absolute lifetime of now is over', () => {
+  it('says expired exactly when the record or the present absolute lifetime has ended (S-054)', () => {
     fc.assert(
       fc.property(anyCase, ({ state, presented, now }) => {
         const absoluteEnd =

@@ -1,14 +1,14 @@
-// Which specs name a requirement (A-001, S-020, V-44 …) in the title of a test.
+// Finds the specs whose test titles contain the ID of a requirement (A-001, S-020, V-44 …).
 import { readdirSync, readFileSync } from 'node:fs';
 
 const SPEC = /^(.*?)\.(?:e2e-)?spec\.ts$/;
 const ID = /\b[ASV]-\d{2,3}\b/g;
-/** It checks this list, and shows nothing by itself. */
+/** Checks the list itself, and tests no requirement. */
 const LIST = 'docs/security-tests';
-/** Titles are texts; an ID in a comment names no test. */
+/** An ID counts in a title, not in a comment. */
 const COMMENT = /^\s*(?:\/\/|\/?\*)/;
 
-/** The names of specs below `test/`, without their ending, by the requirement that they name. */
+/** Returns, by requirement, the paths of the specs below `test/`, without their ending. */
 export function specsByRequirement() {
   const specs = new Map();
   for (const entry of readdirSync('test', { recursive: true })) {

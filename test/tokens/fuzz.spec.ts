@@ -207,7 +207,7 @@ function readsHeaderRight({ header }: Mode, random: Random): boolean {
   });
 }
 
-it(`nothing escapes in ${SECONDS} s of input that nobody thought of (V-40)`, () => {
+it(`nothing escapes in ${SECONDS} s of random input (V-40)`, () => {
   const random = seededRandom(SEED);
   const verdicts = new Map<string, number>();
   const escapes: string[] = [];

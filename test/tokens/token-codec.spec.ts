@@ -129,7 +129,7 @@ describe.each(modes)('the codec with $name', (mode) => {
     );
   });
 
-  it('refuses a token of a key that nobody configured (A-014, S-001)', () => {
+  it('refuses a token of a key that is not configured (A-014, S-001)', () => {
     const key = mode.strangersKey();
     expect(codec.verify(forge(header, CLAIMS, key))).toBe('signature');
     for (const kid of ['unknown', signingKeyOf(mode.keys).kid.slice(1)]) {
@@ -150,7 +150,7 @@ describe.each(modes)('the codec with $name', (mode) => {
     );
   });
 
-  it('judges by the keys of the moment, and remembers no verdict (A-185, V-13, V-44)', () => {
+  it('verifies with the present keys, and caches no verdict (A-185, V-13, V-44)', () => {
     const state = { current: NO_KEYS };
     const keys: CurrentKeys = {
       get current() {
@@ -173,7 +173,7 @@ describe.each(modes)('the codec with $name', (mode) => {
     }
   });
 
-  it('gives one answer to one token, however often it is asked (V-04)', () => {
+  it('gives one answer to one token, however often it is verified (V-04)', () => {
     const bad = forge(header, { ...CLAIMS, aud: 'other' });
     for (let i = 0; i < 100; i += 1) {
       expect(codec.verify(good)).toEqual(CLAIMS);
@@ -601,7 +601,7 @@ describe.each(modes)('the codec with $name', (mode) => {
       }
     });
 
-    it('params of any type as they are: the loader judges them (A-074)', () => {
+    it('params of any type as they are: the loader checks them (A-074)', () => {
       for (const params of [null, 5, '', [], { id: 5 }, [[]], false]) {
         const verified = codec.verify(forge(header, { ...CLAIMS, params }));
         expect(verified).toEqual({ ...CLAIMS, params });

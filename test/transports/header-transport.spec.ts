@@ -130,7 +130,7 @@ describe('the header transport', () => {
       },
     );
 
-    it('A-108: one token where a header of a longer name stands beside it', () => {
+    it('one token next to a header with a longer name (A-108)', () => {
       const request = facts(
         ['Authorization', `Bearer ${TOKEN}`],
         ['Proxy-Authorization', 'Basic x'],

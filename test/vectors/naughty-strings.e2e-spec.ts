@@ -170,7 +170,7 @@ describeVectors('a naughty string', 'naughty-strings', (read) => {
         );
       });
 
-      it('names no key: a token that is good but for its kid is refused (V-40)', async () => {
+      it('names no key: a token that is valid except for its kid is refused (V-40)', async () => {
         const app = await open();
         const key = signingKey(app);
         const claims = claimsOf({

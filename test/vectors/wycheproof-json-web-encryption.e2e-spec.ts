@@ -564,7 +564,7 @@ describe('an encrypted token of ours', () => {
       'header',
     ],
     [
-      'a point off the curve that nobody asked for (S-008)',
+      'an unsolicited point off the curve (S-008)',
       () => withHeader({ epk: offCurve() }),
       'header',
     ],

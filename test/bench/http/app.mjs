@@ -1,4 +1,4 @@
-/** The Nest application around each variant: it differs only in what finds the session. */
+/** The Nest application around each variant: only the code that finds the session differs. */
 import { Session } from 'node:inspector/promises';
 import 'reflect-metadata';
 import {
@@ -15,7 +15,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { answerOf } from './users.mjs';
 
 export const SESSIONS = Number(process.env.SESSIONS ?? 1);
-/** Of the sessions, evenly spread, how many the load presents. */
+/** How many of the sessions, evenly spread, the load presents. */
 export const PRESENTED = Number(process.env.PRESENTED ?? SESSIONS);
 export const REDIS_PORT = Number(process.env.REDIS_PORT);
 export const POSTGRES = {
@@ -28,10 +28,10 @@ export const POSTGRES = {
 export const ADAPTER = process.env.ADAPTER ?? 'fastify';
 
 const BATCH = 50;
-/** Milliseconds, as Fastify has it: after Node's 5 s a server could close what the load has not got round to. */
+/** Milliseconds, as in Fastify: with Node's 5 s a server could close connections that the load has not yet used. */
 const KEEP_ALIVE = 72_000;
 
-/** What the runner asks a server. */
+/** The requests of the runner to a server. */
 const ANSWERS = {
   cpu() {
     const { user, system } = process.cpuUsage();
@@ -48,7 +48,7 @@ const ANSWERS = {
 };
 const inspector = new Session();
 
-/** What `@Injectable()` and the types of a TypeScript constructor say. */
+/** Declares what `@Injectable()` and the types of a TypeScript constructor declare. */
 export function injectable(Class, ...dependencies) {
   Injectable()(Class);
   dependencies.forEach((token, i) => Inject(token)(Class, undefined, i));
@@ -56,13 +56,13 @@ export function injectable(Class, ...dependencies) {
 }
 
 /**
- * Serves `GET /me` and tells the runner the port and the header lines to send.
+ * Serves `GET /me` and reports to the runner the port and the header lines to send.
  *
  * @param {object} variant
  * @param variant.guard class of a guard of all routes
  * @param variant.sessionOf finds the user's data in a request that passed
- * @param variant.credentials gives the header lines, the first for session 0
- * @param variant.forge makes of such a line one that must be refused
+ * @param variant.credentials returns the header lines, the first for session 0
+ * @param variant.forge turns such a line into one that must be refused
  */
 export async function serve({
   guard,
@@ -114,7 +114,7 @@ export async function serve({
   });
 }
 
-/** One line for each presented session, some at a time. */
+/** Creates one line for each presented session, some at a time. */
 export async function forEachSession(makeLine) {
   const stride = SESSIONS / PRESENTED;
   const lines = [];
@@ -132,7 +132,7 @@ export function bearer(token) {
   return `Authorization: Bearer ${token}`;
 }
 
-/** The cookie between two others, as a browser sends it. */
+/** Puts the cookie between two others, as a browser sends it. */
 export function cookie(name, value) {
   return `Cookie: _ga=GA1.1.123456789.1700000000; ${name}=${value}; theme=dark`;
 }

@@ -1,12 +1,12 @@
-/** What is compared with what, under which loads, and how often. */
+/** Defines what is compared with what, under which loads, and how often. */
 import { BARE, VARIANTS } from './variants.mjs';
 
 export const SESSIONS = 10_000;
 
 /**
- * Loads. Those `sideBySide` go to all variants of a comparison at the same moment: they share the servers' core in
- * slices of a few milliseconds, so that whatever else happens to the machine happens to all of them. The others go to
- * one variant after the other, each alone.
+ * Loads. With `sideBySide` a load goes to all variants of a comparison at the same moment: they share the servers' core
+ * in slices of a few milliseconds, so that disturbances affect all of them alike. Other loads go to one variant after
+ * the other, each alone.
  */
 export const MODES = {
   'one token': { connections: 16, tokens: 1, sideBySide: true },
@@ -16,7 +16,7 @@ export const MODES = {
 };
 const [ONE, MANY, LATENCY, ALONE] = Object.keys(MODES);
 
-/** What the goals hold against each other to the microsecond. */
+/** The variants that the goals compare to the microsecond. */
 const CLOSE = [
   BARE,
   'no-op-guard',
@@ -49,9 +49,8 @@ const PEERS = [
 ];
 
 /**
- * Rounds start new processes, since two of the same program differ by a microsecond or two a request for as long as
- * they run; in each of them every load is sent `shots` times,
- * except for what no goal asks about.
+ * Rounds start new processes, because two processes of the same program differ by a microsecond or two a request for as
+ * long as they run. In each round every load is sent `shots` times, except loads that no goal needs.
  */
 const FULL = {
   fastify: {
@@ -64,7 +63,7 @@ const FULL = {
     stores: { names: STORES, modes: [MANY, ALONE], rounds: 2, shots: 2 },
     peers: { names: PEERS, modes: [MANY, ALONE], rounds: 1, shots: 2 },
   },
-  // It is there to show that what holds on Fastify holds on it too.
+  // Shows that the results on Fastify hold on Express too.
   express: {
     guard: { names: CLOSE, modes: [MANY], rounds: 2, shots: 3 },
     stores: { names: STORES, modes: [MANY], rounds: 1, shots: 4 },
@@ -76,12 +75,12 @@ const QUICK = VARIANTS.filter(({ quick }) => quick).map(({ name }) => name);
 const QUICK_MODES = { fastify: [ONE, MANY, LATENCY], express: [MANY] };
 
 /**
- * `{ comparison: { variants, modes, rounds, shots } }` of an adapter.
+ * Returns `{ comparison: { variants, modes, rounds, shots } }` for an adapter.
  *
  * @param {object} options
  * @param options.quick one comparison of the most important variants
- * @param options.names one comparison of these variants, with the bare route among them
- * @param options.rounds instead of those that each comparison asks for
+ * @param options.names one comparison of these variants, including the bare route
+ * @param options.rounds overrides the rounds of each comparison
  */
 export function comparisonsFor(adapter, { quick = false, names, rounds } = {}) {
   const plan =

@@ -1,4 +1,4 @@
-/** What the common rounds do not show: reloads, garbage, and many sessions. Each compares within its rounds. */
+/** Measures what the common rounds do not: reloads, garbage, and many sessions. Each compares within its rounds. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -10,14 +10,14 @@ import { startServer } from './server-process.mjs';
 const FLOOD_RATE = 2_000;
 const LIVE = 1_000_000;
 const ACTIVE = 10_000;
-/** More than are remembered, so that each is verified again. */
+/** More than fit into the cache, so that each is verified again. */
 const TOO_MANY = 50_000;
-/** Between two shots the rotation goes on at another place, away from those that were sent last. */
+/** Between two shots the rotation skips ahead, away from the tokens that were sent last. */
 const STEP = 23_000;
 const WARM_UP_SECONDS = 3;
 const SHOTS = 5;
 
-/** A request whose data are due for a reload, against one whose data are fresh. */
+/** Compares a request whose data is due for a reload with one whose data is fresh. */
 export async function measureReload(adapter, { seconds, folder, log }) {
   log(`${adapter}: reload`);
   const servers = [];
@@ -49,7 +49,7 @@ export async function measureReload(adapter, { seconds, folder, log }) {
   }
 }
 
-/** The latency of good requests while other clients send bad tokens, or as many requests without any. */
+/** Measures the latency of valid requests while other clients send bad tokens, or as many requests without a token. */
 export async function measureFlood(adapter, { seconds, folder, log }) {
   log(`${adapter}: garbage`);
   const server = await startServer(
@@ -69,7 +69,7 @@ export async function measureFlood(adapter, { seconds, folder, log }) {
   }
 }
 
-/** The cost of a request while so many sessions live; nothing is stored for any. */
+/** Measures the cost of a request with this many live sessions; nothing is stored for any. */
 export async function measureGrowth(adapter, { seconds, folder, log }) {
   log(`${adapter}: ${LIVE.toLocaleString('en')} sessions`);
   const loads = {};
@@ -78,7 +78,11 @@ export async function measureGrowth(adapter, { seconds, folder, log }) {
       ['1 session', ACTIVE, 1],
       ['10,000 sessions', ACTIVE, ACTIVE],
       ['1,000,000 sessions, 10,000 of them active', LIVE, ACTIVE],
-      ['50,000 sessions, each request of another', TOO_MANY, TOO_MANY],
+      [
+        '50,000 sessions, each request from a different one',
+        TOO_MANY,
+        TOO_MANY,
+      ],
     ]) {
       const server = await startServer(
         { name: 'session-jwt-header' },
@@ -97,7 +101,7 @@ export async function measureGrowth(adapter, { seconds, folder, log }) {
   }
 }
 
-/** `{ name: shots }` of loads that are sent at the same moment, after they were warmed up. */
+/** Returns `{ name: shots }` of loads that are warmed up and then sent at the same moment. */
 async function sideBySide(loads, seconds) {
   const targets = Object.values(loads);
   const shootAll = (each, first) =>
@@ -118,7 +122,7 @@ async function sideBySide(loads, seconds) {
   );
 }
 
-/** `{ name: shots }`, each load warmed up and then sent alone, one after the other. */
+/** Returns `{ name: shots }`, each load warmed up and then sent alone, one after the other. */
 async function inTurn(loads, seconds) {
   const shots = {};
   for (const [name, target] of Object.entries(loads)) {
@@ -156,7 +160,7 @@ async function startFlood({ port, credentialsFile }, kind) {
   };
 }
 
-/** Microseconds of one raw signature of claims like those that are served. */
+/** Returns the microseconds of one raw signature of claims like those that are served. */
 function timeOfSigning() {
   const claims = claimsOf(0);
   const batch = 1_000;

@@ -1,7 +1,7 @@
 /**
- * `node flood.mjs port rate file`: sends so many different bad tokens a second to `GET /me`, until it is ended. They
- * are good ones but for their signatures, the kind that costs a server most; without a file they are no tokens at all.
- * Tells its parent when it has begun, and how many were refused once it is asked to end.
+ * `node flood.mjs port rate file`: sends so many different bad tokens a second to `GET /me`, until it is stopped. Only
+ * their signatures are wrong, which is the kind that costs a server most; without a file they are no tokens at all.
+ * Reports to its parent when it has started and, once stopped, how many were refused.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,14 +1,14 @@
-/** What the HTTP measurements say about the goals. Shots are compared within their rounds. */
+/** Compares the HTTP measurements with the goals. Shots are compared within their rounds. */
 import { compareRounds, difference, ratio } from '../support/statistics.mjs';
 import { MODES } from './comparisons.mjs';
 import { BARE } from './variants.mjs';
 
-/** A ratio up to which something counts as not growing: nearer to 1 cannot be told apart. */
+/** Ratios up to this count as no growth: the benchmark cannot distinguish smaller ones. */
 const FLAT = 1.15;
 const ADAPTER_NAMES = { fastify: 'Fastify', express: 'Express' };
 const [ONE, MANY, LATENCY] = Object.keys(MODES);
 
-/** Peers by the transport of ours that they are held against, and how many times theirs it serves at least. */
+/** For each peer: the transport of ours to compare with, and at least how many times the peer's requests it serves. */
 const PEERS = {
   'docs-guard': ['session-jwt-header', 2],
   'passport-jwt': ['session-jwt-header', 2],
@@ -44,11 +44,11 @@ function guardGoals(adapter, comparisons) {
       const yardstick = cpuAdded(comparisons, mode, `hand-made-${transport}`);
       const figure = cpuAdded(comparisons, mode, `session-jwt-${transport}`);
       return goal(
-        `CPU that the guard adds, ${transport}, ${mode} seen before, ${ADAPTER_NAMES[adapter]}`,
+        `CPU that the guard adds, ${transport}, ${mode.replace('token', 'cached token')}, ${ADAPTER_NAMES[adapter]}`,
         yardstick,
         figure,
         'µs',
-        ', as the hand-made guard',
+        ', as the hand-written guard',
       );
     }),
   );
@@ -56,16 +56,16 @@ function guardGoals(adapter, comparisons) {
 
 function peerGoals(adapter, comparisons) {
   return Object.entries(PEERS).flatMap(([peer, [ours, least]]) => {
-    // Elsewhere a small server leaves less to gain, and only being ahead is asked for.
+    // On Express less can be gained, so the goal is only to be ahead.
     const isFast = adapter === 'fastify' || peer === 'express-session-redis';
     const limit = isFast ? least : 1;
-    // The core is shared: who needs half the CPU serves twice as many.
+    // The core is shared: half the CPU per request means twice as many requests.
     const figure = within(comparisons, MANY, peer, ours, 'cpu', ratio)?.median;
     return figure === undefined
       ? []
       : [
           {
-            name: `Requests per second of CPU over ${peer}, ${ADAPTER_NAMES[adapter]}`,
+            name: `Requests per CPU second over ${peer}, ${ADAPTER_NAMES[adapter]}`,
             goal: `${limit === 1 ? '>' : '≥'} ${limit} ×`,
             figure,
             unit: '×',
@@ -97,7 +97,7 @@ function latencyGoals(adapter, comparisons) {
 
 function storeGoals(adapter, comparisons) {
   return goal(
-    `CPU of a request with \`revocationCheck: 'always'\` on Redis over a hand-made guard with one GET, ${ADAPTER_NAMES[adapter]}`,
+    `CPU of a request with \`revocationCheck: 'always'\` on Redis over a hand-written guard with one GET, ${ADAPTER_NAMES[adapter]}`,
     1.15,
     within(
       comparisons,
@@ -145,7 +145,7 @@ function reloadGoals(reload) {
 function floodGoals(flood) {
   return flood
     ? goal(
-        'p50 of good requests with 2,000 garbage tokens a second over without',
+        'p50 of valid requests with 2,000 garbage tokens a second, over the p50 without',
         1.5,
         compared(
           flood.loads,
@@ -173,7 +173,7 @@ function growthGoals(growth) {
   return [
     ...of('10,000 live sessions over 1', '10,000 sessions', '1 session'),
     ...of(
-      '1,000,000 live sessions over 10,000, as many active',
+      '1,000,000 live sessions over 10,000, the same number active',
       '1,000,000 sessions, 10,000 of them active',
       '10,000 sessions',
     ),
@@ -198,7 +198,7 @@ function cpuAdded(comparisons, mode, name) {
   return within(comparisons, mode, name, BARE, 'cpu', difference)?.median;
 }
 
-/** From the first comparison that has both under this load. */
+/** Uses the first comparison that has both under this load. */
 function within(comparisons, mode, name, base, field, compare) {
   const shots = Object.values(comparisons)
     .map((modes) => modes[mode])
@@ -206,7 +206,7 @@ function within(comparisons, mode, name, base, field, compare) {
   return compared(shots, name, base, field, compare);
 }
 
-/** Of each variant of the comparison with most of them, how many times it serves what the bare route serves of the same CPU. */
+/** For each variant of the widest comparison: its requests of the same CPU, as a share of the bare route's. */
 export function sharesOfBare(comparisons) {
   const [widest = {}] = Object.values(comparisons)
     .map((modes) => modes[MANY] ?? {})
@@ -219,7 +219,7 @@ export function sharesOfBare(comparisons) {
   );
 }
 
-/** Nothing where one of the two was not measured. */
+/** Returns `undefined` if one of the two was not measured. */
 export function compared(shots, name, base, field, compare) {
   return shots?.[name] && shots[base]
     ? compareRounds(shots[name][field], shots[base][field], compare)

@@ -1,11 +1,11 @@
-/** Guards as an application writes them itself, with the look-up of `@Public()` that they all have. */
+/** Guards as an application would write them, all with the look-up of `@Public()`. */
 import { UnauthorizedException } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { injectable } from './app.mjs';
 
 export const IS_PUBLIC = 'isPublic';
 
-/** A guard whose `verify` answers at once. */
+/** A guard whose `verify` answers immediately. */
 export function synchronousGuard(read, verify) {
   class Guard {
     constructor(reflector) {
@@ -32,7 +32,7 @@ export function synchronousGuard(read, verify) {
   return injectable(Guard, Reflector);
 }
 
-/** A guard whose `verify` answers later, with nothing for a session that is not there. */
+/** A guard whose `verify` answers later, with `undefined` for a missing session. */
 export function asynchronousGuard(read, verify) {
   class Guard {
     constructor(reflector) {

@@ -1,4 +1,4 @@
-/** One shot of load at one server, and what it cost there. */
+/** Sends one shot of load to one server, and measures its cost there. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { coreTicks } from './server-process.mjs';
 
 const SCRIPT = fileURLToPath(new URL('wrk.lua', import.meta.url));
-/** Seconds beyond the shot: where many share a core, one connection may wait as long as the shot takes. */
+/** Seconds beyond the shot: on a shared core one connection may wait as long as the shot takes. */
 const PATIENCE = 10;
 const NEED =
   'The benchmark needs wrk in the PATH: apt-get install wrk, brew install wrk';
@@ -31,21 +31,21 @@ export function provideWrk() {
 }
 
 /**
- * One shot at one server.
+ * Sends one shot to one server.
  *
  * @param {object} target
  * @param target.server
- * @param target.connections that send their next request when they have the answer
- * @param target.tokens how many credentials they rotate through
- * @param target.first the one to begin with
- * @throws when one request was not answered well
+ * @param target.connections number of connections; each sends its next request after the answer
+ * @param target.tokens number of credentials that they rotate through
+ * @param target.first the credential to start with
+ * @throws when one request got an unexpected answer
  */
 export async function shoot(target, seconds) {
   const [shot] = await shootSideBySide([target], seconds);
   return shot;
 }
 
-/** One shot at each of the servers at the same moment. */
+/** Sends one shot to each of the servers at the same moment. */
 export async function shootSideBySide(targets, seconds) {
   const ticksBefore = coreTicks();
   const fired = await Promise.all(
@@ -97,7 +97,7 @@ async function fire({ server, connections, tokens, first = 0 }, seconds) {
   };
 }
 
-/** Of the core's time, what neither the servers used nor was idle. */
+/** Returns the share of the core's time that was neither idle nor used by the servers. */
 function othersShare(before, after, cpu) {
   const TICK = 10_000;
   const total = after.total - before.total;

@@ -1,6 +1,6 @@
 /**
- * `node test/bench/http/profile.mjs variant [--adapter express] [--seconds 8] [--tokens 10000]`: where the CPU time of
- * a variant goes under load, as Markdown.
+ * `node test/bench/http/profile.mjs variant [--adapter express] [--seconds 8] [--tokens 10000]`: prints, as Markdown,
+ * where the CPU time of a variant goes under load.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Where the CPU time of variants goes under load. */
+/** Profiles where the CPU time of variants goes under load. */
 import { summarizeProfile } from '../report/profile.mjs';
 import { shoot } from './load.mjs';
 import { startServer } from './server-process.mjs';
@@ -13,7 +13,7 @@ const PROFILED = {
   'cookie, reload': ['session-jwt-reload', 1_000],
 };
 
-/** `{ title: summary }` of what the documentation shows. */
+/** Returns `{ title: summary }` for the profiles in the documentation. */
 export async function takeProfiles({ folder, log }) {
   const profiles = {};
   for (const [title, [name, tokens]] of Object.entries(PROFILED)) {
@@ -25,7 +25,7 @@ export async function takeProfiles({ folder, log }) {
   return profiles;
 }
 
-/** A profile in the format of the inspector, with the shot while it was taken. */
+/** Takes a profile in the format of the inspector; returns it with the shot that was sent meanwhile. */
 export async function profileOf(variant, { adapter, tokens, seconds, folder }) {
   const stores = await startStores([variant]);
   try {

@@ -1,4 +1,4 @@
-/** HS256 on `node:crypto` alone: the least that a verification can cost. */
+/** HS256 on `node:crypto` alone: the minimum cost of a verification. */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { forEachSession } from './app.mjs';
@@ -13,7 +13,7 @@ const HEADER = `${encode('{"alg":"HS256","typ":"JWT"}')}.`;
 const SIGNATURE_LENGTH = 43;
 const DAY = 86_400;
 
-/** As long as the claims of a session token of ours. */
+/** As long as the claims of our session tokens. */
 export function claimsOf(i, now = Math.floor(Date.now() / 1000)) {
   return {
     iss: 'benchmark',
@@ -33,7 +33,7 @@ export function sign(claims) {
   return `${content}.${signature.digest('base64url')}`;
 }
 
-/** @throws when the token is not good now */
+/** @throws when the token is not valid now */
 export function verify(token) {
   const end = token.lastIndexOf('.');
   if (
@@ -56,7 +56,7 @@ export function verify(token) {
   return assertFresh(JSON.parse(payload.toString()));
 }
 
-/** As {@link verify}, with a memory of 20,000 verified tokens. */
+/** Like {@link verify}, with a cache of 20,000 verified tokens. */
 export function rememberingVerify() {
   const verified = new LRUCache({ max: 20_000 });
   return (token) => {
@@ -70,7 +70,7 @@ export function rememberingVerify() {
   };
 }
 
-/** The header lines of signed tokens. */
+/** Returns the header lines of signed tokens. */
 export function signedTokens(lineOf) {
   return forEachSession((i) => lineOf(sign(claimsOf(i))));
 }

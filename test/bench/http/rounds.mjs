@@ -5,12 +5,12 @@ import { shoot, shootSideBySide } from './load.mjs';
 import { startServer } from './server-process.mjs';
 import { startStores } from './stores.mjs';
 
-/** Seconds of a core until the compiled code of a variant has settled: Express serves fewer requests in each. */
+/** Seconds of a core until the compiled code of a variant has settled; Express serves fewer requests per second. */
 const WARM_UP = { fastify: 3, express: 5 };
-/** Between two shots the rotation goes on at another place; no divisor of the number of sessions. */
+/** How far the rotation skips ahead between two shots; not a divisor of the number of sessions. */
 const STEP = 3_331;
 
-/** `{ mode: { variant: shots } }` of one comparison. */
+/** Returns `{ mode: { variant: shots } }` of one comparison. */
 export async function measureComparison(
   adapter,
   { title, variants, modes, rounds, shots, seconds, folder, log },
@@ -50,7 +50,7 @@ export async function measureComparison(
   }
 }
 
-/** One shot of each, with so many seconds of the core for each. */
+/** Sends one shot to each, with this many seconds of the core for each. */
 async function shootAll(servers, mode, seconds, first) {
   const { sideBySide, connections, tokens } = MODES[mode];
   const load = { connections, tokens, first };

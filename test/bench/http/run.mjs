@@ -1,4 +1,4 @@
-/** All measurements over HTTP. */
+/** Runs all measurements over HTTP. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,11 +19,11 @@ const EXPERIMENTS = {
  * @param {object} options
  * @param options.adapters
  * @param options.quick only the most important variants
- * @param options.names of variants, instead
- * @param options.rounds instead of those that are planned
- * @param options.seconds of the servers' core that one shot at one variant takes
- * @param options.experiments names of what is measured besides the rounds
- * @param options.profiles whether to take them too
+ * @param options.names only these variants
+ * @param options.rounds overrides the planned rounds
+ * @param options.seconds seconds of the servers' core for one shot at one variant
+ * @param options.experiments names of the measurements in addition to the rounds
+ * @param options.profiles whether to take profiles too
  */
 export async function measureHttp({
   adapters,
@@ -72,7 +72,7 @@ export async function measureHttp({
   }
 }
 
-/** `{ name: [{ rate, cpu, … }] }` as `{ name: { rate: […], cpu: […], … } }`, which is shorter to keep. */
+/** Turns `{ name: [{ rate, cpu, … }] }` into `{ name: { rate: […], cpu: […], … } }`, which is shorter to store. */
 function toColumns(shotsByName) {
   return mapValues(shotsByName, (shots) => {
     const fields = Object.keys(shots[0] ?? {});

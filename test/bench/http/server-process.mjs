@@ -1,4 +1,4 @@
-/** Starts the variants, each a process of its own on the first core, and proves that they are what they seem. */
+/** Starts the variants, each in a separate process on the first core, and verifies their answers. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { answerOf, userAt } from './users.mjs';
 
 const START_SECONDS = 600;
 const EXPECTED = JSON.stringify(answerOf(userAt(0)));
-/** The servers' core, and the one of everything else. */
+/** The servers' core, and the core of everything else. */
 const [SERVER_CORE, LOAD_CORE] = ['0', '1'];
 
 const running = new Set();
@@ -83,7 +83,7 @@ export async function startServer(variant, { adapter, folder, env = {} }) {
   return server;
 }
 
-/** A good credential gets the answer that all variants give, a changed one and none get 401. */
+/** Verifies that a valid credential gets the answer of all variants, and a changed one or none gets 401. */
 async function prove({ variant, adapter, port, firstCredential }, forged) {
   const ask = async (line) => {
     const headers = new Headers(line && [line.split(/: (.*)/s).slice(0, 2)]);
@@ -105,7 +105,7 @@ async function prove({ variant, adapter, port, firstCredential }, forged) {
   assert.equal((await ask()).status, refused, `${name}: no credential`);
 }
 
-/** Ticks that the servers' core has been busy and in all; `undefined` where the system does not tell. */
+/** Returns the busy ticks and all ticks of the servers' core; `undefined` where the system does not report it. */
 export function coreTicks() {
   if (process.platform !== 'linux' || !canPin) {
     return undefined;

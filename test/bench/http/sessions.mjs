@@ -4,7 +4,7 @@ import { bearer, cookie, forEachSession, injectable, serve } from './app.mjs';
 import { SECRET } from './raw-jwt.mjs';
 import { userAt } from './users.mjs';
 
-/** Answers at once, so that no loader's own time is measured. */
+/** Answers immediately, so that the loader's own time is not measured. */
 class UserLoader {
   load(id) {
     return userAt(Number(id.slice('user-'.length)));

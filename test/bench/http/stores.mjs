@@ -1,9 +1,9 @@
-/** The stores that variants need, started on this machine as the tests start theirs. */
+/** Starts the stores that variants need on this machine, as the tests do. */
 import { register } from 'node:module';
 
 register('../typescript-hooks.mjs', import.meta.url);
 
-/** Gives the servers' environment and what stops the stores again. */
+/** Returns the servers' environment and a function that stops the stores. */
 export async function startStores(variants) {
   const needs = new Set(variants.map((variant) => variant.needs));
   const started = [];

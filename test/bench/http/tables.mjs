@@ -17,7 +17,7 @@ const MODE_TITLES = {
   'one connection': 'alone at one connection, one token',
   alone: 'alone at 64 connections, 10,000 tokens in rotation',
 };
-/** What each kind of load tells: the cost of those that share a core, and the speed of those that have it alone. */
+/** What each kind of load shows: the cost on a shared core, and the speed on a core of one variant alone. */
 const SHARED = ['cpu', 'added', 'times'];
 const ALONE = ['rate', 'p50', 'p99', 'cpu'];
 const LATENCY = ['rate', 'p50', 'p50 over', 'p99', 'cpu'];
@@ -58,7 +58,7 @@ function experimentTables({ reload, flood, growth }) {
             'Reload, Fastify, cookie',
             reload,
             'fresh',
-            `The loader answers at once. Both verify every token, one raw signature took ${reload.signMicroseconds} µs. They are loaded side by side, except at one connection.`,
+            `The loader answers immediately. Both verify every token; one raw signature took ${reload.signMicroseconds} µs. They are loaded side by side, except at one connection.`,
             ALL,
           ),
         ]
@@ -69,7 +69,7 @@ function experimentTables({ reload, flood, growth }) {
             'Garbage, Fastify',
             flood,
             'none, one connection',
-            `Good requests while others send nothing, 2,000 requests a second without a token, or 2,000 with different tokens whose signatures are bad. The CPU of bad requests is counted to the good ones. ${refusedNote(flood.loads)}`,
+            `Valid requests while other clients send nothing, 2,000 requests a second without a token, or 2,000 a second with different tokens and wrong signatures. The CPU of bad requests is added to that of the valid ones. ${refusedNote(flood.loads)}`,
             LATENCY,
           ),
         ]
@@ -80,7 +80,7 @@ function experimentTables({ reload, flood, growth }) {
             'Live sessions, Fastify, header',
             growth,
             '1 session',
-            'Nothing is stored for a session. What grows is the number of tokens in use: those beyond the cache are verified again. All are loaded side by side.',
+            'Nothing is stored for a session. Only the number of tokens in use grows: tokens beyond the cache are verified again. All are loaded side by side.',
             SHARED,
           ),
         ]
@@ -134,14 +134,14 @@ function range(values, digits) {
 
 function refusedNote(shots) {
   const refused = Object.values(shots).flatMap(({ flooded }) => flooded ?? []);
-  return `A second, ${Math.min(...refused).toLocaleString('en')} to ${Math.max(...refused).toLocaleString('en')} of them were answered with 401.`;
+  return `${Math.min(...refused).toLocaleString('en')} to ${Math.max(...refused).toLocaleString('en')} of them per second were answered with 401.`;
 }
 
-/** How busy the servers' core was with anything else, so that a reader can judge the run. */
+/** Says how busy the servers' core was with anything else, so that a reader can rate the run. */
 function othersNote(shots) {
   const all = Object.values(shots).flatMap(({ others }) => others ?? []);
   if (all.length === 0) {
-    return 'How busy the core was with other processes is not known on this system.';
+    return 'This system does not report how busy the core was with other processes.';
   }
   const { median: middle, max } = spread(all);
   return `The servers' core was busy with other processes for ${percent(middle)} of the time (median of the shots; at most ${percent(max)}).`;

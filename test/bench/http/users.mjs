@@ -14,7 +14,7 @@ export function userAt(i) {
   };
 }
 
-/** What `GET /me` answers about the data of a session, whichever library brought them. */
+/** What `GET /me` returns for the data of a session, whichever library provided it. */
 export function answerOf({ name, email, roles, avatar }) {
   return { name, email, roles, avatar };
 }

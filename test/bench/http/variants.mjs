@@ -1,9 +1,9 @@
 /**
- * What is measured. `name` is the file in `servers`; a variant refuses bad credentials unless it is `open`. `quick`
- * variants are also in the short run.
+ * The measured variants. `name` is the file in `servers`; a variant refuses bad credentials unless it is `open`.
+ * `quick` variants are also in the short run.
  */
 
-/** Ratios and added CPU are counted from this one. */
+/** The base of ratios and of added CPU. */
 export const BARE = 'bare';
 
 export const VARIANTS = [
@@ -23,49 +23,49 @@ export const VARIANTS = [
   }),
   ours('session-jwt-cookie-first-sight', 'cookie, first sight'),
   ours('session-jwt-redis', 'header, Redis', { needs: 'redis' }),
-  ours('session-jwt-redis-always', 'header, Redis asked always', {
+  ours('session-jwt-redis-always', 'header, Redis, always checked', {
     needs: 'redis',
   }),
   ours('session-jwt-postgres', 'header, Postgres', { needs: 'postgres' }),
-  ours('session-jwt-postgres-always', 'header, Postgres asked always', {
+  ours('session-jwt-postgres-always', 'header, Postgres, always checked', {
     needs: 'postgres',
   }),
   ours(
     'session-jwt-postgres-prepared',
-    'header, Postgres asked always, prepared',
+    'header, Postgres, always checked, prepared',
     { needs: 'postgres' },
   ),
   {
     name: 'hand-made-header',
-    title: 'hand-made: raw crypto + LRU, header',
+    title: 'hand-written: raw crypto + LRU, header',
     kind: 'yardstick',
     quick: true,
   },
   {
     name: 'hand-made-cookie',
-    title: 'hand-made: raw crypto + LRU, cookie',
+    title: 'hand-written: raw crypto + LRU, cookie',
     kind: 'yardstick',
     quick: true,
   },
   {
     name: 'raw-crypto',
-    title: 'hand-made: raw crypto, no memory',
+    title: 'hand-written: raw crypto, no cache',
     kind: 'yardstick',
   },
   {
     name: 'hand-made-redis',
-    title: 'hand-made: raw crypto + LRU + one Redis GET',
+    title: 'hand-written: raw crypto + LRU + one Redis GET',
     kind: 'yardstick',
     needs: 'redis',
   },
   {
     name: 'hand-made-postgres',
-    title: 'hand-made: raw crypto + LRU + one Postgres SELECT',
+    title: 'hand-written: raw crypto + LRU + one Postgres SELECT',
     kind: 'yardstick',
     needs: 'postgres',
   },
-  peer('docs-guard', "guard of Nest's documentation", { quick: true }),
-  peer('docs-guard-key-object', "guard of Nest's documentation, KeyObject"),
+  peer('docs-guard', "guard from Nest's documentation", { quick: true }),
+  peer('docs-guard-key-object', "guard from Nest's documentation, KeyObject"),
   peer('passport-jwt', 'passport-jwt'),
   peer('passport-jwt-key-object', 'passport-jwt, KeyObject'),
   peer('better-auth', 'better-auth, cookie cache'),

@@ -1,4 +1,4 @@
-/** What an application would write itself with nothing but node:crypto: the floor that the library is measured against. */
+/** What an application could write itself with only node:crypto: the floor that the library is compared with. */
 import {
   createHmac,
   createSecretKey,

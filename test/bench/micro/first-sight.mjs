@@ -1,4 +1,4 @@
-/** Verification of a token that was not seen before, beside other packages that get the same token. */
+/** Compares verification of a token that is not cached with that of other packages, for the same token. */
 import { createSecretKey } from 'node:crypto';
 import { createVerifier } from 'fast-jwt';
 import { jwtDecrypt, jwtVerify } from 'jose';

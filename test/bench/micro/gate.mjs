@@ -1,4 +1,4 @@
-/** What a request costs whose token is none: the gate alone, and the guard's whole refusal. */
+/** Measures a request with a malformed token: the gate alone, and the guard's whole refusal. */
 import { randomBytes } from 'node:crypto';
 import { openSigned } from '../../../dist/tokens/front-gate.js';
 import { atMost } from './goals.mjs';
@@ -67,7 +67,7 @@ export async function measure(settings) {
 
   const worst = Math.max(...byGate.map((name) => gate.microseconds(name)));
   return {
-    goals: [atMost(5, 'µs', 'gate alone, the slowest kind of garbage', worst)],
+    goals: [atMost(5, 'µs', 'the gate alone, slowest kind of garbage', worst)],
     tables: [
       {
         title: 'Garbage: the gate alone',
@@ -75,7 +75,8 @@ export async function measure(settings) {
         rows: gate.rows().map(([name, microseconds]) => [name, microseconds]),
       },
       {
-        title: 'Garbage: what the guard adds to a request, with its exception',
+        title:
+          'Garbage: what the guard adds to a request, including its exception',
         columns: ['token', 'µs'],
         rows: Object.keys(guard.rounds)
           .slice(1)

@@ -1,9 +1,9 @@
-/** A goal of which the figure may be at most so much. */
+/** Creates a goal with a maximum for the figure. */
 export function atMost(limit, unit, name, figure) {
   return goal(name, `≤ ${limit} ${unit}`, figure, unit, figure <= limit);
 }
 
-/** A goal of which the figure must be at least so much. */
+/** Creates a goal with a minimum for the figure. */
 export function atLeast(limit, unit, name, figure) {
   return goal(name, `≥ ${limit} ${unit}`, figure, unit, figure >= limit);
 }

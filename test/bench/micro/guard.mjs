@@ -1,4 +1,4 @@
-/** The whole guard in process, on node's own request and response, beside a guard written by hand. */
+/** Compares the whole guard in process, on node's own request and response, with a hand-written guard. */
 import { createHook } from 'node:async_hooks';
 import { Reflector } from '@nestjs/core';
 import { LRUCache } from 'lru-cache';
@@ -42,7 +42,7 @@ export async function measure(settings) {
   };
   const guards = {
     'no-op guard': { canActivate: () => true },
-    'by hand': byHand,
+    'hand-written': byHand,
     ours: remembering.guard,
     'ours, first sight': forgetting.guard,
   };
@@ -57,7 +57,7 @@ export async function measure(settings) {
     }
   }
   for (const call of Object.values(functions)) {
-    for (let i = 0; i < TOKENS; i += 1) call(i); // every token was seen before
+    for (let i = 0; i < TOKENS; i += 1) call(i); // every token is cached
   }
   const timings = await timeAll(functions, settings);
   const added = (name, how) =>
@@ -73,8 +73,8 @@ export async function measure(settings) {
       atMost(
         1,
         'x',
-        `guard, ${how}: what it adds over what a guard by hand adds`,
-        added('ours', how) / added('by hand', how),
+        `guard, ${how}: what it adds, over what a hand-written guard adds`,
+        added('ours', how) / added('hand-written', how),
       ),
     ),
     tables: [
@@ -91,7 +91,7 @@ export async function measure(settings) {
           ]),
       },
       {
-        title: 'The guard, a fresh token seen before: each request makes',
+        title: 'The guard, a fresh cached token: allocations per request',
         columns: ['', 'promises', 'bytes'],
         rows: counts,
       },
@@ -99,7 +99,7 @@ export async function measure(settings) {
   };
 }
 
-/** The part of a name that says which requests: `cookie, 1 token`. */
+/** Returns the part of a name that describes the requests: `cookie, 1 token`. */
 function requestOf(name) {
   return name.split(', ').slice(-2).join(', ');
 }
@@ -111,12 +111,12 @@ function requestsWith(name, values) {
 
 function admitted(guard, context) {
   if (guard.canActivate(context) !== true) {
-    throw new Error('not let through at once');
+    throw new Error('not let through synchronously');
   }
   return context;
 }
 
-/** As somebody writes it who knows what costs time: metadata, one token, node:crypto, a cache. */
+/** A guard as a performance-minded author would write it: metadata, one token, node:crypto, a cache. */
 function guardByHand() {
   const reflector = new Reflector();
   const { verify } = hmacTokens(SECRET);
@@ -143,7 +143,7 @@ function guardByHand() {
   };
 }
 
-/** Promises and bytes of one request; the guard must be warm. */
+/** Counts the promises and bytes of one request; the guard must be warm. */
 function count(guard, next) {
   const contexts = Array.from({ length: COUNTED }, (_, i) => next(i));
   let promises = 0;

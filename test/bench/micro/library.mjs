@@ -1,4 +1,4 @@
-/** The library as an application uses it, and what its sessions hold. Needs `npm run build`. */
+/** Sets up the library as an application uses it, and the data of its sessions. Needs `npm run build`. */
 import 'reflect-metadata';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
@@ -18,7 +18,7 @@ import { TestSessionClock } from '../../../dist/testing/index.js';
 export const SECRET = randomBytes(64).toString('base64url');
 export const TOKENS = 10_000;
 
-/** What a loader gives for a user: about 350 bytes of JSON. */
+/** The data that a loader returns for a user: about 350 bytes of JSON. */
 export function dataOf(userId) {
   const number = Number(userId.slice('user-'.length));
   return {
@@ -39,7 +39,7 @@ export function dataOf(userId) {
 
 export const userAt = (i) => `user-${i}`;
 
-/** Answers at once, so that what is left is the library's own. */
+/** Answers immediately, so that only the library's own time is left. */
 class UserLoader extends SessionDataLoader {
   #known = new Map();
 
@@ -54,7 +54,7 @@ class UserLoader extends SessionDataLoader {
 }
 Injectable()(UserLoader);
 
-/** @param options of the session module, besides the secret */
+/** @param options of the session module, in addition to the secret */
 export async function openLibrary(options = {}) {
   const clock = new TestSessionClock();
   class AppModule {}
@@ -82,7 +82,7 @@ export async function openLibrary(options = {}) {
   };
 }
 
-/** Session tokens of so many users. */
+/** Creates the session tokens of this many users. */
 export async function tokensOf({ sessions }, count = TOKENS) {
   const tokens = [];
   for (let i = 0; i < count; i += 1) {
@@ -91,7 +91,7 @@ export async function tokensOf({ sessions }, count = TOKENS) {
   return tokens;
 }
 
-/** Gives a text as the HTTP parser does: another string for each request. */
+/** Returns a text as the HTTP parser does: a new string for each request. */
 export function asReceived(texts) {
   const bytes = texts.map((text) => Buffer.from(text, 'latin1'));
   return (i) => bytes[i % bytes.length].latin1Slice();
@@ -103,11 +103,11 @@ export const bearerOf = (token) => `Bearer ${token}`;
 
 class Controller {
   handle() {
-    // Never runs: guards read its metadata, of which it has none.
+    // Never runs: guards only look for its metadata, and find none.
   }
 }
 
-/** Node's own request and response without a connection, in the context that guards are given. */
+/** Creates Node's own request and response without a connection, in the context that guards receive. */
 export function contextOf(name, value) {
   const request = new IncomingMessage(null);
   request.method = 'GET';
@@ -121,7 +121,7 @@ export function contextOf(name, value) {
   );
 }
 
-/** A key pair as the option `keys` takes it. */
+/** Creates a key pair in the form of the option `keys`. */
 export function newPair(algorithm) {
   return algorithm === 'ES256'
     ? generateKeyPairSync('ec', { namedCurve: 'P-256' })

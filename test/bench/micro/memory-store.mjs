@@ -1,4 +1,4 @@
-/** One subject's operations in the memory store, among many sessions. */
+/** Measures the operations of one subject in the memory store, among many sessions. */
 import { MemorySessionStore } from '../../../dist/index.js';
 import { median } from '../support/statistics.mjs';
 import { Population } from '../population.mjs';
@@ -30,7 +30,7 @@ export async function measure({ isQuick }) {
             small.times[name].toFixed(2),
             large.times[name].toFixed(2),
           ]),
-          ['bytes a session', small.bytes, large.bytes],
+          ['bytes per session', small.bytes, large.bytes],
         ],
       },
     ],
@@ -68,7 +68,7 @@ async function measureAmong(count) {
   return { count, bytes, times: { list, read, end, endAll } };
 }
 
-/** The median of a call, in microseconds; the first tenth warms up. */
+/** Returns the median of a call, in microseconds; the first tenth warms up. */
 async function each(subjects, operation) {
   const times = [];
   for (const subject of subjects) {

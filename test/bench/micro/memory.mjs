@@ -1,4 +1,4 @@
-/** What remembered tokens cost in memory, and whether the bounds of the cache hold in bytes of the real heap. */
+/** Measures the memory of cached tokens, and whether the bounds of the cache hold in bytes of the real heap. */
 import { TokenVerifier } from '../../../dist/session/token-verifier.js';
 import { readCookie } from '../../../dist/transports/read-cookie.js';
 import { atMost } from './goals.mjs';
@@ -24,8 +24,8 @@ export async function measure() {
   };
   const ways = [
     ['in a header', asHeader],
-    ['in a Cookie header of 3 cookies', asCookie],
-    ['in a Cookie header of 12 KB more', asLargeCookie],
+    ['in a Cookie header with 3 cookies', asCookie],
+    ['in a Cookie header with 12 KB more', asLargeCookie],
   ];
 
   const perToken = [];
@@ -62,27 +62,27 @@ export async function measure() {
       atMost(
         1.2,
         'KB',
-        `memory of a remembered token of ${small[0].length} characters`,
+        `memory of a cached token of ${small[0].length} characters`,
         perToken[1][2] / KILOBYTE,
       ),
       atMost(4, 'MiB', 'heap of 10,000 tokens with maxBytes 4 MiB', worst),
     ],
     tables: [
       {
-        title: `Memory of a remembered token, claims included (${TOKENS} of them)`,
-        columns: ['characters', 'which came', 'bytes'],
+        title: `Memory of a cached token, including claims (${TOKENS} tokens)`,
+        columns: ['characters', 'received', 'bytes'],
         rows: perToken,
       },
       {
         title: 'Heap in use after 10,000 tokens, with a bound',
-        columns: ['bound', 'which came', 'MiB'],
+        columns: ['bound', 'received', 'MiB'],
         rows: totals,
       },
     ],
   };
 }
 
-/** Tokens of as many sessions, with such data instead of the usual. */
+/** Creates the tokens of that many sessions, with this data instead of the usual. */
 async function tokensWith({ sessions, codec }, dataAt) {
   const { token } = await sessions.generate('user-0');
   const claims = codec.verify(token);
@@ -96,7 +96,7 @@ async function tokensWith({ sessions, codec }, dataAt) {
   );
 }
 
-/** The bytes of the heap that a verifier holds after so many tokens. */
+/** Returns the bytes of the heap that a verifier holds after so many tokens. */
 async function fill({ codec, runtime }, bounds, next, count) {
   const verifier = new TokenVerifier(codec, runtime.policy, bounds);
   const before = await usedHeap();

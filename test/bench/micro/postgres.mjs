@@ -1,4 +1,4 @@
-/** Rotations in Postgres against a bare UPDATE of one row, parsed and planned each time, and prepared. */
+/** Compares rotations in Postgres with a bare UPDATE of one row, parsed and planned each time, and prepared. */
 import { register } from 'node:module';
 import { PostgresSessionStore } from '../../../dist/stores/postgres/index.js';
 import { compareRotations, idAt, NEW_HASH } from './rotations.mjs';
@@ -11,7 +11,7 @@ const UPDATE =
   'UPDATE bare SET hash = $2, generation = generation + 1 WHERE id = $1';
 
 export async function measure(settings) {
-  // As a server is that must not lose anything.
+  // The settings of a server that must not lose anything.
   const server = await startPostgres({ fsync: 'on', full_page_writes: 'on' });
   try {
     const unnamed = await compare(server, settings, {
@@ -34,7 +34,7 @@ export async function measure(settings) {
   }
 }
 
-/** Both sides alike: with statements that are prepared, or with such that are not. */
+/** Compares both sides with prepared statements, or both without. */
 async function compare(server, settings, { bare, prepareStatements }) {
   const pool = server.pool(await server.createSchema(), { max: CONNECTIONS });
   const store = new PostgresSessionStore({ pool, prepareStatements });

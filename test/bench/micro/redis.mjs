@@ -1,4 +1,4 @@
-/** Rotations in Redis against a bare EVALSHA of one key, and beside the least that checks a refresh token. */
+/** Compares rotations in Redis with a bare EVALSHA of one key, and with the minimum that checks a refresh token. */
 import { register } from 'node:module';
 import { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../../dist/stores/redis/index.js';
@@ -19,7 +19,7 @@ const { startRedis } = await import('../../support/redis-server.ts');
 const BARE = `redis.call('HSET', KEYS[1], 'hash', ARGV[1])
 return redis.call('HINCRBY', KEYS[1], 'generation', 1)`;
 
-/** What somebody would write who has one key a session, no list of them, no grace time and no absolute end. */
+/** A minimal script for one key per session, without a list of sessions, a grace period or an absolute end. */
 const BY_HAND = `local state = redis.call('HMGET', KEYS[1], 'generation', 'hash')
 if state[1] ~= ARGV[1] or state[2] ~= ARGV[2] then
   return 'reused'
@@ -40,7 +40,7 @@ export async function measure(settings) {
       (i) => client.evalsha(bare, 1, `bare:${idAt(i)}`, NEW_HASH),
       settings,
       {
-        others: { 'a rotation of one key by hand': await byHand(client) },
+        others: { 'a hand-written rotation of one key': await byHand(client) },
         serverTime: () => scriptTime(client),
       },
     );

@@ -1,4 +1,4 @@
-/** A request whose session is due, with a loader that answers at once: what the library adds to the loader's time. */
+/** Measures what the library adds to the loader's time when a session is due; the loader answers immediately. */
 import { hmacTokens } from './by-hand.mjs';
 import { atMost } from './goals.mjs';
 import {

@@ -1,4 +1,4 @@
-/** The cache of verified tokens, for tokens that come as another string each time. */
+/** Measures the cache of verified tokens, for tokens that arrive as a new string each time. */
 import { LRUCache } from 'lru-cache';
 import { TokenVerifier } from '../../../dist/session/token-verifier.js';
 import { atMost } from './goals.mjs';
@@ -23,14 +23,15 @@ export async function measure(settings) {
   const all = asReceived(tokens);
   const timings = await timeAll(
     {
-      'making the string, 1 token': one,
-      'making the string, 10,000 tokens': all,
+      'creating the string, 1 token': one,
+      'creating the string, 10,000 tokens': all,
       'ours, 1 token': (i) => verifier.verify(one(i)),
       'ours, 10,000 tokens': (i) => verifier.verify(all(i)),
-      'Map by the whole token, 1 token': (i) => byToken.get(one(i)),
-      'Map by the whole token, 10,000 tokens': (i) => byToken.get(all(i)),
-      'lru-cache by the whole token, 1 token': (i) => leastRecent.get(one(i)),
-      'lru-cache by the whole token, 10,000 tokens': (i) =>
+      'Map keyed by the whole token, 1 token': (i) => byToken.get(one(i)),
+      'Map keyed by the whole token, 10,000 tokens': (i) => byToken.get(all(i)),
+      'lru-cache keyed by the whole token, 1 token': (i) =>
+        leastRecent.get(one(i)),
+      'lru-cache keyed by the whole token, 10,000 tokens': (i) =>
         leastRecent.get(all(i)),
     },
     settings,
@@ -42,14 +43,14 @@ export async function measure(settings) {
       atMost(
         1.5,
         'µs',
-        `cache hit, ${count}, with the string it is asked for`,
+        `cache hit, ${count}, including creation of the string`,
         timings.microseconds(`ours, ${count}`),
       ),
     ),
     tables: [
       {
-        title: `A token that was seen before (${tokens[0].length} characters)`,
-        columns: ['lookup, each with making the string', 'µs'],
+        title: `A cached token (${tokens[0].length} characters)`,
+        columns: ['lookup, including creation of the string', 'µs'],
         rows: timings
           .rows()
           .map(([name, microseconds]) => [name, microseconds]),
@@ -59,7 +60,7 @@ export async function measure(settings) {
   };
 }
 
-/** How many of the tokens are still known when they come round again, with the default bounds. */
+/** Counts the tokens that are still cached on their second turn, with the default bounds. */
 function hitRates(tokens, codec, runtime) {
   let lookups = 0;
   const counting = {
@@ -83,7 +84,7 @@ function hitRates(tokens, codec, runtime) {
     return [count, `${share.toFixed(0)} %`];
   });
   return {
-    title: `Tokens in turn that are remembered with maxTokens ${maxTokens} and maxBytes ${maxBytes}`,
+    title: `Cache hits for tokens in rotation, with maxTokens ${maxTokens} and maxBytes ${maxBytes}`,
     columns: ['tokens', 'hits'],
     rows,
   };

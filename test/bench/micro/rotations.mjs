@@ -1,4 +1,4 @@
-/** How many refresh tokens a store exchanges, against the least that its server could do. */
+/** Compares how many refresh tokens a store exchanges with the minimum that its server could do. */
 import { atLeast } from './goals.mjs';
 import {
   interleave,
@@ -19,7 +19,7 @@ export const [FIRST_HASH, NEW_HASH] = HASHES;
 export const idAt = (i) => `${'s'.repeat(33)}${String(i).padStart(10, '0')}`;
 export const subjectAt = (i) => `user-${i}`;
 
-/** Gives the refresh tokens of each session in their order, by the number of the session. */
+/** Returns the refresh tokens of each session in their order, by the number of the session. */
 export function chains() {
   const generations = Array.from({ length: SESSIONS }, () => 0);
   return (i) => {
@@ -35,8 +35,8 @@ export function chains() {
 
 /**
  * @param bare the same number of round trips without the store, by the number of the session
- * @param others further ways to rotate, by name, which are no part of the goals
- * @param serverTime the microseconds that the server has worked until now
+ * @param others further ways to rotate, by name, which have no goals
+ * @param serverTime the microseconds that the server has worked so far
  */
 export async function compareRotations(
   name,
@@ -114,17 +114,17 @@ export async function compareRotations(
         atLeast(
           0.9,
           'x',
-          `${name} rotations over ${bareName}, ${atOnce} at once`,
+          `${name} rotations over ${bareName}, concurrency ${atOnce}`,
           share,
         ),
       ),
     tables: [
       {
-        title: `${name}: rotations, ${SESSIONS} sessions; microseconds of a call, of the processor at the client${serverTime ? ', and of the script at the server' : ''}`,
+        title: `${name}: rotations, ${SESSIONS} sessions; microseconds per call, of client CPU${serverTime ? ', and of the script on the server' : ''}`,
         columns: [
-          'at once',
+          'concurrency',
           'what',
-          'a second',
+          'per second',
           'x',
           'p50',
           'p99',
@@ -154,7 +154,7 @@ export function assertRotated(verdict) {
   }
 }
 
-/** No session twice at once: so many callers, each with sessions of its own. Times in microseconds. */
+/** Runs `atOnce` callers with separate sessions, so that no session is used concurrently. Times in microseconds. */
 async function run(call, count, atOnce) {
   const latencies = new Float64Array(count);
   let done = 0;

@@ -1,6 +1,6 @@
 /**
  * `node test/bench/micro/run.mjs [--quick] [--out file.json] [subject …]`, after `npm run build` and `npm ci --prefix test/bench`:
- * what the parts of the library cost, one process for each subject. The stores need `redis-server` in the PATH (or
+ * measures what the parts of the library cost, one process for each subject. The stores need `redis-server` in the PATH (or
  * `REDIS_SERVER_PATH`).
  */
 import { fork } from 'node:child_process';
@@ -51,7 +51,7 @@ if (values.out) {
 }
 console.log(markdownOf(report));
 
-/** In a process of its own: what another subject compiled and left behind must not weigh on this one. */
+/** Runs in a separate process, so that code and garbage of another subject do not affect this one. */
 async function measure(subject) {
   const script = fileURLToPath(new URL('subject.mjs', import.meta.url));
   const child = fork(script, [subject, String(values.quick)], {

@@ -1,4 +1,4 @@
-/** Signing of a session token, and a whole sign-in without I/O. */
+/** Measures the signing of a session token, and a whole sign-in without I/O. */
 import { createSecretKey } from 'node:crypto';
 import { createSigner } from 'fast-jwt';
 import { EncryptJWT, SignJWT } from 'jose';
@@ -33,7 +33,7 @@ export async function measure(settings) {
       atMost(
         2.5,
         'x',
-        'generate() without I/O over raw sign (HS256)',
+        'generate() without I/O over a raw signature (HS256)',
         timings.ratio(WITHOUT_LOADER, RAW),
       ),
     ],

@@ -1,4 +1,4 @@
-/** Measures one subject in this process and sends what came of it to the parent. */
+/** Measures one subject in this process and sends the result to the parent. */
 const [subject, isQuick] = process.argv.slice(2);
 const settings =
   isQuick === 'true'

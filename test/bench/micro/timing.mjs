@@ -1,6 +1,6 @@
 /**
- * Times functions against each other in one process, in time of the processor (garbage collection included), on
- * which other work on the machine weighs less than on that of the clock.
+ * Compares functions in one process, by CPU time (including garbage collection), which other work on the machine
+ * affects less than wall-clock time.
  */
 import {
   compareRounds,
@@ -10,10 +10,10 @@ import {
   ratio,
 } from '../support/statistics.mjs';
 
-/** Long enough for the compiler to have done its work. */
+/** Long enough for the compiler to finish. */
 const WARM_UP_MILLISECONDS = 300;
 
-/** Results go here, so that no call can be left out as useless. */
+/** Keeps results, so that no call is optimized away. */
 let sink;
 
 export class Timings {
@@ -22,17 +22,17 @@ export class Timings {
     this.rounds = rounds;
   }
 
-  /** The median of a call, in microseconds. */
+  /** Returns the median of a call, in microseconds. */
   microseconds(name) {
     return median(this.rounds[name]) / 1_000;
   }
 
-  /** How many times longer than `base`, within the same rounds. */
+  /** Returns how many times longer it takes than `base`, within the same rounds. */
   ratio(name, base) {
     return compareRounds(this.rounds[name], this.rounds[base], ratio).median;
   }
 
-  /** How many microseconds longer than `base`, within the same rounds. */
+  /** Returns how many microseconds longer it takes than `base`, within the same rounds. */
   difference(name, base) {
     const { median: nanoseconds } = compareRounds(
       this.rounds[name],
@@ -42,7 +42,7 @@ export class Timings {
     return nanoseconds / 1_000;
   }
 
-  /** Rows of a table: name, microseconds, and how many times longer than the first. */
+  /** Returns rows of a table: name, microseconds, and the ratio to the first. */
   rows(names = Object.keys(this.rounds)) {
     return names.map((name) => [
       name,
@@ -53,9 +53,9 @@ export class Timings {
 }
 
 /**
- * Runs each function once a round for about so many milliseconds, after a warm-up.
+ * Runs each function once a round for about this many milliseconds, after a warm-up.
  *
- * @param functions by name; each is given the number of the call, so that inputs can take turns
+ * @param functions by name; each receives the number of the call, so that inputs can alternate
  */
 export async function timeAll(functions, { rounds, milliseconds }) {
   const contestants = [];
@@ -85,7 +85,7 @@ async function warmUp(name, call, milliseconds) {
   }
 }
 
-/** Milliseconds of the processor for so many calls. */
+/** Returns the CPU milliseconds of this many calls. */
 async function run(contestant, calls) {
   const { call, isAsync, next } = contestant;
   const end = next + calls;

@@ -1,4 +1,4 @@
-/** A bar chart for the README, as SVG by hand: its colours follow the reader's light or dark scheme. */
+/** Draws a bar chart for the README as SVG: its colours follow the reader's light or dark scheme. */
 
 const [WIDTH, LABELS, VALUES] = [810, 380, 60];
 const [ROW, TOP, BOTTOM] = [26, 58, 14];
@@ -6,7 +6,7 @@ const [ROW, TOP, BOTTOM] = [26, 58, 14];
 /**
  * @param {object} chart
  * @param chart.title
- * @param chart.description what the chart shows, for those who do not see it
+ * @param chart.description what the chart shows, for readers who cannot see it
  * @param {{ label: string, share: number, isOurs: boolean }[]} chart.bars shares of the bare route's throughput
  */
 export function toChart({ title, description, bars }) {

@@ -1,6 +1,6 @@
 import type { ProfileSummary } from './profile.mjs';
 
-/** Whether something is as fast as it should be. */
+/** Compares a figure with what it should be. */
 export interface Goal {
   name: string;
   goal: string;

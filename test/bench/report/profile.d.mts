@@ -7,7 +7,7 @@ type Node = Pick<Profiler.ProfileNode, 'id' | 'children'> & {
   >;
 };
 
-/** Shares, 0 to 1, of the time that a process was busy; by name, the largest first. */
+/** Shares, 0 to 1, of the time in which a process was busy; by name, the largest first. */
 export interface ProfileSummary {
   owners: Record<string, number>;
   ours: number;

@@ -1,9 +1,9 @@
-/** What a CPU profile says: where the time went, and how much of it is ours. */
+/** Evaluates a CPU profile: where the time went, and how much of it is ours. */
 import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../../../', import.meta.url).href;
 const OURS = 'nestjs-session-jwt';
-/** By the first that fits. What is written in C++ has no address and belongs to what called it. */
+/** The first match wins. C++ code has no address and belongs to its caller. */
 const OWNERS = [
   [OURS, (url) => url.startsWith(`${ROOT}dist/`)],
   ['Nest', packageIs(/^(@nestjs\/(?!platform)|reflect-metadata|rxjs)/)],
@@ -25,15 +25,15 @@ const OWNERS = [
   ['Node: other', (url) => url.startsWith('node:')],
 ];
 const TOP = 5;
-/** The least share that a table names. */
+/** The smallest share that a table lists. */
 const NAMED = 0.005;
 
 /**
- * Shares, 0 to 1, of the time that the process was busy.
+ * Returns shares, 0 to 1, of the time in which the process was busy.
  *
  * @param profile in the format of the inspector
- * @returns `owners`: the time in their own code, with what is written in C++ and called from there; `ours` and
- *   `oursWithCalls`: without and with all that our code calls; `functions` of ours, in their own code
+ * @returns `owners`: the time in their code, including C++ that it calls; `ours` and `oursWithCalls`: without and with
+ *   everything that our code calls; `functions`: the self time of our functions
  */
 export function summarizeProfile(profile) {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
@@ -76,12 +76,12 @@ export function summarizeProfile(profile) {
 export function toProfileReport(profiles) {
   const summaries = Object.values(profiles);
   const titles = Object.keys(profiles);
-  const tableOf = (heading, names, sharesIn) =>
+  const tableOf = (heading, names, sharesIn, format = String) =>
     [
       [heading, ...titles],
       ['---', ...titles.map(() => '--:')],
       ...names.map((name) => [
-        name,
+        format(name),
         ...summaries.map((summary) => percent(sharesIn(summary)[name] ?? 0)),
       ]),
     ]
@@ -102,17 +102,17 @@ export function toProfileReport(profiles) {
   return `${Object.entries(profiles)
     .map(
       ([title, { ours, oursWithCalls }]) =>
-        `- ${title}: our share is **${percent(ours)}**, and ${percent(oursWithCalls)} with what it calls`,
+        `- ${title}: our share is **${percent(ours)}**, or ${percent(oursWithCalls)} including what it calls`,
     )
     .join('\n')}
 
 ${tableOf('owner', largest(owners), owners)}
 
-${tableOf('function of ours, its own time', largest(functions, TOP), functions)}
+${tableOf('our function, self time', largest(functions, TOP), functions, code)}
 `;
 }
 
-/** Nothing for a process that waits. */
+/** Returns `undefined` while the process waits. */
 function ownerOf(stack) {
   const [{ functionName }] = stack;
   if (functionName === '(idle)') {
@@ -123,7 +123,7 @@ function ownerOf(stack) {
   }
   const caller = stack.find(({ url }) => url);
   return (
-    (caller && ownerOfUrl(caller.url)) ?? 'Node and system, not by JavaScript'
+    (caller && ownerOfUrl(caller.url)) ?? 'Node and system, outside JavaScript'
   );
 }
 
@@ -142,6 +142,10 @@ function packageOf(url) {
 function nameOf({ functionName, url, lineNumber }) {
   const path = fileURLToPath(url).slice(fileURLToPath(ROOT).length);
   return `${functionName || '(anonymous)'} (${path}:${lineNumber + 1})`;
+}
+
+function code(name) {
+  return `\`${name}\``;
 }
 
 function sharesOf(times, share) {

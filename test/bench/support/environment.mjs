@@ -1,4 +1,4 @@
-/** Where and with what something was measured. */
+/** Describes the machine and the versions of a measurement. */
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 
@@ -14,7 +14,7 @@ export function describeMachine() {
   };
 }
 
-/** The installed versions of packages, those of the benchmarks first. */
+/** Returns the installed versions of packages; those of the benchmarks take precedence. */
 export function versionsOf(packages) {
   return Object.fromEntries(
     packages.map((name) => [name, versionOf(name) ?? 'not installed']),

@@ -1,4 +1,4 @@
-/** What rounds of measurements come down to. */
+/** Summarizes rounds of measurements. */
 
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
@@ -17,8 +17,8 @@ export function spread(values) {
 }
 
 /**
- * Compares two series round by round, since both values of a round were taken within seconds of each other, and
- * gives the spread of the results.
+ * Compares two series round by round, because both values of a round were taken within seconds of each other. Returns
+ * the spread of the results.
  */
 export function compareRounds(values, base, compare) {
   if (values.length !== base.length || values.length === 0) {
@@ -30,7 +30,7 @@ export function compareRounds(values, base, compare) {
 export const ratio = (value, base) => value / base;
 export const difference = (value, base) => value - base;
 
-/** Every item once a round, in reversed order every other round, so that no neighbour is always the same. */
+/** Measures every item once a round, in reversed order every other round, so that neighbours vary. */
 export async function interleave(items, rounds, measure) {
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? items : items.toReversed();

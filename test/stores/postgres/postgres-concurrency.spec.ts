@@ -93,7 +93,7 @@ describe('rotation', () => {
     );
   });
 
-  it('V-25 tells of a reuse once, and nothing brings the session back', async () => {
+  it('reports a reuse once, and nothing brings the session back (V-25)', async () => {
     const { pool, store, parallel } = await severalStores();
     for (let round = 0; round < 20; round += 1) {
       const record = newRecord();

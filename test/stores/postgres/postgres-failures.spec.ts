@@ -279,7 +279,7 @@ describe('a rotation', () => {
     ['rotated', 2],
     ['repeated', 1],
   ])(
-    'V-25 judged %s that changed %i records is an error',
+    '%s that changed %i records is an error (V-25)',
     async (verdict, affected) => {
       const { pool } = await newStore(server);
       const store = new PostgresSessionStore({

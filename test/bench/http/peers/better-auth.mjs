@@ -8,7 +8,7 @@ import { forEachSession, injectable, serve } from '../app.mjs';
 import { isPublic } from '../guards.mjs';
 import { userAt } from '../users.mjs';
 
-/** Its cookie cache, asked by a guard as `@thallesp/nestjs-better-auth` does it. */
+/** Its cookie cache, read by a guard as in `@thallesp/nestjs-better-auth`. */
 export async function serveBetterAuth(strategy) {
   const secret = 'benchmark-Wm2rQ8sVx5TzKd9LpYbN3cHf7GjU4aEo';
   const day = 86_400;

@@ -1,4 +1,4 @@
-/** express-session on Redis, with a guard that asks whether somebody has signed in. */
+/** express-session on Redis, with a guard that checks whether a user has signed in. */
 import { createHmac } from 'node:crypto';
 import { promisify } from 'node:util';
 import { RedisStore } from 'connect-redis';
@@ -44,7 +44,7 @@ await serve({
         },
         ...values,
       });
-      // As the package `cookie-signature` signs.
+      // Signed like the package `cookie-signature` does.
       const signature = createHmac('sha256', secret)
         .update(sid)
         .digest('base64')

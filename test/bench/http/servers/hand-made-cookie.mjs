@@ -1,4 +1,4 @@
-/** The yardstick with a cookie, found by hand. */
+/** The yardstick with a cookie, found by hand-written code. */
 import { cookie, serve } from '../app.mjs';
 import { cookieByHand, synchronousGuard } from '../guards.mjs';
 import { rememberingVerify, signedTokens } from '../raw-jwt.mjs';

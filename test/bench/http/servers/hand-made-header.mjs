@@ -1,4 +1,4 @@
-/** The yardstick: raw `node:crypto` and a memory of verified tokens, nothing else of what a session needs. */
+/** The yardstick: raw `node:crypto` and a cache of verified tokens, and nothing else that a session needs. */
 import { bearer, serve } from '../app.mjs';
 import { bearerToken, synchronousGuard } from '../guards.mjs';
 import { rememberingVerify, signedTokens } from '../raw-jwt.mjs';

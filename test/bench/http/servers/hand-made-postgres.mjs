@@ -1,4 +1,4 @@
-/** The yardstick of a check on each request: a remembered token and one `SELECT`, which answers whether the session lives. */
+/** The yardstick of a check on each request: a cached token and one `SELECT` that returns whether the session is alive. */
 import pg from 'pg';
 import { bearer, forEachSession, POSTGRES, serve } from '../app.mjs';
 import { asynchronousGuard, bearerToken } from '../guards.mjs';

@@ -1,4 +1,4 @@
-/** The yardstick of a check on each request: a remembered token and one `GET`, which answers whether the session lives. */
+/** The yardstick of a check on each request: a cached token and one `GET` that returns whether the session is alive. */
 import { Redis } from 'ioredis';
 import { bearer, forEachSession, REDIS_PORT, serve } from '../app.mjs';
 import { asynchronousGuard, bearerToken } from '../guards.mjs';

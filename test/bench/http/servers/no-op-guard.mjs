@@ -1,4 +1,4 @@
-/** A guard that looks up `@Public()` and lets everybody pass: what any guard costs. */
+/** A guard that looks up `@Public()` and lets every request pass: what any guard costs. */
 import { serve } from '../app.mjs';
 import { synchronousGuard } from '../guards.mjs';
 import { userAt } from '../users.mjs';

@@ -1,4 +1,4 @@
-/** Without the memory, so that every request verifies its token. */
+/** Without the cache, so that every request verifies its token. */
 import { serveSessions } from '../sessions.mjs';
 
 await serveSessions({ cache: false });

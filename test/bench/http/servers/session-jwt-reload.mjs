@@ -1,4 +1,4 @@
-/** Every request is due for a reload: its data is old, and without a memory no earlier reload is known. */
+/** Every request is due for a reload: its data is old, and without a cache no earlier reload is known. */
 import { setTimeout } from 'node:timers/promises';
 import { serveSessions } from '../sessions.mjs';
 
