@@ -42,18 +42,18 @@ export function describeSessionStore(
   runner: TestRunner = globalRunner(),
 ): void {
   const groups = {
-    'records of sessions': recordTests,
-    'separation of subjects': subjectTests,
-    'limits of sessions': limitTests,
-    'expiry of sessions': timeTests,
-    'use of sessions': useTests,
-    'changes of attributes': attributeTests,
-    'changes of sessions': changeTests,
+    'session records': recordTests,
+    'isolation of subjects': subjectTests,
+    'session limits': limitTests,
+    expiry: timeTests,
+    'session use': useTests,
+    'attribute changes': attributeTests,
+    'session changes': changeTests,
     'passive changes': passiveTests,
-    'revocation of sessions': endTests,
-    'rotation of refresh tokens': rotationTests,
-    'deadlines of calls': deadlineTests,
-    'lists of sessions': listTests,
+    revocation: endTests,
+    'refresh token rotation': rotationTests,
+    'call deadlines': deadlineTests,
+    'session lists': listTests,
   };
   runner.describe(name, () => {
     for (const [group, addTests] of Object.entries(groups)) {

@@ -125,7 +125,7 @@ export function useTests(test: AddStoreTest): void {
     await advance(19);
     assert.ok(
       (await answers()).every((answer) => answer !== undefined),
-      'expected two living sessions a second before their end',
+      'expected two sessions that have not ended, a second before their end',
     );
     await advance(1);
     assert.deepEqual(await answers(), [undefined, undefined]);
