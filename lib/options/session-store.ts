@@ -17,14 +17,14 @@ export type {
 } from './session-record.js';
 
 /**
- * When a store may still carry out a call, by its own clock. A call whose caller has given up may reach the store all the
- * same, when others have gone on: outside these bounds the store changes nothing and rejects with a {@link LateCallError}.
- * It compares them with its clock after it has waited for its own locks.
+ * The time in which a store may carry out a write, by its own clock. A call may reach the store after its caller has
+ * given up and others have moved on. Outside these bounds, the store changes nothing and rejects with a
+ * {@link LateCallError}. It checks the bounds after it has waited for its own locks.
  */
 export interface WriteDeadline {
-  /** From this instant on it is too late. */
+  /** From this instant on, the call is late. */
   readonly notAfter?: Date;
-  /** Before this instant the store's clock has gone back since the bounds were set: too late as well. */
+  /** Before this instant, the call is late as well: the store's clock has gone back since the bounds were set. */
   readonly notBefore?: Date;
 }
 
@@ -32,52 +32,52 @@ export interface WriteDeadline {
 export interface SessionLimit {
   readonly max: number;
   /**
-   * At the limit a sign-in is refused, or ends other sessions: first those with refresh tokens of which no token was ever
-   * used, the answer of their sign-in was lost; then the session that was begun first.
+   * At the limit, a sign-in is refused or ends other sessions. Sessions whose refresh tokens were never used make room
+   * first, because the response to their sign-in was lost. The oldest session comes next.
    */
   readonly policy: 'refuse' | 'end-oldest';
   /**
-   * How long the answer of a sign-in may be on its way: a session that is younger counts as used.
+   * Seconds that the response to a sign-in may take to arrive. A younger session counts as used.
    *
-   * @default no session counts as never used
+   * @default every session counts as used
    */
   readonly graceSeconds?: number;
 }
 
-/** What else happens in the step that creates a record. */
+/** Options of {@link SessionStore.create}, which take effect in the step that creates the record. */
 export interface CreateOptions extends WriteDeadline {
   readonly limit?: SessionLimit;
   /**
-   * Id of a session of the same subject that the new one replaces: it ends, and does not count towards the limit. A
-   * refused `create` changes nothing: the session that it would replace goes on.
+   * Id of a session of the same subject that the new one replaces. It ends, and does not count towards the limit. A
+   * refused `create` changes nothing: the session that it would have replaced goes on.
    */
   readonly replaces?: string;
 }
 
-/** What came of {@link SessionStore.create}: `ended` names the sessions that had to make room. */
+/** The result of {@link SessionStore.create}. `ended` contains the ids of the sessions that made room. */
 export type CreateVerdict =
   | { readonly kind: 'created'; readonly ended: readonly string[] }
   | { readonly kind: 'refused' };
 
-/** What else {@link SessionStore.endAll} obeys. */
+/** Options of {@link SessionStore.endAll}. */
 export interface EndAllOptions extends WriteDeadline {
-  /** Sessions that began after this instant, by the store's clock, go on. */
+  /** Spares sessions created after this instant, by the store's clock. */
   readonly begunUntil?: Date;
 }
 
-/** What changes in a record. */
+/** A change to a record. */
 export interface SessionChange extends WriteDeadline {
   /**
-   * Attributes to set; `null` removes one. Merged by the store in one step, so that concurrent changes of
-   * different attributes both survive. Raises the revision by one, even for an empty object.
+   * Attributes to set; `null` removes one. The store merges them in one step, so that concurrent changes to different
+   * attributes all survive. Raises the revision by one, even for an empty object.
    */
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** Replaces the data, unless the record holds data that was loaded later. */
   readonly data?: StoredData;
-  /** Moves the idle end to now + idle, never past the sign-in + absolute. */
+  /** Moves the idle end to now + idle, but never past sign-in + absolute. */
   readonly extend?: SessionLifetime;
   /**
-   * `true`: it is no activity of the user, and not noted as use: {@link SessionRecord.lastSeenAt} stays.
+   * `true` if the user was not active. The change then does not count as use: {@link SessionRecord.lastSeenAt} stays.
    *
    * @default false
    */
@@ -86,22 +86,22 @@ export interface SessionChange extends WriteDeadline {
 
 /** A refresh token as a store sees it: hashes only, so that no record holds a usable token. */
 export interface PresentedRefresh extends WriteDeadline {
-  /** Its place in the chain; the first refresh token of a session has 0. */
+  /** Its position in the chain; the first refresh token of a session has 0. */
   readonly generation: number;
   /** SHA-256 of its secret part. */
   readonly secretHash: string;
   /** SHA-256 of the secret part of its child. */
   readonly nextHash: string;
   /**
-   * The parent of the current token is repeated while now < start + grace. It starts at the rotation or, where the
-   * current token was first used later, then.
+   * Grace period: the parent of the current token is `repeated` while now < start + grace. It starts at the rotation,
+   * or at the first use of the current token if that came later.
    */
   readonly graceSeconds: number;
-  /** For the idle end after the rotation. */
+  /** Determines the idle end after the rotation. */
   readonly lifetime: SessionLifetime;
   /**
-   * `true`: it is no activity of the user, so neither the idle end nor {@link SessionRecord.lastSeenAt} moves. `lifetime`
-   * then says how long the session has left, for stores that do not know this.
+   * `true` if the user was not active. Neither the idle end nor {@link SessionRecord.lastSeenAt} moves. `lifetime` then
+   * contains the time that the session has left, for stores that do not support this flag.
    *
    * @default false
    */
@@ -109,22 +109,22 @@ export interface PresentedRefresh extends WriteDeadline {
 }
 
 /**
- * What {@link SessionStore.rotate} decided:
+ * The result of {@link SessionStore.rotate}:
  *
- * - `rotated`: the current token was presented; its child is the current one now.
- * - `repeated`: the parent of the current token was presented again within the grace time; nothing changed.
- * - `recovered`: the parent was presented after the grace time, and nobody has ever used the current token or a session
- *   token that was issued with it: its answer was lost. The current token stays; the record notes that it was recovered.
- *   Never where the parent is a recovered token itself: a thief who uses nothing would not be noticed. Optional, as
- *   {@link SessionStore.confirmUse}.
- * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored
- *   backup); its child is the current token now.
- * - `reused`: an older token, one of another chain, or the parent after the grace time; the session is ended.
- * - `expired`: the session is past its idle end, its absolute end, or the absolute end that the presented
- *   `lifetime` gives it now, which may be shorter than the one it began with; the record is gone.
- * - `unknown`: there is no such record: it was ended, or expired and was removed.
- * - `lost`: as `unknown`, and the store found that all its records are gone. Reported once. Optional: a store that
- *   cannot notice this answers `unknown`, and one that has {@link SessionStore.hasLostAll} says so there.
+ * - `rotated`: the current token was presented. Its child is now the current token.
+ * - `repeated`: the parent of the current token was presented again within the grace period. Nothing changed.
+ * - `recovered`: the parent was presented after the grace period, and neither the current token nor a session token
+ *   issued with it was ever used: the response was lost. The current token stays; the record notes that it was
+ *   recovered. Never for a parent that was itself recovered, since a thief who uses nothing would go unnoticed.
+ *   Optional, like {@link SessionStore.confirmUse}.
+ * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored backup). Its
+ *   child is now the current token.
+ * - `reused`: an older token, a token of another chain, or the parent after the grace period. The session is ended.
+ * - `expired`: the session is past its idle end, its absolute end, or the absolute end by the presented `lifetime`,
+ *   which may be shorter than the original one. The record is deleted.
+ * - `unknown`: there is no such record. The session was ended, or expired and was removed.
+ * - `lost`: as `unknown`, and the store detected that all its records are gone. Reported once. Optional: a store that
+ *   cannot detect this answers `unknown`, and a store with {@link SessionStore.hasLostAll} reports it there.
  */
 export type RotationVerdict =
   | 'rotated'
@@ -137,27 +137,27 @@ export type RotationVerdict =
   | 'lost';
 
 /**
- * Server-side record of sessions, and the injection token of the one in use. Every method is one atomic
- * step on the store's own clock, and rejects when the store cannot answer; no method brings an ended
- * session back. A record expires by itself: from `expiresAt` on it is as if it were gone, and every method that finds
- * it then deletes it, so that no clock that goes back revives it. `describeSessionStore` of `nestjs-session-jwt/testing` holds
- * the tests that every implementation must pass.
+ * Keeps the records of sessions on the server, and is the injection token of the store in use.
+ *
+ * Every method is one atomic step on the store's own clock, and rejects when the store cannot answer. No method revives
+ * an ended session. Records expire by themselves: from `expiresAt` on, a record counts as gone. Every method that finds
+ * an expired record deletes it, so that a clock that goes back cannot revive it. Every implementation must pass the
+ * tests of `describeSessionStore` from `nestjs-session-jwt/testing`.
  */
 export abstract class SessionStore {
-  /** Begins a record; the check of the limit and the creation are one step. */
+  /** Creates a record. The check of the limit and the creation are one step. */
   abstract create(
     record: NewSessionRecord,
     options?: CreateOptions,
   ): Promise<CreateVerdict>;
 
   /**
-   * The record of a session that has not ended.
+   * Returns the record of a session that has not ended.
    *
-   * A read deletes only a record whose own fields say that it has expired: one that cannot be found may be on its way to
-   * another server.
+   * Deletes a record only if its own fields show that it has expired: a missing record may be moving to another server.
    *
    * @param use `'seen'` also notes that the session is in use, at most once a minute
-   * @param generation that of a token which was presented: also does what {@link confirmUse} does
+   * @param generation of a presented token; also does what {@link confirmUse} does
    */
   abstract read(
     id: string,
@@ -167,9 +167,9 @@ export abstract class SessionStore {
   ): Promise<SessionRecord | undefined>;
 
   /**
-   * As `read(id, subject, 'seen')`, for a caller that knows the attributes of a revision: while the session has not
-   * ended and has none that are newer, only the time of the store. For stores to which that is less work than a
-   * whole record.
+   * Does what `read(id, subject, 'seen')` does, for a caller that knows the attributes of a revision. Returns only the
+   * time of the store while the session has not ended and there are no newer attributes. For stores where this is less
+   * work than reading a whole record.
    */
   confirm?(
     id: string,
@@ -178,7 +178,7 @@ export abstract class SessionStore {
     generation?: number,
   ): Promise<Date | SessionRecord | undefined>;
 
-  /** Judges a refresh token and moves the chain on. */
+  /** Decides on a refresh token and moves the chain on. */
   abstract rotate(
     id: string,
     subject: string,
@@ -186,33 +186,35 @@ export abstract class SessionStore {
   ): Promise<RotationVerdict>;
 
   /**
-   * Notes that the current refresh token of a session, or a session token that was issued with it, was presented: its
-   * owner has it. Only the first time counts, and any other generation changes nothing.
+   * Notes that the current refresh token of a session, or a session token issued with it, was presented: its owner has
+   * received it. Only the first presentation counts. Any other generation changes nothing.
    *
-   * Without this method a refresh token that comes back after the grace time is always `reused`.
+   * Without this method, a refresh token that comes back after the grace period is always `reused`.
    *
-   * @param generation that of the token
+   * @param generation of the token
    */
   confirmUse?(id: string, subject: string, generation: number): Promise<void>;
 
-  /** The record after a change, `undefined` when the session has ended. Also notes that it is in use, unless it is passive. */
+  /**
+   * Changes a record and returns it, or `undefined` if the session has ended. Notes use unless the change is passive.
+   */
   abstract update(
     id: string,
     subject: string,
     change: SessionChange,
   ): Promise<SessionRecord | undefined>;
 
-  /** Ends a session; `false` when there was none. */
+  /** Ends a session. Returns `false` if there was none. */
   abstract end(id: string, subject: string): Promise<boolean>;
 
   /**
    * Ends all sessions of a subject in one round trip, however many there are.
    *
-   * With `except` it ends the others only while that session is alive, checked in the same step: an ended session
-   * must not end the sessions of its owner. Of two concurrent calls that each spare a different session, one ends nothing.
+   * With `except`, ends the others only if that session has not ended, checked in the same step: an ended session must
+   * not end the sessions of its owner. Of two concurrent calls that spare different sessions, one ends nothing.
    *
-   * @param except id of the session that stays; any string, also one that was never an id
-   * @returns how many it ended; `undefined` when `except` names no living session of the subject, and nothing ended
+   * @param except id of the session to spare; any string, even one that was never an id
+   * @returns how many it ended; `undefined` if the subject has no such session to spare, so that nothing ended
    */
   abstract endAll(
     subject: string,
@@ -221,30 +223,28 @@ export abstract class SessionStore {
   ): Promise<number | undefined>;
 
   /**
-   * The sessions of a subject that have not ended, those that end last first; 1,000 at most. Rejects where the store knows
-   * of more than it can read.
+   * Returns the sessions of a subject that have not ended, at most 1,000, those that end last first. Rejects if the
+   * store knows of sessions that it cannot read.
    */
   abstract list(subject: string, page?: SessionPage): Promise<SessionRecord[]>;
 
   /**
-   * The time of the store. A store that has this method is given a {@link WriteDeadline} with each call that writes, and
-   * rejects with a {@link LateCallError} outside of it.
+   * Returns the time of the store. A store with this method receives a {@link WriteDeadline} with each call that writes
+   * and rejects with a {@link LateCallError} outside of it.
    *
-   * @param subject whose sessions are concerned: of several servers, the one that has them answers
+   * @param subject whose sessions are concerned: of several servers, the one that holds them answers
    */
   now?(subject: string): Promise<Date>;
 
   /**
-   * Whether all records are gone, as after a flush. Queried when a record is missing that a valid token promises, at any
-   * method; reports each loss once, to one caller of all processes. For stores that can notice it.
+   * Returns whether all records are gone, as after a flush. Called whenever a method does not find the record of a
+   * valid token. Reports each loss once, to one caller across all processes. For stores that can detect it.
    */
   hasLostAll?(): Promise<boolean>;
 
-  /**
-   * What is wrong with the server, for the log: a setting that may cost sessions. Queried when the application starts.
-   */
+  /** Returns what is wrong with the server, for the log, such as a setting that may cost sessions. Called at start. */
   warnings?(): Promise<readonly string[]>;
 
-  /** The module hands its clock to stores that have none of their own. */
+  /** Receives the clock of the module, for stores that have none. */
   useClock?(clock: SessionClock): void;
 }

@@ -14,7 +14,7 @@ import type { StoreBreaker } from './store-breaker.js';
 import { StoreCalls, type CallListeners } from './store-calls.js';
 import type { StoreClock } from './store-clock.js';
 
-/** An answer that says that something has changed, and that came when its caller had given up. */
+/** A result that reports a change and arrived after its caller had given up. */
 export type LateAnswer =
   | {
       readonly operation: 'create';
@@ -34,18 +34,18 @@ export type LateAnswer =
       readonly count: number | undefined;
     };
 
-/** Listeners to the calls of a store, and to late answers. */
+/** Listeners for the calls of a store and for late answers. */
 export interface StoreListeners extends CallListeners {
   readonly onLateAnswer: (answer: LateAnswer) => void;
 }
 
 /**
- * A store that answers within its time or throws `STORE_UNAVAILABLE`, whatever the store behind it does:
- * clients of databases wait for half a minute and more when a connection hangs. While the store is silent, calls are
- * refused immediately, except one at a time and revocations.
+ * Answers within its time or throws `STORE_UNAVAILABLE`, whatever the store behind it does: database clients wait half
+ * a minute or more on a hung connection. While the store is silent, calls are refused immediately, except revocations
+ * and one call at a time.
  *
- * A store that tells its time is told with each call that writes until when it may, so that what its caller has given up
- * changes nothing. A late answer is passed to a listener.
+ * A store that reports its time receives a deadline with each call that writes, so that a call whose caller has given
+ * up changes nothing. Late answers are passed to a listener.
  */
 export class DeadlineSessionStore extends SessionStore {
   readonly #store: SessionStore;
@@ -188,7 +188,7 @@ export class DeadlineSessionStore extends SessionStore {
       : false;
   }
 
-  // Made apart from the calls, so that an abandoned one keeps no more than these.
+  // Created outside the calls, so that an abandoned call retains only these values.
 
   #whenCreated(id: string, subject: string) {
     return (verdict: CreateVerdict): void =>

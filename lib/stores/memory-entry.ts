@@ -8,7 +8,7 @@ import type {
 } from '../options/session-store.js';
 import { mergeAttributes } from './merge-attributes.js';
 
-/** A record as the memory store holds it; times in milliseconds since the Unix epoch. */
+/** A record as the memory store holds it. Times are in milliseconds since the Unix epoch. */
 export type MemoryEntry = Omit<
   SessionRecord,
   'data' | 'createdAt' | 'lastSeenAt' | 'expiresAt' | 'asOf'
@@ -25,7 +25,7 @@ export type MemoryEntry = Omit<
   recovered: number | undefined;
 };
 
-/** The entry of a session that begins now. */
+/** Returns the entry of a session that begins now. */
 export function newEntry(record: NewSessionRecord, now: number): MemoryEntry {
   const { id, subject, params, attributes, metadata, data } = record;
   return {
@@ -48,7 +48,7 @@ export function newEntry(record: NewSessionRecord, now: number): MemoryEntry {
   };
 }
 
-/** When a session ends that is used now. */
+/** Returns when a session that is used now ends. */
 export function endOf(
   now: number,
   createdAt: number,
@@ -75,7 +75,7 @@ export function moveOn(
   }
 }
 
-/** An entry after a change. */
+/** Returns an entry after a change. */
 export function changedEntry(
   entry: MemoryEntry,
   { attributes, data, extend, isPassive }: SessionChange,
@@ -94,7 +94,7 @@ export function changedEntry(
   };
 }
 
-/** Whether one comes before the other in a list: it ends later. */
+/** Returns whether one entry precedes the other in a list: it ends later. */
 export function isListedBefore(one: MemoryEntry, other: MemoryEntry): boolean {
   return one.expiresAt === other.expiresAt
     ? one.id > other.id
@@ -110,7 +110,7 @@ export function noteUse(
   if (entry.generation === generation) entry.usedAt ??= now;
 }
 
-/** What callers see of an entry. */
+/** Returns what callers see of an entry. */
 export function recordOf(entry: MemoryEntry, now: number): SessionRecord {
   const { id, subject, params, attributes, revision, metadata, data } = entry;
   return {

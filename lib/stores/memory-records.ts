@@ -1,14 +1,14 @@
 import type { MemoryEntry } from './memory-entry.js';
 
-/** Records that are looked at to find some that have expired, at each sign-in. */
+/** How many records each sign-in checks for expiry. */
 const SWEPT_PER_CREATE = 16;
 
-/** Records by subject and id. One that was found expired is gone for good, whatever the clock says later. */
+/** Holds records by subject and id. A record found expired is gone for good, whatever the clock says later. */
 export class MemoryRecords {
   readonly #subjects = new Map<string, Map<string, MemoryEntry>>();
   #sweeper = this.#every();
 
-  /** How many there are; one that has expired counts until it is asked for or swept. */
+  /** How many records there are. An expired record counts until it is looked up or swept. */
   get size(): number {
     let size = 0;
     for (const sessions of this.#subjects.values()) size += sessions.size;
@@ -20,7 +20,7 @@ export class MemoryRecords {
     return entry && !this.#removeExpired(entry, now) ? entry : undefined;
   }
 
-  /** As {@link find}, even if it has expired. */
+  /** As {@link find}, but returns an expired record too. */
   at(id: string, subject: string): MemoryEntry | undefined {
     return this.#subjects.get(subject)?.get(id);
   }
@@ -46,7 +46,7 @@ export class MemoryRecords {
     }
   }
 
-  /** Removes those that have expired among the next few. */
+  /** Removes the expired records among the next few. */
   sweepSome(now: number): void {
     for (let i = 0; i < SWEPT_PER_CREATE; i += 1) {
       const { done, value } = this.#sweeper.next();
@@ -58,7 +58,7 @@ export class MemoryRecords {
     }
   }
 
-  /** Removes every expired record; how many these were. */
+  /** Removes every expired record and returns how many there were. */
   sweep(now: number): number {
     let removed = 0;
     for (const entry of this.#every()) {

@@ -29,8 +29,8 @@ import { whoMakesRoom } from './session-limit.js';
 /** Options of {@link MemorySessionStore}. */
 export interface MemorySessionStoreOptions {
   /**
-   * Starts with `NODE_ENV=production` and in one process of several (`node:cluster`, PM2) too, although
-   * sessions are lost at each restart and no process knows those of another.
+   * Allows this store with `NODE_ENV=production` and in one process of several (`node:cluster`, PM2), although each
+   * restart loses all sessions and no process knows those of another.
    *
    * @default false
    */
@@ -40,25 +40,25 @@ export interface MemorySessionStoreOptions {
 const SEEN_PAUSE = 60_000;
 
 /**
- * Sessions in the memory of one process: for development, tests, and servers of one process that may forget
- * them. A restart ends them all.
+ * Keeps sessions in the memory of one process, for development, tests, and single-process servers that may lose them. A
+ * restart ends all sessions.
  */
 export class MemorySessionStore extends SessionStore {
   readonly #records = new MemoryRecords();
   #clock: SessionClock = new SystemSessionClock();
 
-  /** @throws {SessionConfigError} in production or in one process of several, unless that is allowed */
+  /** @throws {SessionConfigError} in production or in one process of several, unless `allowInProduction` is set */
   constructor(options: MemorySessionStoreOptions = {}) {
     super();
     const risk = options.allowInProduction ? undefined : riskOfThisProcess();
     if (risk) {
       throw new SessionConfigError([
-        `store: MemorySessionStore ${risk}: use RedisSessionStore or PostgresSessionStore, or say new MemorySessionStore({ allowInProduction: true }) if that is meant`,
+        `store: MemorySessionStore ${risk}; use RedisSessionStore or PostgresSessionStore, or allow it with new MemorySessionStore({ allowInProduction: true })`,
       ]);
     }
   }
 
-  /** How many records it holds; one that has expired counts until it is asked for or swept. */
+  /** How many records it holds. An expired record counts until it is looked up or swept. */
   get size(): number {
     return this.#records.size;
   }
@@ -197,7 +197,7 @@ export class MemorySessionStore extends SessionStore {
       .map((entry) => recordOf(entry, now));
   }
 
-  /** Removes every expired record now. Sign-ins do it by and by. */
+  /** Removes every expired record now and returns how many there were. Sign-ins remove them gradually. */
   sweep(): number {
     return this.#records.sweep(this.#now());
   }

@@ -1,6 +1,6 @@
 type Attributes = Readonly<Record<string, unknown>>;
 
-/** Attributes after a change; `null` removes one. */
+/** Returns the attributes after a change; `null` removes one. */
 export function mergeAttributes(
   attributes: Attributes,
   changes: Attributes,

@@ -3,35 +3,35 @@ import type {
   RotationVerdict,
 } from '../options/session-store.js';
 
-/** What a record knows of its chain of refresh tokens. Times in milliseconds since the Unix epoch. */
+/** The state of a chain of refresh tokens in its record. Times are in milliseconds since the Unix epoch. */
 export interface RotationState {
   readonly generation: number;
   readonly hash: string | undefined;
   readonly previousHash: string | undefined;
   readonly rotatedAt: number;
   /**
-   * When a token of the current generation was first presented, `null` where none was yet. `undefined`: not known, in a
+   * When a token of the current generation was first presented; `null` if none has been. `undefined` if unknown, in a
    * record of an older version.
    */
   readonly usedAt: number | null | undefined;
-  /** The last generation that was recovered. */
+  /** The generation that was recovered last. */
   readonly recovered: number | undefined;
   readonly createdAt: number;
   readonly expiresAt: number;
 }
 
 /**
- * Judges a refresh token against the record of its session (RFC 9700, section 4.14.2).
+ * Decides on a refresh token by the record of its session (RFC 9700, section 4.14.2).
  *
- * The parent of the current token stays good for the grace time, because its owner may never have seen the
- * answer, and is answered with the same child again, so that there is only ever one chain: a thief and the
- * owner collide on it at their first uses more than the grace time apart. A replay does not extend the grace
- * time. A token ahead of the record proves that the store lost writes, not that anybody stole something.
+ * The parent of the current token stays valid for the grace period, because its owner may never have received the
+ * response. It yields the same child again, so that there is only ever one chain. On it, a thief and the owner collide
+ * as soon as their first uses are more than the grace period apart. A replay does not extend the grace period. A token
+ * ahead of the record proves that the store lost writes, not that a token was stolen.
  *
- * While nobody has used the child, its answer may still be lost, however late the parent comes: it is recovered.
- * Never twice in a row: a thief who refreshes and uses nothing would otherwise go unnoticed.
+ * As long as the child is unused, its response may have been lost, however late the parent comes: the parent is
+ * recovered. This never happens twice in a row, since a thief who refreshes and uses nothing would go unnoticed.
  *
- * The scripts of the Redis and Postgres stores are translations of this function, held to it by one table.
+ * The Redis and Postgres stores contain translations of this function. One table of tests covers all three.
  */
 export function judgeRotation(
   state: RotationState,

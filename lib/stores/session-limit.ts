@@ -1,23 +1,23 @@
 import type { SessionLimit } from '../options/session-store.js';
 
-/** What counts of a session when another one of its subject begins. Times in milliseconds. */
+/** What matters about a session when another session of its subject begins. Times are in milliseconds. */
 export interface LimitedSession {
   readonly id: string;
   readonly createdAt: number;
   readonly generation: number;
-  /** SHA-256 of its refresh token, where it has one. */
+  /** SHA-256 of its refresh token, if it has one. */
   readonly hash: string | undefined;
-  /** When a token of the current generation was first presented; `null` where none was yet. */
+  /** When a token of the current generation was first presented; `null` if none has been. */
   readonly usedAt: number | null | undefined;
 }
 
 /**
- * Which sessions of a subject make room for one more, or that it is refused.
+ * Returns the sessions of a subject that make room for one more, or `'refused'`.
  *
- * A sign-in whose answer was lost leaves a session that nobody can use: those go first, so that a client which tries
- * again signs out no device. The scripts of the Redis and Postgres stores do the same.
+ * A sign-in whose response was lost leaves an unusable session. Such sessions go first, so that a client that retries
+ * does not sign out another device. The Redis and Postgres stores do the same.
  *
- * @param others its living sessions, in the order in which they began
+ * @param others the sessions of the subject that have not ended, oldest first
  */
 export function whoMakesRoom(
   others: readonly LimitedSession[],

@@ -1,6 +1,6 @@
 import type { SessionRecord, SessionStore } from '../options/session-store.js';
 
-/** Asks a store, which may throw instead of rejecting, and may answer something that is no promise. */
+/** Calls a store, which may throw instead of rejecting and may return something other than a promise. */
 export function answerOf<T>(
   ask: (store: SessionStore) => Promise<T>,
   store: SessionStore,
@@ -14,8 +14,8 @@ export function answerOf<T>(
 }
 
 /**
- * What clients of databases throw may carry the command with its arguments, or the values of a row: session
- * ids and hashes, which belong into no log.
+ * Copies an error without its details: database clients may attach the command with its arguments, or the values of a
+ * row. These contain session ids and hashes, which must not be logged.
  */
 export function withoutDetails(thrown: unknown): Error {
   if (!(thrown instanceof Error)) {
@@ -31,11 +31,11 @@ export function withoutDetails(thrown: unknown): Error {
       ...(typeof code === 'string' && { code }),
     });
   } catch {
-    return new Error('the store threw what cannot be read');
+    return new Error('the store threw an error that cannot be read');
   }
 }
 
-/** What a store answers is not trusted to be a record: its authors may be those of the application. */
+/** Checks that a store returned a record: the store may be part of the application, so it is not trusted. */
 export function checkedRecord(
   record: SessionRecord | null | undefined,
 ): SessionRecord | undefined {
@@ -48,20 +48,20 @@ export function checkedRecord(
     Number.isSafeInteger(record.revision) &&
     record.asOf instanceof Date;
   if (!isRecord) {
-    throw new TypeError('the store answered something that is no record');
+    throw new TypeError('the store returned something other than a record');
   }
   return record;
 }
 
-/** The time of the store that an answer tells, if it does. */
+/** Returns the time of the store that an answer contains, if any. */
 export function timeIn(answer: unknown): Date | undefined {
   const first: unknown = Array.isArray(answer) ? answer[0] : answer;
   return first instanceof Date ? first : timeOf(first, () => true);
 }
 
-/** The time of a store that refused a call because it came too late; `undefined` for every other error. */
+/** Returns the time of a store that refused a late call; `undefined` for every other error. */
 export function timeOfLateCall(error: unknown): Date | undefined {
-  // By its name: the class may come from another copy of this package.
+  // Recognised by name: the class may come from another copy of this package.
   return timeOf(error, ({ name }) => name === 'LateCallError');
 }
 
@@ -73,7 +73,7 @@ function timeOf(
     const { asOf } = value as { asOf?: unknown };
     return asOf instanceof Date && isMeant(value as object) ? asOf : undefined;
   } catch {
-    // What a store answers or throws may be anything.
+    // A store may return or throw anything.
     return undefined;
   }
 }

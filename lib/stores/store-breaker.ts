@@ -1,25 +1,25 @@
-/** So many calls in a row without an answer, within so many milliseconds, open the breaker. */
+/** The breaker opens after this many calls in a row without an answer, within this many milliseconds. */
 const SILENT_CALLS = 5;
 const SILENCE_WINDOW = 10_000;
 /** The pause before the second probe, in milliseconds. It doubles with each probe, up to the longest. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 1_000;
-/** Calls that have neither an answer nor an error, those included whose callers gave up. */
+/** Calls with neither an answer nor an error, including those whose callers gave up. */
 const UNSETTLED_CALLS = 5_000;
 
-/** Why a call was not sent. */
+/** The reasons why a call was not sent. */
 export const REFUSALS = {
   silent:
-    'the store left calls unanswered, and is tried with one call at a time until it answers',
-  full: 'too many calls of the store are unsettled; give its client a timeout for commands',
+    'the store does not answer; calls are sent one at a time until it does',
+  full: 'too many calls of the store are unsettled; set a command timeout in its client',
 } as const;
 
 /** Whether a call may be sent: as one of many, as the only one for now, or not at all. */
 export type Admission = 'call' | 'probe' | 'silent' | 'full';
 
 /**
- * Stops calls to a store that leaves them unanswered, so that requests neither wait for it nor pile up behind it. What
- * counts is silence: a store that answers with an error answers, costs no time and holds nothing.
+ * Stops calls to a store that leaves them unanswered, so that requests neither wait for it nor pile up behind it. Only
+ * silence counts: an error is an answer, costs no time and holds nothing.
  *
  * While the breaker is open, one call at a time is let through as a probe. The first probe starts immediately, the next
  * ones after pauses of 0.1 to 1 s, and an answer in time closes the breaker. A late answer does not: the store may be
@@ -41,7 +41,8 @@ export class StoreBreaker {
   }
 
   /**
-   * Every admitted call is reported to {@link answered} or to {@link unanswered} and then {@link settledLate}.
+   * Decides whether a call may be sent. Every admitted call must be reported to {@link answered}, or to
+   * {@link unanswered} and then {@link settledLate}.
    *
    * @param insists whether an open breaker lets the call through
    */

@@ -10,7 +10,7 @@ import {
 import { REFUSALS, StoreBreaker, type Admission } from './store-breaker.js';
 import { StoreClock } from './store-clock.js';
 
-/** What is asked of a store. */
+/** The operations of a store. */
 export type StoreOperation =
   | 'create'
   | 'read'
@@ -22,10 +22,10 @@ export type StoreOperation =
   | 'list';
 
 /**
- * Asks a store.
+ * Calls a store.
  *
- * @param deadline of a call that writes: when the store may
- * @param cutOff where that was asked for: no earlier than when the call was made, by the clock of the store
+ * @param deadline of a call that writes: when the store may carry it out
+ * @param cutOff if requested, an instant no earlier than the call, by the clock of the store
  */
 export type Ask<T> = (
   store: SessionStore,
@@ -33,10 +33,10 @@ export type Ask<T> = (
   cutOff?: Date,
 ) => Promise<T>;
 
-/** Gets the answer to a call whose caller has given up. */
+/** Receives the answer to a call whose caller has given up. */
 export type OnLateAnswer<T> = (answer: T) => void;
 
-/** Who hears how calls go; none may throw. */
+/** Listeners for the outcome of calls. They must not throw. */
 export interface CallListeners {
   /** Called for every call that fails, sent or not. */
   readonly onFailure: (operation: StoreOperation, error: unknown) => void;
@@ -44,28 +44,28 @@ export interface CallListeners {
   readonly onAnswer: () => void;
 }
 
-/** Sent also while the breaker is open: whoever signs out has a second chance to be heard, and late is not too late. */
+/** Sent even while the breaker is open: a sign-out gets another chance to arrive, and still counts if it is late. */
 const REVOCATIONS: ReadonlySet<StoreOperation> = new Set(['end', 'endAll']);
 
-/** How long a caller may still wait after its time, where the event loop was blocked. Milliseconds. */
+/** Milliseconds that a caller may wait beyond its time after the event loop was blocked. */
 const SHORTEST_WAIT = 50;
 
 interface CallPlan<T> {
   readonly ask: Ask<T>;
-  /** Asks the store for its time, before anything else. */
+  /** Queries the time of the store first. */
   readonly askTime?: Ask<Date>;
   readonly onTime?: (time: Date) => void;
-  /** Whether it is made once more where the store says that it came too late. */
+  /** Whether the call is repeated once if the store reports that it came too late. */
   isRepeatable?: boolean;
 }
 
-/** A call that somebody waits for. */
+/** A call with a caller that waits for it. */
 interface Waiting<T> extends CallPlan<T> {
   resolve(answer: T): void;
   reject(error: SessionError): void;
 }
 
-/** Calls of a store, each answered within its time or refused with `STORE_UNAVAILABLE`. */
+/** Calls a store. Each call is answered within its time or refused with `STORE_UNAVAILABLE`. */
 export class StoreCalls {
   readonly #store: SessionStore;
   readonly #timeout: number;
@@ -88,10 +88,10 @@ export class StoreCalls {
   }
 
   /**
-   * A call that is carried out in time or not at all, by stores that tell their time; once more where it came too late and
-   * somebody still waits.
+   * Sends a call that a store with a clock carries out in time or not at all. Repeats the call once if it came too late
+   * and its caller still waits.
    *
-   * @param needsCutOff whether `ask` is to know when the call was made, by the clock of the store
+   * @param needsCutOff whether `ask` needs to know when the call was made, by the clock of the store
    */
   write<T>(
     operation: StoreOperation,
@@ -118,7 +118,7 @@ export class StoreCalls {
         ...((needsCutOff || !clock.isKnown) && {
           askTime: (store) => store.now!(subject),
           onTime(time) {
-            // The store gives whole milliseconds.
+            // The store reports whole milliseconds.
             if (needsCutOff) cutOff = new Date(time.getTime() + 1);
           },
         }),
@@ -167,7 +167,7 @@ export class StoreCalls {
         `the store took longer than ${this.#timeout / 1000} s`,
       );
       waiting?.reject(this.#unavailable(operation, error));
-      // A client may keep a call forever, and with it everything that the call refers to.
+      // A client may keep a call forever, and with it everything that the call references.
       waiting = undefined;
     });
     const onAnswer = (answer: T): void => {
@@ -203,7 +203,7 @@ export class StoreCalls {
         sentAt = clock?.instant ?? 0;
         answerOf(waiting.ask, this.#store).then(onAnswer, onError);
       } else {
-        // The caller gave up while the store was asked for its time.
+        // The caller gave up while the time of the store was queried.
         breaker.settledLate();
       }
     };
@@ -217,7 +217,7 @@ export class StoreCalls {
           ask();
         } else {
           onError(
-            new TypeError('the store answered something that is no time'),
+            new TypeError('the store returned something other than a time'),
           );
         }
       }, onError);
@@ -226,7 +226,7 @@ export class StoreCalls {
     }
   }
 
-  /** A custom store may answer anything: nothing that follows from that may end the process. */
+  /** Passes on a late answer. A custom store may return anything, and no answer may end the process. */
   #conclude<T>(
     operation: StoreOperation,
     answer: T,

@@ -1,22 +1,22 @@
 import type { WriteDeadline } from '../options/session-store.js';
 
-/** How long an answer says something of the clock of the store. Milliseconds. */
+/** Milliseconds for which an answer says something about the clock of the store. */
 const MEMORY = 30_000;
-/** A deadline that lies further ahead than so many times the time of a call was set before the clock went back. */
+/** A deadline more than this many call timeouts ahead was set before the clock went back. */
 const FURTHEST = 2;
 
-/** How far ahead of our monotonic clock the clock of the store is, at least and at most. Milliseconds. */
+/** How far the clock of the store is ahead of our monotonic clock, at least and at most. Milliseconds. */
 interface Offset {
   readonly least: number;
   readonly most: number;
-  /** When this was last learned. */
+  /** When this was last learnt. */
   readonly at: number;
 }
 
 /**
- * The clock of a store, as far as its answers tell it. An answer was given between the moment when its question was sent
- * and the one when it arrived; so it bounds the difference of the two clocks from both sides. The clock of this process
- * has no say, and may be wrong.
+ * Estimates the clock of a store from its answers. The store gave each answer after the call was sent and before the
+ * answer arrived, which bounds the difference between the two clocks from both sides. The time of day of this process
+ * is not used and may be wrong.
  */
 export class StoreClock {
   readonly #now: () => number;
@@ -29,12 +29,12 @@ export class StoreClock {
     this.#now = now;
   }
 
-  /** When something happens, for {@link note}. */
+  /** The current instant, for {@link note}. */
   get instant(): number {
     return this.#now();
   }
 
-  /** Learns from an answer, which tells whole milliseconds, to a question that was sent at an instant. */
+  /** Learns from an answer, in whole milliseconds, to a call that was sent at an instant. */
   note(asOf: Date, sentAt: number): void {
     const at = this.#now();
     const time = asOf.getTime();
@@ -45,7 +45,7 @@ export class StoreClock {
     }
     const offset = { least: time - at, most: time + 1 - sentAt, at };
     this.#recent = narrowed(this.#recent, offset);
-    // Of a clock that was set meanwhile the older answers say nothing any more.
+    // Once the clock has been set, older answers say nothing about it.
     if (this.#before && !overlaps(this.#before, offset)) {
       this.#before = undefined;
     }
@@ -57,7 +57,7 @@ export class StoreClock {
   }
 
   /**
-   * Until when a store may carry out a call that is sent now: never later than its caller waits.
+   * Returns the deadline of a call that is sent now: the store may never carry it out later than its caller waits.
    *
    * @param wait how long the caller waits, in milliseconds
    * @param timeout how long a caller waits at most
@@ -93,7 +93,7 @@ function overlaps(one: Offset, other: Offset): boolean {
   return one.least <= other.most && other.least <= one.most;
 }
 
-/** What both say; where they contradict each other, the clock was set, and the newer one counts. */
+/** Returns what both agree on. If they contradict each other, the clock was set and the newer one counts. */
 function narrowed(older: Offset | undefined, newer: Offset): Offset {
   return older && overlaps(older, newer)
     ? {

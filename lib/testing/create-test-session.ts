@@ -17,41 +17,41 @@ import { newSession } from '../session/new-session.js';
 import type { SessionData, SessionParams } from '../session/session-types.js';
 import { dataOf } from '../session/verified-session.js';
 
-/** How a test's session differs from one that has just begun. */
+/** How the session of a test differs from a new one. */
 export interface TestSessionOverrides extends GenerateOptions {
-  /** The data of the session; the loader is not called. */
+  /** The data of the session. If present, the loader is not called. */
   data?: SessionData;
   /**
-   * The sign-in.
+   * The time of the sign-in.
    *
    * @default when the data was loaded
    */
   issuedAt?: Date;
   /**
-   * When the data was loaded; long ago makes the first request reload it.
+   * When the data was loaded. A time long ago makes the first request reload it.
    *
    * @default now
    */
   loadedAt?: Date;
 }
 
-/** A session for a test, in the forms in which requests carry it. */
+/** A session for a test, in the forms that requests carry. */
 export interface TestSession {
   readonly session: ActiveSession;
   readonly token: string;
-  /** The refresh token, where the module issues them. */
+  /** The refresh token, if the module issues refresh tokens. */
   readonly refreshToken: string | undefined;
-  /** Value of a `Cookie` request header, with the refresh token's cookie too. */
+  /** Value of a `Cookie` request header, including the cookie of the refresh token. */
   readonly cookie: string;
   /** Value of an `Authorization` request header. */
   readonly header: string;
 }
 
 /**
- * A session for a test, without signing in: `request(server).get('/me').set('Cookie', session.cookie)`, or
+ * Creates a session for a test without a sign-in: `request(server).get('/me').set('Cookie', session.cookie)`, or
  * `app.inject({ url: '/me', headers: { cookie: session.cookie } })`.
  *
- * @throws {SessionError} as `SessionService.generate`
+ * @throws {SessionError} like `SessionService.generate`
  */
 export async function createTestSession(
   app: INestApplicationContext,

@@ -24,19 +24,17 @@ export interface TestRunner {
 const TIMEOUT_OF_A_TEST = 600_000;
 
 /**
- * The tests that every `SessionStore` must pass, for authors of stores:
+ * Adds the tests that every `SessionStore` must pass, for authors of stores:
  *
  * ```ts
  * describeSessionStore('MyStore', async () => ({ store: new MyStore(), ... }));
  * ```
  *
- * The ids in the titles are those of this library's own lists of failures, attacks and standards.
- *
- * @param create makes what one test needs. Every test uses subjects and ids of its own, so fixtures may share
- *   a server
- * @param runner default: the global `describe` and `it` (Jest; Vitest with `globals`). With `node:test`, or
- *   with Vitest without globals, give the imported ones: `{ describe, it }`
- * @throws {TypeError} where there is no runner
+ * @param create creates the fixture of one test. Every test uses unique subjects and ids, so fixtures may share a
+ *   server
+ * @param runner default: the global `describe` and `it` (Jest; Vitest with `globals`). With `node:test`, or with Vitest
+ *   without globals, pass the imported functions: `{ describe, it }`
+ * @throws {TypeError} if there is no runner
  */
 export function describeSessionStore(
   name: string,
@@ -44,18 +42,18 @@ export function describeSessionStore(
   runner: TestRunner = globalRunner(),
 ): void {
   const groups = {
-    'keeps what a session began with': recordTests,
-    'keeps subjects apart': subjectTests,
-    'limits sessions': limitTests,
-    'knows when sessions end by themselves': timeTests,
-    'notes when sessions are used': useTests,
-    'changes attributes': attributeTests,
-    'changes sessions': changeTests,
-    'keeps ends without activity': passiveTests,
-    'ends sessions': endTests,
-    'rotates refresh tokens': rotationTests,
-    'obeys deadlines': deadlineTests,
-    'lists sessions': listTests,
+    'session records': recordTests,
+    'isolation of subjects': subjectTests,
+    'session limits': limitTests,
+    expiry: timeTests,
+    'session use': useTests,
+    'attribute changes': attributeTests,
+    'session changes': changeTests,
+    'passive changes': passiveTests,
+    revocation: endTests,
+    'refresh token rotation': rotationTests,
+    'call deadlines': deadlineTests,
+    'session lists': listTests,
   };
   runner.describe(name, () => {
     for (const [group, addTests] of Object.entries(groups)) {
@@ -83,7 +81,7 @@ function globalRunner(): TestRunner {
   const { describe, it } = globalThis as Partial<TestRunner>;
   if (typeof describe !== 'function' || typeof it !== 'function') {
     throw new TypeError(
-      'describeSessionStore found no global describe and it: give it those of the test runner, describeSessionStore(name, create, { describe, it })',
+      'describeSessionStore: expected a global describe and it, got none; pass those of the test runner: describeSessionStore(name, create, { describe, it })',
     );
   }
   return { describe, it };

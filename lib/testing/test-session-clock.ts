@@ -2,7 +2,7 @@ import { SessionClock } from '../clock.js';
 import { readDurationSeconds, type Duration } from '../options/durations.js';
 
 /**
- * A clock that stands still until a test moves it:
+ * Stands still until a test moves it:
  * `overrideProvider(SessionClock).useValue(clock)`.
  */
 export class TestSessionClock extends SessionClock {
@@ -19,22 +19,32 @@ export class TestSessionClock extends SessionClock {
     return this.#nowSeconds;
   }
 
-  /** The sum of all moves forward: going back takes nothing from it, as on a machine whose clock is corrected. */
+  /** The sum of all moves forward. Moves back do not reduce it, as on a machine whose clock is corrected. */
   override monotonicSeconds(): number {
     return this.#elapsedSeconds;
   }
 
-  /** @param duration seconds, or a string with a unit (`'15m'`); a negative number goes back */
+  /**
+   * Moves the clock by a duration.
+   *
+   * @param duration seconds, or a string with a unit (`'15m'`); a negative number moves the clock back
+   */
   advance(duration: Duration): void {
     const seconds =
       typeof duration === 'number' ? duration : readDurationSeconds(duration);
     if (seconds === undefined || !Number.isFinite(seconds)) {
-      throw new TypeError(`not a duration: ${duration}`);
+      throw new TypeError(
+        `advance: expected seconds or a string like '15m', got ${duration}`,
+      );
     }
     this.#moveTo(Math.floor(this.#nowSeconds + seconds));
   }
 
-  /** @param instant a Date, or seconds since the Unix epoch */
+  /**
+   * Sets the clock.
+   *
+   * @param instant a Date, or seconds since the Unix epoch
+   */
   set(instant: Date | number): void {
     this.#moveTo(secondsOf(instant));
   }
@@ -49,7 +59,9 @@ function secondsOf(instant: Date | number): number {
   const seconds =
     typeof instant === 'number' ? instant : instant.getTime() / 1000;
   if (!Number.isFinite(seconds)) {
-    throw new TypeError(`not an instant: ${String(instant)}`);
+    throw new TypeError(
+      `TestSessionClock: expected a Date or seconds since the Unix epoch, got ${String(instant)}`,
+    );
   }
   return Math.floor(seconds);
 }

@@ -18,7 +18,7 @@ type StoreClass = new () => MemorySessionStore;
 /** Stores with one fault each, and a test that must find it. */
 const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
   [
-    'counts sessions before it waits',
+    'counts sessions before it waits (S-122)',
     class extends MemorySessionStore {
       override async create(
         ...[record, options]: Parameters<MemorySessionStore['create']>
@@ -29,10 +29,10 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
         return isFull ? { kind: 'refused' } : super.create(record, others);
       }
     },
-    'S-122: of 50 that begin at once exactly as many as may, the others are refused',
+    'creates as many of 50 concurrent sessions as the limit allows, and refuses the others',
   ],
   [
-    'brings a session back at a late update',
+    'revives a session at a late update (V-26)',
     class extends MemorySessionStore {
       override async update(
         ...[id, subject, change]: Parameters<MemorySessionStore['update']>
@@ -45,10 +45,10 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
         return this.read(id, subject);
       }
     },
-    'V-26: a change that races the end of its session brings nothing back, 200 times',
+    'revives nothing when a change races the end of its session, 200 times',
   ],
   [
-    'tells of a replay as of a rotation',
+    'reports a replay as a rotation (F-01, V-25, S-122)',
     class extends MemorySessionStore {
       override async rotate(
         ...call: Parameters<MemorySessionStore['rotate']>
@@ -57,19 +57,19 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
         return verdict === 'repeated' ? 'rotated' : verdict;
       }
     },
-    'F-01, V-25, S-122: 200 presentations of one token at once make one child',
+    'creates one child for 200 concurrent presentations of one token',
   ],
   [
-    'spares nobody',
+    'spares no session (S-055)',
     class extends MemorySessionStore {
       override async endAll(subject: string): Promise<number | undefined> {
         return super.endAll(subject);
       }
     },
-    'S-055: all but one end; that one goes on',
+    'ends all sessions of a subject except one, which goes on',
   ],
   [
-    'lets an ended session end the others',
+    'lets an ended session end the others (S-055)',
     class extends MemorySessionStore {
       override async endAll(
         subject: string,
@@ -79,10 +79,10 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
         return ended ?? super.endAll(subject);
       }
     },
-    'S-055: an exception that has ended, or never was alive, ends nothing',
+    'ends nothing if the exception has ended or never existed',
   ],
   [
-    'checks the exception before it ends the others',
+    'checks the exception before it ends the others (S-122)',
     class extends MemorySessionStore {
       override async endAll(
         subject: string,
@@ -96,10 +96,10 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
         return others.length;
       }
     },
-    'S-122: of sessions that each end all others at once exactly one stays, 40 times',
+    'keeps exactly one of several sessions that end all others concurrently, 40 times',
   ],
   [
-    'takes two spellings for one subject',
+    'confuses two spellings of a subject (A-070)',
     class extends MemorySessionStore {
       override async create(record: NewSessionRecord): Promise<CreateVerdict> {
         return super.create({
@@ -108,10 +108,10 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
         });
       }
     },
-    'A-070: two subjects of which one has another Unicode normalisation',
+    'separates two subjects in two Unicode normalisations',
   ],
   [
-    'keeps what is over',
+    'retains ended sessions (F-30)',
     class extends MemorySessionStore {
       readonly #log: string[] = [];
       override async create(
@@ -121,7 +121,7 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
         return super.create(...call);
       }
     },
-    'F-30: however sessions end, nothing of them is left',
+    'retains nothing of a session, however it ended',
   ],
 ];
 
@@ -132,7 +132,7 @@ describe('describeSessionStore', () => {
   });
 
   it.each(FAULTY)(
-    'says of a store that %s what was expected, and what the store did',
+    'reports what was expected of a store that %s, and what it did',
     async (_title, store) => {
       const failures = await failuresOf(() => fixtureOf(new store()));
       expect(failures.size).toBeGreaterThan(0);
@@ -153,7 +153,7 @@ describe('describeSessionStore', () => {
     }
     const failures = await failuresOf(() => fixtureOf(new Sparing()));
     const message = failures.get(
-      'S-055: an exception that has ended, or never was alive, ends nothing',
+      'ends nothing if the exception has ended or never existed',
     );
     expect(message).toMatch(/^expected undefined, got 1\n/);
     expect(message).toMatch(
@@ -161,7 +161,7 @@ describe('describeSessionStore', () => {
     );
   });
 
-  it('makes a fixture for each test and closes it, also when the test fails', async () => {
+  it('creates a fixture for each test and closes it, even if the test fails', async () => {
     let made = 0;
     let open = 0;
     const failures = await failuresOf(() => {
@@ -182,7 +182,7 @@ describe('describeSessionStore', () => {
     expect(open).toBe(0);
   });
 
-  it('fails every test of a store that cannot be made', async () => {
+  it('fails every test of a store that cannot be created', async () => {
     const failures = await failuresOf(() => {
       throw new Error('no server');
     });
@@ -190,7 +190,7 @@ describe('describeSessionStore', () => {
     expect(new Set(failures.values())).toEqual(new Set(['no server']));
   });
 
-  it('has no two tests of one title', async () => {
+  it('gives each test a different title without the ID of a requirement', async () => {
     const titles: string[] = [];
     describeSessionStore('', () => fixtureOf(new MemorySessionStore()), {
       describe: (_name, body) => body(),
@@ -198,9 +198,12 @@ describe('describeSessionStore', () => {
     });
     expect(titles.length).toBeGreaterThan(150);
     expect(new Set(titles).size).toBe(titles.length);
+    expect(titles.filter((title) => /\b[AFSV]-\d{2,3}\b/.test(title))).toEqual(
+      [],
+    );
   });
 
-  it('says what to do where there is no test runner', () => {
+  it('explains what to do without a test runner', () => {
     const { describe: before } = globalThis;
     Reflect.deleteProperty(globalThis, 'describe');
     try {
@@ -208,7 +211,7 @@ describe('describeSessionStore', () => {
         describeSessionStore('', () => fixtureOf(new MemorySessionStore())),
       ).toThrow(
         new TypeError(
-          'describeSessionStore found no global describe and it: give it those of the test runner, describeSessionStore(name, create, { describe, it })',
+          'describeSessionStore: expected a global describe and it, got none; pass those of the test runner: describeSessionStore(name, create, { describe, it })',
         ),
       );
     } finally {
@@ -247,7 +250,9 @@ describe('describeSessionStore', () => {
       expect(count('pass')).toBeGreaterThan(150);
       // Nothing can be found in an empty dump, so the tests that look into it must fail.
       expect(count('fail')).toBeGreaterThan(2);
-      expect(stdout).toMatch(/^ *not ok \d+ - S-053: /m);
+      expect(stdout).toMatch(
+        /^ *not ok \d+ - stores no usable token in a record$/m,
+      );
     } finally {
       library.remove();
     }

@@ -13,7 +13,7 @@ const BEGUN = Date.UTC(2030, 0, 1);
 
 describe('judgeRotation', () => {
   it.each(rotationTable.map((row) => [row.verdict, row.title, row] as const))(
-    'says %s of %s',
+    'answers %s to %s',
     (verdict, _title, row) => {
       const { state, presented, now } = caseOf(row);
       expect(judgeRotation(state, presented, now)).toBe(verdict);

@@ -66,7 +66,7 @@ describe('a store that has gone silent', () => {
     expect(held).toHaveLength(sent);
     expect(Object.fromEntries(failures)).toEqual({
       'read: the store took longer than 0.002 s': SILENT_CALLS + 1,
-      'rotate: the store left calls unanswered, and is tried with one call at a time until it answers': 100,
+      'rotate: the store does not answer; calls are sent one at a time until it does': 100,
     });
   });
 

@@ -14,10 +14,12 @@ import {
 } from './session-row.js';
 import { refuseLate, type StatementRunner } from './statement-runner.js';
 
-/** A subject that has fewer sessions than this part of a large limit is far from it, however many sign in at once. */
+/**
+ * A subject with fewer sessions than this part of a large limit is far from it, however many sign-ins are concurrent.
+ */
 const FAR_FROM_LIMIT = 0.5;
 const LARGE_LIMIT = 100;
-/** More sessions than this a subject has only where no limit was set: then several sign-ins make room. */
+/** A subject has more sessions than this only if no limit was set. Then several sign-ins make room. */
 const MOST_COUNTED = 10_001;
 
 interface OtherRow {
@@ -29,7 +31,7 @@ interface OtherRow {
   readonly as_of: string;
 }
 
-/** Begins a record, within the limit if there is one. */
+/** Creates a record, within the limit if there is one. */
 export async function createRecord(
   statements: StatementRunner,
   record: NewSessionRecord,
@@ -49,7 +51,7 @@ export async function createRecord(
   return createWithin(statements, record, options, limit);
 }
 
-/** One after the other for each subject: a single statement would not count those made at the same time. */
+/** Creates the records of a subject one after the other: a single statement would not count concurrent ones. */
 function createWithin(
   runner: StatementRunner,
   record: NewSessionRecord,
@@ -77,9 +79,9 @@ function createWithin(
 }
 
 /**
- * Whether the record has begun.
+ * Creates a record and returns whether it did.
  *
- * @param unless how many other sessions of the subject there must not be
+ * @param unless creates nothing if the subject already has this many sessions
  * @throws {LateCallError} outside of the deadline
  */
 async function begins(
@@ -105,7 +107,7 @@ function toLimited(row: OtherRow): LimitedSession {
     createdAt: timeOf(row.created_at).getTime(),
     generation: Number(row.generation),
     hash: row.hash ?? undefined,
-    // What is not null was used, lately or by an older version at an unknown time.
+    // Not null: used recently, or at an unknown time under an older version.
     usedAt: row.used_at === null ? null : Number(row.used_at),
   };
 }

@@ -1,19 +1,19 @@
 const BATCH = 500;
-/** Milliseconds between two sweeps that sign-ins cause in one process. */
+/** Milliseconds between two sweeps that sign-ins start in one process. */
 const PAUSE = 60_000;
 
-/** Removes expired records in batches, never in two sweeps at once. */
+/** Removes expired records in batches, never in two sweeps in parallel. */
 export class ExpirySweep {
   readonly #removeBatch: (size: number) => Promise<number>;
   #last: Promise<unknown> = Promise.resolve();
   #begunAt = -Infinity;
 
-  /** @param removeBatch removes that many at most and says how many it found */
+  /** @param removeBatch removes at most that many records and returns how many it found */
   constructor(removeBatch: (size: number) => Promise<number>) {
     this.#removeBatch = removeBatch;
   }
 
-  /** Removes all; waits for a sweep that is under way. */
+  /** Removes all expired records, once any sweep in progress has finished. */
   run(): Promise<number> {
     this.#begunAt = performance.now();
     const sweep = this.#last.then(() => this.#removeAll());
@@ -21,7 +21,7 @@ export class ExpirySweep {
     return sweep;
   }
 
-  /** Begins a sweep that nobody waits for, unless one began lately. Real time, and never an error. */
+  /** Starts a sweep in the background unless one started recently, in real time. Never fails. */
   runNowAndThen(): void {
     if (performance.now() >= this.#begunAt + PAUSE) {
       this.run().catch(() => undefined);

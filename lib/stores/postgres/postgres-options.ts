@@ -10,19 +10,19 @@ import {
 /** Options of {@link PostgresSessionStore}. */
 export interface PostgresSessionStoreOptions extends PostgresTable {
   /**
-   * A `Pool` of the package `pg`. It stays the application's: the store never closes it. Sign-ins with
-   * `maxSessions` hold one connection for a transaction, everything else is single statements.
+   * A `Pool` of the package `pg`. The application owns it: the store never closes it. Sign-ins with `maxSessions` hold
+   * one connection for a transaction; everything else is single statements.
    */
   pool: PostgresPool;
   /**
-   * Prepares statements by name, once for each connection, so that the server need not parse and plan them
-   * every time. A connection then keeps up to 14 of them. Their names are made of their text, so that other
-   * tables and other versions of the library may use the same connections.
+   * Prepares each statement by name, once per connection, so that the server does not parse and plan it every time. A
+   * connection then keeps up to 14 of them. Names are derived from the text, so that other tables and other versions of
+   * the library may share the connections.
    *
-   * A pooler in front of the database that may give each transaction another connection must know prepared
-   * statements: PgBouncer 1.21 or newer with `max_prepared_statements` above 0. With others, and where something
-   * else deallocates them, methods reject with SQLSTATE 26000 or 42P05. Postgres keeps a plan until the table
-   * is analyzed, so leave autovacuum on: one from when the table was small may read all of it.
+   * A pooler in front of the database that may give each transaction another connection must support prepared
+   * statements: PgBouncer 1.21 or newer with `max_prepared_statements` above 0. With other poolers, or if something
+   * else deallocates the statements, methods reject with SQLSTATE 26000 or 42P05. Postgres keeps a plan until the table
+   * is analyzed, so leave autovacuum on: a plan made when the table was small may read all of it.
    *
    * @default false, which works through any pooler
    */
@@ -35,7 +35,7 @@ export interface PostgresSessionStoreOptions extends PostgresTable {
   clockOffset?: () => number;
 }
 
-/** The options with their defaults. */
+/** The options with defaults applied. */
 export interface PostgresSettings {
   readonly pool: PostgresPool;
   readonly names: TableNames;
@@ -43,7 +43,11 @@ export interface PostgresSettings {
   readonly clockOffset: () => number;
 }
 
-/** @throws {SessionConfigError} naming every fault */
+/**
+ * Reads and checks the options.
+ *
+ * @throws {SessionConfigError} that names every fault
+ */
 export function readPostgresOptions(
   options: PostgresSessionStoreOptions,
 ): PostgresSettings {

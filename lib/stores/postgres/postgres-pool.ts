@@ -1,45 +1,45 @@
-/** A statement with its bound parameters, as `pg` takes it. */
+/** A statement with its bound parameters, in the form of `pg`. */
 export interface PostgresQuery {
   text: string;
-  /** Present when the statement is to be prepared by that name, once for each connection. */
+  /** Prepares the statement under this name, once per connection. */
   name?: string;
   values?: unknown[];
 }
 
-/** What a statement answered, as `pg` gives it. */
+/** The result of a statement, in the form of `pg`. */
 export interface PostgresResult {
   readonly rows: readonly unknown[];
-  /** How many rows it changed, or answered. */
+  /** How many rows it changed or returned. */
   readonly rowCount: number | null;
 }
 
 /** One connection of a {@link PostgresPool}, for a transaction. */
 export interface PostgresClient {
   query(query: PostgresQuery): Promise<PostgresResult>;
-  /** @param error when given, the connection is closed instead of used again */
+  /** @param error if present, closes the connection instead of reusing it */
   release(error?: Error | boolean): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   removeListener(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** What the store needs of a `Pool` of the package `pg`. */
+/** The methods that the store uses of a `Pool` of the package `pg`. */
 export interface PostgresPool {
   query(query: PostgresQuery): Promise<PostgresResult>;
   connect(): Promise<PostgresClient>;
 }
 
 /**
- * Does some work in a transaction on one connection. Anything but a commit leaves nothing behind.
+ * Runs some work in a transaction on one connection. Anything other than a commit leaves nothing behind.
  *
- * The isolation is named because the work counts on seeing, after it has waited for a lock, what was
- * committed meanwhile; a database may have another default.
+ * Names the isolation level, because a database may have another default: after it has waited for a lock, the work must
+ * see what was committed in the meantime.
  */
 export async function inTransaction<T>(
   pool: PostgresPool,
   work: (client: PostgresClient) => Promise<T>,
 ): Promise<T> {
   const client = await pool.connect();
-  // A connection that breaks emits an error, which would end the process if nobody listened.
+  // A broken connection emits an error, which would end the process if there were no listener.
   const ignore = (): void => undefined;
   client.on('error', ignore);
   let broken: Error | undefined;

@@ -1,7 +1,7 @@
 import { SessionConfigError } from '../../errors/session-config-error.js';
 import { OptionReader } from '../../options/option-reader.js';
 
-/** Where the records are. */
+/** The table that holds the records. */
 export interface PostgresTable {
   /**
    * Name of the table.
@@ -10,30 +10,30 @@ export interface PostgresTable {
    */
   table?: string;
   /**
-   * Name of a schema that exists.
+   * Name of an existing schema.
    *
    * @default the first of the connection's `search_path`
    */
   schema?: string;
 }
 
-/** Names that have been checked. */
+/** Checked names. */
 export interface TableNames {
   readonly table: string;
-  /** The table as statements name it. */
+  /** The table as it appears in statements. */
   readonly qualified: string;
 }
 
-/** Postgres cuts longer names off, and takes what is left for the name of another thing. */
+/** Postgres truncates longer names, and the rest may be the name of something else. */
 const LONGEST_NAME = 63;
-/** Names become part of statements, so they are made of nothing that could be read as anything else. */
+/** Names become part of statements, so they contain nothing that could be read as anything else. */
 const NAME = {
   pattern: /^[a-z_][a-z0-9_]{0,62}$/,
-  expected: `a name of 1 to ${LONGEST_NAME} lower-case letters, digits and _, not beginning with a digit`,
+  expected: `a name of 1 to ${LONGEST_NAME} lower-case letters, digits and _, not starting with a digit`,
 };
 const INDEX_SUFFIX = '_expiry_hour_idx';
 
-/** Reads the names; every fault goes to the reader. */
+/** Reads the names and reports every fault to the reader. */
 export function readTable(
   reader: OptionReader,
   options: Readonly<Record<string, unknown>>,
@@ -47,10 +47,10 @@ export function readTable(
 }
 
 /**
- * The SQL that makes the table and its index where they are missing, for a migration; PostgreSQL 12 or
- * newer. Run by two at once it may fail, unlike `PostgresSessionStore.ensureSchema()`.
+ * Returns the SQL that creates the table and its index if they are missing, for a migration. Requires PostgreSQL 12 or
+ * newer. Unlike `PostgresSessionStore.ensureSchema()`, it may fail if it runs twice in parallel.
  *
- * @throws {SessionConfigError} a name that cannot be used
+ * @throws {SessionConfigError} for an invalid name
  */
 export function postgresSessionSchema(options: PostgresTable = {}): string {
   const reader = new OptionReader();
@@ -66,18 +66,18 @@ export function postgresSessionSchema(options: PostgresTable = {}): string {
   return schemaOf(names);
 }
 
-/** As {@link postgresSessionSchema}, of checked names. */
+/** As {@link postgresSessionSchema}, for checked names. */
 export function schemaOf({ table, qualified }: TableNames): string {
   const index =
     table.slice(0, LONGEST_NAME - INDEX_SUFFIX.length) + INDEX_SUFFIX;
   return `CREATE TABLE IF NOT EXISTS ${qualified} (
-  -- As within a JSON string. "C" compares bytes, whatever the language of the database.
+  -- Written as inside a JSON string. "C" compares bytes, whatever the language of the database.
   subject text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
-  -- JSON, but not jsonb, which refuses some strings and changes some numbers.
+  -- JSON as text: jsonb refuses some strings and changes some numbers.
   params text NOT NULL,
   metadata text NOT NULL,
-  -- The names and the values are strings of JSON.
+  -- Names and values are strings that contain JSON.
   attributes jsonb NOT NULL,
   revision integer NOT NULL DEFAULT 0,
   data text,
@@ -85,15 +85,15 @@ export function schemaOf({ table, qualified }: TableNames): string {
   created_at timestamptz NOT NULL,
   last_seen_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL,
-  -- Indexed in place of expires_at: a session that is used changes no index until the hour changes, so
-  -- that most updates stay within their page, which keeps some room for them.
+  -- Indexed instead of expires_at: using a session changes no index until the hour changes. So most updates
+  -- stay within their page, which reserves some room for them.
   expiry_hour timestamp NOT NULL
     GENERATED ALWAYS AS (date_trunc('hour', expires_at AT TIME ZONE 'UTC')) STORED,
   generation bigint NOT NULL DEFAULT 0,
   hash text,
   previous_hash text,
   rotated_at timestamptz NOT NULL,
-  -- When a token of the current generation was first presented. Not known of records of older versions.
+  -- When a token of the current generation was first presented. Unknown for records of older versions.
   used_at timestamptz DEFAULT '-infinity',
   recovered bigint,
   PRIMARY KEY (subject, id)

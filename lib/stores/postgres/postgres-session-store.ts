@@ -34,8 +34,8 @@ import { StatementRunner } from './statement-runner.js';
 const SEEN_PAUSE_SECONDS = 60;
 
 /**
- * Sessions in a table of a PostgreSQL database. Times are those of its server, which must not be a standby.
- * The table has to be there: by a migration with `postgresSessionSchema()`, or by {@link ensureSchema}.
+ * Keeps sessions in a table of a PostgreSQL database. Times are those of its server, which must not be a standby.
+ * Create the table in a migration with `postgresSessionSchema()`, or with {@link ensureSchema}.
  */
 export class PostgresSessionStore extends SessionStore {
   readonly #pool: PostgresPool;
@@ -43,7 +43,7 @@ export class PostgresSessionStore extends SessionStore {
   readonly #statements: StatementRunner;
   readonly #sweep: ExpirySweep;
 
-  /** @throws {SessionConfigError} no pool, or a name that cannot be used */
+  /** @throws {SessionConfigError} that names every faulty option */
   constructor(options: PostgresSessionStoreOptions) {
     super();
     const settings = readPostgresOptions(options);
@@ -56,11 +56,11 @@ export class PostgresSessionStore extends SessionStore {
   }
 
   /**
-   * Makes the table, its columns and its index where they are missing; any number of processes may do so at once. Needs
-   * the right to create in the schema even when both are there: without it, use a migration.
+   * Creates the table, its columns and its index if they are missing. Any number of processes may do so in parallel.
+   * Requires the right to create in the schema even if table and index exist: without that right, use a migration.
    */
   async ensureSchema(): Promise<void> {
-    // Statements sent as one text are one transaction, which holds the lock until its end.
+    // Statements sent as one text form one transaction, which holds the lock until it ends.
     await this.#pool.query({
       text: `SELECT pg_advisory_xact_lock(hashtextextended('nestjs-session-jwt schema', 0));
 ${schemaOf(this.#names)}`,
@@ -68,8 +68,8 @@ ${schemaOf(this.#names)}`,
   }
 
   /**
-   * Removes every expired record now, 500 at a time, and says how many. Sign-ins begin it in the
-   * background, at most once a minute in each process; until then, expired records only take room.
+   * Removes every expired record now, 500 at a time, and returns how many there were. Sign-ins start a sweep in the
+   * background, at most once a minute per process. Until then, expired records only take up room.
    */
   sweep(): Promise<number> {
     return this.#sweep.run();
@@ -196,7 +196,7 @@ ${schemaOf(this.#names)}`,
     return rows.map((row) => recordOf(row, subject));
   }
 
-  /** A second statement only where something has to change: at most once a minute, or when the session has ended. */
+  /** Sends a second statement only if something has to change: at most once a minute, or when the session has ended. */
   async #readSeen(
     key: readonly string[],
     use: 'seen' | undefined,
@@ -213,7 +213,7 @@ ${schemaOf(this.#names)}`,
       : this.#statements.run<SessionRow>('readSeen', ...values);
   }
 
-  /** The number that a statement answers, if it does. */
+  /** Returns the number that a statement yields, if any. */
   async #count(
     name: 'endAll' | 'endOthers' | 'sweep',
     ...values: unknown[]

@@ -7,7 +7,7 @@ const RETRIES = 2;
 const LONGEST_PAUSE = 30;
 
 /**
- * Tries again, twice, what the database gave up because of other transactions: such an attempt has left
+ * Retries, up to twice, an attempt that the database aborted because of other transactions. Such an attempt leaves
  * nothing behind. Every other error is passed on.
  */
 export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
@@ -23,7 +23,7 @@ export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A serialisation failure or a deadlock, by its SQLSTATE. */
+/** Recognises a serialisation failure or a deadlock by its SQLSTATE. */
 function isConflict(error: unknown): boolean {
   const code = sqlStateOf(error);
   return code === '40001' || code === '40P01';

@@ -7,8 +7,8 @@ import { isFailed } from './sql.js';
 import type { StatementRunner } from './statement-runner.js';
 
 /**
- * Exchanges a refresh token for the next one. Almost every one is the current one of its session, which is one short
- * statement; what that does not find in time, another one judges under a lock.
+ * Exchanges a refresh token for the next one. Almost every token is the current one of its session, which takes one
+ * short statement. Another statement decides on the rest under a lock.
  */
 export async function rotateRecord(
   statements: StatementRunner,
@@ -31,16 +31,19 @@ export async function rotateRecord(
   if (await rotatesCurrent(statements, values)) {
     return 'rotated';
   }
-  const judged = await statements.runInTime<{
+  const decided = await statements.runInTime<{
     verdict: RotationVerdict;
     affected: string;
   }>('rotate', ...values, presented.graceSeconds);
-  if (!judged) {
+  if (!decided) {
     return 'unknown';
   }
-  const { verdict, affected } = judged;
-  if (Number(affected) !== (verdict === 'repeated' ? 0 : 1)) {
-    throw new Error(`rotate: ${verdict} changed ${affected} records`);
+  const { verdict, affected } = decided;
+  const expected = verdict === 'repeated' ? 0 : 1;
+  if (Number(affected) !== expected) {
+    throw new Error(
+      `rotate: expected ${verdict} to change ${expected} records, got ${affected}`,
+    );
   }
   return verdict;
 }

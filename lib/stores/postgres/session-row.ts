@@ -5,9 +5,9 @@ import type {
   WriteDeadline,
 } from '../../options/session-store.js';
 
-/** A record as statements answer it: everything as text, so that no type parser of the pool changes it. */
+/** A record as statements return it: everything as text, so that no type parser of the pool changes it. */
 export interface SessionRow {
-  /** Null in the row of a statement that found no record. */
+  /** Null if the statement found no record. */
   readonly id: string | null;
   readonly params: string;
   readonly metadata: string;
@@ -15,14 +15,14 @@ export interface SessionRow {
   readonly revision: string;
   readonly data: string | null;
   readonly data_loaded_at: string | null;
-  /** Seconds since the Unix epoch, as the other times. */
+  /** Seconds since the Unix epoch, like the other times. */
   readonly created_at: string;
   readonly last_seen_at: string;
   readonly expires_at: string;
   readonly as_of: string;
 }
 
-/** What callers see of a row. */
+/** Returns what callers see of a row. */
 export function recordOf(row: SessionRow, subject: string): SessionRecord {
   return {
     id: fromKey(row.id ?? ''),
@@ -45,8 +45,8 @@ export function recordOf(row: SessionRow, subject: string): SessionRecord {
 }
 
 /**
- * A time that a statement answered, in whole milliseconds as far as they have passed. Its decimal point moves
- * in the text: from the year 2038 on a number of seconds does not hold every microsecond.
+ * Returns the time in a row, rounded down to whole milliseconds. Moves the decimal point in the text, because from the
+ * year 2038 on a number of seconds does not hold every microsecond.
  */
 export function timeOf(seconds: string): Date {
   const [whole = '', fraction = ''] = seconds.split('.');
@@ -54,19 +54,19 @@ export function timeOf(seconds: string): Date {
 }
 
 /**
- * An id or a subject as a column holds it: a string may contain U+0000 and half a surrogate pair, `text` may
- * not. What is found in practice stays as it is.
+ * Returns an id or a subject as a column holds it: unlike a string, `text` must not contain U+0000 or half a surrogate
+ * pair. Values that occur in practice stay as they are.
  */
 export function toKey(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** The id that a column holds. */
+/** Returns the id that a column holds. */
 export function fromKey(key: string): string {
   return JSON.parse(`"${key}"`) as string;
 }
 
-/** Attributes as the column holds them: an object of JSON text by JSON text. */
+/** Returns attributes as the column holds them: an object whose names and values are JSON text. */
 function toAttributes(attributes: NewSessionRecord['attributes']): string {
   return JSON.stringify(
     Object.fromEntries(
@@ -78,7 +78,7 @@ function toAttributes(attributes: NewSessionRecord['attributes']): string {
   );
 }
 
-/** The parameters of a change: the attributes to set, and the names of those to remove. */
+/** Returns the parameters of a change: the attributes to set, and the names of those to remove. */
 export function toAttributeChange(
   attributes: NewSessionRecord['attributes'],
 ): [set: string, remove: string[]] {
@@ -105,7 +105,7 @@ function attributesOf(text: string): SessionRecord['attributes'] {
   );
 }
 
-/** The parameters of a new record after the clock's; `replaced` are the ids that it takes the place of. */
+/** Returns the parameters of a new record, after that of the clock. `replaced` contains the ids that it replaces. */
 export function toColumns(
   record: NewSessionRecord,
   replaced: readonly (string | undefined)[],
@@ -124,7 +124,7 @@ export function toColumns(
   ];
 }
 
-/** The parameters of a deadline. */
+/** Returns the parameters of a deadline. */
 export function toDeadline({
   notBefore,
   notAfter,
@@ -132,7 +132,7 @@ export function toDeadline({
   return [notBefore?.toISOString(), notAfter?.toISOString()];
 }
 
-/** The parameters of data, both null where there is none. */
+/** Returns the parameters of data, both null if there is none. */
 export function toData(
   data: StoredData | undefined,
 ): [value: string | null, loadedAt: number | null] {

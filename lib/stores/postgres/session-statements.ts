@@ -18,8 +18,8 @@ import {
 } from './subject-statements.js';
 
 /**
- * The statements of a store. Parameters: `$1` seconds that a test adds to the clock, `$2` the subject. A deadline is two
- * parameters, from when on and until when the statement may write, or nulls.
+ * The statements of a store. Parameters: `$1` seconds that a test adds to the clock, `$2` the subject. A deadline is
+ * two parameters, the start and the end of the time in which the statement may write, or nulls.
  */
 export interface SessionStatements extends SubjectStatements {
   /** The time of the server. */
@@ -27,27 +27,27 @@ export interface SessionStatements extends SubjectStatements {
   /** `$3` id. */
   readonly read: string;
   /**
-   * As `read`, and notes that the session is in use; `$4` how many seconds one note is enough for, or null; `$5` the
-   * generation of a token that was presented, or null.
+   * As `read`, and notes that the session is in use. `$4` how many seconds one note covers, or null; `$5` generation of
+   * a presented token, or null.
    */
   readonly readSeen: string;
-  /** As `readSeen`, but finds nothing where that would change anything. */
+  /** As `readSeen`, but returns nothing if that would change anything. */
   readonly readNoted: string;
-  /** As `readNoted`; `$6` the newest revision that is known. Only the time, and nothing where there is a newer one. */
+  /** As `readNoted`, but returns only the time, and nothing if there is a newer revision than `$6`. */
   readonly confirmNoted: string;
-  /** `$3` id, `$4` generation of a token that was presented. */
+  /** `$3` id, `$4` generation of a presented token. */
   readonly confirmUse: string;
   /**
-   * For the current refresh token alone, and nothing for any other. `$3` id, `$4` generation, `$5` hash, `$6` next hash,
-   * `$7` idle and `$8` absolute seconds, `$9` whether that is no activity, `$10` deadline.
+   * For the current refresh token only; returns nothing for any other. `$3` id, `$4` generation, `$5` hash, `$6` next
+   * hash, `$7` idle and `$8` absolute seconds, `$9` whether it is passive, `$10` deadline.
    */
   readonly rotateCurrent: string;
   /** For every refresh token. As `rotateCurrent`; `$12` grace seconds. */
   readonly rotate: string;
   /**
    * `$3` id, `$4` names of attributes to remove, `$5` attributes to set, `$6` whether there are any, `$7`
-   * data, `$8` when they were loaded, `$9` idle and `$10` absolute seconds or nulls, `$11` whether that is
-   * no activity, `$12` deadline.
+   * data, `$8` when it was loaded, `$9` idle and `$10` absolute seconds or nulls, `$11` whether it is passive, `$12`
+   * deadline.
    */
   readonly update: string;
   /** `$3` id. */
@@ -58,9 +58,9 @@ const ROW = `id, params, metadata, attributes::text AS attributes, revision::tex
   data, data_loaded_at::text AS data_loaded_at, ${epoch('created_at')},
   ${epoch('last_seen_at')}, ${epoch('expires_at')}, ${AS_OF}`;
 
-/** @param table as statements name it */
+/** @param table as it appears in statements */
 export function sessionStatements(table: string): SessionStatements {
-  // What was found expired is gone for good, whatever the clock says later.
+  // A record found expired is gone for good, whatever the clock says later.
   const removeExpired = `removed AS (DELETE FROM ${table} WHERE ${RECORD} AND expires_at <= ${NOW})`;
   const isFirstUse = `coalesce(generation = $5::bigint AND used_at IS NULL, false)`;
   const isNews = `coalesce(last_seen_at <= ${NOW} - ${seconds(4)}, false)`;
@@ -104,20 +104,20 @@ SELECT ${AS_OF} FROM ${table} WHERE ${noted} AND revision <= $6::bigint`,
 UPDATE ${table} SET used_at = ${NOW}
 WHERE ${RECORD} AND expires_at > ${NOW} AND generation = $4::bigint AND used_at IS NULL`,
 
-    // Without a lock of its own, which would cost a third more: one that waited for another's past the deadline fails.
+    // Takes no separate lock, which would cost a third more. Fails after waiting for another lock past the deadline.
     rotateCurrent: `
 UPDATE ${table} SET ${moveOn}
 WHERE ${RECORD} AND generation = $4::bigint AND hash = $5
   AND expires_at > ${NOW} AND created_at + ${seconds(8)} > ${NOW} AND ${isInTime(10, CLOCK)}
 RETURNING ${failUnless(isInTime(10, CLOCK))}`,
 
-    // judgeRotation in SQL. The lock makes the row the newest one, and keeps it so until the end.
+    // `judgeRotation` in SQL. The lock makes the row the newest version, and keeps it so until the end.
     rotate: `
 WITH found AS MATERIALIZED (
   SELECT * FROM ${table} WHERE ${RECORD} FOR UPDATE
 ), timed AS MATERIALIZED (
   SELECT *, ${CLOCK} AS at FROM found
-), judged AS MATERIALIZED (
+), decided AS MATERIALIZED (
   SELECT at, CASE
     WHEN NOT ${isInTime(10)} THEN 'late'
     WHEN expires_at <= ${NOW} OR created_at + ${seconds(8)} <= ${NOW} THEN 'expired'
@@ -130,20 +130,20 @@ WITH found AS MATERIALIZED (
   END AS verdict FROM timed
 ), moved AS (
   UPDATE ${table} SET ${moveOn}
-  WHERE ${RECORD} AND (SELECT verdict FROM judged) IN ('rotated', 'rolled-forward')
+  WHERE ${RECORD} AND (SELECT verdict FROM decided) IN ('rotated', 'rolled-forward')
   RETURNING 1
 ), noted AS (
   UPDATE ${table} SET recovered = generation
-  WHERE ${RECORD} AND (SELECT verdict FROM judged) = 'recovered'
+  WHERE ${RECORD} AND (SELECT verdict FROM decided) = 'recovered'
   RETURNING 1
 ), removed AS (
   DELETE FROM ${table}
-  WHERE ${RECORD} AND (SELECT verdict FROM judged) IN ('reused', 'expired')
+  WHERE ${RECORD} AND (SELECT verdict FROM decided) IN ('reused', 'expired')
   RETURNING 1
 )
 SELECT verdict, ${lateAt(10)},
   ((SELECT count(*) FROM moved) + (SELECT count(*) FROM noted) + (SELECT count(*) FROM removed))::text AS affected
-FROM judged`,
+FROM decided`,
 
     update: `
 WITH ${removeExpired}, held AS MATERIALIZED (

@@ -1,17 +1,17 @@
-/** The pieces of which statements are made. `$1` is what a test adds to the clock, `$2` the subject, `$3` mostly an id. */
+/** The pieces of statements. `$1` is what a test adds to the clock, `$2` the subject, `$3` mostly an id. */
 
 /**
- * When the statement reached the server: one that has to wait for another is judged by when it was asked,
- * and each statement of a transaction has a time of its own.
+ * When the statement reached the server. A statement that waits for another one decides by the time of its arrival, and
+ * each statement of a transaction has a separate time.
  */
 export const NOW = `(statement_timestamp() + ${seconds(1)})`;
 
-/** The time now, after a statement has waited for its locks. */
+/** The current time, after a statement has waited for its locks. */
 export const CLOCK = `(clock_timestamp() + ${seconds(1)})`;
 
 export const AS_OF = epoch(NOW, 'as_of');
 
-/** A standby would answer from the past; statements that write are refused there, with the right error. */
+/** False on a standby, which would answer from the past. It refuses statements that write, with the right error. */
 export const CAN_WRITE = `current_setting('transaction_read_only') = 'off'`;
 
 export const RECORD = 'subject = $2 AND id = $3';
@@ -25,7 +25,7 @@ export function seconds(parameter: number): string {
   return `$${parameter}::interval`;
 }
 
-/** When a session ends that is used now; the numbers are those of parameters. */
+/** Returns when a session that is used now ends. The numbers are those of parameters. */
 export function endOfUse(
   createdAt: string,
   idle: number,
@@ -34,32 +34,32 @@ export function endOfUse(
   return `least(${NOW} + ${seconds(idle)}, ${createdAt} + ${seconds(absolute)})`;
 }
 
-/** Whether a time lies within a deadline, which is two parameters: this one and the next. */
+/** Tests whether a time lies within a deadline, which is two parameters: this one and the next. */
 export function isInTime(notBefore: number, time = 'at'): string {
   return `(${time} >= coalesce($${notBefore}::timestamptz, '-infinity') AND ${time} < coalesce($${notBefore + 1}::timestamptz, 'infinity'))`;
 }
 
-/** An expression that undoes its statement where a condition does not hold, with the error {@link isFailed} tells. */
+/** Returns an expression that fails its statement unless a condition holds, with the error of {@link isFailed}. */
 export function failUnless(condition: string): string {
   return `1 / ${condition}::integer`;
 }
 
-/** Whether {@link failUnless} made a statement fail: a division by zero, by its SQLSTATE. */
+/** Returns whether {@link failUnless} made a statement fail: a division by zero, by its SQLSTATE. */
 export function isFailed(error: unknown): boolean {
   return sqlStateOf(error) === '22012';
 }
 
-/** The SQLSTATE of an error of the database. */
+/** Returns the SQLSTATE of a database error. */
 export function sqlStateOf(error: unknown): unknown {
   return (error as { code?: unknown } | null | undefined)?.code;
 }
 
-/** The column that tells the time where that lies outside of a deadline. */
+/** Returns a column that contains the time if it lies outside of a deadline. */
 export function lateAt(notBefore: number): string {
   return `CASE WHEN NOT ${isInTime(notBefore)} THEN extract(epoch FROM at)::text END AS late_at`;
 }
 
-/** A `WITH` query of one row, the time when another one, which may wait for locks, has come to its end. */
+/** Returns a `WITH` query of one row: the time at which another query, which may wait for locks, has finished. */
 export function timedAfter(query: string): string {
   return `timed AS MATERIALIZED (
   SELECT ${CLOCK} AS at FROM (SELECT count(*) FROM ${query}) AS waited

@@ -17,7 +17,7 @@ import {
 
 type StatementName = keyof SessionStatements;
 
-/** Runs statements by their names, on whichever connection is free or on that of a transaction. */
+/** Runs statements by name, on any free connection or on that of a transaction. */
 export class StatementRunner {
   readonly #pool: PostgresPool;
   readonly #queries: ReadonlyMap<StatementName, PostgresQuery>;
@@ -35,7 +35,7 @@ export class StatementRunner {
     this.#queries = new Map(
       statements.map(([name, text]) => [
         name as StatementName,
-        // A plan for sweeps that is kept from when the table was small would read all of it.
+        // A plan for sweeps that was made when the table was small would read all of it.
         prepareStatements && name !== 'sweep'
           ? { name: preparedName(text), text }
           : { text },
@@ -43,15 +43,15 @@ export class StatementRunner {
     );
   }
 
-  /** The rows that a statement answers. Tried again after a conflict. */
+  /** Returns the rows of a statement. Retries it after a conflict. */
   run<Row>(name: StatementName, ...values: unknown[]): Promise<readonly Row[]> {
     return retryConflicts(() => this.#rows<Row>(this.#pool, name, values));
   }
 
   /**
-   * The one row that a statement answers, if it does.
+   * Returns the only row of a statement, if any.
    *
-   * @throws {LateCallError} where the statement says that it came too late
+   * @throws {LateCallError} if the statement reports that it came too late
    */
   async runInTime<Row extends object>(
     name: StatementName,
@@ -65,7 +65,7 @@ export class StatementRunner {
     return row;
   }
 
-  /** All or nothing. The whole of it is tried again after a conflict. */
+  /** Runs statements as one transaction. Retries the whole transaction after a conflict. */
   transaction<T>(
     work: (statements: Pick<StatementRunner, 'run'>) => Promise<T>,
   ): Promise<T> {
@@ -97,14 +97,14 @@ export class StatementRunner {
   }
 }
 
-/** @throws {LateCallError} where a row says that its statement came too late */
+/** @throws {LateCallError} if a row reports that its statement came too late */
 export function refuseLate(row: { late_at: string | null } | undefined): void {
   if (typeof row?.late_at === 'string') {
     throw new LateCallError(timeOf(row.late_at));
   }
 }
 
-/** Of the text alone: other versions of the library and other tables may use the same connections. */
+/** Derives a name from the text alone: other versions of the library and other tables may share the connections. */
 function preparedName(text: string): string {
   const hash = createHash('sha256').update(text).digest('base64url');
   return `session_${hash.slice(0, 22)}`;

@@ -11,27 +11,27 @@ import {
 /** The statements on the sessions of a subject. */
 export interface SubjectStatements {
   /**
-   * `$3` id, `$4` ids that it replaces, `$5` to `$10` columns, `$11` idle and `$12` absolute seconds, `$13` deadline, `$15`
-   * how many others there must not be for it to begin, or null.
+   * `$3` id, `$4` ids that it replaces, `$5` to `$10` columns, `$11` idle and `$12` absolute seconds, `$13` deadline,
+   * `$15` creates nothing if the subject already has this many, or null.
    */
   readonly create: string;
-  /** Holds other sign-ins of the subject up until the transaction ends. */
+  /** Makes other sign-ins of the subject wait until the transaction ends. */
   readonly lockSubject: string;
-  /** `$3` id of one that does not count, `$4` how many at most. */
+  /** `$3` id of one that does not count, `$4` maximum number. */
   readonly aliveByAge: string;
-  /** `$3` no session that began after this time, `$4` deadline. */
+  /** `$3` spares sessions created after this time, `$4` deadline. */
   readonly endAll: string;
-  /** `$3` id of the one that stays. As `endAll` from `$4` on. No row where the one has ended. */
+  /** `$3` id of the session to spare; as `endAll` from `$4` on. Returns no row if that session has ended. */
   readonly endOthers: string;
-  /** `$3` how many at most, `$4` id after which they begin, or null. */
+  /** `$3` maximum number, `$4` id of the session before the first one, or null. */
   readonly list: string;
-  /** A batch of expired records, but no more than `$2`. */
+  /** Removes a batch of expired records, at most `$2`. */
   readonly sweep: string;
 }
 
 /**
- * @param table as statements name it
- * @param row what they tell of a record
+ * @param table as it appears in statements
+ * @param row the columns that they return of a record
  */
 export function subjectStatements(
   table: string,
@@ -39,7 +39,7 @@ export function subjectStatements(
 ): SubjectStatements {
   const alive = `subject = $2 AND expires_at > ${NOW}`;
   const removeExpired = `removed AS (DELETE FROM ${table} WHERE subject = $2 AND expires_at <= ${NOW})`;
-  // Two that end many records of a subject would wait for each other.
+  // Two statements that end many records of a subject would otherwise deadlock.
   const alone = `alone AS MATERIALIZED (
   SELECT pg_advisory_xact_lock(hashtextextended($2 || ' ends in ${table}', 0))
 )`;
@@ -58,14 +58,14 @@ WITH held AS MATERIALIZED (
   )
 ), replaced AS (
   DELETE FROM ${table} USING begins WHERE subject = $2 AND id = ANY($4::text[])
-), begun AS (
+), created AS (
   INSERT INTO ${table} (subject, id, params, metadata, attributes, data, data_loaded_at, hash,
     created_at, last_seen_at, rotated_at, used_at, expires_at)
   SELECT $2, $3, $5, $6, $7::jsonb, $8, $9::float8, $10, ${NOW}, ${NOW}, ${NOW}, NULL::timestamptz, ${endOfUse(NOW, 11, 12)}
   FROM begins
   RETURNING 1
 )
-SELECT (SELECT count(*) FROM begun)::text AS count, ${lateAt(13)} FROM timed`,
+SELECT (SELECT count(*) FROM created)::text AS count, ${lateAt(13)} FROM timed`,
 
     lockSubject: `
 SELECT pg_advisory_xact_lock(hashtextextended($2 || ' begins in ${table}', 0)) WHERE $1::interval IS NOT NULL`,
@@ -83,7 +83,7 @@ WITH ${alone}, ${timedAfter('alone')}, ended AS (
 )
 SELECT ${counted}, ${lateAt(4)} FROM timed LEFT JOIN ended ON true GROUP BY at`,
 
-    // The lock on the row that stays sees an end that came first, and holds up one that comes later.
+    // The lock on the spared row detects an end that came first, and makes a later one wait.
     endOthers: `
 WITH ${removeExpired}, ${alone}, kept AS MATERIALIZED (
   SELECT FROM ${table} AS own, alone WHERE ${RECORD} AND expires_at > ${NOW} FOR UPDATE OF own

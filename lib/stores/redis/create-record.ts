@@ -9,10 +9,10 @@ import { millisecondsOf, type ScriptRunner } from './script-runner.js';
 import { CREATE } from './subject-scripts.js';
 
 /**
- * Begins a record, within the limit if there is one.
+ * Creates a record, within the limit if there is one.
  *
  * @throws {LateCallError} outside of the deadline
- * @throws {Error} where the limit depends on sessions whose records are on their way to another server
+ * @throws {Error} if the limit depends on sessions whose records are moving to another server
  */
 export async function createRecord(
   scripts: ScriptRunner,

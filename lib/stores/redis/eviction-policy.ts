@@ -1,13 +1,13 @@
 import type { RedisConnection } from './redis-client.js';
 import { redisScript } from './redis-script.js';
 
-/** A script, so that a user who may run those of the store needs no more for it. Empty where INFO is forbidden. */
+/** A script, so that a Redis user with the rights of the store needs no others. Returns '' if INFO is forbidden. */
 const MEMORY = redisScript(`
   local memory = redis.pcall('INFO', 'memory')
   return type(memory) == 'string' and memory or ''
 `);
 
-/** What is wrong with the `maxmemory-policy` of the server; on a cluster, of the node that holds a key. */
+/** Returns what is wrong with the `maxmemory-policy` of the server; on a cluster, of the node that holds a key. */
 export async function evictionWarnings(
   connection: RedisConnection,
   key: string,
@@ -19,6 +19,6 @@ export async function evictionWarnings(
     policy.startsWith('volatile-')
     ? []
     : [
-        `The Redis server of the sessions has the maxmemory-policy ${policy}: it evicts sessions when its memory is full, which ends them. Set noeviction, or a volatile policy with enough memory.`,
+        `RedisSessionStore: expected a maxmemory-policy that evicts no sessions, got ${policy}, which ends sessions when the memory of the Redis server is full; set noeviction, or a volatile policy with enough memory`,
       ];
 }

@@ -8,9 +8,9 @@ import type { ScriptRunner } from './script-runner.js';
 import { FORGET_EVICTED, LIST } from './subject-scripts.js';
 
 /**
- * The sessions of a subject.
+ * Returns the sessions of a subject.
  *
- * @throws {Error} where the index names sessions whose records are on their way to another server
+ * @throws {Error} if the index names sessions whose records are moving to another server
  */
 export async function listSessions(
   scripts: ScriptRunner,
@@ -30,8 +30,7 @@ export async function listSessions(
 }
 
 /**
- * Sessions whose records are not where the index is have ended, unless their slot is moving to another server: then this
- * rejects.
+ * Removes sessions without a record from the index: they have ended. Rejects if their slot is moving to another server.
  */
 export async function forgetEvicted(
   scripts: ScriptRunner,

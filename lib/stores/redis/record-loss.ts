@@ -1,18 +1,18 @@
 const CHECK_PAUSE = 1_000;
 const RENEWAL_PAUSE = 86_400_000;
 
-/** A mark beside the records, which is gone when they are. */
+/** A mark alongside the records, which is gone when they are. */
 export interface RecordMark {
-  /** Prolongs the mark, or sets it anew where it is missing. Returns its random value. */
+  /** Extends the life of the mark, or sets a new one if it is missing. Returns its random value. */
   keep(): Promise<string>;
-  /** Whether the caller is the first of all processes to report that the mark of this value is gone. */
+  /** Returns whether the caller is the first of all processes to report that the mark with this value is gone. */
   claim(value: string): Promise<boolean>;
 }
 
 /**
- * Notices that all records are gone (a flush, a volume that was lost): beside them lies a mark with a random value, and a
- * process that finds another value than it knew knows of the loss, whichever process has set the new mark. One of them
- * tells. On a cluster the mark stands for the node that holds it.
+ * Detects that all records are gone (a flush, a lost volume). A mark with a random value lies alongside the records. A
+ * process that finds another value than before has detected the loss, whichever process set the new mark. One process
+ * reports it. On a cluster, the mark stands for the node that holds it.
  */
 export class RecordLoss {
   readonly #mark: RecordMark;
@@ -28,7 +28,7 @@ export class RecordLoss {
     this.#now = now;
   }
 
-  /** Sets the mark at the first use of the store, and prolongs it once a day; nothing waits for it. */
+  /** Sets the mark at the first use of the store and extends its life once a day, in the background. */
   keepWatch(): void {
     const now = this.#now();
     if (now < this.#nextRenewal) {
@@ -40,7 +40,10 @@ export class RecordLoss {
     });
   }
 
-  /** Asked when a record is missing, looks at most once a second, and tells each loss once. */
+  /**
+   * Returns whether all records are gone. Called when a record is missing; checks at most once a second and reports each
+   * loss once.
+   */
   async isLost(): Promise<boolean> {
     const now = this.#now();
     if (now >= this.#nextCheck) {
@@ -55,7 +58,7 @@ export class RecordLoss {
   async #check(): Promise<void> {
     const value = await this.#mark.keep();
     const known = this.#known;
-    // Known only when the claim is settled: one that fails is repeated at the next check.
+    // Remembered only after the claim, so that a failed claim is repeated at the next check.
     if (known !== undefined && value !== known) {
       const isFirst = await this.#mark.claim(known);
       this.#isLost ||= isFirst;

@@ -5,7 +5,7 @@ import { redisScript } from './redis-script.js';
 
 const LIFE = String(400 * 86_400_000);
 
-/** ARGV: milliseconds that it is kept for, its value where it is missing. Returns its value. */
+/** ARGV: life of the mark in milliseconds, its value if it is missing. Returns its value. */
 const KEEP = redisScript(`
   local value = redis.call('GET', KEYS[1])
   if value then
@@ -16,12 +16,12 @@ const KEEP = redisScript(`
   return ARGV[2]
 `);
 
-/** ARGV: milliseconds. Returns 1 to the first caller. */
+/** ARGV: life of the claim in milliseconds. Returns 1 to the first caller. */
 const CLAIM = redisScript(`
   return redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) and 1 or 0
 `);
 
-/** The mark that all processes of these records share. */
+/** Returns the mark that all processes with these records share. */
 export function recordMark(
   connection: RedisConnection,
   prefix: string,

@@ -1,6 +1,6 @@
 import type { RedisScript } from './redis-script.js';
 
-/** What the store uses of an `ioredis` client or `Cluster`. */
+/** The methods that the store uses of an `ioredis` client or `Cluster`. */
 export interface IoredisClient {
   evalsha(
     sha1: string,
@@ -17,42 +17,42 @@ export interface IoredisClient {
   };
 }
 
-/** How node-redis takes the keys and arguments of a script. */
+/** The keys and arguments of a script, in the form of node-redis. */
 export interface NodeRedisCall {
   keys: string[];
   arguments: string[];
 }
 
-/** What the store uses of a `redis` (node-redis) client, pool, sentinel or cluster. */
+/** The methods that the store uses of a `redis` (node-redis) client, pool, sentinel or cluster. */
 export interface NodeRedisClient {
   evalSha(sha1: string, call: NodeRedisCall): Promise<unknown>;
   eval(script: string, call: NodeRedisCall): Promise<unknown>;
-  /** Used with `waitForReplicas` only. */
+  /** Used only with `waitForReplicas`. */
   multi(): unknown;
 }
 
-/** A client that the application has built and connected, and closes itself. */
+/** A client that the application creates, connects and closes. */
 export type RedisClient = IoredisClient | NodeRedisClient;
 
-/** How many replicas must have a write, and how many milliseconds they have for it. */
+/** How many replicas must confirm a write, and within how many milliseconds. */
 export interface AwaitedReplicas {
   readonly count: number;
   readonly timeout: number;
 }
 
-/** The two kinds of clients, alike. */
+/** A common interface to both kinds of clients. */
 export interface RedisConnection {
-  /** Runs a script by its SHA-1; a server that does not have it yet is given its source. */
+  /** Runs a script by its SHA-1. Sends the source to a server that does not have the script yet. */
   run(
     script: RedisScript,
     keys: string[],
     parameters: string[],
   ): Promise<unknown>;
   /**
-   * Runs a script and WAITs in one pipeline. The two must share a connection, since WAIT asks for the writes
-   * of its own connection only, and a pool or a cluster would send it over another.
+   * Runs a script and WAITs in one pipeline. The two must share a connection, since WAIT covers only the writes of the
+   * connection that sent it, and a pool or a cluster would send it over another.
    *
-   * @throws {Error} when fewer replicas than asked for have it in time
+   * @throws {Error} if fewer replicas than requested confirm in time
    */
   runAndWait(
     script: RedisScript,
@@ -62,7 +62,7 @@ export interface RedisConnection {
   ): Promise<unknown>;
 }
 
-/** `undefined` for what is no client of either library. */
+/** Returns `undefined` for anything other than a client of either library. */
 export function connectionOf(client: unknown): RedisConnection | undefined {
   const methods = (client ?? {}) as Record<string, unknown>;
   const hasMethods = (...names: string[]): boolean =>

@@ -15,20 +15,20 @@ export interface RedisSessionStoreOptions {
    */
   client: RedisClient;
   /**
-   * Begins every key. Applications that share a Redis need one each.
+   * The prefix of every key. Applications that share a Redis server each need a different one.
    *
    * @default 'session:'
    */
   prefix?: string;
   /**
-   * `end` and `endAll` wait until so many replicas have it, and reject when they do not within the time: the
-   * sessions have ended then, but a failover may bring them back. Without this option a failover may lose the
-   * last writes, as always with Redis. Commands after it on the same connection wait too.
+   * Makes `end` and `endAll` wait until this many replicas have confirmed, and reject if they do not in time: the
+   * sessions have ended then, but a failover may bring them back. Later commands on the same connection wait as well.
+   * Without this option, a failover may lose the last writes, as always with Redis.
    */
   waitForReplicas?: {
     count: number;
     /**
-     * Must leave room in the module's `storeTimeout`: Redis may notice up to 100 ms late that it has passed.
+     * Must leave room in the module's `storeTimeout`: Redis may notice the end of this time up to 100 ms late.
      *
      * @default '100ms'
      */
@@ -42,7 +42,7 @@ export interface RedisSessionStoreOptions {
   clockOffset?: () => number;
 }
 
-/** The options with their defaults. */
+/** The options with defaults applied. */
 export interface RedisSettings {
   readonly connection: RedisConnection;
   readonly prefix: string;
@@ -50,10 +50,14 @@ export interface RedisSettings {
   readonly clockOffset: () => number;
 }
 
-/** Printable, and no braces: on a cluster they would choose the node of every key. */
+/** Printable characters without braces, which on a cluster would choose the node of every key. */
 const PREFIX = /^[!-z|~]{1,64}$/;
 
-/** @throws {SessionConfigError} naming every fault */
+/**
+ * Reads and checks the options.
+ *
+ * @throws {SessionConfigError} that names every fault
+ */
 export function readRedisOptions(
   options: RedisSessionStoreOptions,
 ): RedisSettings {
@@ -65,17 +69,17 @@ export function readRedisOptions(
   }
   if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
     faults.push(
-      'prefix: expected 1 to 64 printable ASCII characters without blanks and braces',
+      'prefix: expected 1 to 64 printable ASCII characters without spaces or braces',
     );
   }
   const { count, timeout = '100ms' } = waitForReplicas ?? { count: 1 };
   if (!Number.isInteger(count) || count < 1) {
-    faults.push('waitForReplicas.count: expected a whole number from 1');
+    faults.push('waitForReplicas.count: expected an integer of at least 1');
   }
   const milliseconds = Math.round((readDurationSeconds(timeout) ?? 0) * 1000);
   if (milliseconds < 1) {
     faults.push(
-      "waitForReplicas.timeout: expected seconds, or a text like '100ms', of at least a millisecond",
+      "waitForReplicas.timeout: expected at least 1 ms, as a number of seconds or a string like '100ms'",
     );
   }
   if (!connection || faults.length > 0) {

@@ -6,10 +6,10 @@ import type {
 
 type Attributes = Readonly<Record<string, unknown>>;
 
-/** Each attribute is a field of its own, so that changes of different ones never meet. */
+/** Each attribute is a separate field, so that changes to different attributes never conflict. */
 const ATTRIBUTE = 'a:';
 
-/** Fields and values, alternately, of a session that begins. */
+/** Returns the fields and values of a new session, alternately. */
 export function newFields(record: NewSessionRecord): string[] {
   const { params, metadata, data, refreshHash, attributes } = record;
   return [
@@ -24,7 +24,7 @@ export function newFields(record: NewSessionRecord): string[] {
   ].flat();
 }
 
-/** Data as its two fields hold it, empty where there is none. */
+/** Returns data as its two fields hold it, empty if there is none. */
 export function dataFields(data: SessionChange['data']): {
   data: string;
   loadedAt: string;
@@ -34,7 +34,7 @@ export function dataFields(data: SessionChange['data']): {
     : { data: '', loadedAt: '' };
 }
 
-/** Fields and their new values, alternately; the empty text, which is no JSON, removes one. */
+/** Returns fields and their new values, alternately. An empty string, which is not JSON, removes a field. */
 export function changedFields(attributes: Attributes = {}): string[] {
   return Object.entries(attributes).flatMap(([name, value]) => [
     attributeField(name),
@@ -42,10 +42,10 @@ export function changedFields(attributes: Attributes = {}): string[] {
   ]);
 }
 
-/** What a script returns of a record: the time, and its fields with their values alternately. */
+/** What a script returns of a record: the time, and the fields and their values, alternately. */
 export type RecordReply = readonly [now: unknown, fields: readonly unknown[]];
 
-/** A record from what a script returned of it; clients give texts, numbers or Buffers. */
+/** Builds a record from the reply of a script. Clients return strings, numbers or Buffers. */
 export function recordOf(
   id: string,
   subject: string,
@@ -81,7 +81,7 @@ export function recordOf(
   };
 }
 
-/** JSON spells every name in characters that a client sends unchanged. */
+/** Writes a name as JSON, whose characters every client sends unchanged. */
 function attributeField(name: string): string {
   return ATTRIBUTE + JSON.stringify(name);
 }

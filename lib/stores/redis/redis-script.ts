@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** A Lua script, and the name under which Redis keeps it. */
+/** A Lua script, and the name under which Redis caches it. */
 export interface RedisScript {
   readonly source: string;
   readonly sha1: string;
@@ -8,19 +8,19 @@ export interface RedisScript {
 
 /** A script that ends sessions. */
 export interface RevocationScript extends RedisScript {
-  /** The same, and it always writes: WAIT counts replicas up to the last write of its connection. */
+  /** The same script, but it always writes: WAIT counts replicas up to the last write of its connection. */
   readonly replicated: RedisScript;
 }
 
 /**
- * KEYS[1] is the index of a subject, a sorted set of session ids by the time until which they are kept; KEYS[2] is
- * the record of a session, and its `expiresAt` is when that ends. A session lives while the index has it and its
- * end lies ahead: one that the index lacks has ended, even where Redis evicted the index, since otherwise endAll
- * would not find it. Index and record are kept longer than the session lives, by up to a sixteenth of its idle
- * time, so that most extensions write the record and nothing else.
+ * KEYS[1] is the index of a subject: a sorted set of session ids, by the time until which they are kept. KEYS[2] is the
+ * record of a session, whose `expiresAt` is its end. A session lives while the index contains it and its end lies
+ * ahead. A session that is missing from the index has ended, even if Redis evicted the index, since `endAll` would not
+ * find it. Index and record outlive the session by up to a sixteenth of its idle time, so that most extensions write
+ * only the record.
  *
- * A key that a script computes itself begins with KEYS[1], so it has the same hash tag and lies in the same slot.
- * ARGV[1] moves the clock.
+ * A key that a script computes begins with KEYS[1], so it has the same hash tag and lies in the same slot. ARGV[1]
+ * moves the clock.
  */
 const OF_SUBJECT = `
 local clock = redis.call('TIME')
@@ -29,32 +29,35 @@ local index = KEYS[1]
 `;
 
 /**
- * A replica, or a primary that is cut off from its replicas, would answer from the past. It refuses a command that writes,
- * even one that changes nothing: so a script that would write nothing runs this one. One that writes does not: after any
- * write Redis no longer refuses those for which it lacks memory.
+ * A replica, or a primary that is cut off from its replicas, would answer from the past. It refuses a command that
+ * writes, even one that changes nothing, so a script that would write nothing runs this one. A script that writes does
+ * not: after any write, Redis no longer refuses commands for which it lacks memory.
  */
 export const WHERE_WRITES_ARE = `redis.call('DEL', index .. '.none')
 `;
+
+/** Suffix of the key with the time at which the last session of a subject was created. */
+export const LAST_CREATED = '.begun';
 
 const OF_SESSION = `
 local id = string.sub(KEYS[2], #index + 2)
 local kept = tonumber(redis.call('ZSCORE', index, id))
 `;
 
-/** ARGV[2] and ARGV[3] are the first and the last millisecond at which the script may write, or ''. */
+/** ARGV[2] and ARGV[3] are the start and the end of the time in which the script may write, in milliseconds, or ''. */
 const IN_TIME = `
 if ARGV[2] ~= '' and now < tonumber(ARGV[2]) or ARGV[3] ~= '' and now >= tonumber(ARGV[3]) then
   return { 'late', now }
 end
 `;
 
-/** Lua makes functions anew whenever it meets them, so scripts declare these where the common path has ended. */
+/** Lua creates functions every time it reaches them, so scripts declare these only off the common path. */
 export const FUNCTIONS = `
 local function keyOf(id)
   return index .. ':' .. id
 end
 
--- 'unread' where the index has it and its record is not here: it was evicted, or its slot is moving to another server.
+-- 'unread' if the index has it but its record is not here: it was evicted, or its slot is moving to another server.
 local function lives(id)
   local ends = tonumber(redis.call('HGET', keyOf(id), 'expiresAt'))
   if ends then
@@ -76,7 +79,7 @@ local function tidy()
   if last[2] then
     redis.call('PEXPIRE', index, last[2] - now)
   else
-    redis.call('UNLINK', index .. '.begun')
+    redis.call('UNLINK', index .. '${LAST_CREATED}')
   end
 end
 
@@ -87,7 +90,7 @@ local function keep(id, last)
 end
 `;
 
-/** Declares when a session ends that is in use now, and until when index and record are to be kept at most. */
+/** Declares `ends`, the end of a session that is used now, and `last`, until when index and record are kept at most. */
 export function lifetime(
   createdAt: string,
   idle: string,
@@ -103,22 +106,22 @@ export function redisScript(source: string): RedisScript {
   return { source, sha1: createHash('sha1').update(source).digest('hex') };
 }
 
-/** A script that reads the sessions of a subject. */
+/** Returns a script that reads the sessions of a subject. */
 export function subjectReader(body: string): RedisScript {
   return redisScript(OF_SUBJECT + WHERE_WRITES_ARE + body);
 }
 
-/** A script that changes the sessions of a subject. */
+/** Returns a script that changes the sessions of a subject. */
 export function subjectWriter(body: string): RedisScript {
   return redisScript(OF_SUBJECT + IN_TIME + body);
 }
 
-/** A script that reads one session, of which `kept` is nothing where the index lacks it. */
+/** Returns a script that reads one session. In it, `kept` is `nil` if the index lacks the session. */
 export function sessionReader(body: string): RedisScript {
   return redisScript(OF_SUBJECT + WHERE_WRITES_ARE + OF_SESSION + body);
 }
 
-/** A script that changes one session, of which `kept` is nothing where the index lacks it. */
+/** Returns a script that changes one session. In it, `kept` is `nil` if the index lacks the session. */
 export function sessionWriter(body: string): RedisScript {
   return redisScript(OF_SUBJECT + IN_TIME + OF_SESSION + body);
 }

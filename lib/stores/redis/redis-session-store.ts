@@ -37,17 +37,17 @@ import { END_ALL } from './subject-scripts.js';
 const SEEN_PAUSE = '60000';
 
 /**
- * Sessions in Redis 6 or later, or Valkey, alone or as a cluster: a hash for each session, and for each subject
- * a sorted set that says which of its sessions live and until when. Every operation is one script and one round
- * trip, every key expires, and the clock is that of Redis. Give Redis the `maxmemory-policy` `noeviction` or one
- * of the `volatile` ones: a session whose keys are evicted has ended.
+ * Keeps sessions in Redis 6 or later, or Valkey, standalone or as a cluster. Each session is a hash, and each subject
+ * has a sorted set of its sessions and the times until which they live. Every operation is one script and one round
+ * trip, every key expires, and the clock is that of Redis. Set `maxmemory-policy` to `noeviction` or one of the
+ * `volatile` policies: a session whose keys are evicted has ended.
  */
 export class RedisSessionStore extends SessionStore {
   readonly #settings: RedisSettings;
   readonly #scripts: ScriptRunner;
   readonly #loss: RecordLoss;
 
-  /** @throws {SessionConfigError} naming every faulty option */
+  /** @throws {SessionConfigError} that names every faulty option */
   constructor(options: RedisSessionStoreOptions) {
     super();
     this.#settings = readRedisOptions(options);
@@ -96,7 +96,7 @@ export class RedisSessionStore extends SessionStore {
     subject: string,
     generation: number,
   ): Promise<void> {
-    // That no revision is newer than this one spares the reply the record.
+    // No revision is newer than this one, so the reply does not contain the record.
     const newest = String(Number.MAX_SAFE_INTEGER);
     await this.#read(id, subject, undefined, newest, generation);
   }
@@ -123,7 +123,7 @@ export class RedisSessionStore extends SessionStore {
     );
     const verdict = String(reply) as RotationVerdict;
     if (verdict === 'reused') {
-      // The alarm must not be lost with the replicas: a session that a failover brings back gives it again.
+      // Missing replicas must not suppress the theft alarm: a session that a failover brings back raises it again.
       await this.#scripts
         .replicate(END, subject, [id], [])
         .catch(() => undefined);
@@ -138,7 +138,7 @@ export class RedisSessionStore extends SessionStore {
     return evictionWarnings(connection, `${prefix}epoch`);
   }
 
-  /** Looks at most once a second. */
+  /** Checks at most once a second. */
   override hasLostAll(): Promise<boolean> {
     return this.#loss.isLost();
   }

@@ -6,7 +6,7 @@ import type {
 import type { RedisSettings } from './redis-options.js';
 import type { RedisScript, RevocationScript } from './redis-script.js';
 
-/** Runs scripts on the keys of a subject, with the time of the store and the deadline of the call. */
+/** Runs scripts on the keys of a subject, with the offset of the clock and the deadline of the call. */
 export class ScriptRunner {
   readonly #settings: RedisSettings;
 
@@ -49,8 +49,9 @@ export class ScriptRunner {
   }
 
   /**
-   * Repeats the step where replicas are awaited, so that it holds on the server that the client speaks to then,
-   * should there have been a failover in between. `undefined` where the script refused to end anything.
+   * Runs a script that ends sessions. With `waitForReplicas`, runs it a second time, so that it also takes effect on
+   * the server that a failover in between would have promoted. Returns `undefined` if the script refused to end
+   * anything.
    *
    * @throws {LateCallError} outside of the deadline
    */
@@ -77,7 +78,7 @@ export class ScriptRunner {
       : ended;
   }
 
-  /** Runs a script that ends sessions until replicas have it, where that is asked for. */
+  /** With `waitForReplicas`, runs a script that ends sessions and waits for the replicas. */
   async replicate(
     { replicated }: RevocationScript,
     subject: string,
@@ -90,14 +91,14 @@ export class ScriptRunner {
       connection.runAndWait(
         replicated,
         this.#keys(subject, ids),
-        // The revocation has been carried out: this is never too late.
+        // The revocation has already been carried out, so this is never too late.
         this.#withDeadline(parameters, undefined),
         replicas,
       )
     );
   }
 
-  /** The braces make a cluster keep all that belongs to a subject in one slot. */
+  /** Returns the keys. Their braces make a cluster keep everything of a subject in one slot. */
   #keys(subject: string, ids: readonly string[]): string[] {
     const tag = Buffer.from(subject).toString('base64url');
     const index = `${this.#settings.prefix}{${tag}}`;
@@ -121,12 +122,12 @@ export class ScriptRunner {
   }
 }
 
-/** A time as scripts take it; empty where there is none. */
+/** Returns a time as scripts take it; empty if there is none. */
 export function millisecondsAt(time: Date | undefined): string {
   return time === undefined ? '' : String(time.getTime());
 }
 
-/** A lifetime as scripts take it. */
+/** Returns a lifetime as scripts take it. */
 export function millisecondsOf({
   idleSeconds,
   absoluteSeconds,

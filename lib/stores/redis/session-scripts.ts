@@ -9,16 +9,16 @@ import {
 } from './redis-script.js';
 
 /**
- * Each operation on one session as one script. Redis runs a script as one step, and refuses it for lack of memory
- * at its first write at the latest, if that is one that takes memory: so those come before any removal.
+ * Each operation on one session is one script. Redis runs a script as one step. If it lacks memory, it refuses the
+ * script at the first write at the latest, provided that this write takes memory. So such writes come before any
+ * removal.
  *
- * ARGV[1] moves the clock; of scripts that write, ARGV[2] and ARGV[3] say when they may.
+ * ARGV[1] moves the clock. In scripts that write, ARGV[2] and ARGV[3] are the deadline.
  */
 
 /**
- * ARGV: '1' to note that the session is in use, at most once in so many milliseconds; the revision that is known, or '';
- * the generation of a token that was presented, or ''. Returns time and fields; the time alone where no newer revision
- * is there.
+ * ARGV: '1' to note that the session is in use, at most once in this many milliseconds; the known revision, or ''; the
+ * generation of a presented token, or ''. Returns time and fields, or only the time if there is no newer revision.
  */
 export const READ = sessionReader(`
   local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'lastSeenAt', 'revision', 'generation', 'usedAt')
@@ -43,8 +43,8 @@ export const READ = sessionReader(`
 `);
 
 /**
- * judgeRotation in Lua. ARGV: generation, hash of the secret, hash of the next, and in milliseconds grace, idle,
- * absolute, then '1' where that is no activity. Returns the verdict.
+ * `judgeRotation` in Lua. ARGV: generation, hash of the secret, hash of the next; in milliseconds grace, idle,
+ * absolute; '1' if passive. Returns the verdict.
  */
 export const ROTATE = sessionWriter(`
   local state = redis.call('HMGET', KEYS[2],
@@ -96,8 +96,8 @@ export const ROTATE = sessionWriter(`
 `);
 
 /**
- * ARGV: '1' to raise the revision, data or '', when that was loaded, idle and absolute milliseconds or '', '1' where that
- * is no activity, fields with their new values ('' removes one). Returns time and fields.
+ * ARGV: '1' to raise the revision, data or '', when it was loaded, idle and absolute milliseconds or '', '1' if
+ * passive, fields with their new values ('' removes one). Returns time and fields.
  */
 export const UPDATE = sessionWriter(`
   local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'createdAt', 'loadedAt')
@@ -139,7 +139,7 @@ export const UPDATE = sessionWriter(`
   return { now, redis.call('HGETALL', KEYS[2]) }
 `);
 
-/** Returns 1 where there was a session to end. */
+/** Returns 1 if there was a session to end. */
 export const END = revocationScript(
   sessionWriter(`
   ${FUNCTIONS}

@@ -1,5 +1,6 @@
 import {
   FUNCTIONS,
+  LAST_CREATED,
   lifetime,
   redisScript,
   revocationScript,
@@ -8,21 +9,22 @@ import {
 } from './redis-script.js';
 
 /**
- * Each operation on the sessions of a subject as one script. Redis runs a script as one step, and refuses it for lack of memory
- * at its first write at the latest, if that is one that takes memory: so those come before any removal.
+ * Each operation on the sessions of a subject is one script. Redis runs a script as one step. If it lacks memory, it
+ * refuses the script at the first write at the latest, provided that this write takes memory. So such writes come
+ * before any removal.
  *
- * ARGV[1] moves the clock; of scripts that write, ARGV[2] and ARGV[3] say when they may.
+ * ARGV[1] moves the clock. In scripts that write, ARGV[2] and ARGV[3] are the deadline.
  */
 
-/** How long a note of the last sign-in of a subject is kept: longer than any call is under way. Milliseconds. */
+/** Milliseconds for which the last sign-in of a subject is noted: longer than any call is in flight. */
 const BEGUN_LIFE = 180_000;
-/** A subject has more sessions than this only where no limit was set. Of more, those that end last are not looked at. */
+/** A subject has more sessions than this only if no limit was set. Then those that end last are not considered. */
 const MOST_COUNTED = 10_000;
 
 /**
- * KEYS[3] is the record that the new one replaces. ARGV: limit or '', policy, grace milliseconds or '', idle and absolute
- * milliseconds, fields with their values. Returns 'refused', or 'created' and the ids that had to make room, or 'unread'
- * and the ids whose records would decide that, but are not here.
+ * KEYS[3] is the record that the new one replaces. ARGV: limit or '', policy, grace milliseconds or '', idle and
+ * absolute milliseconds, fields with their values. Returns 'refused'; or 'created' and the ids that made room; or
+ * 'unread' and the ids whose records would decide but are not here.
  */
 export const CREATE = subjectWriter(`
   ${FUNCTIONS}
@@ -30,7 +32,7 @@ export const CREATE = subjectWriter(`
   local replaced = KEYS[3] and string.sub(KEYS[3], #index + 2)
   local limit = tonumber(ARGV[4])
   local leaving, reply = { replaced }, { 'created' }
-  -- whoMakesRoom in Lua, where as many are known as may be.
+  -- whoMakesRoom in Lua, if the index has reached the limit.
   if limit and redis.call('ZCARD', index) >= limit then
     local grace, others, used, unread = tonumber(ARGV[6]), {}, 0, { 'unread' }
     for _, other in ipairs(redis.call('ZRANGE', index, 0, ${MOST_COUNTED - 1})) do
@@ -74,7 +76,7 @@ export const CREATE = subjectWriter(`
   -- Two sign-ins may share a millisecond, so the microseconds keep their order.
   redis.call('HSET', KEYS[2], 'revision', 0, 'generation', 0, 'usedAt', '', 'createdAt', now, 'lastSeenAt', now,
     'rotatedAt', now, 'expiresAt', ends, 'order', clock[1] * 1000000 + clock[2])
-  redis.call('SET', index .. '.begun', now, 'PX', ${BEGUN_LIFE})
+  redis.call('SET', index .. '${LAST_CREATED}', now, 'PX', ${BEGUN_LIFE})
   for _, other in ipairs(leaving) do
     remove(other)
   end
@@ -83,10 +85,10 @@ export const CREATE = subjectWriter(`
 `);
 
 /**
- * KEYS[2] is the record that stays, if one does. ARGV: sessions that began after this millisecond stay too, or ''. Returns
- * how many it ended, or nothing where the one that stays has ended. Removing the index ends the sessions. To keep Redis
+ * KEYS[2] is the record to spare, if any. ARGV: spares sessions created after this millisecond too, or ''. Returns how
+ * many it ended, or nothing if the session to spare has ended. Removing the index ends the sessions. To keep Redis
  * responsive, the script reads and removes only the thousand records that expire first; the others expire by themselves
- * and count as ended by this call. Only where a session has just begun, it looks at all.
+ * and count as ended by this call. It reads all of them only if a session was just created.
  */
 export const END_ALL = revocationScript(
   subjectWriter(`
@@ -103,7 +105,7 @@ export const END_ALL = revocationScript(
     staying[1] = { id, kept }
   end
   local last = tonumber(ARGV[4])
-  if last and (tonumber(redis.call('GET', index .. '.begun')) or 0) > last then
+  if last and (tonumber(redis.call('GET', index .. '${LAST_CREATED}')) or 0) > last then
     for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
       if (tonumber(redis.call('HGET', keyOf(id), 'createdAt')) or 0) > last and KEYS[2] ~= keyOf(id) then
         staying[#staying + 1] = { id, redis.call('ZSCORE', index, id) }
@@ -131,8 +133,8 @@ export const END_ALL = revocationScript(
 );
 
 /**
- * ARGV: how many at most; the id after which they begin, or ''. Returns id, time and fields of each session, and the ids
- * of those whose records are not here.
+ * ARGV: maximum number; id of the session before the first one, or ''. Returns id, time and fields of each session, and
+ * the ids of sessions whose records are not here.
  */
 export const LIST = subjectReader(`
   ${FUNCTIONS}
@@ -164,8 +166,8 @@ export const LIST = subjectReader(`
 `);
 
 /**
- * KEYS: the index, and records that it names and that were not there. Takes those that do not exist out of the index. All
- * keys are named here, so a server of a cluster that has only some of them refuses instead.
+ * KEYS: the index, and records that it names but that were missing. Removes those that do not exist from the index. All
+ * keys are named here, so that a cluster node that has only some of them refuses instead.
  */
 export const FORGET_EVICTED = redisScript(`
   for i = 2, #KEYS do

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { SessionRecord } from '../../options/session-store.js';
 import { assertAlive, idsOf, type StoreBench } from './scenario.js';
 
-/** Fails unless the session has ended, whichever way one asks. */
+/** Fails unless the session has ended according to every method. */
 export async function assertEnded(
   { store, another }: StoreBench,
   { id, subject }: { id: string; subject: string },
@@ -16,12 +16,12 @@ export async function assertEnded(
   }
 }
 
-/** Equal as JSON values: a store may give objects of any prototype. */
+/** Compares JSON values: a store may return objects of any prototype. */
 export function assertSameJson(actual: unknown, expected: unknown): void {
   assert.deepStrictEqual(asJson(actual), asJson(expected));
 }
 
-/** Equal but for when the store told of it. */
+/** Compares two records, except for the time at which the store returned them. */
 export function assertSameRecord(
   actual: SessionRecord | undefined,
   expected: SessionRecord | undefined,
@@ -32,7 +32,7 @@ export function assertSameRecord(
   assert.deepStrictEqual({ ...actual, asOf }, { ...expected, asOf });
 }
 
-/** Equal to the second, since a store may count in whole ones. */
+/** Compares to the second, since a store may count in whole seconds. */
 export function assertSecondsLater(
   later: Date,
   earlier: Date,
@@ -45,7 +45,7 @@ export function assertSecondsLater(
   );
 }
 
-/** Fails unless the store holds a text, or does not hold it. */
+/** Fails unless the store contains a text, or does not contain it. */
 export function assertHeld(
   dump: string,
   text: string,

@@ -9,7 +9,7 @@ import {
   readAlive,
 } from './scenario.js';
 
-/** Names that a record, an object or a database may use for something of its own. */
+/** Names that a record, an object or a database may use for another purpose. */
 const HOSTILE_NAMES: readonly string[] = [
   '',
   ' ',
@@ -39,9 +39,9 @@ const HOSTILE_NAMES: readonly string[] = [
   'x'.repeat(300),
 ];
 
-/** Attributes of any name are merged in one step. */
+/** Tests that attributes of any name are merged in one step. */
 export function attributeTests(test: AddStoreTest): void {
-  test('attributes are set, replaced, and removed by null; each change raises the revision', async ({
+  test('sets and replaces attributes, removes them by null, and raises the revision with each change', async ({
     store,
     another,
   }) => {
@@ -73,7 +73,7 @@ export function attributeTests(test: AddStoreTest): void {
     assertSameRecord(await another.read(id, subject), third);
   });
 
-  test('all attributes can go', async ({ store }) => {
+  test('removes all attributes', async ({ store }) => {
     const begun = await begin(store, { attributes: { a: 1, b: 2 } });
     await store.update(begun.id, begun.subject, {
       attributes: { a: null, b: null },
@@ -81,7 +81,7 @@ export function attributeTests(test: AddStoreTest): void {
     assertSameJson((await readAlive(store, begun)).attributes, {});
   });
 
-  test('S-122: 50 changes of different attributes at once all survive', async ({
+  test('keeps all of 50 concurrent changes to different attributes', async ({
     store,
     another,
   }) => {
@@ -107,7 +107,7 @@ export function attributeTests(test: AddStoreTest): void {
   });
 
   for (const name of HOSTILE_NAMES) {
-    test(`an attribute may have any name: ${titleOf(name)}`, async ({
+    test(`accepts any name of an attribute: ${titleOf(name)}`, async ({
       store,
     }) => {
       const kept = { params: [1], data: { value: 'data', loadedAt: 1 } };

@@ -14,9 +14,9 @@ import {
   readAlive,
 } from './scenario.js';
 
-/** Changes are merged in one step and never bring a session back. */
+/** Tests that changes are merged in one step and never revive a session. */
 export function changeTests(test: AddStoreTest): void {
-  test('data that was loaded later stays, whichever comes last', async ({
+  test('keeps the data that was loaded last, whichever arrives last', async ({
     store,
     another,
   }) => {
@@ -41,7 +41,7 @@ export function changeTests(test: AddStoreTest): void {
     assert.equal((await readAlive(store, begun)).data?.loadedAt, 100);
   });
 
-  test('S-122: of 50 loads at once the latest stays', async ({
+  test('keeps the latest of 50 concurrent loads', async ({
     store,
     another,
   }) => {
@@ -57,7 +57,7 @@ export function changeTests(test: AddStoreTest): void {
     assertSameJson(data, { value: 7, loadedAt: 50 });
   });
 
-  test('the rest of a change counts although its data comes late', async ({
+  test('applies the rest of a change whose data is stale', async ({
     store,
     advance,
   }) => {
@@ -78,7 +78,7 @@ export function changeTests(test: AddStoreTest): void {
     assertSecondsLater(updated.expiresAt, updated.createdAt, 150);
   });
 
-  test('a change of no attribute raises the revision, in the step that notes when data was loaded', async ({
+  test('raises the revision for an empty change of attributes, in the step that notes when data was loaded', async ({
     store,
     another,
   }) => {
@@ -97,7 +97,7 @@ export function changeTests(test: AddStoreTest): void {
     assertSameRecord(answer, changed);
   });
 
-  test('a change of nothing only notes that the session is in use', async ({
+  test('notes that a session is in use, and nothing else, for an empty change', async ({
     store,
     advance,
   }) => {
@@ -113,7 +113,7 @@ export function changeTests(test: AddStoreTest): void {
     assertSameRecord(after, { ...before, lastSeenAt: after.lastSeenAt });
   });
 
-  test('V-31: a change of an ended or unknown session brings nothing back', async (bench) => {
+  test('revives nothing when an ended or unknown session is changed', async (bench) => {
     const { store, dump } = bench;
     const unknown = newRecord();
     const ended = await begin(store);
@@ -130,7 +130,7 @@ export function changeTests(test: AddStoreTest): void {
     }
   });
 
-  test('V-26: a change that races the end of its session brings nothing back, 200 times', async (bench) => {
+  test('revives nothing when a change races the end of its session, 200 times', async (bench) => {
     const { store, another } = bench;
     for (let i = 0; i < 200; i += 1) {
       const begun = await begin(store);

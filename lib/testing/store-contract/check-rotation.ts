@@ -18,7 +18,7 @@ import {
   type StoreBench,
 } from './scenario.js';
 
-/** Presents the token of a row to a store, and looks at what that has changed. */
+/** Presents the token of a row to a store and checks what has changed. */
 export async function checkRotation(
   bench: StoreBench,
   row: RotationRow,

@@ -15,7 +15,7 @@ import {
   type StoreBench,
 } from './scenario.js';
 
-/** Every call that writes with a deadline, and a living session on which it would write. */
+/** Every call that writes with a deadline, on a session that it would change. */
 const WRITES: Readonly<
   Record<
     string,
@@ -40,9 +40,9 @@ const WRITES: Readonly<
       limit: { max: 1_000, policy: 'end-oldest' },
     }),
   rotate: (store, chain, deadline) => present(store, chain, 1, deadline),
-  'rotate of a parent': (store, chain, deadline) =>
+  'rotate with a parent': (store, chain, deadline) =>
     present(store, chain, 0, { ...deadline, graceSeconds: 0 }),
-  'rotate that would end the session': (store, chain, deadline) =>
+  'rotate with a reused token': (store, chain, deadline) =>
     present(
       store,
       { ...chain, first: { gen: 0, jti: 'A'.repeat(43) } },
@@ -59,19 +59,19 @@ const WRITES: Readonly<
     store.endAll(subject, undefined, deadline),
 };
 
-/** A call that its caller has given up changes nothing, in stores that tell their time. */
+/** Tests that a call whose caller has given up changes nothing, in stores that report their time. */
 export function deadlineTests(test: AddStoreTest): void {
   for (const [name, write] of Object.entries(WRITES)) {
-    test(`${name} changes nothing after its deadline`, (bench) =>
+    test(`refuses ${name} after the deadline, and changes nothing`, (bench) =>
       isLate(bench, write, (now) => ({ notAfter: at(now, -1) })));
 
-    test(`${name} changes nothing before its deadline began, when the clock has gone back`, (bench) =>
+    test(`refuses ${name} when the clock has gone back to before the deadline was set, and changes nothing`, (bench) =>
       isLate(bench, write, (now) => ({
         notBefore: at(now, 600),
         notAfter: at(now, 900),
       })));
 
-    test(`${name} is carried out within its deadline`, async ({ store }) => {
+    test(`carries out ${name} within the deadline`, async ({ store }) => {
       const chain = await beginChain(store, 1);
       const before = await readAlive(store, chain);
       const now = before.asOf;
@@ -82,13 +82,13 @@ export function deadlineTests(test: AddStoreTest): void {
         after?.revision !== before.revision ||
         (await present(store, chain, 1)) !== 'rotated';
       assert.ok(
-        isChanged || name === 'rotate of a parent',
+        isChanged || name === 'rotate with a parent',
         'expected a change',
       );
     });
   }
 
-  test('its time is that of its answers, and moves on', async (bench) => {
+  test('reports the time of its answers, and moves it on', async (bench) => {
     const { store, another, advance } = bench;
     if (!store.now) return;
     const chain = await beginChain(store);
@@ -100,7 +100,7 @@ export function deadlineTests(test: AddStoreTest): void {
     assert.ok(later.getTime() >= asOf.getTime() + 98_999);
   });
 
-  test('endAll spares sessions that began after the instant that it is given', async (bench) => {
+  test('spares sessions created after a given instant from endAll', async (bench) => {
     const { store, another, advance } = bench;
     const old = await beginChain(store);
     const { subject } = old;
@@ -117,7 +117,7 @@ export function deadlineTests(test: AddStoreTest): void {
     assert.equal(await another.endAll(subject), 1);
   });
 
-  test('endAll but for one spares sessions that began after the instant that it is given', async (bench) => {
+  test('spares sessions created after a given instant from endAll with an exception', async (bench) => {
     const { store, advance } = bench;
     const kept = await beginChain(store);
     const { subject } = kept;
@@ -146,7 +146,7 @@ async function isLate(
     (error: { name?: unknown; asOf?: unknown }) => {
       assert.equal(error.name, 'LateCallError');
       assert.ok(error.asOf instanceof Date, 'expected the time of the store');
-      assert.ok(error.asOf >= now, 'expected the time of the answer');
+      assert.ok(error.asOf >= now, 'expected a time no earlier than the call');
       return true;
     },
   );

@@ -13,9 +13,9 @@ import {
   type AddStoreTest,
 } from './scenario.js';
 
-/** An ended session is gone at once, for every instance, for good. */
+/** Tests that an ended session is gone immediately, for every instance and for good. */
 export function endTests(test: AddStoreTest): void {
-  test('S-104: gone at once, for every instance and every method', async (bench) => {
+  test('ends a session immediately, for every instance and every method', async (bench) => {
     const { store, another } = bench;
     const chain = await beginChain(store, 1);
     assert.equal(await another.end(chain.id, chain.subject), true);
@@ -25,7 +25,7 @@ export function endTests(test: AddStoreTest): void {
     assert.equal(await present(another, chain, 2), 'unknown');
   });
 
-  test('S-122: of 50 that end one session at once exactly one ended it', async ({
+  test('reports the end of a session to exactly one of 50 concurrent calls', async ({
     store,
     another,
   }) => {
@@ -38,7 +38,7 @@ export function endTests(test: AddStoreTest): void {
     assert.equal(answers.filter(Boolean).length, 1);
   });
 
-  test('V-31: an ended session stays ended when its subject signs in again', async (bench) => {
+  test('keeps a session ended when its subject signs in again', async (bench) => {
     const { store } = bench;
     const chain = await beginChain(store, 1);
     const { subject } = chain;
@@ -56,7 +56,7 @@ export function endTests(test: AddStoreTest): void {
     assert.deepStrictEqual(await idsOf(store, subject), [next.id]);
   });
 
-  test('S-055: all of a subject end, and only those', async (bench) => {
+  test('ends all sessions of a subject, and no others', async (bench) => {
     const { store, another } = bench;
     const subject = newSubject();
     const ids = await beginInTurn(bench, subject, 4);
@@ -69,7 +69,7 @@ export function endTests(test: AddStoreTest): void {
     await readAlive(store, other);
   });
 
-  test('S-055: all but one end; that one goes on', async (bench) => {
+  test('ends all sessions of a subject except one, which goes on', async (bench) => {
     const { store } = bench;
     const subject = newSubject();
     const ids = await beginInTurn(bench, subject, 3);
@@ -86,7 +86,7 @@ export function endTests(test: AddStoreTest): void {
     await assertEnded(bench, kept);
   });
 
-  test('S-055: an exception that has ended, or never was alive, ends nothing', async ({
+  test('ends nothing if the exception has ended or never existed', async ({
     store,
     another,
   }) => {
@@ -104,7 +104,7 @@ export function endTests(test: AddStoreTest): void {
     assert.equal(await store.endAll(subject, kept.id), undefined);
   });
 
-  test('S-055: an exception that has expired ends nothing', async ({
+  test('ends nothing if the exception has expired', async ({
     store,
     advance,
   }) => {
@@ -116,7 +116,7 @@ export function endTests(test: AddStoreTest): void {
     assert.deepStrictEqual(await idsOf(store, subject), [later.id]);
   });
 
-  test('S-122: of sessions that each end all others at once exactly one stays, 40 times', async ({
+  test('keeps exactly one of several sessions that end all others concurrently, 40 times', async ({
     store,
     another,
   }) => {
@@ -140,7 +140,7 @@ export function endTests(test: AddStoreTest): void {
     }
   });
 
-  test('V-26: all but one end, and that one ends at the same time: all have ended, or all others are alive, 100 times', async ({
+  test('ends all other sessions or none when the exception ends concurrently, 100 times', async ({
     store,
     another,
   }) => {
@@ -163,7 +163,7 @@ export function endTests(test: AddStoreTest): void {
     }
   });
 
-  test('a subject without sessions has none to end', async ({ store }) => {
+  test('ends nothing for a subject without sessions', async ({ store }) => {
     const subject = newSubject();
     assert.equal(await store.endAll(subject), 0);
     assert.equal(await store.endAll(subject, newId()), undefined);
@@ -171,7 +171,7 @@ export function endTests(test: AddStoreTest): void {
     assert.deepStrictEqual(await store.list(subject), []);
   });
 
-  test('F-31: 500 sessions of one subject are listed and ended at once', async (bench) => {
+  test('lists and ends 500 sessions of one subject, each in one call', async (bench) => {
     const { store, another } = bench;
     const subject = newSubject();
     const begun: string[] = [];
@@ -188,7 +188,7 @@ export function endTests(test: AddStoreTest): void {
     assert.equal(await store.endAll(subject), 1);
   });
 
-  test('F-30: however sessions end, nothing of them is left', async (bench) => {
+  test('retains nothing of a session, however it ended', async (bench) => {
     const { store, dump } = bench;
     const subject = newSubject();
     const [byEnd, byLimit, byReplacing, byEndAll] = await beginInTurn(

@@ -1,6 +1,6 @@
 import type { SessionStore } from '../../options/session-store.js';
 
-/** A store under test, with the means to move its time and to look into it. */
+/** A store under test, with the means to move its clock and to read its contents. */
 export interface SessionStoreFixture {
   readonly store: SessionStore;
   /**
@@ -11,7 +11,7 @@ export interface SessionStoreFixture {
   readonly another?: SessionStore;
   /** Moves the store's clock ahead, without waiting; a negative number moves it back. */
   advance(seconds: number): Promise<void> | void;
-  /** Everything that the store holds, as text; ids as they are. */
+  /** Returns everything that the store holds, as text with unencoded ids. */
   dump(): Promise<string> | string;
   /** Called after the test. */
   close?(): Promise<void> | void;

@@ -20,9 +20,9 @@ import {
 const REFUSE_3: SessionLimit = { max: 3, policy: 'refuse' };
 const END_OLDEST_3: SessionLimit = { max: 3, policy: 'end-oldest' };
 
-/** A limit holds however many sign in at once. */
+/** Tests that a limit holds, however many sign-ins are concurrent. */
 export function limitTests(test: AddStoreTest): void {
-  test('S-122: of 50 that begin at once exactly as many as may, the others are refused', async (bench) => {
+  test('creates as many of 50 concurrent sessions as the limit allows, and refuses the others', async (bench) => {
     const { verdicts, records } = await beginAtOnce(bench, REFUSE_3);
     const created = records.filter((_, i) => verdicts[i]!.kind === 'created');
     const { subject } = records[0]!;
@@ -36,7 +36,7 @@ export function limitTests(test: AddStoreTest): void {
     }
   });
 
-  test('S-122: of 50 that begin at once exactly as many stay as may, the others are named as ended', async (bench) => {
+  test('keeps as many of 50 concurrent sessions as the limit allows, and reports the others as ended', async (bench) => {
     const { verdicts, records } = await beginAtOnce(bench, END_OLDEST_3);
     const ended = verdicts.flatMap((verdict) => {
       assert.equal(verdict.kind, 'created');
@@ -50,7 +50,7 @@ export function limitTests(test: AddStoreTest): void {
     );
   });
 
-  test('a refused sign-in ends nothing and leaves nothing', async (bench) => {
+  test('ends nothing and stores nothing when it refuses a sign-in', async (bench) => {
     const { store, dump } = bench;
     const subject = newSubject();
     const ids = await beginInTurn(bench, subject, 4);
@@ -64,7 +64,7 @@ export function limitTests(test: AddStoreTest): void {
     assertHeld(await dump(), refused.id, false);
   });
 
-  test('the session that was begun first makes room, whichever was used last', async (bench) => {
+  test('ends the oldest session at the limit, whichever was used last', async (bench) => {
     const { store, advance } = bench;
     const subject = newSubject();
     const [first, second, third] = await beginInTurn(bench, subject, 3);
@@ -86,7 +86,7 @@ export function limitTests(test: AddStoreTest): void {
     );
   });
 
-  test('as many make room as a limit that was lowered asks', async (bench) => {
+  test('ends as many sessions as a lowered limit requires', async (bench) => {
     const { store } = bench;
     const subject = newSubject();
     const ids = await beginInTurn(bench, subject, 5);
@@ -102,7 +102,7 @@ export function limitTests(test: AddStoreTest): void {
   for (const policy of ['refuse', 'end-oldest'] as const) {
     const limit = { max: 2, policy };
 
-    test(`sessions whose tokens were never used make room first (${policy})`, async (bench) => {
+    test(`ends sessions whose tokens were never used first (${policy})`, async (bench) => {
       const { store, advance } = bench;
       const subject = newSubject();
       const used = await beginChain(store, 0, { subject });
@@ -121,7 +121,7 @@ export function limitTests(test: AddStoreTest): void {
       await readAlive(store, used);
     });
 
-    test(`a session that is replaced ends and does not count (${policy})`, async (bench) => {
+    test(`ends a replaced session, and does not count it (${policy})`, async (bench) => {
       const { store, another } = bench;
       const subject = newSubject();
       const [kept, replaced] = await beginInTurn(bench, subject, 2);
@@ -137,7 +137,7 @@ export function limitTests(test: AddStoreTest): void {
       );
     });
 
-    test(`sessions that have ended or expired do not count (${policy})`, async ({
+    test(`does not count ended or expired sessions (${policy})`, async ({
       store,
       advance,
     }) => {
@@ -161,7 +161,7 @@ export function limitTests(test: AddStoreTest): void {
       assert.equal(await store.read(expiring[59]!.id, subject), undefined);
     });
 
-    test(`the sessions of others do not count (${policy})`, async ({
+    test(`does not count the sessions of other subjects (${policy})`, async ({
       store,
     }) => {
       const others = await Promise.all([begin(store), begin(store)]);
@@ -172,7 +172,7 @@ export function limitTests(test: AddStoreTest): void {
     });
   }
 
-  test('a session that may not have been used yet, or has no refresh token, is no better and no worse than others', async (bench) => {
+  test('gives no priority to a session that is too young to count as unused or has no refresh token', async (bench) => {
     const { store, advance } = bench;
     const subject = newSubject();
     const used = await beginChain(store, 0, { subject });
@@ -197,7 +197,7 @@ export function limitTests(test: AddStoreTest): void {
     );
   });
 
-  test('without a limit a replaced session ends and nothing else', async (bench) => {
+  test('ends only the replaced session if there is no limit', async (bench) => {
     const { store } = bench;
     const subject = newSubject();
     const [kept, replaced] = await beginInTurn(bench, subject, 2);

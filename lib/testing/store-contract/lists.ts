@@ -11,9 +11,9 @@ import {
   type StoreBench,
 } from './scenario.js';
 
-/** However many sessions a subject has, one call reads a bounded number, and a page begins where the last one ended. */
+/** Tests that one call reads a bounded number of sessions, and that a page begins where the last one ended. */
 export function listTests(test: AddStoreTest): void {
-  test('those that end last come first', async ({ store, advance }) => {
+  test('lists the sessions that end last first', async ({ store, advance }) => {
     const subject = newSubject();
     const first = await begin(store, { subject });
     await advance(200);
@@ -30,7 +30,7 @@ export function listTests(test: AddStoreTest): void {
     );
   });
 
-  test('pages hold every session once', async (bench) => {
+  test('lists every session on exactly one page', async (bench) => {
     const { store, another } = bench;
     const subject = newSubject();
     const ids = await beginMany(bench, subject, 25);
@@ -51,7 +51,7 @@ export function listTests(test: AddStoreTest): void {
     );
   });
 
-  test('a page after a session that has ended is the first one', async (bench) => {
+  test('starts from the beginning if the page is to follow an ended session', async (bench) => {
     const { store } = bench;
     const subject = newSubject();
     await beginMany(bench, subject, 5);
@@ -64,7 +64,7 @@ export function listTests(test: AddStoreTest): void {
     }
   });
 
-  test(`a page holds ${LARGEST_PAGE} at most`, async (bench) => {
+  test(`lists at most ${LARGEST_PAGE} sessions per page`, async (bench) => {
     const { store } = bench;
     const subject = newSubject();
     const ids = await beginMany(bench, subject, LARGEST_PAGE + 7);
@@ -82,10 +82,7 @@ export function listTests(test: AddStoreTest): void {
     assert.deepStrictEqual(await idsOf(store, subject), []);
   });
 
-  test('sessions that have expired take no place of a page', async ({
-    store,
-    advance,
-  }) => {
+  test('fills a page without expired sessions', async ({ store, advance }) => {
     const subject = newSubject();
     const lifetime = { idleSeconds: 100, absoluteSeconds: 1_000 };
     await begin(store, { subject, lifetime });

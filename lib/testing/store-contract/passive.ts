@@ -9,9 +9,9 @@ import {
   type AddStoreTest,
 } from './scenario.js';
 
-/** What is no activity of the user moves neither the idle end nor the time of the last use. */
+/** Tests that passive calls move neither the idle end nor the time of the last use. */
 export function passiveTests(test: AddStoreTest): void {
-  test('a change without activity of the user counts, and is not noted as use', async ({
+  test('applies a passive change, and does not note it as use', async ({
     store,
     another,
     advance,
@@ -31,7 +31,7 @@ export function passiveTests(test: AddStoreTest): void {
     assertSecondsLater(used!.lastSeenAt, before.lastSeenAt, 100);
   });
 
-  test('a rotation without activity of the user moves neither the end nor the time of the last use', async ({
+  test('moves neither the end nor the time of the last use at a passive rotation', async ({
     store,
     another,
     advance,

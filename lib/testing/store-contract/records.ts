@@ -21,7 +21,7 @@ const HOSTILE_VALUES: Readonly<Record<string, unknown>> = {
   'an empty string': '',
   'an empty object': {},
   'an empty array': [],
-  'empty objects and arrays in each other': { a: {}, b: [], c: [{}, []] },
+  'nested empty objects and arrays': { a: {}, b: [], c: [{}, []] },
   'arrays with null': [null, [null], { a: null }],
   'an object that looks like an array': { 1: 'a', 2: 'b', length: 2 },
   'the largest and the smallest numbers': [
@@ -33,14 +33,14 @@ const HOSTILE_VALUES: Readonly<Record<string, unknown>> = {
     1e21,
     1e-7,
   ],
-  'numbers that shortened decimals would change': [
+  'numbers that fewer decimals would change': [
     0.1 + 0.2,
     1 / 3,
     123_456.000_000_1,
     2 ** 53 + 2,
     2 ** 70,
   ],
-  'a string of a number': ['1e3', '007', '9007199254740993'],
+  'strings that contain numbers': ['1e3', '007', '9007199254740993'],
   'NUL and other control characters': [
     '\0',
     'a\0b',
@@ -62,16 +62,12 @@ const HOSTILE_VALUES: Readonly<Record<string, unknown>> = {
     '%s',
     '{0}',
   ],
-  'code of databases': [
-    "'); DROP TABLE sessions; --",
-    'KEYS[1]',
-    '*3\r\n$3\r\n',
-  ],
+  'database code': ["'); DROP TABLE sessions; --", 'KEYS[1]', '*3\r\n$3\r\n'],
   markup: '</script><!-- &amp;',
-  'members named as those of every object': JSON.parse(
+  'members named like those of every object': JSON.parse(
     '{"__proto__":{"a":1},"constructor":"b","toString":null,"hasOwnProperty":0,"":"c"}',
   ),
-  'members named as those of records': {
+  'members named like those of records': {
     id: 'a',
     subject: 'b',
     revision: 99,
@@ -79,16 +75,16 @@ const HOSTILE_VALUES: Readonly<Record<string, unknown>> = {
     hash: 'c',
     generation: -1,
   },
-  '30 levels': nested(30),
+  '30 levels of nesting': nested(30),
   '8,000 bytes': 'x'.repeat(8_000),
   'a thousand members': Object.fromEntries(
     Array.from({ length: 1_000 }, (_, i) => [`member ${i}`, i]),
   ),
 };
 
-/** What a store is given, it gives back. */
+/** Tests that a store returns what it was given. */
 export function recordTests(test: AddStoreTest): void {
-  test('and gives all of it back to every instance that asks', async ({
+  test('returns everything that a session was created with, from every instance', async ({
     store,
     another,
   }) => {
@@ -121,7 +117,7 @@ export function recordTests(test: AddStoreTest): void {
     }
   });
 
-  test('and makes nothing up for a session that began with little', async ({
+  test('adds nothing to a session that was created with little', async ({
     store,
   }) => {
     const begun = await begin(store);
@@ -136,7 +132,7 @@ export function recordTests(test: AddStoreTest): void {
   });
 
   for (const [what, value] of Object.entries(HOSTILE_VALUES)) {
-    test(`as params, data and attribute unchanged: ${what}`, async ({
+    test(`returns params, data and attributes unchanged: ${what}`, async ({
       store,
       another,
     }) => {
@@ -163,7 +159,7 @@ export function recordTests(test: AddStoreTest): void {
     });
   }
 
-  test('metadata of any text too', async ({ store }) => {
+  test('returns metadata of any text unchanged', async ({ store }) => {
     const metadata = {
       ip: '',
       userAgent: 'a\0b\ud800"\'\\{}\r\n',
@@ -173,7 +169,7 @@ export function recordTests(test: AddStoreTest): void {
     assertSameJson((await readAlive(store, begun)).metadata, metadata);
   });
 
-  test('through rotations, which change none of it', async ({ store }) => {
+  test('returns everything unchanged after rotations', async ({ store }) => {
     const kept = {
       params: [{}],
       attributes: { theme: 'dark' },
@@ -189,7 +185,7 @@ export function recordTests(test: AddStoreTest): void {
     assert.equal(revision, 0);
   });
 
-  test('for 200 sessions that begin at once', async ({ store, another }) => {
+  test('creates 200 sessions concurrently', async ({ store, another }) => {
     const records = Array.from({ length: 200 }, (_, i) =>
       newRecord({ params: i }),
     );

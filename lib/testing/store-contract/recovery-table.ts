@@ -1,15 +1,15 @@
 import type { RotationRow } from './rotation-table.js';
 
-/** Parents of the current token that come again: within the grace time, and when the answer was lost. */
+/** Parents of the current token that come back: within the grace period, or after a lost response. */
 export const recoveryTable: readonly RotationRow[] = [
   {
-    title: 'the parent at once',
+    title: 'the parent, presented immediately',
     rotations: 1,
     generation: 0,
     verdict: 'repeated',
   },
   {
-    title: 'A-083: the parent a second before the grace time is over',
+    title: 'the parent a second before the end of the grace period',
     rotations: 3,
     rotatedAfter: 100,
     presentedAfter: 29,
@@ -17,7 +17,7 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'repeated',
   },
   {
-    title: 'A-083: the parent when the grace time is over and its child in use',
+    title: 'the parent at the end of the grace period, with its child in use',
     rotations: 3,
     rotatedAfter: 100,
     usedAfter: 0,
@@ -27,7 +27,7 @@ export const recoveryTable: readonly RotationRow[] = [
   },
   {
     title:
-      'the parent a second before a grace time that began with the first use of its child',
+      'the parent a second before the end of a grace period that began with the first use of its child',
     rotations: 3,
     usedAfter: 600,
     presentedAfter: 629,
@@ -37,7 +37,7 @@ export const recoveryTable: readonly RotationRow[] = [
   },
   {
     title:
-      'A-083: the parent when a grace time is over that began with the first use of its child',
+      'the parent at the end of a grace period that began with the first use of its child',
     rotations: 3,
     usedAfter: 600,
     presentedAfter: 630,
@@ -45,8 +45,7 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'reused',
   },
   {
-    title:
-      'F-02: the parent when the grace time is over and nobody has used its child',
+    title: 'the parent at the end of the grace period, with its child unused',
     rotations: 3,
     rotatedAfter: 100,
     presentedAfter: 30,
@@ -54,8 +53,7 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'recovered',
   },
   {
-    title:
-      'F-02: the parent a second before the idle end, of which nobody has used the child',
+    title: 'the parent a second before the idle end, with its child unused',
     rotations: 1,
     presentedAfter: 999,
     generation: 0,
@@ -63,7 +61,7 @@ export const recoveryTable: readonly RotationRow[] = [
   },
   {
     title:
-      'F-03: the parent that was recovered itself, and nobody has used its child either',
+      'a recovered parent at the end of the grace period, with its child unused as well',
     rotations: 2,
     isAfterRecovery: true,
     presentedAfter: 30,
@@ -71,7 +69,7 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'reused',
   },
   {
-    title: 'the parent that was recovered itself, within the grace time',
+    title: 'a recovered parent within the grace period',
     rotations: 2,
     isAfterRecovery: true,
     presentedAfter: 29,
@@ -79,7 +77,7 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'repeated',
   },
   {
-    title: 'A-082: the grandparent when nobody has used anything since',
+    title: 'the grandparent, with its descendants unused',
     rotations: 2,
     presentedAfter: 500,
     generation: 0,
@@ -87,7 +85,7 @@ export const recoveryTable: readonly RotationRow[] = [
   },
   {
     title:
-      'the generation before of another chain, of which nobody has used the child',
+      'the previous generation of another chain, long after an unused rotation',
     rotations: 2,
     presentedAfter: 500,
     generation: 1,
@@ -95,7 +93,7 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'reused',
   },
   {
-    title: 'the parent within a longer grace time',
+    title: 'the parent within a longer grace period',
     rotations: 1,
     presentedAfter: 299,
     generation: 0,
@@ -103,7 +101,8 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'repeated',
   },
   {
-    title: 'the parent at once, without a grace time, its child in use',
+    title:
+      'the parent, presented immediately without a grace period, with its child in use',
     rotations: 1,
     usedAfter: 0,
     generation: 0,
@@ -111,13 +110,13 @@ export const recoveryTable: readonly RotationRow[] = [
     verdict: 'reused',
   },
   {
-    title: 'A-082: the grandparent at once',
+    title: 'the grandparent, presented immediately',
     rotations: 2,
     generation: 0,
     verdict: 'reused',
   },
   {
-    title: 'the parent at the idle end, within the grace time',
+    title: 'the parent at the idle end, within the grace period',
     rotations: 1,
     presentedAfter: 100,
     generation: 0,

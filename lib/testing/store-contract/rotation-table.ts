@@ -1,14 +1,14 @@
 import type { RotationVerdict } from '../../options/session-store.js';
 import { recoveryTable } from './recovery-table.js';
 
-/** A refresh token that is presented to the record of its session, and the verdict. Times in seconds. */
+/** A refresh token that is presented to the record of its session, and the verdict. Times are in seconds. */
 export interface RotationRow {
   readonly title: string;
   /** How often the record was rotated: the generation of its current token. */
   readonly rotations: number;
-  /** From the beginning of the session to its rotations, which are all in one moment. Default: 0. */
+  /** From the beginning of the session to its rotations, which all happen in one moment. Default: 0. */
   readonly rotatedAfter?: number;
-  /** From then to the first use of the current token. Default: nobody uses it. */
+  /** From the rotations to the first use of the current token. Default: it is not used. */
   readonly usedAfter?: number;
   /** Whether the generation before the current one was recovered. Default: false. */
   readonly isAfterRecovery?: boolean;
@@ -26,11 +26,11 @@ export interface RotationRow {
   /** The absolute lifetime as configured when the token is presented. Default: `absolute`. */
   readonly absoluteThen?: number;
   readonly verdict: Exclude<RotationVerdict, 'unknown' | 'lost'>;
-  /** The verdict of a store without `confirmUse`. Default: `verdict`, and `reused` in place of `recovered`. */
+  /** The verdict of a store without `confirmUse`. Default: `verdict`, but `reused` instead of `recovered`. */
   readonly verdictWithoutUse?: RotationRow['verdict'];
 }
 
-/** What `judgeRotation` and every store must say. */
+/** The verdicts of `judgeRotation` and of every store. */
 export const rotationTable: readonly RotationRow[] = [
   ...recoveryTable,
   { title: 'the first token', rotations: 0, generation: 0, verdict: 'rotated' },
@@ -41,21 +41,21 @@ export const rotationTable: readonly RotationRow[] = [
     verdict: 'rotated',
   },
   {
-    title: 'the current token long after the grace time',
+    title: 'the current token long after the grace period',
     rotations: 3,
     presentedAfter: 900,
     generation: 3,
     verdict: 'rotated',
   },
   {
-    title: 'S-054: the current token a second before the idle end',
+    title: 'the current token a second before the idle end',
     rotations: 1,
     presentedAfter: 999,
     generation: 1,
     verdict: 'rotated',
   },
   {
-    title: 'V-34: the current token a second before the absolute end',
+    title: 'the current token a second before the absolute end',
     rotations: 1,
     rotatedAfter: 900,
     presentedAfter: 499,
@@ -64,7 +64,7 @@ export const rotationTable: readonly RotationRow[] = [
     verdict: 'rotated',
   },
   {
-    title: 'A-082: the first token of a chain of ten',
+    title: 'the first token of a chain of ten',
     rotations: 10,
     generation: 0,
     verdict: 'reused',
@@ -91,14 +91,14 @@ export const rotationTable: readonly RotationRow[] = [
     verdict: 'reused',
   },
   {
-    title: 'the generation before of another chain',
+    title: 'the previous generation of another chain',
     rotations: 2,
     generation: 1,
     secretOf: 'foreign',
     verdict: 'reused',
   },
   {
-    title: 'the generation before with the current secret',
+    title: 'the previous generation with the current secret',
     rotations: 2,
     generation: 1,
     secretOf: 2,
@@ -112,33 +112,33 @@ export const rotationTable: readonly RotationRow[] = [
     verdict: 'reused',
   },
   {
-    title: 'F-09: a token one ahead',
+    title: 'a token one generation ahead',
     rotations: 2,
     generation: 3,
     verdict: 'rolled-forward',
   },
   {
-    title: 'F-09: a token far ahead',
+    title: 'a token far ahead',
     rotations: 0,
     generation: 11,
     verdict: 'rolled-forward',
   },
   {
-    title: 'F-09: a token ahead, whatever its secret',
+    title: 'a token ahead, whatever its secret',
     rotations: 1,
     generation: 2,
     secretOf: 'foreign',
     verdict: 'rolled-forward',
   },
   {
-    title: 'S-054: the current token at the idle end',
+    title: 'the current token at the idle end',
     rotations: 1,
     presentedAfter: 1_000,
     generation: 1,
     verdict: 'expired',
   },
   {
-    title: 'V-34: the current token at the absolute end',
+    title: 'the current token at the absolute end',
     rotations: 1,
     rotatedAfter: 900,
     presentedAfter: 500,
@@ -147,8 +147,7 @@ export const rotationTable: readonly RotationRow[] = [
     verdict: 'expired',
   },
   {
-    title:
-      'V-34: the current token at an absolute end that was shortened meanwhile',
+    title: 'the current token at a shortened absolute end',
     rotations: 1,
     rotatedAfter: 400,
     presentedAfter: 100,
@@ -157,8 +156,7 @@ export const rotationTable: readonly RotationRow[] = [
     verdict: 'expired',
   },
   {
-    title:
-      'V-34: the current token a second before an absolute end that was shortened meanwhile',
+    title: 'the current token a second before a shortened absolute end',
     rotations: 1,
     rotatedAfter: 400,
     presentedAfter: 99,
@@ -168,7 +166,7 @@ export const rotationTable: readonly RotationRow[] = [
   },
   {
     title:
-      'V-34: the current token at the absolute end of the record, though it was lengthened meanwhile',
+      'the current token at the absolute end of the record, despite a lengthened lifetime',
     rotations: 1,
     rotatedAfter: 900,
     presentedAfter: 500,
@@ -178,14 +176,14 @@ export const rotationTable: readonly RotationRow[] = [
     verdict: 'expired',
   },
   {
-    title: 'an older token after the end, which is no theft any more',
+    title: 'an older token after the end, no longer a theft',
     rotations: 2,
     presentedAfter: 1_000,
     generation: 0,
     verdict: 'expired',
   },
   {
-    title: 'F-09: a token ahead after the end',
+    title: 'a token ahead after the end',
     rotations: 2,
     presentedAfter: 1_000,
     generation: 5,

@@ -18,16 +18,16 @@ import {
   type AddStoreTest,
 } from './scenario.js';
 
-/** Every store judges refresh tokens as `judgeRotation` does, in one step. */
+/** Tests that a store decides on refresh tokens like `judgeRotation`, in one step. */
 export function rotationTests(test: AddStoreTest): void {
   for (const row of rotationTable) {
     test(
-      `${row.verdict}: ${row.title}`,
+      `answers '${row.verdict}' to ${row.title}`,
       nearBoundary((bench) => checkRotation(bench, row)),
     );
   }
 
-  test('unknown: no record under that id, or another subject', async (bench) => {
+  test("answers 'unknown' if there is no record of that id and subject", async (bench) => {
     const { store } = bench;
     const chain = await beginChain(store);
     const unknown = { ...chain, id: newId() };
@@ -39,7 +39,7 @@ export function rotationTests(test: AddStoreTest): void {
     assert.equal(await present(store, chain, 0), 'rotated');
   });
 
-  test('reused: a first token of a session that began without', async (bench) => {
+  test("answers 'reused' to a first token of a session without refresh tokens", async (bench) => {
     const begun = await begin(bench.store);
     const verdict = await bench.store.rotate(
       begun.id,
@@ -50,7 +50,7 @@ export function rotationTests(test: AddStoreTest): void {
     await assertEnded(bench, begun);
   });
 
-  test('A-083: a replay does not extend the grace time', async (bench) => {
+  test('does not extend the grace period at a replay', async (bench) => {
     const { store, another, advance } = bench;
     const chain = await beginChain(store, 1);
     await use(bench.store, chain, 1);
@@ -63,7 +63,7 @@ export function rotationTests(test: AddStoreTest): void {
     await assertEnded(bench, chain);
   });
 
-  test('F-02: a replay moves neither the end nor the time of the last use', async ({
+  test('moves neither the end nor the time of the last use at a replay', async ({
     store,
     advance,
   }) => {
@@ -74,7 +74,7 @@ export function rotationTests(test: AddStoreTest): void {
     assertSameRecord(await readAlive(store, chain), before);
   });
 
-  test('A-082: the first token of a chain of ten ends the session, the current one too is dead', async (bench) => {
+  test('ends the session at the first token of a chain of ten, so that the current token is dead too', async (bench) => {
     const { store, another } = bench;
     const chain = await beginChain(store, 10);
     assert.equal(await present(another, chain, 0), 'reused');
@@ -82,7 +82,7 @@ export function rotationTests(test: AddStoreTest): void {
     await assertEnded(bench, chain);
   });
 
-  test('F-03: a thief and the owner on one chain collide at their first uses after the grace time', async (bench) => {
+  test('detects a thief and the owner on one chain at their first uses after the grace period', async (bench) => {
     const { store, another, advance } = bench;
     const chain = await beginChain(store, 4);
     assert.equal(await present(another, chain, 3), 'repeated');
@@ -95,7 +95,7 @@ export function rotationTests(test: AddStoreTest): void {
     await assertEnded(bench, chain);
   });
 
-  test('F-01, V-25, S-122: 200 presentations of one token at once make one child', async ({
+  test('creates one child for 200 concurrent presentations of one token', async ({
     store,
     another,
   }) => {
@@ -112,7 +112,7 @@ export function rotationTests(test: AddStoreTest): void {
     assert.equal(await present(another, chain, 2), 'rotated');
   });
 
-  test('V-25: of two chains that are presented at once neither forks', async (bench) => {
+  test('forks neither of two chains that are presented concurrently', async (bench) => {
     const { store, another } = bench;
     const chain = await beginChain(store);
     const forged = { ...chain, first: firstLink() };
@@ -124,7 +124,7 @@ export function rotationTests(test: AddStoreTest): void {
     await assertEnded(bench, chain);
   });
 
-  test('V-26, A-084: after an end that raced a rotation nothing is usable, 200 times', async (bench) => {
+  test('leaves nothing usable after an end that races a rotation, 200 times', async (bench) => {
     const { store, another } = bench;
     for (let i = 0; i < 200; i += 1) {
       const chain = await beginChain(store, 1);
@@ -145,7 +145,7 @@ export function rotationTests(test: AddStoreTest): void {
     }
   });
 
-  test('V-26: after a reuse that raced the current token nothing is usable, 50 times', async (bench) => {
+  test('leaves nothing usable after a reuse that races the current token, 50 times', async (bench) => {
     const { store, another } = bench;
     for (let i = 0; i < 50; i += 1) {
       const chain = await beginChain(store, 2);
@@ -160,10 +160,7 @@ export function rotationTests(test: AddStoreTest): void {
     }
   });
 
-  test('S-053: a record holds no token that could be used', async ({
-    store,
-    dump,
-  }) => {
+  test('stores no usable token in a record', async ({ store, dump }) => {
     const chain = await beginChain(store, 2);
     await present(store, chain, 1);
     const held = await dump();

@@ -18,7 +18,7 @@ import {
 import type { SessionStoreFixture } from './fixture.js';
 import type { StoreTrace } from './store-trace.js';
 
-/** What a test of a store works with: a fixture with its defaults. */
+/** What a test of a store works with: a fixture with defaults applied. */
 export interface StoreBench {
   readonly store: SessionStore;
   readonly another: SessionStore;
@@ -32,16 +32,16 @@ export type StoreTestBody = (bench: StoreBench) => Promise<void>;
 /** Adds one test of a store to the suite. */
 export type AddStoreTest = (title: string, body: StoreTestBody) => void;
 
-/** The lifetime of sessions in these tests, unless one says otherwise. */
+/** The lifetime of sessions in these tests, unless a test sets another. */
 export const LIFETIME: SessionLifetime = {
   idleSeconds: 1_000,
   absoluteSeconds: 5_000,
 };
 
-/** The grace time in these tests, unless one says otherwise. */
+/** The grace period in these tests, unless a test sets another. */
 export const GRACE_SECONDS = 30;
 
-/** What one test works with; its calls are noted. */
+/** Returns what one test works with, and traces its calls. */
 export function benchOf(
   fixture: SessionStoreFixture,
   trace: StoreTrace,
@@ -56,17 +56,17 @@ export function benchOf(
   };
 }
 
-/** An id as the library makes them. */
+/** Returns an id in the form of the library. */
 export function newId(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** A subject that no other test uses. */
+/** Returns a subject that no other test uses. */
 export function newSubject(): string {
   return `user-${randomBytes(12).toString('base64url')}`;
 }
 
-/** A session that has not begun yet. */
+/** Returns the record of a session that is not created yet. */
 export function newRecord(
   changes: Partial<NewSessionRecord> = {},
 ): NewSessionRecord {
@@ -81,7 +81,7 @@ export function newRecord(
   };
 }
 
-/** Begins a session; fails where the store refuses it. */
+/** Creates a session. Fails if the store refuses it. */
 export async function begin(
   store: SessionStore,
   changes: Partial<NewSessionRecord> = {},
@@ -93,7 +93,7 @@ export async function begin(
   return record;
 }
 
-/** Begins sessions of one subject, each a second after the one before. */
+/** Creates sessions of one subject, each a second after the previous one. */
 export async function beginInTurn(
   { store, advance }: StoreBench,
   subject: string,
@@ -107,14 +107,14 @@ export async function beginInTurn(
   return ids;
 }
 
-/** A session with refresh tokens, each of which follows from the one before. */
+/** A session with refresh tokens, each derived from the previous one. */
 export interface ChainedSession {
   readonly id: string;
   readonly subject: string;
   readonly first: RefreshLink;
 }
 
-/** Begins a session with a refresh token and rotates it so often. */
+/** Creates a session with a refresh token and rotates it this many times. */
 export async function beginChain(
   store: SessionStore,
   rotations = 0,
@@ -130,7 +130,7 @@ export async function beginChain(
   return chain;
 }
 
-/** The refresh token of a generation. */
+/** Returns the refresh token of a generation. */
 export function linkAt(
   { id, first }: ChainedSession,
   generation: number,
@@ -142,7 +142,7 @@ export function linkAt(
   return link;
 }
 
-/** A refresh token as the library shows it to a store. */
+/** Returns a refresh token as the library presents it to a store. */
 export function presented(
   link: RefreshLink,
   id: string,
@@ -170,7 +170,7 @@ export function present(
   return store.rotate(id, subject, presented(link, id, changes));
 }
 
-/** Uses a token of a generation, where the store notes that. */
+/** Uses a token of a generation, if the store notes uses. */
 export async function use(
   store: SessionStore,
   { id, subject }: ChainedSession,
@@ -179,7 +179,7 @@ export async function use(
   await store.confirmUse?.(id, subject, generation);
 }
 
-/** The record of a session; fails where it has ended. */
+/** Returns the record of a session. Fails if the session has ended. */
 export async function readAlive(
   store: SessionStore,
   { id, subject }: { id: string; subject: string },
@@ -189,15 +189,18 @@ export async function readAlive(
   return record;
 }
 
-/** Fails where a store answered that a session has ended. */
+/** Fails if a store reports that a session has ended. */
 export function assertAlive(
   record: SessionRecord | null | undefined,
 ): asserts record is SessionRecord {
   const got = record === null ? 'null' : 'undefined';
-  assert.ok(record, `expected the record of a living session, got ${got}`);
+  assert.ok(
+    record,
+    `expected the record of a session that has not ended, got ${got}`,
+  );
 }
 
-/** Ids of the sessions of a subject, sorted. */
+/** Returns the ids of the sessions of a subject, sorted. */
 export async function idsOf(
   store: SessionStore,
   subject: string,
@@ -206,8 +209,8 @@ export async function idsOf(
 }
 
 /**
- * A test that stops a second short of a boundary. It may try three times, because the clock of a store may run
- * by itself and pass the boundary where the machine is slow; a fault fails every time.
+ * Runs a test that stops a second short of a boundary, up to three times: on a slow machine, the running clock of a
+ * store may pass the boundary. A faulty store fails every time.
  */
 export function nearBoundary(body: StoreTestBody): StoreTestBody {
   return async (bench) => {

@@ -1,22 +1,22 @@
 import { AssertionError } from 'node:assert';
 import { inspect } from 'node:util';
 
-/** One call of a test, and what came back. */
+/** One call of a test and its result. */
 interface TracedCall {
   readonly name: string;
   readonly input: readonly unknown[];
   result: string | { readonly value: unknown } | { readonly error: unknown };
 }
 
-/** More than the calls that led to one assertion; the tests that race make hundreds. */
+/** Enough for the calls that lead to one assertion. Tests of races make hundreds of calls. */
 const SHOWN_CALLS = 8;
 const LONGEST_LINE = 400;
 
-/** The last calls that a test made, so that a failed assertion can say what the store did. */
+/** Keeps the last calls of a test, so that a failed assertion can show what the store did. */
 export class StoreTrace {
   readonly #calls: TracedCall[] = [];
 
-  /** The same object, with its calls noted; what they return is passed on as it is. */
+  /** Returns the same object with its calls noted. Their results are passed on unchanged. */
   watch<T extends object>(target: T, name: string): T {
     return new Proxy(target, {
       get: (_, member) => {
@@ -33,7 +33,7 @@ export class StoreTrace {
 
   /** Notes a call and its outcome. */
   call<T>(name: string, input: readonly unknown[], run: () => T): T {
-    const call: TracedCall = { name, input, result: 'not answered yet' };
+    const call: TracedCall = { name, input, result: 'pending' };
     this.#calls.push(call);
     if (this.#calls.length > SHOWN_CALLS) {
       this.#calls.shift();
@@ -53,7 +53,7 @@ export class StoreTrace {
     }
   }
 
-  /** A failed assertion with what was expected and the calls before it; every other error as it is. */
+  /** Adds the expectation and the last calls to a failed assertion. Returns every other error unchanged. */
   explain(error: unknown): unknown {
     if (!(error instanceof AssertionError)) {
       return error;
@@ -71,7 +71,7 @@ export class StoreTrace {
       expected,
       operator,
     });
-    // Some versions of Node add their comparison to a message of ours, too.
+    // Some versions of Node.js add their comparison to our message.
     explained.message = message;
     const frames = stack?.split('\n').filter((line) => /^ {4}at /.test(line));
     explained.stack = [`AssertionError: ${message}`, ...(frames ?? [])].join(

@@ -12,45 +12,51 @@ import {
   type AddStoreTest,
 } from './scenario.js';
 
-/** Well-formed strings, each with something random, since a fixture may share its server. */
+/** Well-formed strings, each with a random part, since fixtures may share a server. */
 const HOSTILE_SUBJECTS: Readonly<Record<string, () => string>> = {
   'of one character': () =>
     String.fromCharCode(0x4e00 + (randomBytes(2).readUInt16BE() % 20_000)),
   'of 255 characters': () => newSubject().padEnd(255, 'x'),
-  'of 255 characters of three bytes': () => newSubject().padEnd(255, '語'),
+  'of 255 three-byte characters': () => newSubject().padEnd(255, '語'),
   'with NUL': () => `\0${newSubject()}\0`,
   'with line breaks': () => `a\r\n${newSubject()}\n`,
-  'with blanks around it': () => `  ${newSubject()}\t`,
+  'with surrounding whitespace': () => `  ${newSubject()}\t`,
   'with colons': () => `:${newSubject()}:*`,
   'with braces': () => `{${newSubject()}}{}`,
-  'that is only half a hash tag': () => `}${newSubject()}{`,
+  'with halves of a hash tag': () => `}${newSubject()}{`,
   'with quotes and backslashes': () => `'"\`\\${newSubject()}'; --`,
   'with emoji': () => `👩‍👩‍👧‍👦${newSubject()}\u{10ffff}`,
   'with wildcards': () => `*?[a-z]%_${newSubject()}`,
-  'named as a member of every object': () => `__proto__${newSubject()}`,
+  'named like a member of every object': () => `__proto__${newSubject()}`,
 };
 
-/** Subjects that a careless store takes for one. */
+/** Pairs of subjects that a careless store confuses. */
 const NEIGHBOURS: Readonly<
   Record<string, (subject: string) => [string, string]>
 > = {
-  'another Unicode normalisation': (subject) => [
+  'in two Unicode normalisations': (subject) => [
     `${subject}\u00e9`,
     `${subject}e\u0301`,
   ],
-  'other cases': (subject) => [`${subject}a`, `${subject}A`],
-  'a blank at the end': (subject) => [subject, `${subject} `],
-  'a NUL at the end': (subject) => [subject, `${subject}\0`],
-  'more behind a NUL': (subject) => [`${subject}\0a`, `${subject}\0b`],
-  'a prefix of the other': (subject) => [subject, `${subject}:a`],
-  'the hash tag of the other': (subject) => [`{${subject}}a`, `{${subject}}b`],
-  'a wildcard for the other': (subject) => [`${subject}a`, `${subject}*`],
+  'in different case': (subject) => [`${subject}a`, `${subject}A`],
+  'that differ in a trailing space': (subject) => [subject, `${subject} `],
+  'that differ in a trailing NUL': (subject) => [subject, `${subject}\0`],
+  'that differ after a NUL': (subject) => [`${subject}\0a`, `${subject}\0b`],
+  'of which one is a prefix of the other': (subject) => [
+    subject,
+    `${subject}:a`,
+  ],
+  'with the same hash tag': (subject) => [`{${subject}}a`, `{${subject}}b`],
+  'of which one is a wildcard for the other': (subject) => [
+    `${subject}a`,
+    `${subject}*`,
+  ],
 };
 
-/** No session is reached but by its own subject. */
+/** Tests that only its own subject reaches a session. */
 export function subjectTests(test: AddStoreTest): void {
   for (const [what, makeSubject] of Object.entries(HOSTILE_SUBJECTS)) {
-    test(`A-070: a subject ${what}`, async (bench) => {
+    test(`accepts a subject ${what}`, async (bench) => {
       const { store, another } = bench;
       const subject = makeSubject();
       const chain = await beginChain(store, 0, { subject });
@@ -68,10 +74,7 @@ export function subjectTests(test: AddStoreTest): void {
   }
 
   for (const [what, makeSubjects] of Object.entries(NEIGHBOURS)) {
-    test(`A-070: two subjects of which one has ${what}`, async ({
-      store,
-      another,
-    }) => {
+    test(`separates two subjects ${what}`, async ({ store, another }) => {
       const [one, other] = makeSubjects(newSubject());
       const ofOne = await begin(store, { subject: one, params: 1 });
       const ofOther = await begin(another, { subject: other, params: 2 });
@@ -83,7 +86,7 @@ export function subjectTests(test: AddStoreTest): void {
     });
   }
 
-  test('A-071: an id is not known under another subject, with sessions or without', async ({
+  test('finds no session under another subject, with or without sessions', async ({
     store,
   }) => {
     const chain = await beginChain(store);
@@ -113,7 +116,7 @@ export function subjectTests(test: AddStoreTest): void {
     assert.equal(await present(store, chain, 0), 'rotated');
   });
 
-  test('the sessions of one subject are apart too', async ({ store }) => {
+  test('separates the sessions of one subject', async ({ store }) => {
     const { subject, id } = await begin(store, { params: 1 });
     const other = await begin(store, { subject, params: 2 });
     await store.update(id, subject, { attributes: { a: 1 } });
@@ -124,7 +127,9 @@ export function subjectTests(test: AddStoreTest): void {
     assert.deepStrictEqual(await idsOf(store, subject), [other.id]);
   });
 
-  test('an id that was never given out is not known', async ({ store }) => {
+  test('finds no session under an id that was never issued', async ({
+    store,
+  }) => {
     const { subject } = await begin(store);
     for (const id of [newId(), '', '*', '__proto__', 'constructor']) {
       assert.equal(await store.read(id, subject), undefined);

@@ -22,7 +22,7 @@ import {
 
 const { idleSeconds, absoluteSeconds } = LIFETIME;
 
-/** Each way to ask for a session, and what comes of one that has expired. */
+/** The ways to query a session, each with its result for an expired session. */
 const WAYS_TO_ASK: Readonly<
   Record<
     string,
@@ -41,7 +41,7 @@ const WAYS_TO_ASK: Readonly<
   ],
   end: [(store, { id, subject }) => store.end(id, subject), false],
   endAll: [(store, { subject }) => store.endAll(subject), 0],
-  'endAll but for it': [
+  'endAll with an exception': [
     (store, { id, subject }) => store.endAll(subject, id),
     undefined,
   ],
@@ -55,10 +55,10 @@ const WAYS_TO_ASK: Readonly<
   ],
 };
 
-/** A session ends at its idle end, at the latest at its absolute end, and stays ended. */
+/** Tests that a session ends at its idle end, at the latest at its absolute end, and stays ended. */
 export function timeTests(test: AddStoreTest): void {
   test(
-    'S-054: alive a second before the idle end',
+    'keeps a session until a second before its idle end',
     nearBoundary(async ({ store, another, advance }) => {
       const chain = await beginChain(store);
       await advance(idleSeconds - 1);
@@ -69,7 +69,7 @@ export function timeTests(test: AddStoreTest): void {
   );
 
   for (const [way, [ask, answer]] of Object.entries(WAYS_TO_ASK)) {
-    test(`S-054: ended at the idle end, says ${way}`, async ({
+    test(`treats a session as ended at its idle end: ${way}`, async ({
       store,
       advance,
     }) => {
@@ -78,7 +78,7 @@ export function timeTests(test: AddStoreTest): void {
       assert.deepStrictEqual(await ask(store, chain), answer);
     });
 
-    test(`F-16: what ${way} found expired stays so when the clock jumps back`, async (bench) => {
+    test(`does not revive an expired session when the clock jumps back: ${way}`, async (bench) => {
       const { store, another, advance } = bench;
       const chain = await beginChain(store);
       await advance(idleSeconds + 1);
@@ -89,7 +89,7 @@ export function timeTests(test: AddStoreTest): void {
       await assertEnded(bench, chain);
     });
 
-    test(`F-30: what ${way} found expired leaves nothing`, async ({
+    test(`retains nothing of an expired session: ${way}`, async ({
       store,
       advance,
       dump,
@@ -102,7 +102,7 @@ export function timeTests(test: AddStoreTest): void {
     });
   }
 
-  test('V-34: an absolute end before the idle end is the end', async ({
+  test('ends a session at its absolute end if that is before the idle end', async ({
     store,
     advance,
   }) => {
@@ -114,7 +114,7 @@ export function timeTests(test: AddStoreTest): void {
     assert.equal(await store.read(begun.id, begun.subject), undefined);
   });
 
-  test('S-054: updates move the idle end to now + idle', async ({
+  test('moves the idle end to now + idle at updates', async ({
     store,
     advance,
   }) => {
@@ -129,7 +129,7 @@ export function timeTests(test: AddStoreTest): void {
     }
   });
 
-  test('S-054: rotations move the idle end to now + idle', async ({
+  test('moves the idle end to now + idle at rotations', async ({
     store,
     advance,
   }) => {
@@ -141,7 +141,7 @@ export function timeTests(test: AddStoreTest): void {
     assertSecondsLater(expiresAt, lastSeenAt, idleSeconds);
   });
 
-  test('V-34: neither updates nor rotations move the absolute end', async (bench) => {
+  test('moves the absolute end neither at updates nor at rotations', async (bench) => {
     const { store, advance } = bench;
     const chain = await beginChain(store);
     const { id, subject } = chain;
@@ -163,7 +163,7 @@ export function timeTests(test: AddStoreTest): void {
     await assertEnded(bench, chain);
   });
 
-  test('S-054: a lifetime that was shortened meanwhile counts from its next use', async (bench) => {
+  test('applies a shortened lifetime from the next use of a session', async (bench) => {
     const { store, advance } = bench;
     const begun = await begin(store);
     await advance(600);
@@ -176,7 +176,7 @@ export function timeTests(test: AddStoreTest): void {
     await assertEnded(bench, begun);
   });
 
-  test('S-054: an extension to an absolute end that has passed ends the session', async (bench) => {
+  test('ends a session that is extended to a past absolute end', async (bench) => {
     const { store, advance } = bench;
     const begun = await begin(store);
     await advance(600);
@@ -186,7 +186,7 @@ export function timeTests(test: AddStoreTest): void {
     await assertEnded(bench, begun);
   });
 
-  test('S-054: an update without an extension never moves the end', async (bench) => {
+  test('does not move the end at an update without an extension', async (bench) => {
     const { store, advance } = bench;
     const begun = await begin(store);
     const { id, subject } = begun;
@@ -198,7 +198,7 @@ export function timeTests(test: AddStoreTest): void {
     await assertEnded(bench, begun);
   });
 
-  test('one session expires and the others of its subject stay', async ({
+  test('keeps the other sessions of a subject when one expires', async ({
     store,
     advance,
   }) => {

@@ -9,9 +9,9 @@ import {
   readAlive,
 } from './scenario.js';
 
-/** Reading tells when a session was used, and is no use that keeps it alive. */
+/** Tests that reads note the use of a session, and do not keep it alive. */
 export function useTests(test: AddStoreTest): void {
-  test('F-15: each answer says when it was given, by the clock of the store', async ({
+  test('adds its own time to each answer', async ({
     store,
     another,
     advance,
@@ -30,7 +30,7 @@ export function useTests(test: AddStoreTest): void {
     }
   });
 
-  test('reading notes that a session is in use at most once a minute, and only as seen', async ({
+  test('notes that a session is in use at most once a minute, and only when read as seen', async ({
     store,
     another,
     advance,
@@ -50,7 +50,7 @@ export function useTests(test: AddStoreTest): void {
     assertSameRecord((await another.list(subject))[0], seen);
   });
 
-  test('confirming, where a store can do it, says what reading as seen says, and only the time where nothing is newer', async ({
+  test('answers confirm, if it has it, like a read as seen, but only with the time if nothing is newer', async ({
     store,
     another,
     advance,
@@ -71,7 +71,7 @@ export function useTests(test: AddStoreTest): void {
     const newer = await store.confirm(id, subject, first.revision);
     assert.ok(
       newer && !(newer instanceof Date),
-      `expected the record, whose attributes are newer, got ${inspect(newer)}`,
+      `expected the record with its newer attributes, got ${inspect(newer)}`,
     );
     assertSameRecord(await another.read(id, subject), newer);
     assertTime(await store.confirm(id, subject, newer.revision));
@@ -83,14 +83,14 @@ export function useTests(test: AddStoreTest): void {
     assert.equal(
       await store.confirm(id, subject, newer.revision),
       undefined,
-      'it is no use that keeps a session alive',
+      'expected undefined, since confirm does not keep a session alive',
     );
     const other = await begin(store);
     await another.end(other.id, other.subject);
     assert.equal(await store.confirm(other.id, other.subject, 0), undefined);
   });
 
-  test('S-054: reading never moves the end', async ({ store, advance }) => {
+  test('does not move the end at reads', async ({ store, advance }) => {
     const { id, subject } = await begin(store);
     for (let i = 1; i <= 9; i += 1) {
       await advance(100);
@@ -106,7 +106,7 @@ export function useTests(test: AddStoreTest): void {
     assert.equal(await store.read(id, subject, 'seen'), undefined);
   });
 
-  test('S-054: a session that is shorter than a note of its use ends in time', async ({
+  test('ends a session on time if it is shorter than the interval at which its use is noted', async ({
     store,
     another,
     advance,
@@ -125,7 +125,7 @@ export function useTests(test: AddStoreTest): void {
     await advance(19);
     assert.ok(
       (await answers()).every((answer) => answer !== undefined),
-      'expected two living sessions a second before their end',
+      'expected two sessions that have not ended, a second before their end',
     );
     await advance(1);
     assert.deepEqual(await answers(), [undefined, undefined]);
@@ -135,6 +135,6 @@ export function useTests(test: AddStoreTest): void {
 function assertTime(answer: unknown): asserts answer is Date {
   assert.ok(
     answer instanceof Date,
-    `expected the time of the store alone, got ${inspect(answer)}`,
+    `expected only the time of the store, got ${inspect(answer)}`,
   );
 }

@@ -278,25 +278,22 @@ describe('a rotation', () => {
     ['expired', 0],
     ['rotated', 2],
     ['repeated', 1],
-  ])(
-    '%s that changed %i records is an error (V-25)',
-    async (verdict, affected) => {
-      const { pool } = await newStore(server);
-      const store = new PostgresSessionStore({
-        pool: intercepting(pool, ({ text }) =>
-          text.includes('judged')
-            ? Promise.resolve({
-                rows: [{ verdict, affected: String(affected) }],
-                rowCount: 1,
-              })
-            : undefined,
-        ),
-      });
-      await expect(store.rotate('id', 'subject', presented(0))).rejects.toThrow(
-        `rotate: ${verdict} changed ${affected} records`,
-      );
-    },
-  );
+  ])('refuses %s that changed %i records (V-25)', async (verdict, affected) => {
+    const { pool } = await newStore(server);
+    const store = new PostgresSessionStore({
+      pool: intercepting(pool, ({ text }) =>
+        text.includes('decided')
+          ? Promise.resolve({
+              rows: [{ verdict, affected: String(affected) }],
+              rowCount: 1,
+            })
+          : undefined,
+      ),
+    });
+    await expect(store.rotate('id', 'subject', presented(0))).rejects.toThrow(
+      `rotate: expected ${verdict} to change ${verdict === 'repeated' ? 0 : 1} records, got ${affected}`,
+    );
+  });
 });
 
 describe('a pool', () => {
