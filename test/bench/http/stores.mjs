@@ -1,7 +1,7 @@
 /** The stores that variants need, started on this machine as the tests start theirs. */
 import { register } from 'node:module';
 
-register('../typescript-hooks.mjs', import.meta.url);
+register('../../support/typescript-hooks.mjs', import.meta.url);
 
 /** Gives the servers' environment and what stops the stores again. */
 export async function startStores(variants) {
