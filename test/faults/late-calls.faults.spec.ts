@@ -246,6 +246,32 @@ describe.each(Object.keys(STORES))('a call that comes late to %s', (name) => {
     expect(told).toHaveLength(3 - left);
   });
 
+  it('F-03 reports a theft, where only the answer comes late', async () => {
+    await open();
+    await warmUp(2);
+    const stolen = await signIn(near, 'ada');
+    const { token: second } = await refresh(near, stolen);
+    await refresh(near, second!);
+    // The answers before the verdict pass: the record, and on Postgres that the token is not the current one.
+    const afterChunks = name === 'postgres' ? 2 : 1;
+    stores.proxy.disturb('fromStore', { stall: { afterChunks } });
+    expect(await refresh(far, stolen)).toEqual({ code: 'STORE_UNAVAILABLE' });
+    expect(await near.sessions.list('ada')).toEqual([]);
+    const reported = () =>
+      far.events.flatMap((event) =>
+        event.type === 'refreshReused' || event.type === 'ended'
+          ? [[event.type, event.subject]]
+          : [],
+      );
+    expect(reported()).toEqual([]);
+    stores.proxy.heal();
+    await until(async () => reported().length > 1);
+    expect(reported()).toEqual([
+      ['refreshReused', 'ada'],
+      ['ended', 'ada'],
+    ]);
+  });
+
   it('S-106 ends no session that began after revokeAll was given up and repeated', async () => {
     await open();
     await warmUp(2);

@@ -11,6 +11,7 @@ import {
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { rounds } from '../support/effort.js';
 import { boot, closeBooted } from '../support/nest-app.js';
+import { SickStore } from '../support/sick-store.js';
 import { SECRET } from '../support/secrets.js';
 import {
   HeardUses,
@@ -171,6 +172,54 @@ describe.each(STORES)('on %s', (name) => {
     } finally {
       await Promise.all([other!.close(), third!.close()]);
       await closeBooted();
+      await shared.close();
+    }
+  });
+
+  it(`F-02 raises no alarm in ${LOST} refreshes whose answers were lost with their store, which is away for 60 s at a grace time of ${GRACE} s`, async () => {
+    const clock = new TestSessionClock(new Date());
+    const shared = await servers.open(name, clock);
+    const store = new SickStore(shared.storeForNode());
+    const options = { rotation: { grace: GRACE } };
+    const node = await openNode(store, clock, options);
+    const healthy = await openNode(shared.storeForNode(), clock, options);
+    try {
+      const subjects = Array.from({ length: LOST }, (_, i) => `user-${i}`);
+      const tokens = await inBatches(subjects, 50, (subject) =>
+        signIn(node, subject),
+      );
+      const tried = async () => {
+        const outcomes = await inBatches(tokens, 50, (token) =>
+          refresh(node, token),
+        );
+        return tally(outcomes.map(({ code }) => String(code)));
+      };
+      // Carried out, but its answer is lost.
+      store.fall('loses', 'rotate');
+      expect(await tried()).toEqual({ STORE_UNAVAILABLE: LOST });
+      for (let away = 0; away < 60; away += 20) {
+        store.fall('rejects');
+        clock.advance(20);
+        expect(await tried()).toEqual({ STORE_UNAVAILABLE: LOST });
+      }
+      store.recover();
+      expect(await tried()).toEqual({ undefined: LOST });
+      expect(node.count('recovered')).toBe(LOST);
+      clock.advance(2);
+      const tabs = await inBatches(tokens, 50, (token) =>
+        refresh(healthy, token),
+      );
+      const alarms =
+        node.count('refreshReused') + healthy.count('refreshReused');
+      printFigures(
+        `F-02 ${name}: ${LOST} answers lost with their store, 60 s away: ${node.count('recovered')} recovered, ${alarms} alarms`,
+      );
+      expect(tally(tabs.map(({ code }) => String(code)))).toEqual({
+        undefined: LOST,
+      });
+      expect(alarms).toBe(0);
+    } finally {
+      await Promise.all([node.close(), healthy.close()]);
       await shared.close();
     }
   });

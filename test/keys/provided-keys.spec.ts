@@ -81,7 +81,10 @@ const NO_SECRETS = [
   [''],
   false,
 ];
-const FAILURES: readonly (readonly [how: string, answer: () => unknown])[] = [
+const FAILURES: readonly (readonly [
+  how: string,
+  answer: (signal: AbortSignal) => unknown,
+])[] = [
   ...rows(NO_SECRETS).flatMap(
     ([title, value]) =>
       [
@@ -99,9 +102,9 @@ const FAILURES: readonly (readonly [how: string, answer: () => unknown])[] = [
   ['hangs until the deadline', () => new Promise(() => {})],
   [
     'gives a secret too late',
-    () =>
+    (signal) =>
       new Promise((resolve) => {
-        setTimeout(() => resolve(OTHER_SECRET), 80);
+        signal.addEventListener('abort', () => resolve(OTHER_SECRET));
       }),
   ],
 ];
@@ -234,7 +237,7 @@ describe('a function at keys', () => {
   const pair = { algorithm: 'ES256' as const, ...keyPairs.ES256 };
   const next = { algorithm: 'EdDSA' as const, ...keyPairs.EdDSA };
 
-  it.each<readonly [how: string, answer: () => unknown]>([
+  it.each<(typeof FAILURES)[number]>([
     ...FAILURES,
     [
       'gives a key of another algorithm (V-18)',
@@ -244,7 +247,8 @@ describe('a function at keys', () => {
   ])(
     'that %s stops the boot, and later changes nothing (A-015, V-08)',
     async (_how, answer) => {
-      const stopped = await start({ keys: answer as never }).catch(
+      const none = provider(answer);
+      const stopped = await start({ keys: none.give as never }).catch(
         (thrown: unknown) => thrown,
       );
       expect(stopped).toBeInstanceOf(SessionConfigError);

@@ -12,10 +12,10 @@ import {
 } from '../../lib/index.js';
 import type { StoreOperation } from '../../lib/stores/store-calls.js';
 
-/** What an ill store does instead of answering. */
-export type Illness = 'rejects' | 'throws' | 'hangs';
+/** What an ill store does instead of answering; one that `loses` has carried the call out. */
+export type Illness = (typeof ILLNESSES)[number] | 'loses';
 
-export const ILLNESSES: readonly Illness[] = ['rejects', 'throws', 'hangs'];
+export const ILLNESSES = ['rejects', 'throws', 'hangs'] as const;
 
 /** What the store says of itself when it is ill. */
 export const ILL = 'connection refused';
@@ -113,6 +113,8 @@ export class SickStore extends SessionStore {
         throw new Error(ILL);
       case 'rejects':
         return Promise.reject(new Error(ILL));
+      case 'loses':
+        return ask(this.healthy).then(() => Promise.reject(new Error(ILL)));
       case 'hangs':
         return new Promise<never>(() => undefined);
       default:

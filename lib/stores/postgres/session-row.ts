@@ -128,8 +128,11 @@ export function toColumns(
 export function toDeadline({
   notBefore,
   notAfter,
-}: WriteDeadline): [from: string | undefined, until: string | undefined] {
-  return [notBefore?.toISOString(), notAfter?.toISOString()];
+}: WriteDeadline): [from: string, until: string] {
+  return [
+    notBefore?.toISOString() ?? '-infinity',
+    notAfter?.toISOString() ?? 'infinity',
+  ];
 }
 
 /** Returns the parameters of data, both null if there is none. */

@@ -5,6 +5,7 @@ import {
   endOfUse,
   epoch,
   failUnless,
+  isBefore,
   isInTime,
   lateAt,
   NOW,
@@ -19,7 +20,7 @@ import {
 
 /**
  * The statements of a store. Parameters: `$1` seconds that a test adds to the clock, `$2` the subject. A deadline is
- * two parameters, the start and the end of the time in which the statement may write, or nulls.
+ * two parameters, the start and the end of the time in which the statement may write.
  */
 export interface SessionStatements extends SubjectStatements {
   /** The time of the server. */
@@ -109,7 +110,7 @@ WHERE ${RECORD} AND expires_at > ${NOW} AND generation = $4::bigint AND used_at 
 UPDATE ${table} SET ${moveOn}
 WHERE ${RECORD} AND generation = $4::bigint AND hash = $5
   AND expires_at > ${NOW} AND created_at + ${seconds(8)} > ${NOW} AND ${isInTime(10, CLOCK)}
-RETURNING ${failUnless(isInTime(10, CLOCK))}`,
+RETURNING ${failUnless(isBefore(11, CLOCK))}`,
 
     // `judgeRotation` in SQL. The lock makes the row the newest version, and keeps it so until the end.
     rotate: `

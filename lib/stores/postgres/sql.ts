@@ -36,7 +36,12 @@ export function endOfUse(
 
 /** Tests whether a time lies within a deadline, which is two parameters: this one and the next. */
 export function isInTime(notBefore: number, time = 'at'): string {
-  return `(${time} >= coalesce($${notBefore}::timestamptz, '-infinity') AND ${time} < coalesce($${notBefore + 1}::timestamptz, 'infinity'))`;
+  return `(${time} >= $${notBefore}::timestamptz AND ${isBefore(notBefore + 1, time)})`;
+}
+
+/** Whether a time lies before the end of a deadline. */
+export function isBefore(notAfter: number, time: string): string {
+  return `(${time} < $${notAfter}::timestamptz)`;
 }
 
 /** Returns an expression that fails its statement unless a condition holds, with the error of {@link isFailed}. */

@@ -7,13 +7,13 @@ import type { ChaosStoreName } from './chaos-store.js';
 
 /** So many that a full run takes about 40 s each on two cores. */
 const ROUNDS: Readonly<Record<ChaosStoreName, number>> = {
-  redis: rounds(16, 3),
-  sentinel: rounds(8, 2),
-  cluster: rounds(14, 3),
-  postgres: rounds(14, 3),
-  pgbouncer: rounds(10, 2),
+  redis: rounds(16, 2),
+  sentinel: rounds(8, 1),
+  cluster: rounds(14, 1),
+  postgres: rounds(14, 1),
+  pgbouncer: rounds(10, 1),
 };
-const THEFTS = rounds(20, 6);
+const THEFTS = rounds(20, 4);
 const SEED = 1;
 
 let library: CompiledLibrary;
@@ -32,7 +32,7 @@ describe.each(Object.entries(ROUNDS) as [ChaosStoreName, number][])(
         store,
         seed: SEED,
         nodes: 3,
-        clientsEach: 4,
+        clientsEach: rounds(4, 3),
         print: printFigures,
       });
       try {

@@ -1,4 +1,4 @@
-/** Lets node run the TypeScript of the tests and of the library: `register('./typescript-hooks.mjs', import.meta.url)`. */
+/** Lets Node run the TypeScript of the tests and of the library, for programs outside Jest. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
