@@ -27,9 +27,9 @@ export type SessionFetch = (
 /** Options of a client for the ready-made routes. */
 export interface SessionClientOptions {
   /**
-   * The path of the ready-made routes (`routes` of the module), or their address on another origin. In Node and React
-   * Native, an address. Only requests to that origin carry credentials of the session, and only their 401 triggers a
-   * refresh. Origins are compared as `fetch` reads them, whatever the spelling.
+   * The path of the ready-made routes (`routes` of the module), or their address on another origin. Node and React
+   * Native need an address. Only requests to that origin carry credentials of the session, and only their 401
+   * triggers a refresh. Origins are compared as `fetch` reads them, whatever the spelling.
    *
    * @default '/session'
    */

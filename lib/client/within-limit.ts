@@ -1,5 +1,5 @@
 /**
- * Limits the time of work: after that, rejects with a `TimeoutError` and aborts the signal.
+ * Runs work with a time limit. After it, rejects with a `TimeoutError` and aborts the signal.
  *
  * Needs neither `AbortSignal.timeout`, which Safari 15 and React Native lack, nor a `fetch` that obeys its signal:
  * Node 20 forgets the signal of a garbage-collected `Request`, which then never ends.

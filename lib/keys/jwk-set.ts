@@ -91,7 +91,7 @@ export function readJwkSet(value: unknown): ResolvedKey[] {
   }
   if (usable.size === 0) {
     throw new TypeError(
-      `no key of the set can verify session tokens; publish one with the alg ES256, EdDSA, RS256 or PS256`,
+      `no key of the set can verify session tokens; publish one for ES256, EdDSA, RS256 or PS256, with its alg`,
     );
   }
   return [...usable.values()];

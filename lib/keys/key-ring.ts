@@ -11,7 +11,7 @@ import type {
 } from '../options/resolved-options.js';
 import type { KeySet } from './key-set.js';
 
-/** Pause before a source that has not delivered any keys yet is retried. */
+/** Pause before retrying a source that has not delivered any keys yet. */
 const FIRST_LOAD_PAUSE_SECONDS = 1;
 
 /** Loads keys from their source: a function of the application, or a JWKS. */

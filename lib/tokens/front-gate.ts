@@ -21,9 +21,9 @@ const NONCE_LENGTH = 16;
 const TAG_LENGTH = 22;
 
 /**
- * Splits a token before any JSON or crypto runs. Accepts a string within the size limit that has exactly three
- * non-empty segments in canonical base64url (RFC 7515, section 2; RFC 4648, section 3.5): each segment has only one
- * spelling.
+ * Splits a token before any JSON or crypto runs. Accepts only a string within the size limit that has exactly three
+ * non-empty segments in canonical base64url (RFC 7515, section 2; RFC 4648, section 3.5), so each segment has only
+ * one spelling.
  */
 export function openSigned(token: string): SignedSegments | undefined {
   const [header, payload, signature] = segmentsOf(token, 3);
