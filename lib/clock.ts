@@ -1,5 +1,5 @@
 /**
- * The one source of time. Also its own injection token, so a test moves time with
+ * The only source of time, and its injection token: a test moves time with
  * `overrideProvider(SessionClock).useValue(new TestSessionClock())` from `nestjs-session-jwt/testing`.
  */
 export abstract class SessionClock {
@@ -7,8 +7,8 @@ export abstract class SessionClock {
   abstract nowSeconds(): number;
 
   /**
-   * Seconds since any fixed instant, on a clock that never goes back: back-off and the rate limits of logs run on it. A
-   * clock without this method counts the seconds by which {@link nowSeconds} moves forward.
+   * Seconds since any fixed instant, on a clock that never goes back. Back-off and the rate limits of logs use it.
+   * Without this method, the seconds by which {@link nowSeconds} moves forward are counted.
    */
   monotonicSeconds?(): number;
 }
@@ -27,7 +27,10 @@ export class SystemSessionClock extends SessionClock {
 /** Reads the monotonic time of a clock, in seconds since any fixed instant. */
 export type MonotonicTime = () => number;
 
-/** The monotonic time of any clock; one that has none is followed while it moves forward, and stands still when it is set back. */
+/**
+ * Returns the monotonic time of any clock. A clock that has none is followed while it moves forward; when it is set
+ * back, time stands still.
+ */
 export function monotonicTimeOf(clock: SessionClock): MonotonicTime {
   if (clock.monotonicSeconds) {
     return () => clock.monotonicSeconds!();

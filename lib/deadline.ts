@@ -1,17 +1,21 @@
-/** A timer that fires so many milliseconds late means that the event loop was blocked. */
+/** A timer that fires this many milliseconds late shows that the event loop was blocked. */
 const TOLERANCE = 5;
-/** The last part of a deadline, in milliseconds, which has a timer of its own. */
+/** The last part of a deadline, in milliseconds, which has a separate timer. */
 const LAST_PART = 50;
-/** What a deadline grants after a block: so many parts of so many milliseconds, however often the loop is blocked in them. */
+/**
+ * What a deadline grants after a block: this many parts of this many milliseconds, however often the loop is blocked
+ * again.
+ */
 const GRANTED_PARTS = 5;
 const GRANTED_PART = 10;
 
 /**
  * A deadline that does not mistake a blocked event loop for a silent server.
  *
- * After a block, due timers run before the answers that arrived meanwhile are read, and a request made before the block
- * may leave after it. So a deadline that notices a block grants 50 ms from the end of the block, once, in five parts. A
- * loop that is blocked again in each of them still reads five times what has arrived, and then the deadline passes.
+ * After a block, due timers run before the responses that arrived meanwhile are read, and a request made before the
+ * block may be sent after it. A deadline that notices a block therefore grants 50 ms from the end of the block, once,
+ * in five parts. A loop that is blocked again in each part still reads five times what has arrived; then the deadline
+ * passes.
  */
 export class Deadline {
   #onPassed: (() => void) | undefined;
@@ -22,7 +26,7 @@ export class Deadline {
   #wasBlocked = false;
   #isOver = false;
 
-  /** @param onPassed called once, unless the deadline is cleared before */
+  /** @param onPassed called once, unless the deadline is cleared first */
   constructor(milliseconds: number, onPassed: () => void) {
     this.#onPassed = onPassed;
     // Two timers: a block that ends together with the deadline makes only the first of them late.
@@ -31,7 +35,9 @@ export class Deadline {
     this.#wait(milliseconds - this.#part);
   }
 
-  /** Whether the time is over, so that new work is in vain. What has arrived is still read before the deadline passes. */
+  /**
+   * Whether the time is up, so that new work is in vain. What has arrived is still read before the deadline passes.
+   */
   get isOver(): boolean {
     const late = performance.now() - this.#dueAt;
     return (
@@ -52,11 +58,11 @@ export class Deadline {
   #wait(milliseconds: number): void {
     this.#dueAt = performance.now() + milliseconds;
     this.#timer = setTimeout(Deadline.#look, milliseconds, this);
-    // A deadline alone keeps no process alive.
+    // A deadline alone does not keep a process alive.
     this.#timer.unref?.();
   }
 
-  // Static, so that no call pays for a closure of its timer.
+  // Static, so that no call needs a closure for its timer.
   static #look(this: void, deadline: Deadline): void {
     const late = performance.now() - deadline.#dueAt;
     if (late > TOLERANCE && !deadline.#wasBlocked) {
@@ -69,7 +75,7 @@ export class Deadline {
       deadline.#wait(deadline.#part);
     } else {
       deadline.#isOver = true;
-      // Sockets are read between a timer and this.
+      // Sockets are read between a timer and this callback.
       setImmediate(Deadline.#pass, deadline);
     }
   }

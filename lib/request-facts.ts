@@ -1,22 +1,22 @@
-/** What transports and CSRF checks know of a request. Node's own requests satisfy it as they are. */
+/** What transports and CSRF checks know about a request. Node's own requests satisfy it as they are. */
 export interface RequestFacts {
   readonly method?: string | undefined;
-  /** The method that was sent, where middleware put another one into its place. */
+  /** The method that was sent, if middleware has replaced it. */
   readonly wireMethod?: string | undefined;
   /** Path and query, as received. */
   readonly url?: string | undefined;
-  /** The same before a router took its own part of the path away. */
+  /** The same, before a router removed its part of the path. */
   readonly originalUrl?: string | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Names and values in turn, as received: the only place where a repeated header is still visible. */
+  /** Alternating names and values, as received: the only place where a repeated header is still visible. */
   readonly rawHeaders?: readonly string[] | undefined;
-  /** As the framework's parser left it, if it ran already: anything a client can send. */
+  /** What the framework's parser returned, if it has run: anything that a client can send. */
   readonly body?: unknown;
 }
 
 /**
- * The value of a header that must not be repeated; `undefined` when it is absent. A repeated one is joined,
- * so that it is never taken for absent and never equals what is expected.
+ * Returns the value of a header that must not be repeated; `undefined` if it is absent. Joins repeated values, so
+ * that they are never taken for absent and never equal the expected value.
  *
  * @param name in lower case
  */
@@ -31,8 +31,8 @@ export function headerOf(
 }
 
 /**
- * The values of a header, one for each time that it was sent. Node keeps the first `Authorization` and drops the
- * others in silence.
+ * Returns the values of a header, one for each time that it was sent. Node keeps the first `Authorization` and
+ * silently drops the others.
  *
  * @param name in lower case
  */
@@ -51,14 +51,14 @@ export function headerLines(
 }
 
 /**
- * Whether a client says that a request is no activity of its user: `Session-Passive: ?1`, a boolean of RFC 9651
- * (section 3.3.6). It shortens the client's own session at most, so any client may say it.
+ * Returns whether a client marks a request as no activity of its user: `Session-Passive: ?1`, a boolean of RFC 9651
+ * (section 3.3.6). It can only shorten the client's own session, so any client may send it.
  */
 export function saysPassive({ headers }: RequestFacts): boolean {
   return headers['session-passive'] === '?1';
 }
 
-/** How often a header was sent. */
+/** Counts how often a header was sent. */
 export function countHeader(facts: RequestFacts, name: string): number {
   const raw = facts.rawHeaders ?? [];
   let count = 0;
@@ -71,7 +71,7 @@ export function countHeader(facts: RequestFacts, name: string): number {
   return count;
 }
 
-/** The text in a field of a parsed body; `undefined` for anything else. */
+/** Returns the text in a field of a parsed body; `undefined` for anything else. */
 export function bodyField(
   { body }: RequestFacts,
   name: string,

@@ -1,14 +1,14 @@
 import { baseOfPage } from './page.js';
 
-/** Compares addresses as `fetch` reads them, so that a spelling decides nothing. */
+/** Compares addresses as `fetch` reads them, so that their spelling does not matter. */
 export interface Addresses {
-  /** The address of the routes, without a slash at the end, a query or credentials. */
+  /** The address of the routes, without a trailing slash, a query or credentials. */
   readonly routes: string;
   /** Resolves what `fetch` was given; without a page, relative to the routes. */
   readonly resolve: (input: Parameters<typeof fetch>[0]) => string;
-  /** Returns whether an address has the origin of the routes; an answer may have no address. */
+  /** Returns whether an address has the origin of the routes; a response may have no address. */
   readonly isOwn: (url: string) => boolean;
-  /** Returns whether an address is that of a route, in any spelling that a server may accept for it. */
+  /** Returns whether an address is that of a route, in any spelling that a server may accept. */
   readonly isRoute: (url: string, path: string) => boolean;
 }
 
@@ -20,7 +20,7 @@ export function createAddresses(url: string): Addresses {
     resolve: (input) =>
       new URL((input as Request).url ?? input, baseOfPage() ?? routes).href,
     isOwn(other) {
-      // `origin` is that of its page for a `blob:`, and 'null' for every scheme of an app.
+      // For a `blob:`, `origin` is that of its page, and for every scheme of an app it is 'null'.
       const given = new URL(other, routes);
       return given.protocol === protocol && given.host === host;
     },
@@ -28,7 +28,7 @@ export function createAddresses(url: string): Addresses {
   };
 }
 
-/** The path as routers compare it that ignore case, repeated slashes and escapes. */
+/** Returns the path as seen by routers that ignore case, repeated slashes and escapes. */
 function pathOf(url: string): string {
   return new URL(url).pathname
     .replace(/%[2-7][\da-f]/gi, decodeURIComponent)

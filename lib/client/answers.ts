@@ -1,12 +1,12 @@
-/** What a client reads of an answer. */
+/** What a client reads from a response. */
 export interface Answer {
-  /** Empty when it was cut off. */
+  /** Empty if it was cut off. */
   readonly text: string;
   /** `undefined` unless the text is JSON. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Reads a copy of the body, so that the caller can still read the answer itself. */
+/** Reads a copy of the body, so that the caller can still read the response itself. */
 export async function readAnswer(response: Response): Promise<Answer> {
   let text = '';
   try {
@@ -28,12 +28,12 @@ export function isSafe(method: string): boolean {
 }
 
 /**
- * Decides what a 401 of the application's origin says.
+ * Interprets a 401 from the application's origin.
  *
- * - `'refused'`: our guard refused the request before its handler ran: refresh, and send it again.
- * - `'unclear'`: it names no reason, as the answer to `HEAD` does, or one that a filter has rewritten. Sending the
- *   request again is only safe for a safe method.
- * - `'other'`: it has another reason: a wrong password, or a handler's own refusal.
+ * - `'refused'`: our guard refused the request before its handler ran. Refresh, and send it again.
+ * - `'unclear'`: it names no reason, like the response to a `HEAD`, or its reason was rewritten by a filter. Only
+ *   safe methods may be sent again.
+ * - `'other'`: it has another reason, such as a wrong password or a handler's own refusal.
  */
 export function verdictOnRequest(
   method: string,
@@ -45,8 +45,8 @@ export function verdictOnRequest(
 }
 
 /**
- * Decides what the answer of the refresh route says. Only our own answers say anything of the session: a proxy, a
- * captive portal or a deploy answers with every status and every page, and that is an outage.
+ * Interprets the response of the refresh route. Only our own responses say anything about the session: a proxy, a
+ * captive portal or a deploy may respond with any status and any page, and that is an outage.
  */
 export function verdictOnRefresh(
   { ok, status }: { readonly ok: boolean; readonly status: number },
@@ -60,12 +60,12 @@ export function verdictOnRefresh(
   return ok && isOurs ? 'refreshed' : 'outage';
 }
 
-/** Returns whether an answer tells the caller to try again later (RFC 6585, section 4; RFC 9110, section 15.6). */
+/** Returns whether a response says to try again later (RFC 6585, section 4; RFC 9110, section 15.6). */
 export function saysLater(status: number): boolean {
   return status === 429 || (status >= 500 && status < 600);
 }
 
-/** Returns what makes the answer of a route again, for each of those that wait, where it says to try again later. */
+/** Returns a function that copies a route's response for each waiting request, if it says to try again later. */
 export function laterAnswer(
   answer: (Answer & { readonly response: Response }) | undefined,
 ): false | (() => Response) {

@@ -1,9 +1,9 @@
-/** Keeps refreshes that do not help from being repeated for every request. */
+/** Keeps futile refreshes from being repeated for every request. */
 export interface BackOff<T> {
   /**
    * Returns the outcome of the last failure while it is too early for another attempt.
    *
-   * @param isSure whether the request was refused for want of a session; such a one waits for no unclear one
+   * @param isSure whether the request was refused for want of a session; it then does not wait for an unclear failure
    */
   tooEarly(epoch: number, isSure: boolean): Promise<T> | undefined;
   /** Counts a failure, once for each epoch and outcome. */
@@ -11,11 +11,11 @@ export interface BackOff<T> {
   reset(): void;
 }
 
-/** Failures that may be repeated immediately: a single lost answer causes no delay. */
+/** Failures that may be retried immediately: a single lost response causes no delay. */
 const FREE_FAILURES = 2;
 const LONGEST_SECONDS = 30;
 
-/** Counts on the monotonic clock: the clock of a client may be wrong, and may be set. */
+/** Uses the monotonic clock: the clock of a client may be wrong, and may be set. */
 export function createBackOff<T>(): BackOff<T> {
   let failures = 0;
   let last:
@@ -29,7 +29,7 @@ export function createBackOff<T>(): BackOff<T> {
         ? last.outcome
         : undefined,
     failed(epoch, isSure, outcome) {
-      // Requests that waited for the same refresh are one failure.
+      // Requests that waited for the same refresh count as one failure.
       if (last?.epoch === epoch && last.outcome === outcome) return;
       failures += 1;
       const seconds =

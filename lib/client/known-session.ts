@@ -1,19 +1,19 @@
 import type { SessionTokens } from './session-client-options.js';
 
-/** What a client knows of its session. */
+/** What a client knows about its session. */
 export interface KnownSession {
   tokens: SessionTokens | undefined;
   /** Whether there is a session; unknown at first. */
   isLive: boolean | undefined;
   /** Whether the last refresh was passive: the next activity needs a separate refresh to extend the idle end. */
   isIdle: boolean;
-  /** Takes another session: the refresh token of the one before would bring that one back. */
+  /** Adopts another session, and drops the previous refresh token, which would bring the previous session back. */
   begin(given: SessionTokens | undefined, isIdle?: boolean): void;
-  /** Takes only the tokens of an answer, and keeps the refresh token of before where it brings none. */
+  /** Adopts only the tokens of a response, and keeps the previous refresh token if there is no new one. */
   keep(given: SessionTokens | undefined): void;
   /** Returns whether there may be a refresh token: cookies hide theirs. */
   canRefresh(): boolean;
-  /** Returns whether that is news. */
+  /** Ends the session, and returns whether that is news. */
   end(): boolean;
 }
 

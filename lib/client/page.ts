@@ -3,13 +3,13 @@ interface Page {
   readonly location?: { readonly href: string };
 }
 
-/** What relative addresses are relative to; a worker has no document, and Node has neither. */
+/** The base of relative addresses. A worker has no document, and Node has neither. */
 export function baseOfPage(): string | undefined {
   const { document, location } = globalThis as Page;
   return document?.baseURI ?? location?.href;
 }
 
-/** The value of a cookie that scripts may read. */
+/** Returns the value of a cookie that scripts may read. */
 export function readCookie(name: string): string | undefined {
   const { document } = globalThis as Page;
   return document?.cookie

@@ -7,12 +7,12 @@ import type {
 } from './session-client-options.js';
 import { withinLimit } from './within-limit.js';
 
-/** Sends the requests of a session with what proves it. */
+/** Sends the requests of a session with its credentials. */
 export interface Requests {
   /** The time limit of `post` and `read`. */
   readonly milliseconds: number;
   /**
-   * Makes the request of a caller, and its copy for a second attempt: a stream has none.
+   * Creates a caller's request, and a copy for a second attempt; a stream has no copy.
    *
    * @returns `undefined` for another origin
    */
@@ -23,25 +23,25 @@ export interface Requests {
     | {
         readonly request: Request;
         readonly again?: Request;
-        /** Whether it says to the server that it is no activity of the user. */
+        /** Whether it is marked as no activity of the user. */
         readonly isPassive: boolean;
       }
     | undefined;
   /** Sends a request of the application with the token and the CSRF header. */
   send(request: Request, token: string | undefined): Promise<Response>;
-  /** Sends a POST to one of the routes and reads the whole answer, within the time limit. */
+  /** Sends a POST to one of the routes and reads the whole response, within the time limit. */
   post(
     path: string,
     tokens: { token?: string; refreshToken?: string | undefined } | undefined,
     isPassive?: boolean,
   ): Promise<Answer & { readonly response: Response }>;
-  /** Reads the JSON of an answer; `undefined` when there is none within the time limit. */
+  /** Reads the JSON of a response; `undefined` if there is none within the time limit. */
   read(response: Response): Promise<Answer['body']>;
   csrfCookie(): string | undefined;
 }
 
 const MAX_SECONDS = 86_400;
-/** Says that a request is no activity of the user. */
+/** Marks a request as no activity of the user. */
 const PASSIVE = 'session-passive';
 
 export function createRequests(
@@ -72,7 +72,7 @@ export function createRequests(
     const keepsOwn = given && given.credentials !== 'same-origin';
     const defaults = keepsOwn ? {} : credentials;
     const request = new Request(given ?? url, { ...defaults, ...init });
-    // What is sent decides: an object may have another `url` than the text that `Request` makes of it.
+    // Check what is sent: the `url` of an object may differ from the text that `Request` makes of it.
     if (!isOwn(request.url)) return undefined;
     if (init?.passive) request.headers.set(PASSIVE, '?1');
     const isPassive = request.headers.has(PASSIVE);
@@ -108,7 +108,7 @@ export function createRequests(
         const request = new Request(routes + path, {
           ...credentials,
           method: 'POST',
-          // It would take the refresh token along.
+          // A redirect would take the refresh token along.
           redirect: 'error',
           signal,
           ...(refreshToken !== undefined && {
@@ -119,7 +119,7 @@ export function createRequests(
         if (isPassive) request.headers.set(PASSIVE, '?1');
         const response = await send(request, token);
         const answer = await readAnswer(response);
-        // React Native follows redirects all the same; and a `Request` that is in use is not garbage-collected.
+        // React Native follows redirects anyway; and a `Request` in use is not garbage-collected.
         return isOwn(response.url || request.url)
           ? { response, ...answer }
           : { response, text: '', body: undefined };

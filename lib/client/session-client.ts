@@ -11,14 +11,14 @@ import { createRequests, type Requests } from './requests.js';
 import { createTabs, type Tabs } from './tabs.js';
 import { unlessAborted } from './unless-aborted.js';
 
-/** Whether there are new tokens, or what answers the requests that wait: the refresh route cannot tell now. */
+/** Whether there are new tokens, or what answers the waiting requests while the refresh route is unavailable. */
 type Outcome = boolean | (() => Response);
 
 const IN_VAIN = Promise.resolve(false);
 
 /**
- * `fetch` for applications with a session: a 401 is answered by one refresh for all requests that wait, in all
- * tabs, and they are sent again. Depends on nothing; for browsers and Node, where each client is on its own.
+ * `fetch` for applications with a session: a 401 triggers one refresh for all waiting requests in all tabs, and they
+ * are sent again. Has no dependencies. For browsers and Node, where each client is independent.
  */
 export class SessionClient {
   readonly #options: SessionClientOptions;
@@ -29,10 +29,10 @@ export class SessionClient {
   readonly #tabs: Tabs<SessionTokens>;
   readonly #known: KnownSession;
   #refreshing: Promise<Outcome> | undefined;
-  /** Whether our guard refused one of the requests that wait for the refresh; else it ends no session. */
+  /** Whether our guard refused a request that waits for the refresh; otherwise the refresh ends no session. */
   #isRefused = false;
 
-  /** @throws RangeError for a `timeoutSeconds` that is no time; TypeError in Node for a `url` that is no address */
+  /** @throws RangeError for an invalid `timeoutSeconds`; TypeError in Node for a `url` that is not an address */
   constructor(options: SessionClientOptions = {}) {
     this.#options = options;
     this.#keepsTokens = options.tokens === 'memory';
@@ -54,12 +54,12 @@ export class SessionClient {
   }
 
   /**
-   * As the global `fetch`, with cookies to the origin of the routes unless `credentials` says otherwise. A request
-   * that our guard refuses with 401 was not processed, and is sent again after the refresh, once; a stream is not. A
-   * 401 for another reason is the caller's. Where the session is over, the answer is that 401. Where the refresh
-   * fails for another reason, the session goes on: a 429 or 5xx of the refresh is the answer, anything else leaves
-   * the 401. Refreshes that keep failing are sent less and less often, at least every 30 s. With `{ passive: true }`,
-   * for polling, a request is no activity of the user, nor is the refresh that it needs.
+   * Works like the global `fetch`, with cookies to the origin of the routes unless `credentials` says otherwise. A
+   * request that our guard refuses with 401 was not processed; it is sent again once after the refresh, unless it is
+   * a stream. A 401 for another reason is left to the caller. If the session has ended, the response is that 401. If
+   * the refresh fails otherwise, the session goes on: a 429 or 5xx of the refresh is the response, anything else
+   * leaves the 401. Refreshes that keep failing back off, up to 30 s. With `{ passive: true }`, for polling, neither
+   * a request nor the refresh that it needs is activity of the user.
    */
   readonly fetch: SessionFetch = async (input, init) => {
     const { isOwn, isRoute } = this.#addresses;
@@ -99,7 +99,7 @@ export class SessionClient {
     if (!outcome || !again) {
       return response;
     }
-    // A body that was cut off cannot be cancelled, which nobody needs to know.
+    // A truncated body cannot be cancelled; ignore the error.
     response.body?.cancel().catch(() => undefined);
     if (!isPassive) await this.#extend(signal);
     const second = await this.#sendAndTake(again);
@@ -112,9 +112,9 @@ export class SessionClient {
   };
 
   /**
-   * Says that a sign-in gave this client a session, here and in the other tabs.
+   * Reports a sign-in that gave this client a session, here and in the other tabs.
    *
-   * @param tokens the body of its answer, where the client keeps the tokens
+   * @param tokens the body of the response, if the client keeps the tokens
    */
   use(tokens?: SessionTokens): void {
     this.#backOff.reset();
@@ -123,11 +123,11 @@ export class SessionClient {
   }
 
   /**
-   * Ends the session on the server and in every tab; in the tabs also when the server cannot be reached. Then it
-   * rejects as `fetch` does, or with a `TimeoutError` after `timeoutSeconds`, and with cookies the session goes on as
-   * soon as the server is there again.
+   * Ends the session on the server and in every tab; in the tabs also if the server cannot be reached. The promise
+   * then rejects like `fetch`, or with a `TimeoutError` after `timeoutSeconds`, and with cookies the session goes on
+   * as soon as the server is back.
    *
-   * @returns the answer of the server: 204 when the session is over there too
+   * @returns the response of the server: 204 if the session has ended there, too
    */
   async signOut(): Promise<Response> {
     try {
@@ -141,7 +141,7 @@ export class SessionClient {
     }
   }
 
-  /** Stops listening to other tabs and telling them anything; requests work on. */
+  /** Stops exchanging messages with other tabs. Requests still work. */
   close(): void {
     this.#tabs.close();
   }
@@ -172,7 +172,7 @@ export class SessionClient {
     return this.#refreshing;
   }
 
-  /** One refresh that moves the idle end, after passive ones that did not. Without it the session goes on for now. */
+  /** Moves the idle end by one refresh, after passive ones that did not. If it fails, the session goes on for now. */
   async #extend(signal: AbortSignal): Promise<void> {
     if (!this.#known.isIdle) return;
     const refresh = Promise.resolve(this.#refreshing)
@@ -192,10 +192,10 @@ export class SessionClient {
       ? await this.#requests.post('/refresh', { refreshToken }, isPassive)
       : undefined;
     if (this.#tabs.epoch() !== epoch) {
-      // Another session, or none, since.
+      // The session has changed or ended meanwhile.
       return this.#known.isLive !== false;
     }
-    // Without a refresh token the 401 of the request is the last word.
+    // Without a refresh token, the 401 of the request is final.
     const verdict = answer
       ? verdictOnRefresh(answer.response, answer.body, this.#keepsTokens)
       : 'ended';
@@ -212,7 +212,7 @@ export class SessionClient {
     return laterAnswer(answer);
   }
 
-  /** Sends a request of the session, and takes what the answer says of it. */
+  /** Sends a request of the session, and adopts what the response says about it. */
   async #sendAndTake(request: Request): Promise<Response> {
     const epoch = this.#tabs.epoch();
     const response = await this.#requests.send(
@@ -221,7 +221,7 @@ export class SessionClient {
     );
     const token = response.headers.get('session-token');
     const refreshToken = response.headers.get('session-refresh-token');
-    // Not from another origin, and not what a refresh or a sign-out has overtaken.
+    // Ignore responses from another origin, and those that a refresh or a sign-out has overtaken.
     if (!this.#addresses.isOwn(response.url) || epoch !== this.#tabs.epoch()) {
       return response;
     }
@@ -241,7 +241,7 @@ export class SessionClient {
 
   #end(): void {
     if (this.#known.end()) {
-      // What a listener throws, now or later, must not become the failure of a request.
+      // An error of the listener, immediate or later, must not fail a request.
       (async () => this.#options.onSessionEnded?.())().catch(console.error);
     }
   }

@@ -1,36 +1,36 @@
-/** What tabs of one origin tell each other of a session. */
+/** The messages that tabs of one origin exchange about a session. */
 export interface Tabs<Tokens> {
-  /** Settles when the other tabs have had the time to say what they know. */
+  /** Settles when the other tabs have had the time to report what they know. */
   readonly ready: Promise<void>;
-  /** Grows with every sign-in, refresh and end in any tab, as far as this one has heard. */
+  /** Grows with every sign-in, refresh and end in any tab, as far as this tab has heard. */
   epoch(): number;
   /**
-   * One piece of work at a time in all tabs.
+   * Does one piece of work at a time in all tabs.
    *
-   * @param epoch when this one is over before it is this tab's turn, the work is not done: `undefined`
+   * @param epoch skips the work (`undefined`) if this epoch has passed when it is this tab's turn
    */
   exclusively<T>(
     work: () => Promise<T>,
     epoch?: number,
   ): Promise<T | undefined>;
   /**
-   * A sign-in or a refresh.
+   * Announces a sign-in or a refresh.
    *
    * @param isIdle whether it is no activity of the user
    */
   tellSession(tokens: Tokens | undefined, isIdle?: boolean): void;
-  /** Other tokens of the same session, without a refresh. */
+  /** Announces other tokens of the same session, without a refresh. */
   tellTokens(tokens: Tokens): void;
   tellEnded(): void;
   close(): void;
 }
 
-/** What this tab does when another one tells or asks something. */
+/** How this tab reacts to messages of another one. */
 export interface TabListener<Tokens> {
-  /** @param isIdle whether the last refresh is no activity; `undefined` where there was none */
+  /** @param isIdle whether the last refresh is no activity; `undefined` without one */
   session(tokens: Tokens | undefined, isIdle?: boolean): void;
   ended(): void;
-  /** What a new tab is told; `undefined` without a session. */
+  /** Returns what to report to a new tab; `undefined` without a session. */
   answer():
     | { readonly tokens: Tokens | undefined; readonly isIdle?: boolean }
     | undefined;
@@ -40,7 +40,7 @@ type Message<Tokens> =
   | {
       kind: 'session';
       epoch: string;
-      /** The epoch in which it is news; in every one without. */
+      /** The epoch in which it is news; if absent, every epoch. */
       during?: string;
       tokens: Tokens | undefined;
       isIdle?: boolean | undefined;
@@ -56,20 +56,20 @@ interface LockManager {
   ): Promise<unknown>;
 }
 
-/** How long a message takes at most: a new tab waits for answers, and a turn goes on until its news has arrived. */
+/** Longest delivery time of a message: a new tab waits for answers, and a turn lasts until its news is there. */
 const DELIVERY_MILLISECONDS = 100;
-/** How long a tab waits for others that want the same, where the browser has no locks. */
+/** How long a tab waits for competing tabs if the browser has no locks. */
 const ELECTION_MILLISECONDS = 60;
-/** After this much a tab asks again who is at work: the other one may have been closed. */
+/** After this time, a tab asks again which tab is at work: the other one may have been closed. */
 const PATIENCE_MILLISECONDS = 1000;
-/** How much longer than its work takes a tab may have the lock. */
+/** How much longer than its work a tab may hold the lock. */
 const LOCK_MILLISECONDS = 10_000;
 
 /**
- * Tabs by `BroadcastChannel` and Web Locks; where there are none, this tab alone. A server has no tabs: its clients
- * belong to different users, and nothing may pass from one to another.
+ * Connects tabs by `BroadcastChannel` and Web Locks; without those, this tab is alone. A server has no tabs: its
+ * clients belong to different users, and nothing may pass between them.
  *
- * @param workMilliseconds how long a piece of work may take: a tab that has the lock for much longer does not run
+ * @param workMilliseconds how long a piece of work may take: a tab that holds the lock for much longer is not running
  */
 export function createTabs<Tokens>(
   name: string,
@@ -88,7 +88,7 @@ export function createTabs<Tokens>(
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
     channel?.postMessage(message);
   let epoch = 0;
-  /** The name of this epoch in all tabs; an answer to a new one tells its name and begins none. */
+  /** The name of this epoch in all tabs. The answer to a new tab passes the name and starts no epoch. */
   let heard = '';
   let rank: string | undefined;
   let isFirst = true;
@@ -100,7 +100,7 @@ export function createTabs<Tokens>(
 
   if (channel) {
     channel.onmessage = ({ data }: { data: unknown }) => {
-      // A tab may have another version of this file.
+      // Another tab may run another version of this file.
       const message = (data ?? {}) as Message<Tokens>;
       switch (message.kind) {
         case 'session':
@@ -130,7 +130,7 @@ export function createTabs<Tokens>(
         case 'wants':
           if (rank !== undefined) {
             isFirst &&= rank < message.rank;
-            // A tab that came later did not hear who wants the same.
+            // A tab that came later has missed the earlier candidates.
             if (rank < message.rank) tell({ kind: 'wants', rank });
           }
       }
@@ -141,7 +141,7 @@ export function createTabs<Tokens>(
     beReady();
   }
 
-  /** Web Locks need a secure context; without them the tab of the lowest rank goes first. */
+  /** Runs without Web Locks, which need a secure context: the tab of the lowest rank goes first. */
   async function elected(
     run: () => Promise<void>,
     isOver: () => boolean,
@@ -160,7 +160,7 @@ export function createTabs<Tokens>(
         });
       }
     }
-    // Lower than any other: who comes now has to wait.
+    // Lower than any other: newcomers have to wait.
     rank = '';
     await run();
     rank = undefined;
@@ -196,7 +196,7 @@ export function createTabs<Tokens>(
           locks.request(name, { signal }, run).catch(() => {
             clearTimeout(timer);
             if (!hasBegun) {
-              // A browser that forbids storage may forbid locks; a tab that does not run may have it for ever.
+              // A browser that forbids storage may forbid locks, and a tab that is not running may hold one for ever.
               locks = undefined;
               void elect();
             }
@@ -238,7 +238,7 @@ function openChannel(
 }
 
 function random(): string {
-  // React Native has no `crypto`, and no other tabs that could have the same name.
+  // React Native has no `crypto`, but no other tabs either that could have the same name.
   const { crypto } = globalThis as { crypto?: typeof globalThis.crypto };
   const numbers = crypto?.getRandomValues(new Uint32Array(2));
   return `${numbers?.join() ?? performance.now()}`;

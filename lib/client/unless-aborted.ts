@@ -7,7 +7,7 @@ export function unlessAborted<T>(
     work,
     new Promise<never>((_resolve, reject) => {
       const abort = (): void =>
-        // Safari 15.3 and React Native have no reason.
+        // Safari 15.3 and React Native do not support `reason`.
         reject(
           (signal.reason as Error | undefined) ??
             Object.assign(new Error('aborted'), { name: 'AbortError' }),

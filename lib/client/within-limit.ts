@@ -1,8 +1,8 @@
 /**
- * Gives work a time limit: past it, rejects with a `TimeoutError` and aborts the signal.
+ * Runs work with a time limit. After it, rejects with a `TimeoutError` and aborts the signal.
  *
  * Needs neither `AbortSignal.timeout`, which Safari 15 and React Native lack, nor a `fetch` that obeys its signal:
- * Node 20 forgets the signal of a `Request` that has been garbage-collected, and then the request never ends.
+ * Node 20 forgets the signal of a garbage-collected `Request`, which then never ends.
  */
 export function withinLimit<T>(
   milliseconds: number,

@@ -1,6 +1,6 @@
 import { parseUrl } from '../options/parse-url.js';
 
-/** What the browser says of where a request comes from. */
+/** What the browser says about the origin of a request. */
 export interface RequestOrigin {
   readonly secFetchSite: string | undefined;
   readonly origin: string | undefined;
@@ -16,11 +16,13 @@ export interface CrossOriginPolicy {
 }
 
 /**
- * Whether an unsafe request comes from our own site: the rules of Nest's `enableCsrfProtection` (which are
- * those of Go's `net/http.CrossOriginProtection`), and stricter in three points that no browser of our own
- * pages ever meets: an `Origin` is compared in the one spelling that browsers send, an `http:` origin is
- * not ours where the cookie is Secure (but for this machine), and a foreign `Referer` is refused where no
- * other header tells.
+ * Returns whether an unsafe request comes from our own site. The rules are those of Nest's `enableCsrfProtection`
+ * (and of Go's `net/http.CrossOriginProtection`), but stricter in three points, which never affect browsers on our
+ * own pages:
+ *
+ * - `Origin` must have the exact spelling that browsers send.
+ * - An `http:` origin is not ours if the cookie is Secure, except on this machine.
+ * - A foreign `Referer` is refused if no other header decides.
  */
 export function isSameOrigin(
   request: RequestOrigin,
@@ -61,7 +63,7 @@ function isOurs(
   return isAt(url, host);
 }
 
-/** Whether a URL is at a host as `Host` names it, with or without the default port. */
+/** Returns whether a URL is at a host as `Host` names it, with or without the default port. */
 export function isAt(url: URL, host: string): boolean {
   const authority = host.toLowerCase();
   const defaultPort = url.protocol === 'https:' ? '443' : '80';
@@ -71,7 +73,7 @@ export function isAt(url: URL, host: string): boolean {
   );
 }
 
-/** Where browsers keep Secure cookies over plain HTTP. */
+/** Returns whether browsers keep Secure cookies of a host over plain HTTP. */
 export function isThisMachine(hostname: string): boolean {
   return (
     hostname === 'localhost' ||

@@ -5,7 +5,7 @@ import type {
 import { bodyField, headerOf, type RequestFacts } from '../request-facts.js';
 import { isSameOrigin, type RequestOrigin } from './cross-origin.js';
 
-/** Which technique refused a request: the origin, the custom header or the token. */
+/** The technique that refused a request: the origin, the custom header or the token. */
 export type CsrfRefusal = 'cross-site' | 'csrf-header' | 'csrf-token';
 
 export type CsrfDecision =
@@ -14,10 +14,10 @@ export type CsrfDecision =
 
 const ALLOWED: CsrfDecision = { allowed: true };
 
-/** Methods that must not change anything (RFC 9110, section 9.2.1); compared as HTTP does, with their case. */
+/** Methods that must not change anything (RFC 9110, section 9.2.1). Case-sensitive, as in HTTP. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** Where clients say that another method is meant, for frameworks that believe them. */
+/** Headers in which clients ask for another method, for frameworks that comply. */
 const OVERRIDE_HEADERS = [
   'x-http-method-override',
   'x-http-method',
@@ -26,8 +26,8 @@ const OVERRIDE_HEADERS = [
 const OVERRIDE_FIELD = /[?&]_method=([^&#]*)/i;
 
 /**
- * Whether a request can change something: by the method on the wire, the one that the framework made of it, or
- * one that it asks for. A WebSocket handshake is a GET that opens a way to do so.
+ * Returns whether a request can change something: by the method on the wire, by the method that the framework made of
+ * it, or by one that it asks for. A WebSocket handshake is a GET that opens a channel for changes.
  */
 export function isUnsafe(facts: RequestFacts): boolean {
   return (
@@ -39,8 +39,8 @@ export function isUnsafe(facts: RequestFacts): boolean {
 }
 
 /**
- * Whether a verdict on a request holds for it as it is now. Middleware may turn a request into an unsafe one
- * afterwards, and then nothing has asked yet who sent it.
+ * Returns whether a verdict on a request still applies. Middleware may turn the request into an unsafe one later,
+ * whose origin has not been checked yet.
  *
  * @param method the method for which the verdict was made
  */
@@ -51,7 +51,7 @@ export function holdsFor(
   return !isSafe(method) || !isUnsafe(facts);
 }
 
-/** Of a WebSocket: a GET that opens a way to change something. */
+/** Returns whether a request is a WebSocket handshake, a GET that opens a channel for changes. */
 function isHandshake({ method, headers }: RequestFacts): boolean {
   return method === 'GET' && headers['upgrade'] !== undefined;
 }
@@ -75,18 +75,18 @@ function asksForUnsafeMethod(facts: RequestFacts): boolean {
 }
 
 /**
- * Judges an unsafe request that reads, writes or ends what browsers send on their own. Every technique that is on
- * must agree.
+ * Judges an unsafe request that reads, writes or ends what browsers send on their own. All enabled techniques must
+ * agree.
  *
- * @param isOurToken whether a CSRF token is one of the session that the request carries; `undefined` where it
- *   carries none that a token could belong to, so that the other techniques decide
+ * @param isOurToken whether a CSRF token belongs to the session of the request; `undefined` if the request carries no
+ *   session that a token could belong to, so that the other techniques decide
  */
 export function judgeCsrf(
   facts: RequestFacts,
   options: ResolvedCsrfOptions,
   isOurToken: ((token: string) => boolean) | undefined,
 ): CsrfDecision {
-  // Scripts cannot set headers there, and browsers always say where it comes from.
+  // Scripts cannot set headers on a handshake, and browsers always state its origin.
   if (isHandshake(facts) && options.checksOrigin) {
     return judgeOrigin(facts, options);
   }
@@ -107,7 +107,7 @@ export function judgeCsrf(
   return judgeOrigin(facts, options);
 }
 
-/** The CSRF token of a request: never out of a cookie or the URL, since another site can set or send those. */
+/** Returns the CSRF token of a request. Never reads a cookie or the URL: another site can set or send those. */
 export function csrfTokenOf(
   facts: RequestFacts,
   { headerName, fieldName }: ResolvedCsrfTokenOptions,
@@ -116,9 +116,9 @@ export function csrfTokenOf(
 }
 
 /**
- * Whether a sign-in, refresh or sign-out must come from our own site: where it would read or end a session that the
- * browser sent along, or write what the browser will send. A token where no other site can put one is proof
- * enough (`Transport.provesOrigin`); one in a query or a body is none.
+ * Returns whether a sign-in, refresh or sign-out must come from our own site: if it would read or end a session that
+ * the browser sent along, or write what the browser will send. A token where no other site can put one is proof
+ * enough (`Transport.provesOrigin`); a token in a query or a body is not.
  */
 export function mustProveOrigin(change: {
   readonly writesAmbient: boolean;
@@ -143,7 +143,7 @@ export function judgeOrigin(
     : { allowed: false, reason: 'cross-site' };
 }
 
-/** What a request says of where it comes from. */
+/** Returns what a request says about its origin. */
 export function originOf(facts: RequestFacts): RequestOrigin {
   return {
     secFetchSite: headerOf(facts, 'sec-fetch-site'),

@@ -6,13 +6,13 @@ import {
 } from 'node:crypto';
 
 const RANDOM_BYTES = 16;
-/** Base64url of 16 and 32 bytes, in the one spelling that has no stray last bits. */
+/** Base64url of 16 and 32 bytes, in the canonical spelling without stray last bits. */
 const TOKEN = /^([\w-]{22})\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 
 /**
- * Tokens that only pages of one session can know: an HMAC over the session id and randomness, each with its
- * length before it (OWASP CSRF Prevention Cheat Sheet, signed double submit). Nothing is stored; a new session
- * id makes the tokens of the old one worthless.
+ * Issues tokens that only pages of one session can know: an HMAC over the session id and randomness, each prefixed
+ * with its length (OWASP CSRF Prevention Cheat Sheet, signed double submit). Nothing is stored; a new session id
+ * invalidates the tokens of the old one.
  */
 export class CsrfTokens {
   readonly #keys: () => readonly KeyObject[];
@@ -22,7 +22,7 @@ export class CsrfTokens {
     this.#keys = keys;
   }
 
-  /** A token of a session; another one each time, so that compressed pages reveal nothing of it (BREACH). */
+  /** Issues a token for a session, a different one each time, so that compressed pages do not leak it (BREACH). */
   issue(sessionId: string): string {
     const [key] = this.#keys();
     const random = randomBytes(RANDOM_BYTES).toString('base64url');

@@ -4,7 +4,7 @@ import { headerOf, type RequestFacts } from '../request-facts.js';
 import { isAt, isThisMachine, type RequestOrigin } from './cross-origin.js';
 import { csrfTokenOf, originOf, type CsrfRefusal } from './csrf-policy.js';
 
-/** The distinct causes of a refusal; each has its own remedy. */
+/** The distinct causes of a refusal, each with its remedy. */
 export type ForgeryCause =
   | 'null-origin'
   | 'plain-http-origin'
@@ -17,19 +17,19 @@ export type ForgeryCause =
   | 'token-missing'
   | 'token-invalid';
 
-/** Why a request was refused as forged, for the operator who did not expect it. */
+/** Why a request was refused as forged, for an operator who did not expect it. */
 export interface ForgeryExplanation {
   readonly cause: ForgeryCause;
-  /** One line, safe to log: what the request said of itself, and the setting to change. */
+  /** One line, safe to log: what the request said about itself, and the setting to change. */
   readonly message: string;
 }
 
-/** Longest part of a client's value that gets into a log. */
+/** Maximum length of a client's value in a log. */
 const MAX_SHOWN = 100;
 
 /**
  * Explains a refusal of {@link judgeCsrf}: which check failed, what the request said, and what to change if it came
- * from the application's own pages. Shows no cookie, token, path or query.
+ * from the application's own pages. Never shows a cookie, token, path or query.
  */
 export function explainForgery(
   facts: RequestFacts,
@@ -75,7 +75,7 @@ function causeOf(
     return 'null-origin';
   }
   const url = origin ? parseUrl(origin) : undefined;
-  // Of several proxies the first wrote what the browser sent.
+  // Of several proxies, the first one wrote what the browser sent.
   const publicHost = forwardedHost?.split(',')[0]?.trim();
   const isAtHost = url && host !== undefined && isAt(url, host);
   const isAtPublicHost = url && publicHost ? isAt(url, publicHost) : false;
@@ -106,11 +106,11 @@ function remedyOf(
     case 'null-origin':
       return 'If the page is yours, send `Referrer-Policy: same-origin` with it instead of `no-referrer`, and give your own sandboxed frames `allow-same-origin`.';
     case 'plain-http-origin':
-      return 'The page came over plain HTTP, while cookie.secure promises HTTPS: serve the page over HTTPS and redirect HTTP to it, or set cookie.secure to false for development without HTTPS.';
+      return 'The page was loaded over plain HTTP, but cookie.secure requires HTTPS: serve the page over HTTPS and redirect HTTP to it, or set cookie.secure to false for development without HTTPS.';
     case 'cross-site-request':
-      return 'Most such requests are attacks and rightly refused. If the origin is yours, list it in csrf.origin.trustedOrigins; for single sign-on that posts from another site, pass `crossSite: true` in its route.';
+      return 'Most such requests are attacks and are rightly refused. If the origin is yours, list it in csrf.origin.trustedOrigins; for single sign-on that posts from another site, pass `crossSite: true` in its route.';
     case 'same-site-request':
-      return 'A sibling (another subdomain or port) sent it. If the origin is yours, list it in csrf.origin.trustedOrigins.';
+      return 'The request comes from a sibling (another subdomain or port). If the origin is yours, list it in csrf.origin.trustedOrigins.';
     case 'proxy-host':
       return 'A proxy replaces the Host that the browser sent: make it forward Host unchanged (nginx: `proxy_set_header Host $http_host`), or list your public origin in csrf.origin.trustedOrigins.';
     case 'foreign-origin':
@@ -120,13 +120,13 @@ function remedyOf(
     case 'header-missing':
       return `Send the header '${headerName}' (csrf.header) with every unsafe request, sign-in, refresh and sign-out included. HTML forms cannot send it: for those use csrf.origin and csrf.token.`;
     case 'token-missing':
-      return `Send a token of csrfToken(session) in the header '${token?.headerName}' or the body field '${token?.fieldName}' (csrf.token) with every unsafe request, refresh and sign-out included.`;
+      return `Send a token from csrfToken(session) in the header '${token?.headerName}' or the body field '${token?.fieldName}' (csrf.token) with every unsafe request, refresh and sign-out included.`;
     case 'token-invalid':
-      return 'The CSRF token belongs to another session, as in a page that is older than the last sign-in: load the page again. If every token is refused, give all nodes the same secret and derivedSecret.';
+      return 'The CSRF token belongs to another session, for example in a page loaded before the last sign-in: reload the page. If every token is refused, give all nodes the same secret and derivedSecret.';
   }
 }
 
-/** The origin of an address, since its path and query may hold secrets. */
+/** Returns the origin of an address, since its path and query may contain secrets. */
 function originIn(address: string): string {
   const [origin] = /^[a-z][\w+.-]*:\/\/[^/?#\\\s]*/i.exec(address) ?? [];
   return origin === undefined
@@ -136,7 +136,7 @@ function originIn(address: string): string {
     : origin.replace(/\/\/.*@/, '//');
 }
 
-/** A client's value without anything that could break out of its place in a log line. */
+/** Quotes a client's value, without anything that could break out of its place in a log line. */
 function quoted(value: string): string {
   const short =
     value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}...` : value;

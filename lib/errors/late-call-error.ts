@@ -1,10 +1,10 @@
 /**
- * A call that reached a store too late: its caller has given it up, or is about to. The store has changed nothing. For
- * authors of stores; callers of the library never see it.
+ * Thrown by a store for a call that arrived too late: its caller has given up, or is about to. The store has changed
+ * nothing. For authors of stores; callers of the library never see it.
  */
 export class LateCallError extends Error {
   override readonly name = 'LateCallError';
-  /** The time of the store. */
+  /** The store's time. */
   readonly asOf: Date;
 
   constructor(asOf: Date) {

@@ -2,14 +2,14 @@ import { SessionError, type SessionErrorCode } from './session-error.js';
 
 interface RefusalRule {
   readonly code: SessionErrorCode;
-  /** Whether the client is told to forget its tokens: only where they can never work again. */
+  /** Whether the client must forget its tokens: only if they can never work again. */
   readonly clears: boolean;
   readonly message: string;
 }
 
 /**
- * Every reason to refuse a request that is not the fault of a data source, with the code it is reported
- * under and the one rule of which refusals clear the client's tokens.
+ * Every reason to refuse a request, except failures of a data source: its error code, and the one rule about which
+ * refusals clear the client's tokens.
  */
 export const REFUSALS = {
   missing: rule('TOKEN_MISSING', false, 'the request carries no session token'),
@@ -29,17 +29,17 @@ export const REFUSALS = {
     'the loader does not accept the params of this token',
   ),
   expired: rule('TOKEN_EXPIRED', true, 'the token has expired'),
-  // The refresh token may be in a cookie that is not sent to this path: it must not be cleared.
+  // The refresh token may be in a cookie that is not sent to this path, so it must not be cleared.
   'refresh-due': rule(
     'TOKEN_EXPIRED',
     false,
     'the session token has expired and the request carries no refresh token',
   ),
-  // The application that issued it can bring it up to date.
+  // The issuing application can bring it up to date.
   stale: rule(
     'TOKEN_EXPIRED',
     false,
-    'the data of the token is too old, and this service loads none',
+    'the data of the token is too old, and this service does not reload it',
   ),
   'not-yet-valid': rule(
     'TOKEN_NOT_YET_VALID',
@@ -66,12 +66,12 @@ export const REFUSALS = {
   unknown: rule(
     'SESSION_UNKNOWN',
     true,
-    'the store has no such session: it was ended, or it expired',
+    'the store has no such session: it has ended or expired',
   ),
   reused: rule(
     'REFRESH_REUSED',
     true,
-    'a refresh token was used again long after it was exchanged',
+    'a refresh token was reused long after it was exchanged',
   ),
   'cross-site': rule(
     'CSRF_REFUSED',
@@ -82,7 +82,7 @@ export const REFUSALS = {
   'csrf-token': rule(
     'CSRF_REFUSED',
     false,
-    'the CSRF token is missing, or is not one of this session',
+    'the CSRF token is missing, or belongs to another session',
   ),
   context: rule(
     'TOKEN_MISSING',
@@ -91,10 +91,10 @@ export const REFUSALS = {
   ),
 } as const satisfies Record<string, RefusalRule>;
 
-/** Why a request was refused, as the `rejected` event says it. */
+/** Why a request was refused, as reported by the `rejected` event. */
 export type Refusal = keyof typeof REFUSALS;
 
-/** The error of a refusal. */
+/** Creates the error of a refusal. */
 export function refusalError(refusal: Refusal, cause?: unknown): SessionError {
   const { code, message } = REFUSALS[refusal];
   return new SessionError(code, message, { cause });

@@ -1,6 +1,6 @@
 /**
- * The options cannot be used, so the application does not start. Names every fault at once, with what was
- * given and what is expected, and never prints a secret.
+ * Thrown at boot if the options are invalid, so the application does not start. Lists every fault with the given and
+ * the expected value, and never prints a secret.
  */
 export class SessionConfigError extends Error {
   override readonly name = 'SessionConfigError';
@@ -10,7 +10,7 @@ export class SessionConfigError extends Error {
     options?: { cause?: unknown },
   ) {
     super(
-      `nestjs-session-jwt cannot be used like this:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+      `Invalid nestjs-session-jwt options:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
       options,
     );
   }

@@ -26,16 +26,16 @@ export const SESSION_ERROR_CODES = [
 /** The code of a {@link SessionError}. */
 export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 
-/** What a {@link SessionError} is made of besides its code and message. */
+/** What a {@link SessionError} carries in addition to its code and message. */
 export interface SessionErrorOptions {
   cause?: unknown;
-  /** When it is worth trying again, in seconds. Sent as `Retry-After` with a 503. */
+  /** Seconds until a retry is worthwhile. Sent as `Retry-After` with a 503. */
   retryAfterSeconds?: number;
 }
 
 /**
- * What the library throws at run time. `code` is stable and made for programs, `message` is made for
- * logs; neither contains a token, a secret or a session id.
+ * Thrown by the library at run time. `code` is stable and meant for programs, `message` is meant for logs. Neither
+ * contains a token, a secret or a session id.
  */
 export class SessionError extends Error {
   static {
@@ -61,9 +61,9 @@ export class SessionError extends Error {
 }
 
 /**
- * Thrown by a `SessionDataLoader` to say that this session is over: the user is gone, disabled, or was
- * logged out everywhere. The client gets 401 and its tokens are cleared. Any other error means "the data
- * source is down" and never logs anybody out.
+ * Thrown by a `SessionDataLoader` to end the session: the user is gone, disabled, or was logged out everywhere. The
+ * client gets 401 and its tokens are cleared. Any other error means that the data source is down, and never logs
+ * anyone out.
  */
 export class SessionEndedError extends SessionError {
   static {
@@ -82,8 +82,8 @@ export class SessionEndedError extends SessionError {
 }
 
 /**
- * Makes `instanceof` hold for errors of other copies of the package in the process: a loader that a library brings
- * with its own copy must be able to end a session.
+ * Makes `instanceof` work for errors of other copies of the package in the process: the loader of a library that
+ * brings a separate copy must be able to end a session.
  */
 function recogniseInAllCopies(
   errorClass: { readonly prototype: object },

@@ -10,9 +10,9 @@ const MAXIMUM_DERIVED = 1024;
 const KID = /^([\w-]{16})\.([1-9]\d{0,5})$/;
 
 /**
- * Encryption keys: one for each secret and day. A random 96-bit nonce may serve one key at most 2^32 times
- * (NIST SP 800-38D, section 8.3), which is 49,710 tokens each second of a day; a key that never changed would
- * be used up by a busy application in weeks.
+ * Encryption keys, one for each secret and day. One key may be used with at most 2^32 random 96-bit nonces (NIST SP
+ * 800-38D, section 8.3), which is 49,710 tokens per second for a day. A busy application would exhaust a permanent
+ * key within weeks.
  */
 export class DailyKeys implements KeySet {
   readonly validUntil = Infinity;
@@ -50,7 +50,7 @@ export class DailyKeys implements KeySet {
     const [, secret = '', digits] = KID.exec(kid) ?? [];
     const day = Number(digits);
     const today = this.#today();
-    // A clock ahead of ours may be in its next day.
+    // A node whose clock is ahead may already be in the next day.
     return day <= today + 1 && day >= today - OLDEST_DAYS
       ? this.#keyOf(secret, day)
       : undefined;

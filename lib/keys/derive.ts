@@ -3,7 +3,10 @@ import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 const KEY_BYTES = 32;
 const KID_BYTES = 12;
 
-/** Bytes for another purpose than signing (HKDF, RFC 5869): nothing made for one is good for another. */
+/**
+ * Derives bytes for a purpose other than signing (HKDF, RFC 5869): what is made for one purpose is not valid for
+ * another.
+ */
 export function deriveBytes(
   key: KeyObject,
   purpose: string,
@@ -14,12 +17,12 @@ export function deriveBytes(
   );
 }
 
-/** A key of another purpose. */
+/** Derives a key for another purpose. */
 export function deriveKey(key: KeyObject, purpose: string): KeyObject {
   return createSecretKey(deriveBytes(key, purpose, KEY_BYTES));
 }
 
-/** The name of a secret: derived one way, so that it reveals nothing. */
+/** Names a secret by a one-way derivation, which reveals nothing about it. */
 export function kidOfSecret(key: KeyObject): string {
   return deriveBytes(key, 'kid', KID_BYTES).toString('base64url');
 }

@@ -13,22 +13,22 @@ export interface JwkSet {
   readonly keys: readonly PublicJwk[];
 }
 
-/** A public key that verifies session tokens: public members only. */
+/** A public key that verifies session tokens, with its public members only. */
 export interface PublicJwk {
   readonly kty: string;
-  /** Its SHA-256 thumbprint (RFC 7638), which tokens name. */
+  /** The SHA-256 thumbprint of the key (RFC 7638), by which tokens refer to it. */
   readonly kid: string;
   readonly alg: SessionKeyAlgorithm;
   readonly use: 'sig';
   readonly [member: string]: string;
 }
 
-/** A rotation needs three; a set of thousands would cost seconds to read. */
+/** A rotation needs three keys; a set of thousands would take seconds to read. */
 const MAXIMUM_KEYS = 100;
-/** Members that belong into no public set (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1). */
+/** Members that no public set may contain (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1). */
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
-/** The public halves of key pairs that have not ended, the active one first. */
+/** Returns the public halves of the key pairs that have not ended, the active one first. */
 export function publishedKeys(
   pairs: readonly ResolvedKey[],
   now: number,
@@ -51,10 +51,10 @@ export function publishedKeys(
 }
 
 /**
- * The keys of a set that verify session tokens; those of other uses and algorithms are left out.
+ * Reads the keys of a set that verify session tokens. Ignores keys for other uses and algorithms.
  *
- * @throws {TypeError} for a set without any, and for one that nobody should trust: with secret members,
- *   symmetric keys, a key that is listed twice, or two keys of one `kid`
+ * @throws {TypeError} if the set has no such key, or if it cannot be trusted: it contains secret members, symmetric
+ *   keys, a key that is listed twice, or two keys with the same `kid`
  */
 export function readJwkSet(value: unknown): ResolvedKey[] {
   const { keys } = (value ?? {}) as Partial<Record<'keys', unknown>>;
@@ -75,7 +75,7 @@ export function readJwkSet(value: unknown): ResolvedKey[] {
   }
   const kids = jwks.map(({ kid }) => kid).filter((kid) => kid !== undefined);
   if (new Set(kids).size < kids.length) {
-    throw new TypeError('two keys of the set have one kid');
+    throw new TypeError('two keys of the set have the same kid');
   }
   const usable = new Map<string, ResolvedKey>();
   for (const jwk of jwks) {
@@ -85,19 +85,21 @@ export function readJwkSet(value: unknown): ResolvedKey[] {
     }
     const kid = thumbprintOf(key.publicKey.export({ format: 'jwk' }));
     if (usable.has(kid)) {
-      throw new TypeError('one key of the set is listed twice');
+      throw new TypeError('a key of the set is listed twice');
     }
     usable.set(kid, key);
   }
   if (usable.size === 0) {
     throw new TypeError(
-      `no key of the set can verify session tokens (ES256, EdDSA, RS256 or PS256, with its alg)`,
+      `no key of the set can verify session tokens; publish one for ES256, EdDSA, RS256 or PS256, with its alg`,
     );
   }
   return [...usable.values()];
 }
 
-/** A key without `alg` fits no algorithm: guessing one from a token's header has been a way in. */
+/**
+ * Reads one key. Ignores a key without `alg`: guessing the algorithm from the header of a token has let attackers in.
+ */
 function usableKey(jwk: JsonWebKey): ResolvedKey | undefined {
   const algorithm = KEY_ALGORITHMS.find((each) => each === jwk['alg']);
   if (!algorithm || statedOtherwise(jwk, algorithm)) {

@@ -11,41 +11,41 @@ import type {
 } from '../options/resolved-options.js';
 import type { KeySet } from './key-set.js';
 
-/** How soon a source is asked again that has given nothing yet. */
+/** Pause before retrying a source that has not delivered any keys yet. */
 const FIRST_LOAD_PAUSE_SECONDS = 1;
 
-/** Loads keys from where they are kept: a function of the application, or a JWKS. */
+/** Loads keys from their source: a function of the application, or a JWKS. */
 export type KeySource = (signal: AbortSignal) => Promise<KeyMaterial>;
 
-/** Keys of one purpose as they are now. */
+/** The current keys of one purpose. */
 export interface CurrentKeys {
   readonly current: KeySet;
-  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  /** Returns `undefined` if the keys can be used immediately; otherwise settles when they can. Never rejects. */
   ready(): Promise<void> | undefined;
-  /** Looks for a key that is not known; `undefined` when that would be in vain. Never rejects. */
+  /** Reloads the keys to find an unknown one; `undefined` if that would be futile. Never rejects. */
   learn(): Promise<void> | undefined;
 }
 
 export interface KeyRingParts {
-  /** What is known before the source has answered. */
+  /** The keys that are known before the source has answered. */
   readonly fixed: KeyMaterial;
-  /** `undefined` where keys never change. */
+  /** `undefined` if the keys never change. */
   readonly source: KeySource | undefined;
   readonly clock: SessionClock;
   readonly cache: ResolvedKeyCacheOptions;
-  /** Told each time that the source fails. */
+  /** Called each time the source fails. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** The keys of the application, which may change while it runs, and the sets that are made of them. */
+/** The keys of the application, which may change while it runs, and the key sets built from them. */
 export class KeyRing {
   readonly #parts: KeyRingParts;
   readonly #slots: KeySlot[] = [];
   #material: KeyMaterial;
-  /** On this time cool-downs end and keys grow old, whatever is done to the clock. */
+  /** Measures cool-downs and the age of the keys, whatever happens to the clock. */
   readonly #time: MonotonicTime;
   #outdatedAt: number;
-  /** The same end of their age by the clock, which goes on while the machine sleeps. */
+  /** When the keys become outdated by the clock, which continues while the machine sleeps. */
   #outdatedByClockAt = Infinity;
   #learnAgainAt = -Infinity;
   #isLoaded: boolean;
@@ -60,12 +60,12 @@ export class KeyRing {
     this.#outdatedAt = this.#isLoaded ? Infinity : -Infinity;
   }
 
-  /** Everything that is known now. */
+  /** All keys that are known now. */
   get material(): KeyMaterial {
     return this.#material;
   }
 
-  /** @param build makes the keys of one purpose out of all */
+  /** @param build builds the keys of one purpose from all keys */
   slot(build: (material: KeyMaterial, now: number) => KeySet): CurrentKeys {
     const slot = new KeySlot(this, this.#parts.clock, (now) =>
       build(this.#material, now),
@@ -83,7 +83,7 @@ export class KeyRing {
       return undefined;
     }
     const flight = this.#load().catch(() => undefined);
-    // While the source is known to be down nobody waits for it.
+    // No request waits for a source that is known to be down.
     return this.#hasFailed && this.#isLoaded ? undefined : flight;
   }
 
@@ -97,12 +97,12 @@ export class KeyRing {
   }
 
   /**
-   * Loads the keys now, whatever their age: one that was removed is refused from then on.
+   * Reloads the keys now, whatever their age: a removed key is refused from then on.
    *
    * @throws {SessionError} `KEYS_UNAVAILABLE`
    */
   async reload(): Promise<void> {
-    // A load under way may have read what was true before.
+    // A load in flight may have read outdated keys.
     await this.#flight?.catch(() => undefined);
     await this.#load();
   }
@@ -146,7 +146,7 @@ export class KeyRing {
   }
 }
 
-/** The keys of one purpose, made anew when the ring has others or when one of them ends. */
+/** The keys of one purpose, rebuilt when the ring has new keys or when one of them ends. */
 class KeySlot implements CurrentKeys {
   readonly #ring: KeyRing;
   readonly #clock: SessionClock;
@@ -182,7 +182,7 @@ class KeySlot implements CurrentKeys {
     return this.#ring.learn();
   }
 
-  /** The same keys stay the same object, so that what was verified with them stays known. */
+  /** Keeps the same object for the same keys, so that tokens verified with them stay cached. */
   rebuild(): void {
     const keys = this.#build(this.#clock.nowSeconds());
     if (keys.fingerprint !== this.#keys.fingerprint) {

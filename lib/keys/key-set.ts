@@ -4,24 +4,24 @@ import { deriveKey, kidOfSecret } from './derive.js';
 import { thumbprintOf } from './thumbprint.js';
 import type { TokenKey } from './token-key.js';
 
-/** Which key signs, and which keys verify, at one moment. Never changes: a rotation gives another one. */
+/** Which key signs, and which keys verify, at one moment. Immutable: a rotation creates another set. */
 export interface KeySet {
-  /** `undefined` where nothing is signed. */
+  /** `undefined` if nothing is signed. */
   readonly signing: TokenKey | undefined;
   readonly isEmpty: boolean;
-  /** From then on one of its keys is no longer accepted. Seconds since the Unix epoch. */
+  /** Seconds since the Unix epoch, from which one of the keys is no longer accepted. */
   readonly validUntil: number;
-  /** What tells it from others: equal for the same keys in the same places. */
+  /** Identifies the set: equal for the same keys in the same places. */
   readonly fingerprint: string;
-  /** The key that verifies, or decrypts, what names `kid`. */
+  /** Returns the key that verifies or decrypts tokens with this `kid`. */
   find(kid: string): TokenKey | undefined;
 }
 
-/** Keys that are known one by one: secrets or key pairs. */
+/** A list of known keys: secrets or key pairs. */
 export class ListedKeys implements KeySet {
   readonly signing: TokenKey | undefined;
   readonly validUntil: number;
-  /** A `Map`, because a `kid` comes from outside: `__proto__` is a name like any other. */
+  /** A `Map`, because a `kid` is untrusted input: `__proto__` is a name like any other. */
   readonly #byKid: ReadonlyMap<string, TokenKey>;
 
   constructor(
@@ -50,7 +50,7 @@ export class ListedKeys implements KeySet {
   }
 }
 
-/** HS256 keys: the first secret signs, all verify. */
+/** Creates HS256 keys: the first secret signs, all verify. */
 export function keysOfSecrets(
   secrets: readonly KeyObject[],
   isVerifyOnly = false,
@@ -64,7 +64,10 @@ export function keysOfSecrets(
   return new ListedKeys(keys, isVerifyOnly ? undefined : keys[0]);
 }
 
-/** HS256 keys of another purpose, one for each secret: a token signed for one is refused for the other. */
+/**
+ * Derives HS256 keys for another purpose, one from each secret. A token signed for one purpose is refused for
+ * another.
+ */
 export function keysDerivedFrom(
   secrets: readonly KeyObject[],
   purpose: string,
@@ -72,7 +75,7 @@ export function keysDerivedFrom(
   return keysOfSecrets(secrets.map((secret) => deriveKey(secret, purpose)));
 }
 
-/** Key pairs: the active one signs, all verify, until their end. */
+/** Creates keys from key pairs: the active one signs, all verify until they end. */
 export function keysOfPairs(
   pairs: readonly ResolvedKey[],
   now: number,

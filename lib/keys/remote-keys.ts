@@ -5,8 +5,8 @@ import type { KeySource } from './key-ring.js';
 const MAXIMUM_BYTES = 1_000_000;
 
 /**
- * The keys of a JWKS on another server; when they are loaded, the key ring decides. Reads at most 1 MB, follows no
- * redirect, and stops reading when the signal is aborted.
+ * Loads the keys of a JWKS on another server; the key ring decides when. Reads at most 1 MB, follows no redirects,
+ * and stops reading when the signal is aborted.
  */
 export function remoteKeys(uri: URL): KeySource {
   return async (signal) => {
@@ -25,7 +25,7 @@ export function remoteKeys(uri: URL): KeySource {
   };
 }
 
-/** Why the body is not worth reading, if so. */
+/** Returns why the body is not worth reading, if so. */
 function refusalOf({ status, headers }: Response): string | undefined {
   if (status >= 300 && status < 400) {
     return `jwksUri: expected status 200, got the redirect ${status}; set jwksUri to the final address`;
@@ -38,9 +38,9 @@ function refusalOf({ status, headers }: Response): string | undefined {
     : undefined;
 }
 
-/** Counts what arrives, after decompression: neither length nor coding is what a hostile server says. */
+/** Counts bytes as they arrive, after decompression: a hostile server may lie about length and encoding. */
 async function textOf({ body }: Response): Promise<string> {
-  // One buffer, since chunks of a byte each would take a hundred times their length.
+  // One buffer, since chunks of one byte each would take a hundred times their length.
   const bytes = new Uint8Array(MAXIMUM_BYTES);
   let length = 0;
   for await (const chunk of body ?? []) {
@@ -53,12 +53,14 @@ async function textOf({ body }: Response): Promise<string> {
   return new TextDecoder().decode(bytes.subarray(0, length));
 }
 
-/** The engine's own message quotes the text, which may hold a key that was published by mistake. */
+/** Hides the engine's message: it quotes the text, which may contain a key that was published by mistake. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new TypeError('jwksUri: expected a JSON Web Key set, got no JSON');
+    throw new TypeError(
+      'jwksUri: expected a JSON Web Key set, got invalid JSON',
+    );
   }
 }
 

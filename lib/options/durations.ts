@@ -1,13 +1,13 @@
 import ms from 'ms';
 
-/** Seconds as a number, or a string with a unit that the `ms` package reads: `900`, `'15m'`, `'7 days'`. */
+/** A number of seconds, or a string with a unit in the syntax of the `ms` package: `900`, `'15m'`, `'7 days'`. */
 export type Duration = number | string;
 
 const WITH_UNIT = /^(?:\d+|\d*\.\d+) ?[a-z]+$/i;
 
 /**
- * The seconds of a duration; `undefined` when it cannot be read. A string without a unit is refused:
- * `ms('900')` means milliseconds, `900` means seconds, and the difference is a session that never ends.
+ * Converts a duration to seconds; `undefined` if it is invalid. Refuses a string without a unit: `ms('900')` means
+ * milliseconds and `900` means seconds, and confusing them makes a session that never ends.
  */
 export function readDurationSeconds(value: unknown): number | undefined {
   if (typeof value === 'number') {

@@ -2,81 +2,82 @@ import type { JsonWebKey, KeyObject } from 'node:crypto';
 import type { Duration } from './durations.js';
 import type { SecretInput } from './option-groups.js';
 
-/** The signature algorithms of key pairs. */
+/** The signature algorithms for key pairs. */
 export type SessionKeyAlgorithm = 'ES256' | 'EdDSA' | 'RS256' | 'PS256';
 
-/** A key: PEM text, a JSON Web Key (RFC 7517), or a `KeyObject`. */
+/** A key as PEM text, as a JSON Web Key (RFC 7517) or as a `KeyObject`. */
 export type KeyInput = string | JsonWebKey | KeyObject;
 
 /**
- * A key pair for session tokens. Its `kid` is its thumbprint (RFC 7638), so that nobody has to name it.
+ * A key pair for session tokens. Its `kid` is its thumbprint (RFC 7638), so you never name keys yourself.
  *
- * A rotation takes three deploys, or three answers of a function: add the new pair as `next`; when every
- * verifier knows it, make it `active` and the old one `retiring`; when the last token of the old one has
- * expired, remove it.
+ * A rotation takes three deploys, or three results of a key function. Add the new pair as `next`. Once every verifier
+ * knows it, make it `active` and the old pair `retiring`. Once the last token signed by the old pair has expired,
+ * remove that pair.
  */
 export interface SessionKey {
-  /** The only algorithm that this key may be used with. `ES256` takes P-256 keys, `EdDSA` Ed25519. */
+  /** The only algorithm that this key may be used with. `ES256` requires a P-256 key, `EdDSA` an Ed25519 key. */
   algorithm: SessionKeyAlgorithm;
-  /** Needed by the active key; a process with `verifyOnly` must not have it. */
+  /** Required for the active key. A process with `verifyOnly` must not have it. */
   privateKey?: KeyInput;
   /** @default derived from the private key */
   publicKey?: KeyInput;
   /**
-   * `active`: signs, exactly one does. `next` and `retiring`: verify and are published only.
+   * `'active'` signs; exactly one key is active. `'next'` and `'retiring'` keys are published and verify, but do not
+   * sign.
    *
    * @default 'active' with a private key, 'retiring' without
    */
   state?: 'next' | 'active' | 'retiring';
   /**
-   * From then on nothing that it signed is accepted; for retiring keys.
+   * For retiring keys: from this time on, tokens signed by the key are refused.
    *
    * @default until it is removed
    */
   until?: Date;
 }
 
-/** Gives what an option would hold, for keys that change while the application runs. */
+/** Supplies the value of an option, for keys that change while the application runs. */
 export type KeyProvider<Input> = (request: {
   /** Aborted at `keyCache.timeout`. */
   readonly signal: AbortSignal;
 }) => Input | Promise<Input>;
 
-/** How long keys that come from elsewhere are used before they are asked for again. */
+/** How keys from a function or a `jwksUri` are cached. */
 export interface KeyCacheOptions {
   /**
-   * How old keys may get. A removed key is refused after that, or at once by `SessionService.reloadKeys`.
-   * Keys stay in use while their source is down.
+   * How old cached keys may get before they are reloaded. A removed key is refused after that, or immediately after
+   * `SessionService.reloadKeys`. While their source is down, the cached keys stay in use.
    *
    * @default '5m'
    */
   maxAge?: Duration;
   /**
-   * A token that names an unknown key has the keys loaded before that, but no oftener than this: forged
-   * tokens must not become a flood of requests.
+   * Cool-down between early reloads. A token with an unknown `kid` triggers one, at most once per cool-down, so that
+   * forged tokens cannot flood the source with requests.
    *
    * @default '30s'
    */
   coolDown?: Duration;
   /**
-   * How long one load may take. Real time; fractions of a second are allowed.
+   * How long one load may take, in real time. Fractions of a second are allowed.
    *
    * @default '2s'
    */
   timeout?: Duration;
 }
 
-/** Encryption with a key of its own. */
+/** Encryption with a separate key. */
 export interface EncryptOptions {
-  /** At least 32 random bytes. An array rotates: the first encrypts, all decrypt. */
+  /** At least 32 random bytes. An array rotates keys: the first encrypts, all decrypt. */
   key: SecretInput | SecretInput[];
 }
 
 /** Where a service that issues no sessions finds the public keys. */
 export interface VerifyOnlyOptions {
   /**
-   * The JWKS of the application that issues the sessions (`jwks` there). `https:`, or a loopback address. At most
-   * 1 MB is read, and no redirect is followed.
+   * The JWKS of the application that issues the sessions (see its `jwks` option). Must be `https:`, or a loopback
+   * address. At most 1 MB is read, and redirects are not followed.
    */
   jwksUri: string;
 }
@@ -84,13 +85,13 @@ export interface VerifyOnlyOptions {
 /** How the public keys are published. */
 export interface JwksOptions {
   /**
-   * Below the application's global prefix, if it has one.
+   * Path of the key set, below the application's global prefix if there is one.
    *
    * @default '.well-known/jwks.json'
    */
   path?: string;
   /**
-   * How long clients may use an answer: publish a new key that long before it signs. At most a day.
+   * How long clients may cache the key set; at most a day. Publish a new key at least that long before it signs.
    *
    * @default '5m'
    */

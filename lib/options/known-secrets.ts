@@ -1,6 +1,6 @@
 /**
- * Secrets that stand in documentation, sample code and word lists, so that anybody can sign with them.
- * Shorter ones are refused by their length already.
+ * Secrets published in documentation, sample code and word lists: anyone can sign with them. Shorter ones are already
+ * refused for their length.
  */
 export const KNOWN_SECRETS: readonly string[] = [
   // README of auth-jwt-express
@@ -33,6 +33,6 @@ export const KNOWN_SECRETS: readonly string[] = [
   'ThisIsMySuperSecretKeyForJwtTokenGenerationAndValidation',
 ];
 
-/** Placeholders that somebody forgot to replace. */
+/** Placeholders that were never replaced. */
 export const PLACEHOLDER =
   /change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|your[-_ ]?(?:\w+[-_ ])?(?:secret|key)|super[-_ ]?secret|keyboard cat|do not use|insecure|placeholder/i;

@@ -1,11 +1,11 @@
 import { readDurationSeconds } from './durations.js';
 
-/** Reads what users wrote, collects every fault instead of stopping at the first. */
+/** Reads the options of users, and collects every fault instead of stopping at the first. */
 export class OptionReader {
   readonly faults: string[] = [];
   readonly warnings: string[] = [];
 
-  /** Says what is wrong with an option. Never pass a value that may be a secret. */
+  /** Reports an invalid option. Never pass a value that may be a secret. */
   fault(path: string, expected: string, got?: unknown): void {
     this.faults.push(
       got === undefined
@@ -14,12 +14,12 @@ export class OptionReader {
     );
   }
 
-  /** Says what works but should be changed. */
+  /** Reports an option that works but should be changed. */
   warn(path: string, advice: string): void {
     this.warnings.push(`${path}: ${advice}`);
   }
 
-  /** The members of a group of options; unknown names are faults. */
+  /** Returns the members of a group of options; unknown names are faults. */
   group(
     path: string,
     value: unknown,
@@ -30,7 +30,7 @@ export class OptionReader {
       return {};
     }
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      // The value itself may be a secret that was returned in place of the options.
+      // The value may be a secret, returned in place of the options.
       this.fault(path, `expected an object, got ${kindOf(value)}`);
       return {};
     }
@@ -164,7 +164,7 @@ function describeValue(value: unknown): string {
   return typeof value === 'function' ? 'a function' : String(value);
 }
 
-/** What kind of value it is, for where the value itself may be a secret. */
+/** Names the kind of a value, for messages that must not print the value because it may be a secret. */
 export function kindOf(value: unknown): string {
   return value === null
     ? 'null'

@@ -1,6 +1,6 @@
 /**
- * The URL of a text, `undefined` where it is none. Not by `URL.canParse`: once optimised, that of Node 20
- * says no to good URLs with letters beyond ASCII.
+ * Parses a URL; `undefined` if it is invalid. Does not use `URL.canParse`: once optimised, that of Node 20 rejects
+ * valid URLs with non-ASCII letters.
  */
 export function parseUrl(text: string): URL | undefined {
   try {

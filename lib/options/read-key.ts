@@ -18,7 +18,7 @@ export const KEY_ALGORITHMS = [
 
 const MINIMUM_RSA_BITS = 2048;
 const RECOMMENDED_RSA_BITS = 3072;
-/** Beyond this a verification takes milliseconds. */
+/** Verifying with a larger key takes milliseconds. */
 const MAXIMUM_RSA_BITS = 8192;
 
 const HOW_TO_GENERATE: Readonly<Record<SessionKeyAlgorithm, string>> = {
@@ -28,17 +28,17 @@ const HOW_TO_GENERATE: Readonly<Record<SessionKeyAlgorithm, string>> = {
   PS256: "'rsa', { modulusLength: 3072 }",
 };
 
-/** A line that prints a good private key. */
+/** Returns a command that prints a suitable private key. */
 export function howToMakeAKey(algorithm: SessionKeyAlgorithm): string {
   return `make one with: node -e "console.log(require('node:crypto').generateKeyPairSync(${HOW_TO_GENERATE[algorithm]}).privateKey.export({ type: 'pkcs8', format: 'pem' }))"`;
 }
 
-/** A line that prints the public half of a private key. */
+/** A command that prints the public half of a private key. */
 export const HOW_TO_GET_A_PUBLIC_KEY = `get it with: node -e "console.log(require('node:crypto').createPublicKey(require('node:fs').readFileSync('private.pem')).export({ type: 'spki', format: 'pem' }))"`;
 
 type ReadKey = { readonly key: KeyObject } | { readonly fault: string };
 
-/** The key of an option, or what is wrong with its form. The answer never contains the key. */
+/** Reads the key of an option, or says what is wrong with its form. The result never quotes the key. */
 export function readKeyInput(
   input: unknown,
   kind: 'private' | 'public',
@@ -50,13 +50,13 @@ export function readKeyInput(
     }
     return key.type === kind
       ? { key }
-      : { fault: `is a ${key.type} key, expected a ${kind} one` };
+      : { fault: `expected a ${kind} key, got a ${key.type} one` };
   } catch {
     return { fault: `cannot be read as a ${kind} key` };
   }
 }
 
-/** Why a key must not be used with an algorithm, if so (RFC 8725, section 3.5; RFC 7518, section 3). */
+/** Returns why a key must not be used with an algorithm, if so (RFC 8725, section 3.5; RFC 7518, section 3). */
 export function weaknessOfKey(
   key: KeyObject,
   algorithm: SessionKeyAlgorithm,
@@ -66,23 +66,23 @@ export function weaknessOfKey(
     case 'ES256':
       return type === 'ec' && details?.namedCurve === 'prime256v1'
         ? undefined
-        : `ES256 takes a key on the curve P-256, this one is ${describe(key)}`;
+        : `expected a P-256 key for ES256, got ${describe(key)}`;
     case 'EdDSA':
       if (type !== 'ed25519') {
-        return `EdDSA takes an Ed25519 key, this one is ${describe(key)}`;
+        return `expected an Ed25519 key for EdDSA, got ${describe(key)}`;
       }
       return isOfSmallOrder(bytesOf(key, 'x'))
-        ? 'is an Ed25519 key of small order, for which anybody can sign'
+        ? 'is an Ed25519 key of small order, for which anyone can sign'
         : undefined;
     case 'RS256':
     case 'PS256':
       return type === 'rsa'
         ? weaknessOfRsa(key)
-        : `${algorithm} takes an RSA key, this one is ${describe(key)}`;
+        : `expected an RSA key for ${algorithm}, got ${describe(key)}`;
   }
 }
 
-/** What a JSON Web Key says of itself that forbids this use (RFC 7517, sections 4.2 to 4.4). */
+/** Returns what a JSON Web Key declares that forbids this use (RFC 7517, sections 4.2 to 4.4). */
 export function statedOtherwise(
   input: unknown,
   algorithm: SessionKeyAlgorithm,
@@ -96,7 +96,7 @@ export function statedOtherwise(
   }
   const { alg, use, key_ops: operations } = input as JsonWebKey;
   if (alg !== undefined && alg !== algorithm) {
-    return `is a JSON Web Key for another algorithm than ${algorithm}`;
+    return `expected a JSON Web Key for ${algorithm}, got one for another algorithm`;
   }
   const isForSignatures =
     (use === undefined || use === 'sig') &&
@@ -105,14 +105,14 @@ export function statedOtherwise(
         (operations.includes('verify') || operations.includes('sign'))));
   return isForSignatures
     ? undefined
-    : 'is a JSON Web Key for another use than signatures';
+    : 'expected a JSON Web Key for signatures, got one for another use';
 }
 
-/** What works today but should not be chosen any more. */
+/** Returns advice on a key that works but should no longer be chosen. */
 export function adviceOnKey(key: KeyObject): string | undefined {
   const bits = key.asymmetricKeyDetails?.modulusLength;
   return bits !== undefined && bits < RECOMMENDED_RSA_BITS
-    ? `is an RSA key of ${bits} bits; ${RECOMMENDED_RSA_BITS} are recommended, ES256 and EdDSA are shorter and faster`
+    ? `is an RSA key of ${bits} bits; use ${RECOMMENDED_RSA_BITS} bits, or ES256 or EdDSA, which are shorter and faster`
     : undefined;
 }
 
@@ -138,7 +138,7 @@ function parsed(
 }
 
 function parsedPem(pem: string, kind: 'private' | 'public'): KeyObject {
-  // A private key would be turned into its public one without a word.
+  // A private key would silently be turned into its public half.
   if (kind === 'public' && pem.includes('PRIVATE KEY')) {
     return createPrivateKey(pem);
   }
@@ -146,8 +146,8 @@ function parsedPem(pem: string, kind: 'private' | 'public'): KeyObject {
 }
 
 /**
- * The PEM text in what an environment variable brought: as it is, with `\n` in place of line breaks, in quotes, or
- * in base64 as a whole. None of these can stand in PEM (RFC 7468, section 2), so nothing is guessed.
+ * Reads PEM text as environment variables may hold it: unchanged, with `\n` for line breaks, in quotes, or in base64
+ * as a whole. PEM itself contains none of these (RFC 7468, section 2), so nothing is guessed.
  */
 function pemIn(text: string): string {
   const unquoted = unquote(text.trim());
@@ -170,10 +170,10 @@ function weaknessOfRsa(key: KeyObject): string | undefined {
   const modulusLength = details.modulusLength!;
   const publicExponent = details.publicExponent!;
   if (modulusLength < MINIMUM_RSA_BITS || modulusLength > MAXIMUM_RSA_BITS) {
-    return `is an RSA key of ${modulusLength} bits, expected ${MINIMUM_RSA_BITS} to ${MAXIMUM_RSA_BITS}`;
+    return `expected an RSA key of ${MINIMUM_RSA_BITS} to ${MAXIMUM_RSA_BITS} bits, got ${modulusLength}`;
   }
   if (publicExponent < 3n || publicExponent % 2n === 0n) {
-    return `is an RSA key with the public exponent ${publicExponent}, expected 65537`;
+    return `expected an RSA key with the public exponent 65537, got ${publicExponent}`;
   }
   return isRocaModulus(modulusOf(key))
     ? 'is an RSA key that can be factored (ROCA, CVE-2017-15361)'

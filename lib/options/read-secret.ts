@@ -7,9 +7,9 @@ const MINIMUM_DISTINCT_BYTES = 8;
 export const HOW_TO_MAKE_A_SECRET = `make one with: node -e "console.log(require('node:crypto').randomBytes(32).toString('base64url'))"`;
 
 /**
- * The key of a secret, or what is wrong with it. The answer never contains the secret.
+ * Reads a secret as a key, or says what is wrong with it. The result never quotes the secret.
  *
- * HS256 needs a key of at least 32 bytes (RFC 7518, section 3.2).
+ * HS256 requires a key of at least 32 bytes (RFC 7518, section 3.2).
  */
 export function readSecret(
   input: unknown,
@@ -20,7 +20,7 @@ export function readSecret(
   if (input instanceof KeyObject) {
     return input.type === 'secret'
       ? judged(input.export(), input)
-      : { fault: `is a ${input.type} key, expected a secret key` };
+      : { fault: `expected a secret key, got a ${input.type} one` };
   }
   if (typeof input === 'string') {
     const bytes = Buffer.from(input, 'utf8');
@@ -45,38 +45,38 @@ function weaknessOf(bytes: Buffer, text: string): string | undefined {
   const entropy = decoded(text) ?? bytes;
   const texts = [text, entropy.toString('utf8')];
   if (texts.some((each) => /-----BEGIN|ssh-(?:rsa|ed25519) /.test(each))) {
-    return 'is a PEM or public key text; a public key must never be a shared secret';
+    return 'is the text of a PEM file or a public key; a public key must never be a shared secret';
   }
   if (texts.some((each) => /"(?:kty|keys)"\s*:/.test(each))) {
     return 'is a JSON Web Key; a public key must never be a shared secret';
   }
   if (isKnown(bytes, text)) {
-    return 'is a published sample or a placeholder, which anybody can sign with';
+    return 'is a published sample or a placeholder, with which anyone can sign';
   }
   if (isPublicKey(entropy)) {
     return 'is a public key; a public key must never be a shared secret';
   }
   if (entropy.length < MINIMUM_BYTES) {
-    return `has ${entropy.length} bytes${entropy === bytes ? '' : ' when decoded'}, expected at least ${MINIMUM_BYTES}`;
+    return `expected at least ${MINIMUM_BYTES} bytes, got ${entropy.length}${entropy === bytes ? '' : ' when decoded'}`;
   }
   if (
     new Set(entropy).size < MINIMUM_DISTINCT_BYTES ||
     repeats(entropy) ||
     repeats(bytes)
   ) {
-    return 'is a repetition, not random bytes';
+    return 'expected random bytes, got a repetition';
   }
   return wrappingOf(text);
 }
 
-/** What tools leave around the value of a variable or of a file, on some machines and not on others. */
+/** Returns what tools leave around the value of a variable or a file, on some machines and not on others. */
 function wrappingOf(text: string): string | undefined {
   // Random bytes may begin or end with anything.
   if (!/^[\s -~]*$/.test(text)) {
     return undefined;
   }
   if (text !== text.trim()) {
-    return 'begins or ends with a blank or a line break, which some tools keep and others drop: remove it';
+    return 'begins or ends with a space or a line break, which some tools keep and others drop: remove it';
   }
   return /^["'`]|["'`]$/.test(text)
     ? 'begins or ends with a quote, which some tools keep and others drop: remove the quotes'
@@ -93,7 +93,7 @@ function isKnown(bytes: Buffer, text: string): boolean {
   );
 }
 
-/** The bytes behind hex or base64; strength is counted in these, not in characters. */
+/** Decodes hex or base64: strength is measured in these bytes, not in characters. */
 function decoded(text: string): Buffer | undefined {
   const trimmed = text.trim();
   if (/^(?:[0-9a-f]{2})+$/i.test(trimmed)) {
@@ -104,7 +104,7 @@ function decoded(text: string): Buffer | undefined {
     : undefined;
 }
 
-/** Whether the bytes are a public key without its PEM frame. */
+/** Returns whether the bytes are a public key without its PEM frame. */
 function isPublicKey(bytes: Buffer): boolean {
   if (bytes[0] !== 0x30) {
     return false;
@@ -119,7 +119,7 @@ function isPublicKey(bytes: Buffer): boolean {
   });
 }
 
-/** Whether the bytes are one pattern over and over. */
+/** Returns whether the bytes repeat one pattern. */
 function repeats(bytes: Buffer): boolean {
   for (let period = 1; period <= bytes.length / 2; period += 1) {
     if (bytes.subarray(period).equals(bytes.subarray(0, -period))) {

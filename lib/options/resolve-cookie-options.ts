@@ -21,7 +21,7 @@ const PATH = {
   expected: "a path that starts with '/' and has no ';', ',' or '<'",
 };
 
-/** Whether a cookie can have this path. */
+/** Returns whether a cookie can have this path. */
 export function isCookiePath(path: string): boolean {
   return PATH.pattern.test(path);
 }
@@ -45,7 +45,7 @@ export function resolveCookie(
   return resolveCookieAt(reader, 'cookie', value, COOKIE_DEFAULTS, 'session');
 }
 
-/** The cookie of the refresh token: what is not given is as in the cookie of the session token. */
+/** Resolves the cookie of the refresh token. Attributes that are not given are those of the session cookie. */
 export function resolveRefreshCookie(
   reader: OptionReader,
   value: unknown,
@@ -61,7 +61,10 @@ export function resolveRefreshCookie(
     `${bareName}-refresh`,
   );
   if (cookie.name === session.name) {
-    reader.fault(`${path}.name`, 'is the name of the session cookie');
+    reader.fault(
+      `${path}.name`,
+      "expected a name other than the session cookie's",
+    );
   }
   return cookie;
 }
@@ -139,7 +142,7 @@ function resolveCookieAt(
   };
 }
 
-/** The strictest prefix that attributes allow. */
+/** Returns the strictest prefix that the attributes allow. */
 function prefixOf({
   secure,
   domain,
@@ -151,7 +154,7 @@ function prefixOf({
   return domain || path !== '/' ? '__Secure-' : '__Host-';
 }
 
-/** A cookie with the attributes of another, which scripts may read. */
+/** Resolves a cookie that scripts may read, with the attributes of another cookie. */
 export function resolveReadableCookie(
   reader: OptionReader,
   path: string,
@@ -165,12 +168,12 @@ export function resolveReadableCookie(
   if (/^__(?:Host-)?Http-/i.test(name)) {
     reader.fault(
       path,
-      'is to be read by scripts, so its prefix cannot forbid that',
+      'expected a name without a prefix that hides the cookie from scripts',
       name,
     );
   }
   if (name === attributes.name) {
-    reader.fault(path, 'is the name of the session cookie');
+    reader.fault(path, "expected a name other than the session cookie's");
   }
   checkPrefix(reader, path, name, prefixOf(attributes));
   return { ...attributes, name };
@@ -190,7 +193,10 @@ function resolveFormerDomains(
     .map(String);
 }
 
-/** The prefixes promise attributes that browsers check (RFC 6265bis, section 4.1.3), in any case. */
+/**
+ * Checks the name against its prefix, whatever its case: prefixes promise attributes that browsers enforce (RFC
+ * 6265bis, section 4.1.3).
+ */
 function checkPrefix(
   reader: OptionReader,
   at: string,
@@ -202,7 +208,11 @@ function checkPrefix(
       continue;
     }
     if (!name.startsWith(prefix)) {
-      reader.fault(at, `the prefix is written '${prefix}'`, name);
+      reader.fault(
+        at,
+        `expected the prefix '${prefix}', in exactly this case`,
+        name,
+      );
     } else if (prefix === '__Host-' && allowed !== '__Host-') {
       reader.fault(at, "'__Host-' needs secure, path '/' and no domain", name);
     } else if (allowed === '') {

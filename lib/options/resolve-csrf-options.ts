@@ -97,10 +97,10 @@ function resolveToken(
 }
 
 /**
- * Refuses what leaves a sign-in, a refresh, a sign-out or a guarded request open to other sites. SameSite closes
- * only the guarded ones: a forged sign-in needs no cookie, and browsers store and delete every cookie that a
- * top-level form post answers, Lax and Strict ones included (RFC 6265bis, section 5.7). A CSRF token belongs to a
- * session, so it proves nothing before there is one.
+ * Refuses options that leave a sign-in, a refresh, a sign-out or a guarded request open to other sites. SameSite
+ * protects only guarded requests: a forged sign-in needs no cookie, and browsers store and delete every cookie in the
+ * response to a top-level form post, Lax and Strict ones included (RFC 6265bis, section 5.7). A CSRF token belongs to
+ * a session, so it proves nothing before the session exists.
  */
 export function refuseUnprotected(
   reader: OptionReader,
@@ -116,7 +116,7 @@ export function refuseUnprotected(
     return;
   }
   if (csrf.token) {
-    // Where sessions are only checked, nothing signs in.
+    // A service that only checks sessions has no sign-in.
     if (!isVerifyOnly && transports.some(isAmbientChoice)) {
       reader.fault('csrf', `csrf.token alone ${OPEN_SIGN_IN}; ${REMEDY}`);
     }
@@ -126,7 +126,7 @@ export function refuseUnprotected(
     if (cookie.sameSite === 'none' || refresh?.cookie.sameSite === 'none') {
       reader.fault(
         'csrf',
-        `every technique is off and cookie.sameSite is 'none': any site could act for your users; ${REMEDY}`,
+        `every technique is off and cookie.sameSite is 'none': any site could act on behalf of your users; ${REMEDY}`,
       );
     } else if (!isVerifyOnly) {
       reader.fault(
@@ -151,7 +151,7 @@ function isAmbientChoice(choice: 'cookie' | 'header' | Transport): boolean {
     : choice.ambient !== false;
 }
 
-/** What is wrong with CSRF tokens in view of the other options. */
+/** Checks CSRF tokens against the other options. */
 export function checkCsrfToken(
   reader: OptionReader,
   options: Record<string, unknown>,
@@ -161,7 +161,10 @@ export function checkCsrfToken(
     return;
   }
   if (csrf.token.cookie && csrf.token.cookie.name === refresh?.cookie.name) {
-    reader.fault('csrf.token.cookie', 'is the name of the refresh cookie');
+    reader.fault(
+      'csrf.token.cookie',
+      "expected a name other than the refresh cookie's",
+    );
   }
   if (hasSecret(options, keys)) {
     return;
@@ -179,7 +182,7 @@ export function checkCsrfToken(
   }
 }
 
-/** Whether there is anything that keys of other purposes can be derived from. */
+/** Returns whether there is a secret from which keys for other purposes can be derived. */
 function hasSecret(
   options: Record<string, unknown>,
   { derivedSecrets, encryption }: ResolvedKeysOptions,
@@ -191,7 +194,7 @@ function hasSecret(
   );
 }
 
-/** A header that browsers do not send on their own, in lower case. */
+/** Reads the name of a header that browsers do not send on their own, in lower case. */
 function resolveCustomHeader(
   reader: OptionReader,
   path: string,
@@ -202,7 +205,7 @@ function resolveCustomHeader(
   if (isSentByBrowsers(name)) {
     reader.fault(
       path,
-      'browsers send this header on their own, expected a custom one',
+      'expected a custom header, not one that browsers send on their own',
       value,
     );
   }

@@ -8,13 +8,16 @@ const PATH = {
 const FIVE_MINUTES = 300;
 const DAY = 86_400;
 
-/** Where and for how long public keys are published. */
+/** Where public keys are published, and for how long clients may cache them. */
 export interface ResolvedJwksOptions {
   readonly path: string;
   readonly maxAgeSeconds: number;
 }
 
-/** `undefined` where they are not published; what is wrong is told with the other options. */
+/**
+ * Resolves how public keys are published; `undefined` if they are not. Faults are reported with those of the other
+ * options.
+ */
 export function resolveJwks(value: boolean | JwksOptions | undefined): {
   readonly jwks: ResolvedJwksOptions | undefined;
   readonly faults: readonly string[];

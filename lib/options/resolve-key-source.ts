@@ -14,7 +14,7 @@ import { MAXIMUM_LIFETIME } from './resolve-time-options.js';
 const NOTHING: KeyMaterial = { secrets: [], keys: [] };
 const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 
-/** What issues sessions, and has no meaning where they are only checked. */
+/** Options for issuing sessions, which a service that only checks sessions must not set. */
 const ISSUING = [
   'accessLifetime',
   'refreshToken',
@@ -24,7 +24,7 @@ const ISSUING = [
   'onLoaderError',
 ] as const;
 
-/** Whether this application only checks sessions, and with which keys that or the other is done. */
+/** Resolves whether this application only checks sessions, and the keys for issuing or checking them. */
 export function resolveKeySource(
   reader: OptionReader,
   options: Record<string, unknown>,
@@ -35,13 +35,19 @@ export function resolveKeySource(
   const isRemote = typeof verifyOnly === 'object' && verifyOnly !== null;
   if (isVerifyOnly) {
     for (const name of ISSUING.filter((each) => options[each] !== undefined)) {
-      reader.fault(name, 'has no meaning with verifyOnly: nothing is issued');
+      reader.fault(
+        name,
+        'has no effect with verifyOnly, which issues nothing; remove it',
+      );
     }
   }
   if (isRemote) {
     for (const name of ['secret', 'keys', 'encrypt']) {
       if (options[name] !== undefined) {
-        reader.fault(name, 'must be left out: the keys come from jwksUri');
+        reader.fault(
+          name,
+          'has no effect with jwksUri, which provides the keys; remove it',
+        );
       }
     }
   }
@@ -50,7 +56,7 @@ export function resolveKeySource(
   if (encryption && keys !== undefined) {
     reader.fault(
       'encrypt',
-      'encrypted tokens need a secret on both sides, so keys have nothing to do: leave one of the two out',
+      'needs a shared secret on both sides, so keys have no effect; remove keys or encrypt',
     );
   }
   const hasOtherKey =
@@ -70,7 +76,7 @@ export function resolveKeySource(
             : resolveKeys(reader, keys, isVerifyOnly),
       };
   if (isVerifyOnly && arePairs && secret !== undefined && !isRemote) {
-    reader.fault('secret', 'must be left out: keys are what verifyOnly needs');
+    reader.fault('secret', 'has no effect with verifyOnly and keys; remove it');
   }
   const derivedSecrets =
     options['derivedSecret'] === undefined
@@ -81,7 +87,7 @@ export function resolveKeySource(
   if (options['keyCache'] !== undefined && !isProvided && !isRemote) {
     reader.fault(
       'keyCache',
-      'needs jwksUri, or keys or a secret that come from a function',
+      'needs verifyOnly.jwksUri, or a function for keys or secret',
     );
   }
   return {
@@ -105,7 +111,7 @@ export function resolveKeySource(
   };
 }
 
-/** Keys that are asked for again and again are judged as strictly as those that stand in the options. */
+/** Calls the functions that supply keys, each time checking the result as strictly as keys in the options. */
 function providerOf(
   secret: unknown,
   keys: unknown,
@@ -157,7 +163,7 @@ function resolveJwksUri(
   if (!url || !isSafe || url.username || url.password) {
     reader.fault(
       'verifyOnly.jwksUri',
-      'expected an https: URL, or http: on this machine, without credentials (in a network that you trust, give keys as a function that fetches them)',
+      'expected an https: URL, or an http: URL of this machine, without credentials; in a trusted network, pass keys as a function that fetches them',
     );
     return undefined;
   }
@@ -175,7 +181,7 @@ function resolveEncryption(
   return resolveSecrets(reader, 'encrypt.key', key);
 }
 
-/** One secret, one purpose: what is derived from `secret` anyway needs no name of its own. */
+/** Refuses a secret that serves two purposes. Keys that are derived from `secret` by default need no option. */
 export function refuseSharedSecrets(
   reader: OptionReader,
   secrets: Readonly<Record<string, readonly KeyObject[]>>,
@@ -189,8 +195,8 @@ export function refuseSharedSecrets(
       reader.fault(
         option,
         same[0] === 'secret'
-          ? 'is the secret of the session tokens; leave it out to have one derived'
-          : `is the same as ${same[0]}: one secret, one purpose`,
+          ? 'is the secret of the session tokens; leave it out to derive a separate one'
+          : `is the same as ${same[0]}; use a separate secret for each purpose`,
       );
     }
     seen.push(...keys.map((key) => [option, key] as const));

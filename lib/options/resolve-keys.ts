@@ -13,7 +13,7 @@ import type { ResolvedKey } from './resolved-options.js';
 
 const STATES = ['next', 'active', 'retiring'] as const;
 
-/** The key pairs of an application that signs with one of them, or only verifies. */
+/** Resolves the key pairs of an application that signs with one of them, or only verifies. */
 export function resolveKeys(
   reader: OptionReader,
   value: unknown,
@@ -39,17 +39,20 @@ export function resolveKeys(
       key &&
       keys.some((other) => isSameKey(key.publicKey, other.publicKey))
     ) {
-      reader.fault(`keys[${i}]`, 'is given twice: one key, one algorithm');
+      reader.fault(
+        `keys[${i}]`,
+        'is given twice; use each key with one algorithm',
+      );
     } else if (key) {
       keys.push(key);
     }
   }
   const active = keys.filter(({ state }) => state === 'active').length;
-  // What is wrong with single keys is told first.
+  // Faults of single keys are reported first.
   if (!isVerifyOnly && active !== 1 && reader.faults.length === faults) {
     reader.fault(
       'keys',
-      `${active} keys are active, expected exactly one: it signs; set state of the others to 'next' or 'retiring'`,
+      `expected exactly one active key to sign with, got ${active}; set state of the others to 'next' or 'retiring'`,
     );
   }
   return keys;
@@ -108,7 +111,7 @@ function resolveKey(
   if (isVerifyOnly && options['privateKey'] !== undefined) {
     reader.fault(
       `${path}.privateKey`,
-      'must not be here: a service with verifyOnly checks with public keys',
+      'has no place in a service with verifyOnly, which checks with public keys; remove it',
     );
   } else if (
     !isVerifyOnly &&
@@ -133,7 +136,7 @@ function resolveKey(
     return undefined;
   }
   if (privateKey && !isSameKey(publicOf(privateKey), publicKey)) {
-    reader.fault(`${path}.publicKey`, 'does not belong to the private key');
+    reader.fault(`${path}.publicKey`, 'does not match the private key');
   }
   const advice = adviceOnKey(publicKey);
   if (advice) reader.warn(path, advice);
@@ -146,7 +149,7 @@ function resolveKey(
   };
 }
 
-/** As `OptionReader.oneOf`, and silent about the value: it may be a key in the wrong place. */
+/** Works like `OptionReader.oneOf`, but never prints the value: it may be a misplaced key. */
 function chosen<const Choice extends string>(
   reader: OptionReader,
   path: string,
@@ -191,7 +194,7 @@ function publicOf(privateKey: KeyObject): KeyObject {
   return createPublicKey(privateKey);
 }
 
-/** Not by `equals`: for keys of two types that of Node 20 makes the next import of a PEM fail. */
+/** Compares keys without `equals`: for keys of two types, that of Node 20 makes the next import of a PEM fail. */
 function isSameKey(one: KeyObject, other: KeyObject): boolean {
   const form = { type: 'spki', format: 'der' } as const;
   return one.export(form).equals(other.export(form));

@@ -54,7 +54,7 @@ const OPTION_NAMES = [
 ] as const satisfies readonly (keyof SessionJwtModuleOptions)[];
 
 const MODULE_LEVEL =
-  'must be known before the factory runs: give it beside useFactory';
+  'must be known before the factory runs; pass it next to useFactory';
 const HINTS = {
   dataLoader: MODULE_LEVEL,
   global: MODULE_LEVEL,
@@ -64,7 +64,7 @@ const HINTS = {
   imports: MODULE_LEVEL,
 };
 
-/** `iss` and `aud` are plain strings; a RegExp here has been a way in (CVE-2026-35040). */
+/** `iss` and `aud` are plain strings: accepting a RegExp has let attackers in (CVE-2026-35040). */
 const NAME = {
   pattern: /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/,
   expected: 'a string of 1 to 255 printable ASCII characters',
@@ -76,9 +76,9 @@ const PROPERTY = {
 };
 
 /**
- * The only place that knows defaults and checks options.
+ * Checks the options and fills in the defaults. No other code knows either.
  *
- * @param furtherFaults faults found elsewhere that belong into the same message
+ * @param furtherFaults faults found elsewhere, to be reported in the same message
  * @throws {SessionConfigError} with every fault
  */
 export function resolveOptions(

@@ -4,34 +4,35 @@ import type { ResolvedSessionJwtOptions } from './resolved-options.js';
 /** Ready-made routes for browsers and other clients. */
 export interface RoutesOptions {
   /**
-   * Below the application's global prefix, if it has one.
+   * Path of the routes, below the application's global prefix if there is one.
    *
    * @default 'session'
    */
   path?: string;
   /**
-   * What a sign-out by `POST logout` makes browsers delete of this site beside the session, by the
-   * `Clear-Site-Data` header (W3C Clear Site Data, section 3.1): `true` for the cache, all cookies and all storage.
-   * Cookies go for the whole registrable domain, its other hosts included.
+   * Data of this site that browsers delete at a sign-out by `POST logout`, in addition to the session: the header
+   * `Clear-Site-Data` (W3C Clear Site Data, section 3.1). `true` deletes the cache, all cookies and all storage.
+   * Cookies are deleted for the whole registrable domain, including its other hosts.
    *
    * @default false
    */
   clearSiteData?: boolean | ('cache' | 'cookies' | 'storage')[];
   /**
-   * What `GET` and `POST refresh` show of a session to its client, besides its id, subject and times: the loader's
-   * `data`, what the loader's `expand` made of it (`expanded`, as `data`, by `GET` alone), and the `attributes`.
+   * What `GET` and `POST refresh` show the client in addition to the session's id, subject and times: the loader's
+   * `data`, the result of the loader's `expand` (`expanded`; returned as `data`, and only by `GET`), and the
+   * `attributes`.
    *
    * @default ['data', 'attributes']; `[]` with `encrypt` or `keepDataIn: 'store'`, which hide them from clients
    */
   expose?: ('data' | 'expanded' | 'attributes')[];
 }
 
-/** Where the ready-made routes are. */
+/** The checked options of the ready-made routes. */
 export interface ResolvedRoutesOptions {
   readonly path: string;
   /** The value of the `Clear-Site-Data` header of a sign-out. */
   readonly clearSiteData: string | undefined;
-  /** `undefined` where the other options decide. */
+  /** `undefined` if the other options decide. */
   readonly expose: readonly ExposedPart[] | undefined;
 }
 
@@ -40,7 +41,7 @@ export type ExposedPart = 'data' | 'expanded' | 'attributes';
 
 const EXPOSED_PARTS: readonly string[] = ['data', 'expanded', 'attributes'];
 
-/** The parts that the ready-made routes show: by default those that the client can read in its token. */
+/** Returns the parts that the ready-made routes show: by default, those that the client can read in its token. */
 export function exposedParts(
   { expose }: Pick<ResolvedRoutesOptions, 'expose'>,
   { keys, store }: Pick<ResolvedSessionJwtOptions, 'keys' | 'store'>,
@@ -56,7 +57,9 @@ const PATH = {
   expected: "a path without a leading slash, such as 'session'",
 };
 
-/** `undefined` where there are none; what is wrong is told with the other options. */
+/**
+ * Resolves the ready-made routes; `undefined` if there are none. Faults are reported with those of the other options.
+ */
 export function resolveRoutes(value: boolean | RoutesOptions | undefined): {
   readonly routes: ResolvedRoutesOptions | undefined;
   readonly faults: readonly string[];
@@ -79,7 +82,7 @@ export function resolveRoutes(value: boolean | RoutesOptions | undefined): {
   };
 }
 
-/** The value of the header, kinds of data in quotes. */
+/** Returns the value of the header: the kinds of data, in quotes. */
 function readClearSiteData(
   reader: OptionReader,
   value: unknown,

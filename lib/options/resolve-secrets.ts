@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { OptionReader } from './option-reader.js';
 import { HOW_TO_MAKE_A_SECRET, readSecret } from './read-secret.js';
 
-/** The keys of one secret or of several. */
+/** Reads one or several secrets as keys. */
 export function resolveSecrets(
   reader: OptionReader,
   option: string,

@@ -12,16 +12,16 @@ import type {
 import type { SessionLimit, SessionStore } from './session-store.js';
 import type { Transport } from './transport.js';
 
-/** A field of a parsed body. */
+/** The name of a field in a parsed body. */
 export const FIELD_NAME = {
   pattern: /^(?!__proto__$)[\w.-]{1,64}$/,
   expected: 'the name of a body field',
 };
 
-/** So many sessions that only a script or a fault makes them; without a limit they would slow down everybody. */
+/** Only a script or a fault creates this many sessions. Without a limit, they would slow down everyone. */
 const DEFAULT_LIMIT: SessionLimit = { max: 1_000, policy: 'end-oldest' };
 
-/** What the other options must be known of. */
+/** The options that these depend on. */
 interface Surroundings {
   readonly keys: ResolvedKeysOptions;
   readonly cookie: ResolvedCookieOptions;
@@ -43,7 +43,10 @@ export function resolveRefresh(
   );
   if (options['refreshToken'] === undefined) {
     if (options['accessLifetime'] !== undefined) {
-      reader.fault('accessLifetime', 'needs refreshToken; see lifetime.idle');
+      reader.fault(
+        'accessLifetime',
+        'needs refreshToken; without it, set lifetime.idle',
+      );
     }
     return undefined;
   }
@@ -52,11 +55,11 @@ export function resolveRefresh(
     'cookie',
     'field',
   ]);
-  // An idle time that is not longer than the interval is told of by itself.
+  // An idle time that is not longer than the interval is reported separately.
   if (idleSeconds > intervalSeconds && idleSeconds <= accessSeconds) {
     reader.fault(
       'accessLifetime',
-      `must be shorter than lifetime.idle (${idleSeconds} s), else no refresh token outlives its session token`,
+      `expected less than lifetime.idle (${idleSeconds} s), so that a refresh token outlives its session token`,
       accessSeconds,
     );
   }
@@ -139,14 +142,14 @@ export function resolveStore(
   if (keepsData && options['refreshToken'] !== undefined) {
     reader.fault(
       'keepDataIn',
-      "'store' asks the store on each request, so there is nothing for a refresh token to do: leave refreshToken out",
+      "'store' reads the store on each request, so refresh tokens have no effect; remove refreshToken",
     );
   }
   if (options['rotation'] !== undefined && !options['refreshToken']) {
     reader.fault('rotation', 'needs refreshToken');
   }
   if (!isStore(store)) {
-    // A text is likely an address with a password in it.
+    // A string is probably an address with a password in it.
     const got = typeof store === 'string' ? undefined : store;
     reader.fault('store', 'expected a SessionStore', got);
     return undefined;
@@ -189,7 +192,7 @@ function resolveLimit(
   };
 }
 
-/** By its methods: the class may come from another copy of this package. */
+/** Checks the methods, not the class: the class may come from another copy of this package. */
 function isStore(value: unknown): value is SessionStore {
   const store = value as Partial<Record<keyof SessionStore, unknown>> | null;
   return (

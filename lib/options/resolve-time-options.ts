@@ -6,7 +6,7 @@ import type {
 } from './resolved-options.js';
 
 const DAY = 86_400;
-/** The longest that browsers keep a cookie (RFC 6265bis, section 5.5), and so the longest session. */
+/** The longest time that browsers keep a cookie (RFC 6265bis, section 5.5), and therefore the longest session. */
 export const MAXIMUM_LIFETIME = 400 * DAY;
 
 export function resolveLifetime(
@@ -31,14 +31,14 @@ export function resolveLifetime(
   if (idleSeconds <= interval) {
     reader.fault(
       'lifetime.idle',
-      `must be longer than dataRefreshInterval (${interval} s), else no session lives to see a reload`,
+      `expected more than dataRefreshInterval (${interval} s), so that sessions live until their first reload`,
       idleSeconds,
     );
   }
   if (idleSeconds > absoluteSeconds) {
     reader.fault(
       'lifetime.idle',
-      `must not be longer than lifetime.absolute (${absoluteSeconds} s)`,
+      `expected at most lifetime.absolute (${absoluteSeconds} s)`,
       idleSeconds,
     );
   }
@@ -78,7 +78,7 @@ export function resolveLoader(
   if (patienceSeconds === 0 && maxStaleSeconds === 0) {
     reader.fault(
       'loader.patience',
-      '0 needs a loader.maxStale above 0, else every reload answers 503',
+      '0 needs a loader.maxStale above 0; otherwise every reload is answered with 503',
     );
   }
   return {

@@ -24,7 +24,7 @@ export function resolveHeader(
   if (name === 'cookie') {
     reader.fault(
       'header.name',
-      "is sent by browsers, use the 'cookie' transport",
+      "is sent by browsers; use the 'cookie' transport",
     );
   }
   const renewedName = resolveRenewedName(
@@ -40,7 +40,10 @@ export function resolveHeader(
     'Session-Refresh-Token',
   );
   if (renewedName.toLowerCase() === renewedRefreshName.toLowerCase()) {
-    reader.fault('header.renewedRefreshName', 'is header.renewedName too');
+    reader.fault(
+      'header.renewedRefreshName',
+      'expected a name other than header.renewedName',
+    );
   }
   return {
     name,
@@ -64,7 +67,7 @@ function resolveRenewedName(
   ) {
     reader.fault(
       at,
-      'has a meaning of its own in HTTP, expected a custom header',
+      'expected a custom header, not one that HTTP defines',
       name,
     );
   }

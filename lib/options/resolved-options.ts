@@ -3,10 +3,10 @@ import type { SessionKeyAlgorithm } from './key-options.js';
 import type { SessionLimit, SessionStore } from './session-store.js';
 import type { Transport } from './transport.js';
 
-/** What users wrote, with every default in place, checked, frozen, and in seconds. All code reads this. */
+/** The options as all code reads them: with every default filled in, checked, frozen, and in seconds. */
 export interface ResolvedSessionJwtOptions {
   readonly keys: ResolvedKeysOptions;
-  /** Whether sessions are only checked here: nothing is signed, reloaded or cleared. */
+  /** Whether this application only checks sessions: nothing is signed, reloaded or cleared. */
   readonly isVerifyOnly: boolean;
   readonly issuer: string;
   readonly audience: string;
@@ -17,18 +17,18 @@ export interface ResolvedSessionJwtOptions {
   };
   readonly clockToleranceSeconds: number;
   readonly loader: ResolvedLoaderOptions;
-  /** In the order in which they are asked; the first writes the tokens of a new session. */
+  /** In the order in which they are read. The first writes the tokens of a new session. */
   readonly transports: readonly ('cookie' | 'header' | Transport)[];
   readonly requestProperty: string | undefined;
   readonly cookie: ResolvedCookieOptions;
   readonly header: ResolvedHeaderOptions;
   readonly csrf: ResolvedCsrfOptions;
-  /** `undefined` where there are no refresh tokens. */
+  /** `undefined` without refresh tokens. */
   readonly refresh: ResolvedRefreshOptions | undefined;
-  /** `undefined` where sessions are not recorded. */
+  /** `undefined` without a store. */
   readonly store: ResolvedStoreOptions | undefined;
   readonly cache: ResolvedCacheOptions;
-  /** What works but should be changed; for the log. */
+  /** Advice on options that work but should be changed; for the log. */
   readonly warnings: readonly string[];
 }
 
@@ -38,29 +38,34 @@ export interface ResolvedKey {
   readonly publicKey: KeyObject;
   readonly privateKey: KeyObject | undefined;
   readonly state: 'next' | 'active' | 'retiring';
-  /** Seconds since the Unix epoch; from then on it verifies nothing. `Infinity` for most keys. */
+  /** Seconds since the Unix epoch, from which the key verifies nothing. `Infinity` for most keys. */
   readonly endsAt: number;
 }
 
-/** The secrets and key pairs of one moment. */
+/** The secrets and key pairs at one moment. */
 export interface KeyMaterial {
   readonly secrets: readonly KeyObject[];
   readonly keys: readonly ResolvedKey[];
-  /** What works but should be changed. */
+  /** Advice on keys that work but should be changed. */
   readonly warnings?: readonly string[];
 }
 
 export interface ResolvedKeysOptions {
-  /** What is known before anybody is asked. */
+  /** Keys that are known before a function or a JWKS is loaded. */
   readonly fixed: KeyMaterial;
-  /** Asks the functions that the application gave; `undefined` where it gave none. Rejects with what is wrong. */
+  /**
+   * Calls the application's key functions; `undefined` if there are none. Rejects with the faults of their results.
+   */
   readonly provide: ((signal: AbortSignal) => Promise<KeyMaterial>) | undefined;
   readonly jwksUri: URL | undefined;
-  /** Whether session tokens are signed with key pairs; their secrets then serve other purposes only. */
+  /** Whether key pairs sign session tokens. Secrets then serve other purposes only. */
   readonly arePairs: boolean;
-  /** Secrets that other keys are derived from; none: those of the session tokens. */
+  /** Secrets that other keys are derived from. If empty, those of the session tokens are used. */
   readonly derivedSecrets: readonly KeyObject[];
-  /** Secrets that encryption keys are derived from; none: as other derived keys. `undefined`: tokens are signed. */
+  /**
+   * Secrets that encryption keys are derived from. If empty, they are derived like other keys. `undefined`: tokens
+   * are signed.
+   */
   readonly encryption: readonly KeyObject[] | undefined;
   readonly cache: ResolvedKeyCacheOptions;
 }
@@ -72,7 +77,7 @@ export interface ResolvedKeyCacheOptions {
 }
 
 export interface ResolvedRefreshOptions {
-  /** None where the keys are derived from the secrets of the session tokens. */
+  /** Empty if the keys are derived from the secrets of the session tokens. */
   readonly secrets: readonly KeyObject[];
   readonly cookie: ResolvedCookieOptions;
   readonly field: string;
@@ -128,7 +133,7 @@ export interface ResolvedCsrfTokenOptions {
   /** In lower case. */
   readonly headerName: string;
   readonly fieldName: string;
-  /** The cookie that brings the token to scripts; `undefined` for none. */
+  /** The cookie that passes the token to scripts; `undefined` without one. */
   readonly cookie: ResolvedCookieOptions | undefined;
 }
 

@@ -1,6 +1,6 @@
 const GENERATOR = 65_537;
 
-/** The odd primes up to 167: the modulus of a flawed generator is a power of 65537 modulo each of them. */
+/** The odd primes up to 167. Modulo each of them, the modulus of a flawed generator is a power of 65537. */
 const PRIMES = Array.from({ length: 165 }, (_, i) => i + 3).filter(
   (candidate) =>
     Array.from({ length: candidate - 2 }, (_, i) => i + 2).every(
@@ -9,8 +9,8 @@ const PRIMES = Array.from({ length: 165 }, (_, i) => i + 3).filter(
 );
 
 /**
- * Whether an RSA modulus bears the mark of the flawed key generator of Infineon chips, whose keys can be
- * factored (CVE-2017-15361). About one good modulus in 2^27 bears it too.
+ * Returns whether an RSA modulus bears the fingerprint of the flawed key generator in Infineon chips, whose keys can
+ * be factored (CVE-2017-15361). About one good modulus in 2^27 bears it, too.
  */
 export function isRocaModulus(modulus: bigint): boolean {
   return PRIMES.every((prime) =>

@@ -22,49 +22,49 @@ import type {
 import type { SessionStore } from './session-store.js';
 
 /**
- * Options of `SessionJwtModule`. Every fault stops the boot with one `SessionConfigError` that names all
- * of them; so does an option name that is not listed here.
+ * Options of `SessionJwtModule`. Invalid options and unknown option names stop the boot with one
+ * `SessionConfigError`, which lists every fault.
  */
 export interface SessionJwtModuleOptions {
   /**
-   * Signs session tokens with HS256. An array rotates: the first signs, all verify; a function gives secrets
-   * that change while the application runs. Every secret needs at least 32 random bytes. Required unless
-   * there are `keys`, `encrypt.key` or a `jwksUri`.
+   * Signs session tokens with HS256. Every secret needs at least 32 random bytes. An array rotates secrets: the first
+   * signs, all verify. A function supplies secrets that change while the application runs. Required without `keys`,
+   * `encrypt.key` or a `jwksUri`.
    */
   secret?:
     SecretInput | SecretInput[] | KeyProvider<SecretInput | SecretInput[]>;
   /**
-   * Key pairs that sign session tokens instead of `secret`, so that other services can check sessions and
-   * cannot issue any. A function gives keys that change while the application runs.
+   * Key pairs that sign session tokens instead of `secret`: other services can then check sessions, but cannot issue
+   * any. A function supplies keys that change while the application runs.
    */
   keys?: SessionKey[] | KeyProvider<SessionKey[]>;
   /**
-   * Secret that the keys of refresh tokens are derived from (HKDF, RFC 5869), where there are `keys` or where
-   * `secret` is shared with services that must not issue them. An array rotates.
+   * Secret from which the keys of refresh tokens are derived (HKDF, RFC 5869). For applications with `keys`, or whose
+   * `secret` is shared with services that must not issue refresh tokens. An array rotates secrets.
    *
    * @default the `secret`
    */
   derivedSecret?: SecretInput | SecretInput[];
   /**
-   * Makes tokens unreadable for clients: JWE with `dir` and `A256GCM` (RFC 7516) instead of a signature. Signed
-   * tokens are then refused, so that turning it on signs everybody out. `true` derives the key from
+   * Encrypts tokens, so that clients cannot read them: JWE with `dir` and `A256GCM` (RFC 7516) instead of a
+   * signature. Signed tokens are then refused, so turning it on signs everyone out. `true` derives the key from
    * `derivedSecret` or `secret`.
    *
    * @default false
    */
   encrypt?: boolean | EncryptOptions;
   /**
-   * For a service that checks sessions which another application issues: with public `keys`, the keys of a
-   * `jwksUri`, or the shared `secret` (which could sign: trusted services only). It loads no data, and
-   * refuses a token whose data is older than `dataRefreshInterval` and `loader.maxStale` together.
+   * For a service that only checks sessions issued by another application: with public `keys`, with the keys of a
+   * `jwksUri`, or with the shared `secret` (which can also sign: for trusted services only). The service loads no
+   * data, and refuses tokens whose data is older than `dataRefreshInterval` plus `loader.maxStale`.
    *
    * @default false
    */
   verifyOnly?: boolean | VerifyOnlyOptions;
-  /** Keys that come from a function or a `jwksUri`: how long they are used. */
+  /** How keys from a function or a `jwksUri` are cached. */
   keyCache?: KeyCacheOptions;
   /**
-   * The `iss` claim. Two applications with one secret and one issuer accept each other's sessions.
+   * The `iss` claim. Two applications with the same secret and the same issuer accept each other's sessions.
    *
    * @default 'nestjs-session-jwt'
    */
@@ -76,8 +76,8 @@ export interface SessionJwtModuleOptions {
    */
   audience?: string;
   /**
-   * The oldest that the data of a session may get before it is loaded again. Each session's reload comes
-   * up to 10 % earlier, so that a mass sign-in is no mass reload.
+   * Maximum age of a session's data before it is reloaded. Each session reloads up to 10 % earlier, so that a mass
+   * sign-in does not lead to a mass reload.
    *
    * @default '15m'
    */
@@ -85,15 +85,14 @@ export interface SessionJwtModuleOptions {
   /** When sessions end. */
   lifetime?: LifetimeOptions;
   /**
-   * How long a session token lives where there are refresh tokens, which then carry the lifetimes; each
-   * session's is up to 10 % shorter. Only with `refreshToken`.
+   * How long a session token is valid if there are refresh tokens, which then carry the `lifetime`. Each session's
+   * tokens expire up to 10 % earlier. Requires `refreshToken`.
    *
    * @default the `dataRefreshInterval`
    */
   accessLifetime?: Duration;
   /**
-   * How far ahead of this machine's clock a token's times may be; at most 60 s. The end of a token is
-   * exact.
+   * How far a token's times may be ahead of this machine's clock; at most 60 s. The expiry of a token is exact.
    *
    * @default '5s'
    */
@@ -101,25 +100,24 @@ export interface SessionJwtModuleOptions {
   /** How the data loader is called. */
   loader?: LoaderOptions;
   /**
-   * `'keep'`: an error of the loader means that the data source is down, and logs nobody out. `'end'`:
-   * every error that the loader throws ends the session.
+   * `'keep'` treats an error of the loader as an outage of the data source, which logs no one out. `'end'` ends the
+   * session on every error that the loader throws.
    *
    * @default 'keep'
    */
   onLoaderError?: 'keep' | 'end';
   /**
-   * How tokens travel. With several, each request may use any of them; two that carry different sessions
-   * are refused.
+   * How tokens travel. With several transports, each request may use any of them; a request with two different
+   * sessions is refused.
    *
    * @default 'cookie'
    */
   transport?: TransportChoice | TransportChoice[];
   /**
-   * Property of the request at which the session is also found; `false` for none. A convenience that the
-   * library never reads back.
+   * Request property that also holds the session; `false` for none. A convenience that the library never reads back.
    *
-   * Where other code has put something there (express-session, `@fastify/session`), requests and sign-ins are
-   * answered with 500 and `REQUEST_PROPERTY_TAKEN` in the log, before anything is issued or overwritten.
+   * If other code has already set the property (express-session, `@fastify/session`), requests and sign-ins are
+   * answered with 500 before anything is issued or overwritten, and the log shows `REQUEST_PROPERTY_TAKEN`.
    *
    * @default 'session'
    */
@@ -128,46 +126,46 @@ export interface SessionJwtModuleOptions {
   cookie?: CookieOptions;
   /** The header transport. */
   header?: HeaderOptions;
-  /** Protection of cookie-authenticated requests against other sites. Techniques combine. */
+  /** Protects cookie-authenticated requests against other sites. Techniques can be combined. */
   csrf?: CsrfOptions;
   /**
-   * Turns refresh tokens on: `{}`. With the cookie transport the guard renews sessions by itself, with the
-   * header transport clients call a route of yours that calls `SessionService.refresh`. Without a `store` a
-   * copied refresh token is good until its end, and nobody notices.
+   * Turns refresh tokens on: `{}`. With the cookie transport, the guard refreshes sessions automatically. With the
+   * header transport, clients call a route of yours, which calls `SessionService.refresh`. Without a `store`, a
+   * copied refresh token is valid until it expires, and the theft goes unnoticed.
    */
   refreshToken?: RefreshTokenOptions;
   /**
-   * Server-side record of sessions: they can be listed, limited, ended from anywhere, and the theft of a
-   * refresh token is noticed.
+   * Records sessions on the server, so that you can list, limit and revoke them from anywhere, and the theft of a
+   * refresh token is detected.
    */
   store?: SessionStore;
   /**
-   * How long one call of the store may take; then the request gets 503 and keeps its tokens. Real time.
+   * How long one call of the store may take. After that, the request gets 503 and keeps its tokens. Real time.
    *
    * @default '250ms'
    */
   storeTimeout?: Duration;
   /**
-   * `'store'`: the token is only a reference; params, data and attributes are in the store, which is read
-   * on each request.
+   * `'store'` makes the token a mere reference: params, data and attributes are in the store, which is read on each
+   * request.
    *
    * @default 'token'
    */
   keepDataIn?: 'token' | 'store';
   /**
-   * When the store is asked whether a session was ended: at each reload and refresh of it, or on each
-   * request. `@CheckRevocation()` asks on single routes.
+   * When the store is queried for revoked sessions: at each reload and refresh of a session, or on each request.
+   * `@CheckRevocation()` queries it on single routes.
    *
    * @default 'reload'
    */
   revocationCheck?: 'reload' | 'always';
-  /** How refresh tokens follow each other. */
+  /** How refresh tokens rotate. */
   rotation?: RotationOptions;
-  /** How many sessions one subject may have at once; `false`: any number. Needs a `store`. */
+  /** How many sessions one subject may have at the same time; `false` for any number. Requires a `store`. */
   maxSessions?: MaxSessionsOptions | false;
   /**
-   * Memory of verified tokens and of reloaded results; `false` verifies every token on every request, and
-   * loads again for a client that does not take its new token.
+   * Cache of verified tokens and of reloaded results. `false` verifies every token on every request, and reloads
+   * again for a client that does not adopt its re-issued token.
    */
   cache?: CacheOptions | false;
 }

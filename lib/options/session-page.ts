@@ -1,18 +1,18 @@
-/** Which part of the sessions of a subject `SessionStore.list` gives. */
+/** Which part of a subject's sessions `SessionStore.list` returns. */
 export interface SessionPage {
   /**
-   * How many at most.
+   * Maximum number of sessions.
    *
    * @default 1000, and never more
    */
   readonly limit?: number;
   /**
-   * The id of the last session of the page before.
+   * The id of the last session on the previous page. If that session has ended, the first page is returned.
    *
-   * @default the first page; the first page, too, where that session has ended
+   * @default the first page
    */
   readonly after?: string;
 }
 
-/** How many sessions one call of `SessionStore.list` gives at most. */
+/** The most sessions that one call of `SessionStore.list` returns. */
 export const LARGEST_PAGE = 1_000;

@@ -9,7 +9,7 @@ const SMALL_ORDER: ReadonlySet<string> = new Set([
   `ee${'ff'.repeat(30)}7f`,
 ]);
 
-/** Whether anybody can sign for an Ed25519 public key: for these points a signature proves nothing. */
+/** Returns whether anyone can sign for an Ed25519 public key: for these points, a signature proves nothing. */
 export function isOfSmallOrder(x: Uint8Array): boolean {
   const y = Buffer.from(x);
   // The highest bit is the sign of the other coordinate.

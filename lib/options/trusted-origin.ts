@@ -1,9 +1,9 @@
 import { parseUrl } from './parse-url.js';
 
 /**
- * A trusted origin in the form in which browsers send `Origin` (lower-case scheme and host, no default
- * port), or `undefined` when it is none. The rules of Nest's own `enableCsrfProtection`: a path (even `/`),
- * query string, fragment, credentials or a wildcard are refused.
+ * Returns a trusted origin in the form in which browsers send `Origin` (lower-case scheme and host, no default port),
+ * or `undefined` if it is invalid. The rules are those of Nest's `enableCsrfProtection`: a path (even `/`), a query
+ * string, a fragment, credentials or a wildcard are refused.
  */
 export function readTrustedOrigin(value: unknown): string | undefined {
   if (

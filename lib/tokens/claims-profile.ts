@@ -6,22 +6,22 @@ import type {
   TokenClaims,
 } from './session-claims.js';
 
-/** What this application expects of a token besides its form. */
+/** What this application expects of a token in addition to its format. */
 export interface ClaimsExpectation {
   readonly issuer: string;
   readonly audience: string;
   /**
-   * Whether the params are the data (`dataLoader: false`), so that a token holds no `data`; `undefined` where
-   * another application decides that.
+   * Whether the params are the data (`dataLoader: false`), so that a token has no `data`; `undefined` if another
+   * application decides.
    */
   readonly paramsAreData: boolean | undefined;
-  /** Whether the store keeps what sessions are about, so that a session token is only a reference. */
+  /** Whether the store keeps the content of sessions, so that a session token is only a reference. */
   readonly isReference: boolean;
-  /** Whether a store keeps the chains of refresh tokens. */
+  /** Whether a store records the chains of refresh tokens. */
   readonly isRecorded: boolean;
 }
 
-/** The deepest nesting of a payload; the payload itself counts as one. */
+/** The maximum nesting depth of a payload. The payload itself counts as one. */
 export const MAXIMUM_DEPTH = 32;
 
 const YEAR_9999 = 2 ** 33;
@@ -37,9 +37,9 @@ const NO_CONTENT = Object.freeze({
 });
 
 /**
- * Reads the claims of a session token whose signature is good. Every claim has its exact type and range;
- * nothing is converted (RFC 8725, sections 3.8, 3.9 and 3.12). Claims that the profile does not name are
- * ignored. A token that is only a reference gets empty content, which the record replaces.
+ * Reads the claims of a session token with a valid signature. Every claim must have its exact type and range; nothing
+ * is converted (RFC 8725, sections 3.8, 3.9 and 3.12). Claims outside the profile are ignored. A token that is only a
+ * reference gets empty content, which the record replaces.
  */
 export function parseSessionClaims(
   value: unknown,
@@ -60,7 +60,7 @@ export function parseSessionClaims(
     : (claims as SessionClaims | Refusal);
 }
 
-/** Reads the claims of a refresh token whose signature is good, as {@link parseSessionClaims} does. */
+/** Reads the claims of a refresh token with a valid signature, like {@link parseSessionClaims}. */
 export function parseRefreshClaims(
   value: unknown,
   expected: ClaimsExpectation,
@@ -90,7 +90,7 @@ function parseClaims(
     : 'claims';
 }
 
-/** The claims without copies of their own of what they have in common with others: thousands are remembered. */
+/** Replaces values that many claims have in common by shared ones, since thousands of claims are cached. */
 function shared(
   claims: Record<string, unknown>,
   { issuer, audience }: ClaimsExpectation,
@@ -133,7 +133,7 @@ function isTokenClaims(
   );
 }
 
-/** A refresh token never ends before the session token that it goes with. */
+/** A refresh token never ends before the session token issued with it. */
 function isRefreshEnd(
   claims: TokenClaims & { readonly rexp?: unknown },
 ): boolean {
@@ -170,7 +170,7 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** A subject: a string of 1 to 255 characters that UTF-8 can express. */
+/** Returns whether a value is a subject: a string of 1 to 255 characters that UTF-8 can express. */
 export function isSubject(value: unknown): value is string {
   return (
     typeof value === 'string' &&
@@ -196,7 +196,10 @@ function isOptionalTime(value: unknown): boolean {
   return value === undefined || isTime(value);
 }
 
-/** Freezes a JSON value, so that no request can change what another one sees; `false` when it is too deep. */
+/**
+ * Freezes a JSON value, so that no request can change what another one sees. Returns `false` if the value is too
+ * deep.
+ */
 export function freezeWithin(value: object, depth: number): boolean {
   if (depth === 0) {
     return false;

@@ -2,7 +2,7 @@ import { createHmac, sign, timingSafeEqual, verify } from 'node:crypto';
 import type { TokenAlgorithm, TokenKey } from '../keys/token-key.js';
 import type { SignedHeader, TokenSigner } from './token-signer.js';
 
-/** A signature or MAC of some bytes, in base64url, and whether one is good. */
+/** Signs bytes with a signature or MAC in base64url, and verifies it. */
 interface Scheme {
   sign(content: string, key: TokenKey): string;
   verify(content: string, signature: Buffer, key: TokenKey): boolean;
@@ -17,7 +17,7 @@ const HS256: Scheme = {
   },
 };
 
-/** Signatures are R and S side by side, 32 bytes each (RFC 7518, section 3.4). */
+/** ES256, whose signatures are R and S concatenated, 32 bytes each (RFC 7518, section 3.4). */
 const ES256: Scheme = {
   sign: (content, { signingKey }) =>
     sign('sha256', Buffer.from(content), {
@@ -25,7 +25,7 @@ const ES256: Scheme = {
       dsaEncoding: 'ieee-p1363',
     }).toString('base64url'),
   verify: (content, signature, { key }) =>
-    // Without that, an RSA key that is said to be for ES256 would verify RS256.
+    // Without this check, an RSA key declared for ES256 would verify RS256.
     signature.length === 64 &&
     verify(
       'sha256',
@@ -50,12 +50,12 @@ const SCHEMES: Partial<Record<TokenAlgorithm, Scheme>> = {
 };
 
 /**
- * HS256 and ES256 straight from `node:crypto`, which is half the cost of a request's first sight of a token, and
- * EdDSA, which `@nestjs/jwt` does not know; other algorithms it passes on.
+ * Signs and verifies HS256 and ES256 directly with `node:crypto`, which halves the cost of a request with a new
+ * token, and EdDSA, which `@nestjs/jwt` does not support. Other algorithms are passed on.
  */
 export class CryptoSigner implements TokenSigner {
   readonly #others: TokenSigner;
-  /** The header of what a key signed last, encoded: it is the same each time. */
+  /** The encoded header that each key signed last, which is the same each time. */
   readonly #headers = new WeakMap<
     TokenKey,
     SignedHeader & { readonly segment: string }

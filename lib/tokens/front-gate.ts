@@ -1,4 +1,4 @@
-/** The largest token that is looked at or issued, in characters (all of them ASCII). */
+/** The largest token that is read or issued, in characters (all ASCII). */
 export const MAXIMUM_TOKEN_LENGTH = 8192;
 
 /** The segments of a compact JWS that are read, still encoded. */
@@ -7,7 +7,7 @@ export interface SignedSegments {
   readonly payload: string;
 }
 
-/** The segments of a compact JWE of which the key is agreed on (`dir`), still encoded. */
+/** The segments of a compact JWE whose key is agreed upon (`dir`), still encoded. */
 export interface EncryptedSegments {
   readonly header: string;
   readonly nonce: string;
@@ -21,9 +21,9 @@ const NONCE_LENGTH = 16;
 const TAG_LENGTH = 22;
 
 /**
- * What happens before any JSON or crypto: a string within the size, of exactly three non-empty segments in
- * the one canonical base64url spelling (RFC 7515, section 2; RFC 4648, section 3.5). So each segment has
- * one spelling, and nothing else gets any further.
+ * Splits a token before any JSON or crypto runs. Accepts only a string within the size limit that has exactly three
+ * non-empty segments in canonical base64url (RFC 7515, section 2; RFC 4648, section 3.5), so each segment has only
+ * one spelling.
  */
 export function openSigned(token: string): SignedSegments | undefined {
   const [header, payload, signature] = segmentsOf(token, 3);
@@ -32,7 +32,7 @@ export function openSigned(token: string): SignedSegments | undefined {
     : undefined;
 }
 
-/** As {@link openSigned}, for the five segments of a compact JWE (RFC 7516, section 3.1), without an encrypted key. */
+/** Splits a compact JWE like {@link openSigned}: five segments (RFC 7516, section 3.1), without an encrypted key. */
 export function openEncrypted(token: string): EncryptedSegments | undefined {
   const [header, encryptedKey, nonce, ciphertext, tag] = segmentsOf(token, 5);
   return encryptedKey === '' &&
@@ -46,7 +46,7 @@ export function openEncrypted(token: string): EncryptedSegments | undefined {
     : undefined;
 }
 
-/** As many as there must be, or none. */
+/** Returns exactly this many segments, or none. */
 function segmentsOf(token: string, count: number): readonly string[] {
   if (token.length > MAXIMUM_TOKEN_LENGTH) {
     return [];
@@ -55,7 +55,7 @@ function segmentsOf(token: string, count: number): readonly string[] {
   return segments.length === count ? segments : [];
 }
 
-/** Whether a text is something in base64url, with the bits that its last character has to spare all zero. */
+/** Returns whether a text is non-empty base64url, and the unused bits of its last character are all zero. */
 function isBase64Url(segment: string | undefined): segment is string {
   if (!segment || NOT_BASE64URL.test(segment)) {
     return false;

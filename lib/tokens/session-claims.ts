@@ -1,4 +1,4 @@
-/** What both kinds of tokens say of their session. All times are whole seconds since the Unix epoch. */
+/** The claims that both kinds of tokens have. All times are whole seconds since the Unix epoch. */
 export interface TokenClaims {
   /** Version of this format. */
   readonly v: 1;
@@ -7,7 +7,7 @@ export interface TokenClaims {
   readonly sub: string;
   /** Session id: 32 random bytes, the same in every token of one session. */
   readonly sid: string;
-  /** In a refresh token its secret part. */
+  /** In a refresh token, its secret part. */
   readonly jti: string;
   readonly iat: number;
   readonly exp: number;
@@ -17,46 +17,46 @@ export interface TokenClaims {
   readonly auth_time: number;
   /** `false`: the session ends with the browser. */
   readonly per?: false;
-  /** What `generate` was given to shorten, in seconds: idle end, absolute end, reload interval. */
+  /** The limits that `generate` shortened, in seconds: idle end, absolute end, reload interval. */
   readonly idl?: number;
   readonly abs?: number;
   readonly int?: number;
 }
 
-/** A session as its tokens name it. */
+/** The claims that identify a session. */
 export type NamedSession = Pick<TokenClaims, 'sid' | 'sub'>;
 
-/** What a session is about: in the token, or in the record that the token refers to. */
+/** The content of a session, in the token or in the record that the token refers to. */
 export interface SessionContent {
   /** When the data was loaded. */
   readonly lat: number;
   readonly params: unknown;
-  /** Absent where the params are the data. */
+  /** Absent if the params are the data. */
   readonly data?: unknown;
   readonly attrs: Readonly<Record<string, unknown>>;
-  /** Revision of the attributes: raised by each update, and by each reload that the application asks for. */
+  /** Revision of the attributes: raised by each update, and by each reload that the application requests. */
   readonly rev: number;
 }
 
 /** The claims of a session token. */
 export interface SessionClaims extends TokenClaims, SessionContent {
   /**
-   * The `exp` of the refresh token that it goes with: the idle end of the session. Absent where there are no refresh
-   * tokens, and in tokens of 0.1.
+   * The `exp` of the refresh token issued with it: the idle end of the session. Absent without refresh tokens, and in
+   * tokens of version 0.1.
    */
   readonly rexp?: number;
   /**
-   * The generation of the refresh token that it was issued with, where a store records the chain: its use shows that the
-   * answer has arrived.
+   * The generation of the refresh token issued with it, if a store records the chain. Using the session token shows
+   * that the response has arrived.
    */
   readonly gen?: number;
 }
 
-/** The claims of a refresh token: those of a stateless one, or with a store its place in the chain. */
+/** The claims of a refresh token: stateless, or with its place in the chain that a store records. */
 export type RefreshClaims =
   StatelessRefreshClaims | (TokenClaims & { readonly gen: number });
 
-/** The claims of a refresh token that no store knows: all that a new session token needs. */
+/** The claims of a refresh token without a store: everything that a new session token needs. */
 export type StatelessRefreshClaims = TokenClaims &
   Pick<SessionContent, 'params' | 'attrs' | 'rev'>;
 
@@ -70,7 +70,7 @@ const NOT_SHARED: ReadonlySet<string> = new Set<keyof SessionClaims | 'gen'>([
   'gen',
 ]);
 
-/** What all tokens of a session say. */
+/** Returns the claims that all tokens of a session share. */
 export function tokenClaimsOf(claims: TokenClaims): TokenClaims {
   const shared: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(claims)) {

@@ -5,20 +5,20 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
 /**
- * The value of JSON text, or `undefined`: not UTF-8 (RFC 8725, section 3.7), not JSON, a member name used
- * twice (escaped spellings included), or a member `__proto__`.
+ * Parses JSON text. Returns `undefined` for text that is not UTF-8 (RFC 8725, section 3.7) or not JSON, for a member
+ * name that is used twice (escaped spellings included), and for a member `__proto__`.
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
   try {
     const value: unknown = JSON.parse(UTF8.decode(bytes));
-    // Of a name that is used twice only the last member is in the value.
+    // If a name is used twice, the value has only its last member.
     return membersOf(value) === membersIn(bytes) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** How many members the objects of a value have; no number if one is named `__proto__`. */
+/** Counts the members of the objects in a value; `NaN` if one is named `__proto__`. */
 function membersOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) {
     return 0;
@@ -38,7 +38,7 @@ function membersOf(value: unknown): number {
   return members;
 }
 
-/** How many members valid JSON text spells out: each has a colon outside of strings. */
+/** Counts the members that valid JSON text spells out: each has a colon outside of strings. */
 function membersIn(bytes: Uint8Array): number {
   let members = 0;
   let isInString = false;

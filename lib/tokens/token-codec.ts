@@ -12,12 +12,12 @@ import type { TokenKind } from './token-kind.js';
 
 const REMEMBERED_HEADERS = 100;
 
-/** Tokens of one kind, to and from text. Clocks are not its business: it says what a token is, not how old. */
+/** Writes and reads tokens of one kind. It checks what a token is, not how old: it uses no clock. */
 export class TokenCodec<Claims extends object = SessionClaims> {
   readonly #keys: CurrentKeys;
   readonly #format: TokenFormat;
   readonly #kind: TokenKind<Claims>;
-  /** Allowed headers as authentic tokens spell them, so that they are read once. */
+  /** Parsed headers of authentic tokens, by their encoded form, so that each is parsed only once. */
   readonly #headers = new Map<string, TokenHeader>();
 
   constructor(keys: CurrentKeys, format: TokenFormat, kind: TokenKind<Claims>) {
@@ -26,24 +26,24 @@ export class TokenCodec<Claims extends object = SessionClaims> {
     this.#kind = kind;
   }
 
-  /** The keys as they are now; what was verified with others, or signed with them, must not be used any more. */
+  /** The current keys. Tokens verified or signed with other keys must no longer be used. */
   get keys(): KeySet {
     return this.#keys.current;
   }
 
-  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  /** Returns `undefined` if the keys can be used immediately; otherwise settles when they can. Never rejects. */
   ready(): Promise<void> | undefined {
     return this.#keys.ready();
   }
 
-  /** Looks for a key that is not known; `undefined` when that would be in vain. Never rejects. */
+  /** Reloads the keys to find an unknown one; `undefined` if that would be futile. Never rejects. */
   learn(): Promise<void> | undefined {
     return this.#keys.learn();
   }
 
   /**
-   * @throws {SessionError} `SESSION_TOO_LARGE` beyond 8,192 characters, `SIGNING_KEY_REQUIRED` where there is
-   *   no key to sign with
+   * @throws {SessionError} `SESSION_TOO_LARGE` beyond 8,192 characters, `SIGNING_KEY_REQUIRED` without a key to sign
+   *   with
    */
   sign(claims: Claims): string {
     const { signing } = this.#keys.current;
@@ -61,7 +61,7 @@ export class TokenCodec<Claims extends object = SessionClaims> {
     return token;
   }
 
-  /** The frozen claims of a token that this application issued, or why it is refused. Never throws. */
+  /** Returns the frozen claims of a token that this application issued, or why it is refused. Never throws. */
   verify(token: string): Claims | Refusal {
     const open = this.#format.open(token);
     if (!open) {
@@ -89,7 +89,7 @@ export class TokenCodec<Claims extends object = SessionClaims> {
     return this.#kind.parse(parseStrictJson(payload));
   }
 
-  /** One of an authentic token: it is the same in all tokens of a key, mostly. */
+  /** Caches the header of an authentic token: most tokens of a key have the same one. */
   #remember(segment: string, header: TokenHeader): void {
     if (this.#headers.size >= REMEMBERED_HEADERS) {
       this.#headers.clear();
@@ -98,7 +98,7 @@ export class TokenCodec<Claims extends object = SessionClaims> {
   }
 }
 
-/** The error of what needs a key to sign with, in a process that only verifies. */
+/** Creates the error for signing in a process that only verifies. */
 export function signingKeyRequired(): SessionError {
   return new SessionError(
     'SIGNING_KEY_REQUIRED',
@@ -106,7 +106,10 @@ export function signingKeyRequired(): SessionError {
   );
 }
 
-/** Every failure is the same one: what exactly was wrong would help who made it (RFC 7516, section 11.5). */
+/**
+ * Returns the payload if it is authentic. All failures look alike: revealing which check failed would help an
+ * attacker (RFC 7516, section 11.5).
+ */
 function authenticPayload(
   open: OpenToken,
   key: TokenKey,

@@ -12,21 +12,21 @@ import type { TokenSigner } from './token-signer.js';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** How compact tokens are protected: by a signature, or by encryption. An application uses one of the two. */
+/** How compact tokens are protected: by a signature or by encryption. An application uses one of the two. */
 export interface TokenFormat {
-  /** The claims, protected with a key that has a `signingKey`. */
+  /** Protects claims with a key that has a `signingKey`. */
   protect(claims: object, type: TokenType, key: TokenKey): string;
-  /** A well-formed token taken apart; `undefined` for what is none. */
+  /** Takes a well-formed token apart; `undefined` if it is malformed. */
   open(token: string): OpenToken | undefined;
 }
 
-/** A token taken apart, of which nothing is known to be true yet. */
+/** A token taken apart, of which nothing is verified yet. */
 export interface OpenToken {
-  /** Its header, still encoded. */
+  /** The header, still encoded. */
   readonly headerSegment: string;
-  /** Its header if that is allowed. */
+  /** Returns the header if it is allowed. */
   header(type: TokenType): TokenHeader | undefined;
-  /** The claims as JSON text, if they were protected with this key. May throw if not. */
+  /** Returns the claims as JSON text if they were protected with this key. May throw if not. */
   payload(key: TokenKey): Uint8Array | undefined;
 }
 

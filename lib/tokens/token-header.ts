@@ -1,10 +1,10 @@
 import type { TokenAlgorithm } from '../keys/token-key.js';
 import { parseStrictJson } from './strict-json.js';
 
-/** The kinds of tokens; each is refused in the place of another (RFC 8725, section 3.12). */
+/** The kinds of tokens. Each is refused in the place of another (RFC 8725, section 3.12). */
 export type TokenType = 'session+jwt' | 'session-refresh+jwt';
 
-/** What a header says once it is known to be allowed. */
+/** The content of an allowed header. */
 export interface TokenHeader {
   readonly algorithm: TokenAlgorithm;
   readonly kid: string;
@@ -12,7 +12,7 @@ export interface TokenHeader {
 
 const KID = /^[\w.-]{1,128}$/;
 
-/** Every algorithm that signed tokens may have; the key decides which of them it is (RFC 8725, section 3.1). */
+/** Every algorithm that key pairs may sign tokens with. The key decides which one applies (RFC 8725, section 3.1). */
 const SIGNED_BY_PAIRS: ReadonlySet<unknown> = new Set<TokenAlgorithm>([
   'ES256',
   'EdDSA',
@@ -21,10 +21,10 @@ const SIGNED_BY_PAIRS: ReadonlySet<unknown> = new Set<TokenAlgorithm>([
 ]);
 
 /**
- * Reads the header of a signed token by allowlist, before any key is looked up (RFC 8725, sections 3.1, 3.10
- * and 3.11): `alg`, `typ` and `kid`; `crit`, `jku`, `jwk`, `zip` and all other members are refused.
+ * Reads the header of a signed token by allowlist, before any key is looked up (RFC 8725, sections 3.1, 3.10 and
+ * 3.11). Allows `alg`, `typ` and `kid`; refuses `crit`, `jku`, `jwk`, `zip` and all other members.
  *
- * @param arePairs whether tokens are signed with key pairs; a shared secret is then never used
+ * @param arePairs whether key pairs sign tokens; a shared secret is then never used
  */
 export function parseSignedHeader(
   segment: string,
@@ -39,8 +39,8 @@ export function parseSignedHeader(
 }
 
 /**
- * Reads the header of an encrypted token by allowlist: `dir` and `A256GCM` (RFC 7518, sections 4.5 and 5.3),
- * `typ` and `kid`. Nothing can be inflated (`zip`), derived from a password (`p2c`) or unwrapped.
+ * Reads the header of an encrypted token by allowlist: `dir` and `A256GCM` (RFC 7518, sections 4.5 and 5.3), `typ`
+ * and `kid`. Nothing can be inflated (`zip`), derived from a password (`p2c`) or unwrapped.
  */
 export function parseEncryptedHeader(
   segment: string,

@@ -11,16 +11,16 @@ import {
 } from './session-claims.js';
 import type { TokenType } from './token-header.js';
 
-/** One kind of token: what it is called in its header, what is written and what may be read. */
+/** One kind of token: its type in the header, what is written, and what may be read. */
 export interface TokenKind<Claims> {
   readonly type: TokenType;
-  /** What a message calls it. */
+  /** Its name in messages. */
   readonly name: string;
   readonly write: (claims: Claims) => object;
   readonly parse: (value: unknown) => Claims | Refusal;
 }
 
-/** Session tokens. */
+/** Describes session tokens. */
 export function sessionTokens(
   expected: ClaimsExpectation,
 ): TokenKind<SessionClaims> {
@@ -32,7 +32,7 @@ export function sessionTokens(
   };
 }
 
-/** Refresh tokens. */
+/** Describes refresh tokens. */
 export function refreshTokens(
   expected: ClaimsExpectation,
 ): TokenKind<RefreshClaims> {

@@ -7,10 +7,10 @@ export interface SignedHeader {
   readonly kid: string;
 }
 
-/** The cryptography behind signed tokens. It decides nothing: key, algorithm and header are given. */
+/** The cryptography of signed tokens. It decides nothing: key, algorithm and header are given. */
 export interface TokenSigner {
-  /** The compact token with exactly this header and these claims. */
+  /** Returns the compact token with exactly this header and these claims. */
   sign(claims: object, header: SignedHeader, key: TokenKey): string;
-  /** Whether the signature of a well-formed compact token was made with this key. May throw if not. */
+  /** Returns whether the signature of a well-formed compact token was made with this key. May throw if not. */
   verify(token: string, key: TokenKey): boolean;
 }

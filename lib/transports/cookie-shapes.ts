@@ -8,7 +8,7 @@ export type CookieShape = Pick<
 >;
 
 export interface WeighedShape extends CookieShape {
-  /** Small for a cookie that one change of the options left behind, large for one that took several. */
+  /** Small for a cookie left behind by one change of the options, large for one that took several. */
   readonly weight: number;
 }
 
@@ -18,11 +18,11 @@ const DOMAIN = 11;
 const PATH = 12;
 
 /**
- * Lists the shapes that a cookie of this name can have had under other options, the most likely first, except
- * those that `clear` of a cookie covers. A name with the prefix `__Host-` allows another partition alone (RFC
- * 6265bis, section 4.1.3.2).
+ * Lists the shapes that a cookie of this name can have had under other options, the most likely first, except those
+ * that the cookie's `clear` covers. A name with the prefix `__Host-` allows only another partition (RFC 6265bis,
+ * section 4.1.3.2).
  *
- * @param url path and query of a request that carries the cookie: its parents are the paths from which it can come
+ * @param url path and query of a request that carries the cookie, whose path can be any of its parents
  */
 export function otherShapes(
   options: ResolvedCookieOptions,
@@ -44,7 +44,7 @@ export function otherShapes(
   } else if (url !== undefined) {
     const [address = ''] = url.split(/[?#]/, 1);
     const parents = parentsOf(address);
-    // What is above many routes is the path of a cookie sooner than the address of one.
+    // A path above many routes is more likely to be the path of a cookie than the address of one route.
     for (const [depth, parent] of parents.entries()) {
       note(parent, PATH + depth / 100);
       const isAbove = depth > 0 && address.startsWith(`${parent}/`);
@@ -69,7 +69,7 @@ export function otherShapes(
     .toSorted((a, b) => a.weight - b.weight);
 }
 
-/** Whether a cookie of a former domain is cleared whenever the present one is. */
+/** Returns whether a cookie of a former domain is cleared whenever the current one is. */
 function isCleared(
   { path, partitioned, formerDomains }: ResolvedCookieOptions,
   shape: CookieShape,
@@ -85,7 +85,7 @@ function isSame(one: string | undefined, other: string | undefined): boolean {
   return one?.toLowerCase() === other?.toLowerCase();
 }
 
-/** The paths of cookies that a browser sends to a path (RFC 6265, section 5.1.4), the shortest first. */
+/** Returns the paths of the cookies that a browser sends to a path (RFC 6265, section 5.1.4), the shortest first. */
 function parentsOf(path: string): string[] {
   const parents = ['/'];
   for (let end = 1; end !== 0 && parents.length < MAXIMUM_PATHS;) {

@@ -8,13 +8,13 @@ import {
 import type { RequestFacts } from '../request-facts.js';
 import { TokenCookie } from './token-cookie.js';
 
-/** The most that one response clears, other lines of our cookies included. */
+/** The most lines that one response uses for clearing, including the other lines of our cookies. */
 const MAXIMUM_LINES = 16;
 const MAXIMUM_BYTES = 2048;
 /** Bytes that a header line adds to its value. */
 const LINE_BYTES = 'Set-Cookie: \r\n'.length;
 
-/** Tokens in cookies: one for the session token, and one for the refresh token where there is one. */
+/** Carries tokens in cookies: one for the session token, and one for the refresh token if there is one. */
 export class CookieTransport implements Transport {
   readonly name = 'cookie';
   readonly ambient = true;
@@ -25,7 +25,7 @@ export class CookieTransport implements Transport {
   readonly #all: readonly TokenCookie[];
   readonly #clear: readonly Delivery[];
 
-  /** @param csrf the cookie that brings CSRF tokens to scripts */
+  /** @param csrf the cookie that passes CSRF tokens to scripts */
   constructor(
     session: ResolvedCookieOptions,
     refresh?: ResolvedCookieOptions,
@@ -80,8 +80,9 @@ export class CookieTransport implements Transport {
   }
 
   /**
-   * After a change of `domain`, `path` or `partitioned` a browser keeps the former cookie alongside the new one, and
-   * sends both. Only such a request costs anything: at most 16 lines and 2 KB, with those of {@link clear}.
+   * Clears former cookies. After a change of `domain`, `path` or `partitioned`, a browser keeps the former cookie
+   * alongside the new one and sends both. Only responses to such requests grow: by at most 16 lines and 2 KB,
+   * including those of {@link clear}.
    */
   clearLeftovers(request: RequestFacts): readonly Delivery[] {
     const shapes = this.#withLeftovers(request)
@@ -108,7 +109,8 @@ export class CookieTransport implements Transport {
     if (values.includes(AMBIGUOUS_TOKEN)) {
       return this.#all;
     }
-    // Its name says nothing of its attributes, so it stays where those and the name of the session cookie change.
+    // The name of the CSRF cookie is independent of its attributes, so the cookie stays behind when those and the
+    // name of the session cookie change.
     const isOrphan =
       values[0] === undefined && this.#csrf?.read(request) !== undefined;
     return this.#csrf && isOrphan ? [this.#csrf] : [];

@@ -3,7 +3,7 @@ import type { Transport } from '../options/transport.js';
 import { CookieTransport } from './cookie-transport.js';
 import { HeaderTransport } from './header-transport.js';
 
-/** The transports of a module, in the order in which they are asked. */
+/** Creates the transports of a module, in the order in which they are read. */
 export function createTransports(
   options: ResolvedSessionJwtOptions,
 ): readonly Transport[] {

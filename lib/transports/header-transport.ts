@@ -13,10 +13,13 @@ import {
   type RequestFacts,
 } from '../request-facts.js';
 
-/** Schemes that browsers use in `Authorization` on their own, with what the user once typed or signed in to. */
+/** Schemes that browsers send in `Authorization` on their own, with what the user once typed or signed in to. */
 const BROWSER_SCHEMES = new Set(['basic', 'digest', 'negotiate', 'ntlm', '']);
 
-/** Tokens in `Authorization: Bearer` (RFC 6750, section 2.1); a re-issued one comes back in a header. */
+/**
+ * Carries tokens in `Authorization: Bearer` (RFC 6750, section 2.1), and returns a re-issued one in a response
+ * header.
+ */
 export class HeaderTransport implements Transport {
   readonly name = 'header';
   readonly ambient = false;

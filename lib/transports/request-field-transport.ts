@@ -12,7 +12,7 @@ import {
   type RequestFacts,
 } from '../request-facts.js';
 
-/** Where {@link RequestFieldTransport} looks; what is not named is not looked at. */
+/** Where {@link RequestFieldTransport} looks for a token. Places that are not named are ignored. */
 export interface RequestFieldOptions {
   /**
    * A request header that holds nothing but the token: `'x-access-token'`.
@@ -21,8 +21,8 @@ export interface RequestFieldOptions {
    */
   header?: string;
   /**
-   * A parameter of the query. Addresses end up in logs, histories and `Referer`, and the token with them:
-   * only for clients that can do nothing else, with a short lifetime (RFC 9700, section 4.3.2).
+   * A query parameter. Addresses, including the token, end up in logs, histories and `Referer`: only for clients that
+   * can do nothing else, with a short lifetime (RFC 9700, section 4.3.2).
    *
    * @default none
    */
@@ -34,7 +34,7 @@ export interface RequestFieldOptions {
    */
   body?: string;
   /**
-   * Response header in which a re-issued token comes back.
+   * Response header that returns a re-issued token.
    *
    * @default 'Session-Token'
    */
@@ -42,9 +42,9 @@ export interface RequestFieldOptions {
 }
 
 /**
- * Session tokens in a header, query parameter or body field of your own, for clients that were written for
- * another library: `transport: ['header', new RequestFieldTransport({ query: 'accessToken' })]`. More than
- * one token in a request is refused.
+ * Reads session tokens from a custom header, a query parameter or a body field, for clients written for another
+ * library: `transport: ['header', new RequestFieldTransport({ query: 'accessToken' })]`. A request with more than one
+ * token is refused.
  */
 export class RequestFieldTransport implements Transport {
   readonly name = 'field';

@@ -9,13 +9,13 @@ import {
 } from './cookie-shapes.js';
 import { readCookie, readCookies } from './read-cookie.js';
 
-/** One cookie that holds a token, which consists of characters that every cookie may have. */
+/** A cookie that holds a token, all of whose characters are allowed in cookies. */
 export class TokenCookie {
   readonly #options: ResolvedCookieOptions;
   readonly #isReadable: boolean;
-  /** All but the name, the value and the age, as a line of the response spells it. */
+  /** Everything in a line of the response except the name, the value and the age. */
   readonly #attributes: string;
-  /** Cookies left over from before a change of `domain`; they would make every request ambiguous. */
+  /** Clears the cookies from before a change of `domain`, which would make every request ambiguous. */
   readonly #clearFormer: readonly Delivery[];
   readonly #clearAll: readonly Delivery[];
 
@@ -46,8 +46,8 @@ export class TokenCookie {
   }
 
   /**
-   * The former cookies come first: where a browser takes one of them for the new cookie, as with the domain
-   * `localhost`, the new one stays.
+   * Writes the cookie after clearing the former ones: if a browser takes one of those for the new cookie, as with the
+   * domain `localhost`, the new one stays.
    *
    * @param maxAge whole seconds; `undefined` for a cookie that ends with the browser
    */
@@ -58,12 +58,12 @@ export class TokenCookie {
     ];
   }
 
-  /** A browser forgets a cookie only when name, domain, path and the other attributes are repeated. */
+  /** Clears the cookie. A browser forgets it only if name, domain, path and the other attributes are repeated. */
   clear(): readonly Delivery[] {
     return this.#clearAll;
   }
 
-  /** Lists what else a browser can hold under this name that {@link clear} leaves alone. */
+  /** Lists what else a browser can hold under this name that {@link clear} does not reach. */
   leftoverShapes(request: RequestFacts): readonly WeighedShape[] {
     const isSent = this.read(request) !== undefined;
     const { originalUrl, url } = request;
@@ -73,7 +73,7 @@ export class TokenCookie {
     );
   }
 
-  /** Clears a cookie of this name that has other attributes. */
+  /** Clears a cookie of this name with other attributes. */
   clearShape({ domain, path, partitioned }: CookieShape): Delivery {
     const options = { ...this.#options, domain, path, partitioned };
     return delivery(
@@ -81,7 +81,7 @@ export class TokenCookie {
       '',
       0,
       attributesOf(
-        // Browsers partition no other cookies, and send these to the pages of other sites.
+        // Browsers partition only Secure cookies, and send these to the pages of other sites.
         partitioned && !this.#options.partitioned
           ? { ...options, secure: true, sameSite: 'none' }
           : options,

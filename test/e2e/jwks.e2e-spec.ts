@@ -496,7 +496,7 @@ describe('`jwks` of the module', () => {
       ],
     });
     expect((error as SessionConfigError).faults).toEqual([
-      'jwks: must be known before the factory runs: give it beside useFactory',
+      'jwks: must be known before the factory runs; pass it next to useFactory',
     ]);
   });
 });

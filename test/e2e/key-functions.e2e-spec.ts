@@ -518,7 +518,9 @@ describe.each(adapters)('a function that gives key pairs on %s', (adapter) => {
       adapter,
       withoutSecret({ keys: () => [{ algorithm: 'EdDSA', privateKey: pem }] }),
     );
-    expect(faults).toEqual([expect.stringMatching(/^keys\[0\]: EdDSA/)]);
+    expect(faults).toEqual([
+      expect.stringMatching(/^keys\[0\]: expected an Ed25519 key for EdDSA/),
+    ]);
     expect(faults[0]!.includes(pem.split('\n')[1]!)).toBe(false);
   });
 

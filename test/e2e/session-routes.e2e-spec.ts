@@ -1091,7 +1091,7 @@ describe('the option routes', () => {
 
   it('in the result of a factory is a fault that says where it belongs', async () => {
     expect(await faultsOf({}, { secret: SECRET, routes: true })).toEqual([
-      'routes: must be known before the factory runs: give it beside useFactory',
+      'routes: must be known before the factory runs; pass it next to useFactory',
     ]);
   });
 

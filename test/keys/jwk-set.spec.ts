@@ -266,7 +266,7 @@ describe('a set of keys of another server', () => {
       jwkOf('ES256', { kid: 'same' }, otherKeyPairs),
     ];
     expect(() => readJwkSet({ keys })).toThrow(
-      'two keys of the set have one kid',
+      'two keys of the set have the same kid',
     );
     const unused = jwkOf('RS256', { kid: 'same', use: 'enc' });
     expect(() => readJwkSet({ keys: [keys[0], unused] })).toThrow(TypeError);
@@ -298,7 +298,7 @@ describe('a set of keys of another server', () => {
     (_how, second) => {
       expect(() =>
         readJwkSet({ keys: [jwkOf('RS256', { kid: 'a' }), second] }),
-      ).toThrow('one key of the set is listed twice');
+      ).toThrow('a key of the set is listed twice');
     },
   );
 

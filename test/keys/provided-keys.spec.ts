@@ -136,7 +136,7 @@ describe('a function at secret', () => {
       expect(faults).toEqual([
         expect.stringMatching(
           cause === undefined
-            ? /^secret(\[0\])?: (is not set|has 0 bytes|expected a string)/
+            ? /^secret(\[0\])?: (is not set|expected at least 32 bytes, got 0|expected a string)/
             : /^the function that gives the secret or the keys failed; see cause$/,
         ),
       ]);
@@ -184,7 +184,7 @@ describe('a function at secret', () => {
     expect(failed?.error).toBeInstanceOf(SessionConfigError);
     const { message } = failed!.error as SessionConfigError;
     expect(message).toMatch(
-      /secret: has \d+ bytes when decoded, expected at least 32; make one with/,
+      /secret: expected at least 32 bytes, got \d+ when decoded; make one with/,
     );
     expect(message).not.toContain(weak.slice(0, 8));
   });

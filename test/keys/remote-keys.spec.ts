@@ -323,7 +323,7 @@ describe('a server that does not give its keys', () => {
     });
     server.answer = answerWith(pem);
     await expect(load()).rejects.toEqual(
-      new TypeError('jwksUri: expected a JSON Web Key set, got no JSON'),
+      new TypeError('jwksUri: expected a JSON Web Key set, got invalid JSON'),
     );
   });
 });

@@ -314,7 +314,7 @@ describe('SessionJwtModule.forRootAsync', () => {
         }),
       ]);
       expect(faults).toEqual([
-        `${name}: must be known before the factory runs: give it beside useFactory`,
+        `${name}: must be known before the factory runs; pass it next to useFactory`,
       ]);
     },
   );

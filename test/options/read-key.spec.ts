@@ -108,7 +108,7 @@ describe('reading a key', () => {
         expect('key' in read && read.key.equals(key)).toBe(true);
       }
       expect(faultOf(wrapped(pemOf(privateKey)), 'public')).toBe(
-        'is a private key, expected a public one',
+        'expected a public key, got a private one',
       );
     },
   );
@@ -144,7 +144,7 @@ describe('reading a key', () => {
     'never makes a public key of a private one silently: %s (A-167)',
     (_form, input) => {
       expect(faultOf(input, 'public')).toBe(
-        'is a private key, expected a public one',
+        'expected a public key, got a private one',
       );
     },
   );
@@ -156,7 +156,7 @@ describe('reading a key', () => {
       'a public KeyObject',
       publicKey,
       'private',
-      'is a public key, expected a private one',
+      'expected a private key, got a public one',
     ],
     [
       'public PEM',
@@ -174,13 +174,13 @@ describe('reading a key', () => {
       'a secret KeyObject (V-17)',
       secretKey,
       'private',
-      'is a secret key, expected a private one',
+      'expected a private key, got a secret one',
     ],
     [
       'a secret KeyObject (V-17)',
       secretKey,
       'public',
-      'is a secret key, expected a public one',
+      'expected a public key, got a secret one',
     ],
     [
       'a symmetric JSON Web Key (S-110)',
@@ -328,25 +328,17 @@ describe('an algorithm and a kind of key', () => {
       words: string,
     ]
   >([
-    [
-      'ES256',
-      'P-384',
-      'ES256 takes a key on the curve P-256, this one is ec on secp384r1',
-    ],
-    [
-      'ES256',
-      'ed25519',
-      'ES256 takes a key on the curve P-256, this one is ed25519',
-    ],
-    ['EdDSA', 'ed448', 'EdDSA takes an Ed25519 key, this one is ed448'],
+    ['ES256', 'P-384', 'expected a P-256 key for ES256, got ec on secp384r1'],
+    ['ES256', 'ed25519', 'expected a P-256 key for ES256, got ed25519'],
+    ['EdDSA', 'ed448', 'expected an Ed25519 key for EdDSA, got ed448'],
     [
       'EdDSA',
       'P-256',
-      'EdDSA takes an Ed25519 key, this one is ec on prime256v1',
+      'expected an Ed25519 key for EdDSA, got ec on prime256v1',
     ],
-    ['RS256', 'rsa-pss', 'RS256 takes an RSA key, this one is rsa-pss'],
-    ['PS256', 'rsa-pss', 'PS256 takes an RSA key, this one is rsa-pss'],
-    ['PS256', 'rsa 1024', 'is an RSA key of 1024 bits, expected 2048 to 8192'],
+    ['RS256', 'rsa-pss', 'expected an RSA key for RS256, got rsa-pss'],
+    ['PS256', 'rsa-pss', 'expected an RSA key for PS256, got rsa-pss'],
+    ['PS256', 'rsa 1024', 'expected an RSA key of 2048 to 8192 bits, got 1024'],
   ])('is named by the fault: %s with %s', (algorithm, kind, words) => {
     expect(weaknessOfKey(KINDS[kind]!.publicKey, algorithm)).toBe(words);
   });
@@ -380,13 +372,13 @@ describe('an RSA key', () => {
       for (const algorithm of ['RS256', 'PS256'] as const) {
         expect(weaknessOfKey(key, algorithm)).toBe(
           isRefused
-            ? `is an RSA key of ${bits} bits, expected 2048 to 8192`
+            ? `expected an RSA key of 2048 to 8192 bits, got ${bits}`
             : undefined,
         );
       }
       expect(adviceOnKey(key)).toBe(
         isAdvised
-          ? `is an RSA key of ${bits} bits; 3072 are recommended, ES256 and EdDSA are shorter and faster`
+          ? `is an RSA key of ${bits} bits; use 3072 bits, or ES256 or EdDSA, which are shorter and faster`
           : undefined,
       );
     },
@@ -406,7 +398,7 @@ describe('an RSA key', () => {
       expect(weaknessOfKey(key, 'RS256')).toBe(
         isTaken
           ? undefined
-          : `is an RSA key with the public exponent ${exponent}, expected 65537`,
+          : `expected an RSA key with the public exponent 65537, got ${exponent}`,
       );
     },
   );
@@ -437,7 +429,8 @@ describe('the advice on a key', () => {
 });
 
 describe('what a JSON Web Key says of itself', () => {
-  const OTHER_USE = 'is a JSON Web Key for another use than signatures';
+  const OTHER_USE =
+    'expected a JSON Web Key for signatures, got one for another use';
 
   it.each<[what: string, input: unknown]>([
     ['nothing', {}],
@@ -455,7 +448,7 @@ describe('what a JSON Web Key says of itself', () => {
     'must not be another algorithm: %p (S-003)',
     (alg) => {
       expect(statedOtherwise({ alg }, 'ES256')).toBe(
-        'is a JSON Web Key for another algorithm than ES256',
+        'expected a JSON Web Key for ES256, got one for another algorithm',
       );
     },
   );

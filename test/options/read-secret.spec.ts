@@ -15,7 +15,7 @@ import { faultsOf, piecesOf, resolve } from './faults.js';
 const HOW_TO = 'randomBytes(32)';
 
 /** Words that a message uses of itself, so that a bad secret that uses them too is not shown by it. */
-const OWN_WORDS = `secret[0]: is a published sample or a placeholder, which anybody can sign with; is a PEM or public key text;
+const OWN_WORDS = `secret[0]: is a published sample or a placeholder, with which anyone can sign; is the text of a PEM file or a public key;
   make one with: node -e "console.log(require('node:crypto').randomBytes(32).toString('base64url'))"`;
 
 /** Pieces of a secret that any form of the error shows, file names of the stack aside. */
@@ -197,7 +197,7 @@ describe('a secret that is too short', () => {
           ? short.trim()
           : bytes(31).toString('base64url');
       expect(expectRefused(short, shownAs)).toMatch(
-        /^secret: has 31 bytes( when decoded)?, expected at least 32/,
+        /^secret: expected at least 32 bytes, got 31( when decoded)?;/,
       );
       expect(resolve({ secret: make(32) }).keys.fixed.secrets).toHaveLength(1);
     },
@@ -216,7 +216,7 @@ describe('a secret that is too short', () => {
   ])('is refused with %s, whatever its strength (A-168)', (_what, wrapped) => {
     for (const secret of [SECRET, bytes(32).toString('hex')]) {
       expect(expectRefused(wrapped(secret), secret)).toMatch(
-        /^secret: begins or ends with a (blank or a line break|quote), which some tools keep and others drop: remove /,
+        /^secret: begins or ends with a (space or a line break|quote), which some tools keep and others drop: remove /,
       );
     }
   });
@@ -232,11 +232,11 @@ describe('a secret that is too short', () => {
   it('is counted in bytes of UTF-8 when it is plain text, not in characters (S-009)', () => {
     const text = 'r\u00f6d gr\u00f8d med fl\u00f8de!';
     expect(text).toHaveLength(19);
-    expect(expectRefused(text, text)).toContain('has 22 bytes');
+    expect(expectRefused(text, text)).toContain('got 22;');
     const long = `${text} \u2603 \u{1f44d}`;
     expect(long.length).toBeLessThan(32);
     expect(Buffer.byteLength(long)).toBe(31);
-    expect(expectRefused(long, long)).toContain('has 31 bytes');
+    expect(expectRefused(long, long)).toContain('got 31;');
     expect(resolve({ secret: `${long}!` }).keys.fixed.secrets).toHaveLength(1);
   });
 
@@ -266,7 +266,7 @@ describe('a secret that is a repetition', () => {
     ['zero bytes as base64', Buffer.alloc(48).toString('base64')],
     ['blanks', ' '.repeat(64)],
   ])('stops the boot: %s (A-168)', (_case, secret) => {
-    expect(expectRefused(secret, '')).toContain('is a repetition');
+    expect(expectRefused(secret, '')).toContain('got a repetition');
   });
 
   it.each([
@@ -275,7 +275,7 @@ describe('a secret that is a repetition', () => {
     ['two bytes', Buffer.alloc(64, 'xy')],
     ['a KeyObject of zero bytes', createSecretKey(Buffer.alloc(32))],
   ])('stops the boot as binary: %s (A-168)', (_case, secret) => {
-    expect(expectRefused(secret, '')).toContain('is a repetition');
+    expect(expectRefused(secret, '')).toContain('got a repetition');
   });
 });
 
@@ -411,7 +411,9 @@ describe('a public key or a key file as a shared secret', () => {
       Buffer.from(secret),
       createSecretKey(Buffer.from(secret)),
     ]) {
-      expect(expectRefused(form, secret)).toContain('PEM or public key text');
+      expect(expectRefused(form, secret)).toContain(
+        'the text of a PEM file or a public key',
+      );
     }
   });
 
@@ -475,7 +477,7 @@ describe('a public key or a key file as a shared secret', () => {
   ])('stops the boot: %s (A-168, V-17)', (_what, key, type) => {
     expect(
       expectRefused(key, spki(createPublicKey(spki(rsa.publicKey)))),
-    ).toContain(`is a ${type} key, expected a secret key`);
+    ).toContain(`expected a secret key, got a ${type} one`);
   });
 });
 
@@ -516,12 +518,18 @@ describe('a list of secrets', () => {
       5,
     ]);
     expect(error.faults.map((fault) => fault.split(';')[0])).toEqual([
-      expect.stringMatching(/^secret\[1\]: has \d+ bytes/),
+      expect.stringMatching(
+        /^secret\[1\]: expected at least 32 bytes, got \d+/,
+      ),
       expect.stringMatching(/^secret\[2\]: is not set/),
       expect.stringMatching(/^secret\[3\]: is not set/),
-      expect.stringMatching(/^secret\[5\]: is a repetition/),
-      expect.stringMatching(/^secret\[6\]: is a PEM/),
-      expect.stringMatching(/^secret\[7\]: is a public key/),
+      expect.stringMatching(
+        /^secret\[5\]: expected random bytes, got a repetition/,
+      ),
+      expect.stringMatching(/^secret\[6\]: is the text of a PEM/),
+      expect.stringMatching(
+        /^secret\[7\]: expected a secret key, got a public one/,
+      ),
       expect.stringMatching(/^secret\[8\]: expected a string/),
     ]);
     expect(shownPiecesOf(SECRET, error)).toEqual([]);
@@ -585,6 +593,6 @@ it.each([
   ['password12345', 4],
 ])('is not "%s" %i times over (A-168)', (word, times) => {
   expect(faultsOf({ secret: word.repeat(times) })).toEqual([
-    expect.stringMatching(/^secret: is a repetition, not random bytes; /),
+    expect.stringMatching(/^secret: expected random bytes, got a repetition; /),
   ]);
 });

@@ -366,7 +366,9 @@ describe('the option csrf.token', () => {
           secret: SECRET,
           csrf: { token: { cookie } },
         });
-        expect(faults[0]).toMatch(/^csrf\.token\.cookie: is to be read by scr/);
+        expect(faults[0]).toMatch(
+          /^csrf\.token\.cookie: expected a name without a prefix/,
+        );
       },
     );
 

@@ -91,13 +91,13 @@ describe('where the keys come from', () => {
   });
 
   const ENCRYPTED_KEYS =
-    'encrypt: encrypted tokens need a secret on both sides, so keys have nothing to do: leave one of the two out';
+    'encrypt: needs a shared secret on both sides, so keys have no effect; remove keys or encrypt';
   const NEEDS_DERIVED =
     'derivedSecret: is needed for refresh tokens, since keys are for session tokens only';
   const NEEDS_SOURCE =
-    'keyCache: needs jwksUri, or keys or a secret that come from a function';
+    'keyCache: needs verifyOnly.jwksUri, or a function for keys or secret';
   const fromUri = (name: string) =>
-    `${name}: must be left out: the keys come from jwksUri`;
+    `${name}: has no effect with jwksUri, which provides the keys; remove it`;
 
   it.each<[what: string, options: object, faults: string[]]>([
     ['nothing', {}, ['secret: is not set']],
@@ -142,12 +142,12 @@ describe('where the keys come from', () => {
     [
       'public keys and a secret, where sessions are only checked (S-110)',
       { keys: PUBLIC_KEYS, secret: SECRET, verifyOnly: true },
-      ['secret: must be left out: keys are what verifyOnly needs'],
+      ['secret: has no effect with verifyOnly and keys; remove it'],
     ],
     [
       'functions of both, where sessions are only checked (S-110)',
       { keys: () => PUBLIC_KEYS, secret: () => SECRET, verifyOnly: true },
-      ['secret: must be left out: keys are what verifyOnly needs'],
+      ['secret: has no effect with verifyOnly and keys; remove it'],
     ],
     [
       'a JWKS and a secret (S-110)',
@@ -203,7 +203,7 @@ describe('where the keys come from', () => {
   ])(
     'has no %s where sessions are only checked, for each way to check',
     (name, option) => {
-      const fault = `${name}: has no meaning with verifyOnly: nothing is issued`;
+      const fault = `${name}: has no effect with verifyOnly, which issues nothing; remove it`;
       for (const way of [
         { verifyOnly: REMOTE },
         { verifyOnly: true, secret: SECRET },
@@ -457,7 +457,9 @@ describe('a function that gives keys', () => {
   it('must give public keys where sessions are only checked', async () => {
     await expect(
       provide({ verifyOnly: true, keys: () => KEYS }),
-    ).rejects.toThrow(/keys\[0\]\.privateKey: must not be here/);
+    ).rejects.toThrow(
+      /keys\[0\]\.privateKey: has no place in a service with verifyOnly/,
+    );
     await expect(
       provide({ verifyOnly: true, keys: () => PUBLIC_KEYS }),
     ).resolves.toMatchObject({ keys: [{ state: 'retiring' }] });
@@ -469,7 +471,7 @@ describe('a function that gives keys', () => {
       keys: () => [],
     }).catch((thrown: unknown) => thrown);
     expect(shortly((error as SessionConfigError).faults)).toEqual([
-      expect.stringMatching(/^secret: has \d+ bytes/),
+      expect.stringMatching(/^secret: expected at least 32 bytes, got \d+/),
       'keys: expected at least one key',
     ]);
   });

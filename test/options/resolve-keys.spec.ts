@@ -65,7 +65,7 @@ describe('a key pair', () => {
 
   it('must not have the public half of another pair beside it', () => {
     expect(faultsOfKeys({ ...ACTIVE, publicKey: other.publicKey })).toEqual([
-      'keys[0].publicKey: does not belong to the private key',
+      'keys[0].publicKey: does not match the private key',
     ]);
   });
 
@@ -127,7 +127,7 @@ describe('an algorithm with a kind of key (V-18)', () => {
           expect(faults).toEqual([
             expect.stringMatching(
               new RegExp(
-                `^keys\\[1\\]\\.${half}: (is a secret key|cannot be read)`,
+                `^keys\\[1\\]\\.${half}: (expected a (private|public) key, got a secret one|cannot be read)`,
               ),
             ),
           ]);
@@ -175,12 +175,15 @@ describe('an algorithm with a kind of key (V-18)', () => {
       for (const [said, words] of [
         [
           { alg: 'ES384' },
-          'is a JSON Web Key for another algorithm than ES256',
+          'expected a JSON Web Key for ES256, got one for another algorithm',
         ],
-        [{ use: 'enc' }, 'is a JSON Web Key for another use than signatures'],
+        [
+          { use: 'enc' },
+          'expected a JSON Web Key for signatures, got one for another use',
+        ],
         [
           { key_ops: ['deriveKey'] },
-          'is a JSON Web Key for another use than signatures',
+          'expected a JSON Web Key for signatures, got one for another use',
         ],
       ] as const) {
         const faults = faultsOfKeys({
@@ -204,7 +207,7 @@ describe('one key', () => {
     ],
   ])('is given once: not with %s again (S-003)', (_what, second) => {
     expect(faultsOfKeys(ACTIVE, { algorithm: 'ES256', ...second })).toEqual([
-      'keys[1]: is given twice: one key, one algorithm',
+      'keys[1]: is given twice; use each key with one algorithm',
     ]);
   });
 
@@ -215,7 +218,7 @@ describe('one key', () => {
         { algorithm: 'RS256', privateKey: rsa },
         { algorithm: 'PS256', privateKey: rsa, state: 'next' },
       ),
-    ).toEqual(['keys[1]: is given twice: one key, one algorithm']);
+    ).toEqual(['keys[1]: is given twice; use each key with one algorithm']);
   });
 });
 
@@ -234,7 +237,7 @@ describe('a list of keys', () => {
     [2, [ACTIVE, next]],
   ])('has exactly one that is active, not %i (A-013)', (active, keys) => {
     expect(faultsOfKeys(...keys)).toEqual([
-      `keys: ${active} keys are active, expected exactly one: it signs; set state of the others to 'next' or 'retiring'`,
+      `keys: expected exactly one active key to sign with, got ${active}; set state of the others to 'next' or 'retiring'`,
     ]);
   });
 
@@ -252,7 +255,7 @@ describe('a list of keys', () => {
 
   it('is told of single keys first, before it is told what is active', () => {
     expect(faultsOfKeys({ ...ACTIVE, algorithm: 'EdDSA' })).toEqual([
-      expect.stringMatching(/^keys\[0\]: EdDSA takes an Ed25519 key/),
+      expect.stringMatching(/^keys\[0\]: expected an Ed25519 key/),
     ]);
   });
 
@@ -445,7 +448,7 @@ describe('the keys of a service that only checks sessions', () => {
   ])('are never private: a private key %s stops the boot', (_what, given) => {
     const faults = faultsOfPublicKeys({ algorithm: 'ES256', ...given });
     expect(faults).toContain(
-      'keys[0].privateKey: must not be here: a service with verifyOnly checks with public keys',
+      'keys[0].privateKey: has no place in a service with verifyOnly, which checks with public keys; remove it',
     );
     expect(shownPartsOf(privateKey, faults.join('\n'))).toEqual([]);
   });
@@ -457,7 +460,7 @@ describe('the keys of a service that only checks sessions', () => {
         publicKey: input,
       });
       expect(shortly(faults)).toEqual([
-        'keys[0].publicKey: is a private key, expected a public one',
+        'keys[0].publicKey: expected a public key, got a private one',
       ]);
       expect(shownPartsOf(privateKey, faults[0]!)).toEqual([]);
     }
@@ -483,7 +486,7 @@ describe('an RSA key', () => {
       if (faults === 0) {
         expect(resolve({ keys: [ACTIVE, keyOf(bits)] }).warnings).toEqual(
           Array(warnings).fill(
-            `keys[1]: is an RSA key of ${bits} bits; 3072 are recommended, ES256 and EdDSA are shorter and faster`,
+            `keys[1]: is an RSA key of ${bits} bits; use 3072 bits, or ES256 or EdDSA, which are shorter and faster`,
           ),
         );
       }
@@ -505,13 +508,13 @@ describe('a private key that is weak or wrong', () => {
   it.each<[what: string, privateKey: unknown, words: RegExp]>([
     ['a word', 'secret', /cannot be read as a private key/],
     ['a good secret', OTHER_SECRET, /cannot be read as a private key/],
-    ['a public key', publicKey, /is a public key, expected a private one/],
+    ['a public key', publicKey, /expected a private key, got a public one/],
     ['public PEM', pemOf(publicKey), /cannot be read as a private key/],
     ['a number', 5, /expected PEM text, a JSON Web Key or a KeyObject/],
     [
       '1024 bits of RSA',
       KINDS['rsa 1024']!.privateKey,
-      /ES256 takes a key on the curve P-256/,
+      /expected a P-256 key for ES256/,
     ],
   ])(
     'stops the boot with the option, the fault and the way to a good one, without the value: %s (A-168)',

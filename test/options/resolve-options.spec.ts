@@ -819,11 +819,11 @@ describe('an option name that is not known', () => {
   });
 
   it.each(['dataLoader', 'global', 'guard', 'jwks', 'imports'])(
-    'is %s in what the factory returned: it is told to stand beside the factory',
+    'is %s in the result of the factory: the message says to pass it next to the factory',
     (name) => {
       const faults = faultsOf({ secret: SECRET, [name]: false });
       expect(faults).toEqual([
-        `${name}: must be known before the factory runs: give it beside useFactory`,
+        `${name}: must be known before the factory runs; pass it next to useFactory`,
       ]);
     },
   );

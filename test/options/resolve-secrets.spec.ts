@@ -85,10 +85,10 @@ const PLACES: readonly (readonly [
 const { ES256, RS256, EdDSA } = keyPairs;
 const der = (key: KeyObject) => key.export({ type: 'spki', format: 'der' });
 
-const PUBLIC_TEXT = /is a PEM or public key text/;
+const PUBLIC_TEXT = /is the text of a PEM file or a public key/;
 const PUBLIC_JSON = /is a JSON Web Key/;
 const PUBLIC_BYTES = /is a public key; a public key must never/;
-const REPETITION = /is a repetition, not random bytes/;
+const REPETITION = /expected random bytes, got a repetition/;
 const KNOWN = /is a published sample or a placeholder/;
 const NOT_SET = /is not set/;
 
@@ -100,28 +100,36 @@ const WEAKNESSES: readonly (readonly [
 ])[] = [
   ['an empty text (V-09)', '', NOT_SET],
   ['null (V-09)', null, NOT_SET],
-  ['an empty Buffer (V-09)', Buffer.alloc(0), /has 0 bytes/],
-  ['an empty Uint8Array (V-09)', new Uint8Array(), /has 0 bytes/],
+  [
+    'an empty Buffer (V-09)',
+    Buffer.alloc(0),
+    /expected at least 32 bytes, got 0;/,
+  ],
+  [
+    'an empty Uint8Array (V-09)',
+    new Uint8Array(),
+    /expected at least 32 bytes, got 0;/,
+  ],
   [
     'an empty KeyObject (V-09)',
     createSecretKey(Buffer.alloc(0)),
-    /has 0 bytes/,
+    /expected at least 32 bytes, got 0;/,
   ],
-  ['a word', 'hunter2!', /has \d+ bytes( when decoded)?, expected at least 32/],
+  ['a word', 'hunter2!', /expected at least 32 bytes, got \d+( when decoded)?/],
   [
     '31 bytes in hex (S-009)',
     Buffer.from(THIRD_SECRET).subarray(0, 31).toString('hex'),
-    /has 31 bytes when decoded/,
+    /got 31 when decoded/,
   ],
   [
     '31 bytes in base64 (S-009)',
     Buffer.from(THIRD_SECRET).subarray(0, 31).toString('base64'),
-    /has 31 bytes when decoded/,
+    /got 31 when decoded/,
   ],
   [
     '31 bytes (S-009)',
     Buffer.from(THIRD_SECRET, 'base64').subarray(0, 31),
-    /has 31 bytes, expected/,
+    /expected at least 32 bytes, got 31;/,
   ],
   ['one character', 'a'.repeat(64), REPETITION],
   ['a word over and over', 'hunter2!'.repeat(8), REPETITION],
@@ -142,9 +150,13 @@ const WEAKNESSES: readonly (readonly [
   [
     'the sample of session-jwt',
     'secretKeyThatIsNotOnGithub',
-    /has 19 bytes when decoded/,
+    /got 19 when decoded/,
   ],
-  ['the sample of its README', 'ssssssh!', /has 8 bytes/],
+  [
+    'the sample of its README',
+    'ssssssh!',
+    /expected at least 32 bytes, got 8;/,
+  ],
   ['the sample of jwt.io', 'a-string-secret-at-least-256-bits-long', KNOWN],
   ['a placeholder', 'change-me-in-production-0123456789abcdef', KNOWN],
   ['public PEM of RSA (V-06)', pemOf(RS256.publicKey), PUBLIC_TEXT],
@@ -200,12 +212,12 @@ const WEAKNESSES: readonly (readonly [
   [
     'a public KeyObject',
     RS256.publicKey,
-    /is a public key, expected a secret key/,
+    /expected a secret key, got a public one/,
   ],
   [
     'a private KeyObject',
     ES256.privateKey,
-    /is a private key, expected a secret key/,
+    /expected a secret key, got a private one/,
   ],
   ['zero', 0, /expected a string, a Buffer or a KeyObject/],
   ['a number', 12_345_678, /expected a string, a Buffer or a KeyObject/],
@@ -331,7 +343,7 @@ describe('one secret for two purposes', () => {
         [group]: name ? { [name]: secret } : secret,
       };
       expect(faultsOf(options)).toEqual([
-        `${path}: is the secret of the session tokens; leave it out to have one derived`,
+        `${path}: is the secret of the session tokens; leave it out to derive a separate one`,
       ]);
     },
   );
@@ -351,7 +363,7 @@ describe('one secret for two purposes', () => {
     ],
   ])('stops the boot: %s (A-168)', (fault, options) => {
     expect(faultsOf({ secret: THIRD_SECRET, ...options })).toEqual([
-      `${fault}: one secret, one purpose`,
+      `${fault}; use a separate secret for each purpose`,
     ]);
   });
 

@@ -107,7 +107,7 @@ describe('the lifetime of session tokens', () => {
     expect(
       messagesOf({ refreshToken: {}, lifetime, accessLifetime: '1h' }),
     ).toEqual([
-      'accessLifetime: must be shorter than lifetime.idle (3600 s), else no refresh token outlives its session token, got 3600',
+      'accessLifetime: expected less than lifetime.idle (3600 s), so that a refresh token outlives its session token, got 3600',
     ]);
   });
 
@@ -115,7 +115,7 @@ describe('the lifetime of session tokens', () => {
     'stops the boot without refresh tokens: %s',
     (_title, accessLifetime) => {
       expect(messagesOf({ accessLifetime })).toEqual([
-        'accessLifetime: needs refreshToken; see lifetime.idle',
+        'accessLifetime: needs refreshToken; without it, set lifetime.idle',
       ]);
     },
   );
@@ -158,7 +158,7 @@ describe('the secret of refresh tokens', () => {
     'A-168: stops the boot when it is that of the session tokens, %s',
     (_case, secret, own) => {
       expect(faultsOf({ secret, refreshToken: { secret: own } })).toEqual([
-        'refreshToken.secret: is the secret of the session tokens; leave it out to have one derived',
+        'refreshToken.secret: is the secret of the session tokens; leave it out to derive a separate one',
       ]);
     },
   );
@@ -167,7 +167,12 @@ describe('the secret of refresh tokens', () => {
     ['empty', '', 'refreshToken.secret', /is not set; make one with/],
     ['null', null, 'refreshToken.secret', /is not set; make one with/],
     ['an empty list', [], 'refreshToken.secret', /is not set; make one with/],
-    ['short', 'kV7wq2', 'refreshToken.secret', /has \d+ bytes.*at least 32/],
+    [
+      'short',
+      'kV7wq2',
+      'refreshToken.secret',
+      /expected at least 32 bytes, got \d+/,
+    ],
     ['a repetition', 'ab'.repeat(40), 'refreshToken.secret', /a repetition/],
     [
       'the sample of jwt.io',
@@ -180,7 +185,7 @@ describe('the secret of refresh tokens', () => {
       'short in a list',
       [OTHER_SECRET, 'kV7wq2'],
       'refreshToken.secret[1]',
-      /has \d+ bytes/,
+      /expected at least 32 bytes, got \d+/,
     ],
     [
       'given twice',
@@ -369,7 +374,7 @@ describe('the cookie of refresh tokens', () => {
     'stops the boot when it has the name of the session cookie: %p and %p',
     (cookie, own) => {
       expect(messagesOf({ cookie, refreshToken: { cookie: own } })).toEqual([
-        'refreshToken.cookie.name: is the name of the session cookie',
+        "refreshToken.cookie.name: expected a name other than the session cookie's",
       ]);
     },
   );
@@ -392,7 +397,7 @@ describe('the cookie of refresh tokens', () => {
     ],
     [
       { name: '__host-rid' },
-      'refreshToken.cookie.name: the prefix is written \'__Host-\', got "__host-rid"',
+      'refreshToken.cookie.name: expected the prefix \'__Host-\', in exactly this case, got "__host-rid"',
     ],
     [
       { sameSite: 'none', secure: false },
@@ -542,7 +547,7 @@ describe("keepDataIn: 'store'", () => {
       expect(
         messagesOf({ store: STORE, keepDataIn: 'store', refreshToken }),
       ).toEqual([
-        "keepDataIn: 'store' asks the store on each request, so there is nothing for a refresh token to do: leave refreshToken out",
+        "keepDataIn: 'store' reads the store on each request, so refresh tokens have no effect; remove refreshToken",
       ]);
     },
   );

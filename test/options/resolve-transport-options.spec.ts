@@ -272,7 +272,7 @@ describe('the two headers of re-issued tokens', () => {
     [{ renewedName: 'X-New', renewedRefreshName: 'x-new' }],
   ])('stop the boot when they are one: %p', (header) => {
     expect(faultsOf({ secret: SECRET, header })).toEqual([
-      'header.renewedRefreshName: is header.renewedName too',
+      'header.renewedRefreshName: expected a name other than header.renewedName',
     ]);
   });
 
