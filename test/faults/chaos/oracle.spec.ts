@@ -137,6 +137,23 @@ describe('Oracle', () => {
     ]);
   });
 
+  it('expects an event of a sign-out, unless the session was idle for too long', () => {
+    const [active, idle] = [signIn(), signIn()];
+    idle.idleEnd = clock.nowSeconds() - 1;
+    for (const session of [idle, active]) {
+      const sent = attempt('signOut');
+      const revocation = oracle.revoking(
+        'ada',
+        sent,
+        (each) => each === session,
+      );
+      oracle.revoked(revocation, sent, '204', 'one');
+      expect(found()).toEqual(
+        session === idle ? [] : ['failure without an event'],
+      );
+    }
+  });
+
   it('allows two successive lost answers to end a session, and not one', () => {
     const [once, twice] = [signIn(), signIn()];
     for (const session of [once, twice]) {
