@@ -50,12 +50,14 @@ describe.each(adapters)(
         '"passwordHash", "dateOfBirth"',
       ],
     ])(
-      'S-164, A-170: is told of once, by the names of %j',
+      'is logged once, by the names of its members: %j (S-164, A-170)',
       async (params, names) => {
         const warnings = await warningsFor(params);
         expect(warnings).toHaveLength(1);
         expect(warnings[0]).toMatch(/^warn: /);
-        expect(warnings[0]).toContain(`what it says in ${names}. `);
+        expect(warnings[0]).toContain(
+          `anyone who holds one can read ${names} in it. `,
+        );
         expect(warnings[0]).not.toContain('ada@example.org');
       },
     );

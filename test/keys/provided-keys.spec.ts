@@ -134,7 +134,7 @@ describe('a function at secret', () => {
         expect.stringMatching(
           cause === undefined
             ? /^secret(\[0\])?: (is not set|has 0 bytes|expected a string)/
-            : /^the function that gives the secret or the keys failed; see cause$/,
+            : /^the function that provides the secret or the keys failed; see cause$/,
         ),
       ]);
       expect(secret.calls).toBe(1);
