@@ -13,8 +13,8 @@ import type { AuthenticateOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
- * The session of a request outside of the guard. With a response that can still bring tokens the verdict is the guard's
- * too; without one each call makes its own, for what outlives the request: a stream, a socket.
+ * Authenticates a request outside the guard. With a response that can still deliver tokens, the outcome is shared with
+ * the guard. Without one, every call checks anew, for what outlives a request: a stream, a socket.
  */
 export async function authenticateRequest(
   runtime: SessionRuntime,

@@ -1,8 +1,8 @@
-/** Told to caches of one kind, which then disregard `Cache-Control` (RFC 9213, section 2.1). */
+/** Headers for one kind of cache, which then ignores `Cache-Control` (RFC 9213, section 2.1). */
 const TARGETED =
   /-cache-control$|^(?:surrogate-control|edge-control|x-accel-expires)$/i;
 
-/** The headers of a response that is not sent yet, on any platform. */
+/** The headers of an unsent response, on any platform. */
 export interface ResponseHeaders {
   names(): readonly string[];
   get(name: string): number | string | readonly string[] | undefined;
@@ -11,8 +11,8 @@ export interface ResponseHeaders {
 }
 
 /**
- * Keeps a response out of every cache, whatever was said of it before. `no-transform` stays: it allows nothing to be
- * stored, and without it compression holds back a stream of events.
+ * Keeps a response out of every cache, overriding earlier cache headers. `no-transform` stays: it permits no storing,
+ * and without it compression would hold back an event stream.
  */
 export function preventStoring(headers: ResponseHeaders): void {
   const given = String(headers.get('cache-control') ?? '').split(',');

@@ -7,7 +7,7 @@ import { handOver, refusedWith } from './hand-over.js';
 import type { DeliverOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
-/** Loads the data of a session now, and hands its new token over. */
+/** Reloads the data of a session now, and delivers its new token. */
 export async function reloadSession(
   runtime: SessionRuntime,
   session: ActiveSession<any, any, any>,
@@ -29,7 +29,7 @@ export async function reloadSession(
   return handOver(runtime, reloaded, carriers, exchange);
 }
 
-/** Merges attributes into a session, and hands its new tokens over. */
+/** Merges attributes into a session, and delivers its new tokens. */
 export async function updateSession(
   runtime: SessionRuntime,
   session: ActiveSession<any, any, any>,
@@ -54,7 +54,7 @@ export async function updateSession(
   return handOver(runtime, updated, carriers, exchange);
 }
 
-/** A request with another session than the one that is refused keeps its tokens. */
+/** Returns the error of a refused session. A request that carries a different session keeps its tokens. */
 function refusedSession(
   runtime: SessionRuntime,
   refusal: Refusal,

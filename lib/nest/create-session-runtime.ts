@@ -44,26 +44,26 @@ import { openSessionKeys } from './session-keys.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 const NO_LOADER =
-  'dataLoader: none found; give `dataLoader: YourLoader`, or provide it as `SessionDataLoader` in a module that is in `imports` or global (a provider of the root module cannot be seen from here), or say `dataLoader: false` if the params are the data';
+  'dataLoader: expected a loader, got none; pass `dataLoader: YourLoader`, provide it as `SessionDataLoader` in a module that is in `imports` or global (providers of the root module are not visible here), or set `dataLoader: false` to use the params as the data';
 const NO_PUBLIC_KEYS =
-  'jwks: needs keys: a secret has no public half, and encrypted tokens none either';
+  'jwks: expected `keys`, got a secret or encrypted tokens, which have no public keys; set `keys` or turn `jwks` off';
 
-/** What is given beside the options. @internal */
+/** What the runtime is built from, apart from the options. @internal */
 export interface RuntimeSurroundings {
-  /** `false` where the params are the data, `undefined` where none was found. */
+  /** `false` if the params are the data; `undefined` if no loader was found. */
   readonly loader: SessionDataLoader<unknown, unknown> | false | undefined;
-  /** That of the options, unless a test has replaced it. */
+  /** The store of the options, unless a test has replaced it. */
   readonly store?: unknown;
-  /** Whether the public keys are to be published. */
+  /** Whether the public keys are published. */
   readonly publishesKeys?: boolean;
-  /** What is wrong beside the options. */
+  /** Configuration faults outside the options. */
   readonly faults?: readonly string[];
 }
 
 /**
- * Builds the library from what the application wrote.
+ * Builds the library from the application's options.
  *
- * @throws {SessionConfigError} with every fault
+ * @throws {SessionConfigError} listing every fault
  * @internal
  */
 export async function createSessionRuntime(

@@ -6,15 +6,15 @@ import {
 } from '../options/resolve-routes-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/** A schema of OpenAPI. */
+/** An OpenAPI schema. */
 type Schema = Readonly<Record<string, any>>;
 
 const TEXT: Schema = { type: 'string' };
 const TIME: Schema = { type: 'string', format: 'date-time' };
-/** What the application decides. */
+/** An object whose members the application defines. */
 const ANY_OBJECT: Schema = { type: 'object', additionalProperties: true };
 
-/** What `GET` shows of a session. */
+/** The session that `GET` returns. */
 const sessionWith = (parts: readonly ExposedPart[]): Schema =>
   objectOf({
     id: TEXT,
@@ -27,7 +27,7 @@ const sessionWith = (parts: readonly ExposedPart[]): Schema =>
     expiresAt: TIME,
   });
 
-/** What a refresh answers. */
+/** The response to a refresh. */
 const issuedWith = (parts: readonly ExposedPart[]): Schema =>
   objectOf({
     token: TEXT,
@@ -46,7 +46,7 @@ const DEVICE = objectOf({
   isCurrent: { type: 'boolean' },
 });
 
-/** Tells `@nestjs/swagger`, where it is installed, what the ready-made routes take and answer. */
+/** Describes the ready-made routes to `@nestjs/swagger`, if that is installed: what they accept and return. */
 export async function describeRoutes(
   controller: Type,
   routes: Pick<ResolvedRoutesOptions, 'expose'>,
@@ -76,16 +76,16 @@ export async function describeRoutes(
     ApiResponse({ status, description });
   const { headerName, token } = options.csrf;
   const unsafe = [
-    refuses(403, 'The request comes from another site'),
+    refuses(403, 'Refused as a cross-site request'),
     ...[headerName, token?.headerName].flatMap((name) =>
       name === undefined
         ? []
-        : ApiHeader({ name, description: 'Against CSRF' }),
+        : ApiHeader({ name, description: 'Protects against CSRF' }),
     ),
   ];
   const signedIn = [
-    refuses(401, 'No session, or one that is over'),
-    refuses(503, 'Cannot be told now; the session is kept'),
+    refuses(401, 'No valid session'),
+    refuses(503, 'Temporarily unavailable; the session is kept'),
     ...transports.all.map(({ ambient }) =>
       ApiSecurity((ambient ?? true) ? 'cookie' : 'bearer'),
     ),
@@ -93,35 +93,35 @@ export async function describeRoutes(
   const storeOnly = ApiExcludeEndpoint(!options.store);
   const methods: Readonly<Record<string, readonly MethodDecorator[]>> = {
     current: [
-      says('The session'),
-      answers('The session', sessionWith(parts)),
+      says('Returns the current session'),
+      answers('The current session', sessionWith(parts)),
       ...signedIn,
     ],
     refresh: [
-      says('New tokens for a refresh token'),
+      says('Exchanges a refresh token for new tokens'),
       ...(options.refresh
         ? [
             ApiBody({
               required: false,
-              description: 'Where no cookie brings the refresh token',
+              description: 'The refresh token, if no cookie carries it',
               schema: objectOf({ [options.refresh.field]: TEXT }),
             }),
           ]
         : [ApiExcludeEndpoint()]),
-      answers('The tokens, in the cookies or here', issuedWith(parts)),
-      refuses(401, 'No refresh token, or one that is over'),
-      refuses(503, 'Cannot be told now; the session is kept'),
+      answers('The new tokens, as cookies or in this body', issuedWith(parts)),
+      refuses(401, 'No valid refresh token'),
+      refuses(503, 'Temporarily unavailable; the session is kept'),
       ...unsafe,
     ],
     logout: [
-      says('Ends the session; twice is fine'),
-      ApiNoContentResponse({ description: 'There is no session any more' }),
+      says('Ends the session. Idempotent.'),
+      ApiNoContentResponse({ description: 'No session remains' }),
       ...unsafe,
     ],
     devices: [
-      says('The sessions of the user'),
+      says('Lists the sessions of the user'),
       storeOnly,
-      answers('The one that was used last first', {
+      answers('The sessions, most recently used first', {
         type: 'array',
         items: DEVICE,
       }),
@@ -130,14 +130,17 @@ export async function describeRoutes(
     endOtherDevices: [
       says('Ends all other sessions of the user'),
       storeOnly,
-      answers('How many', objectOf({ ended: { type: 'integer' } })),
+      answers(
+        'The number of sessions ended',
+        objectOf({ ended: { type: 'integer' } }),
+      ),
       ...unsafe,
       ...signedIn,
     ],
     endDevice: [
       says('Ends a session of the user'),
       storeOnly,
-      ApiNoContentResponse({ description: 'It has ended' }),
+      ApiNoContentResponse({ description: 'The session has ended' }),
       ApiNotFoundResponse({ description: 'The user has no such session' }),
       ...unsafe,
       ...signedIn,

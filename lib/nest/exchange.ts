@@ -26,7 +26,7 @@ import {
 } from './raw-exchange.js';
 import { ResponseHead } from './response-head.js';
 
-/** The session module whose verdict counts: its runtime. */
+/** The session module that decides on a request: its runtime. */
 interface Judge {
   readonly options: { readonly requestProperty: string | undefined };
 }
@@ -34,19 +34,19 @@ interface Judge {
 const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
 
 /**
- * One request and its response, the same for Express and Fastify: the only place that touches either. Kept
- * under a symbol on node's own request, so that nothing a client sends can stand in for it.
+ * One request and its response, the same for Express and Fastify: the only place that touches either. Stored under a
+ * symbol on Node's own request, so that nothing a client sends can stand in for it.
  */
 export class Exchange implements RequestFacts {
-  /** The verdict on this request, so that a guard used twice judges once. */
+  /** The outcome for this request, so that a guard used twice checks once. */
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
-  /** Whether that verdict is also the store's. */
+  /** Whether the store was queried for that outcome. */
   hasAskedStore = false;
-  /** The method that the request had then. */
+  /** The method of the request at that time. */
   judgedMethod: string | undefined;
-  /** Whether that verdict took the request for no activity of the user. */
+  /** Whether that outcome treated the request as passive: not as user activity. */
   isPassive = false;
-  /** What `expand` made of which data of which session. */
+  /** The result of `expand`, with the session and the data that it was made from. */
   expansion:
     | { readonly sid: string; readonly of: unknown; readonly value: unknown }
     | undefined;
@@ -66,7 +66,7 @@ export class Exchange implements RequestFacts {
     return this.#raw.method;
   }
 
-  /** What `method-override` and its like leave behind. */
+  /** The original method, as kept by `method-override` and similar middleware. */
   get wireMethod(): string | undefined {
     return (this.#raw as { originalMethod?: string }).originalMethod;
   }
@@ -75,7 +75,7 @@ export class Exchange implements RequestFacts {
     return this.#raw.url;
   }
 
-  /** What Express leaves behind where it mounts middleware at a path. */
+  /** The original URL, as Express keeps it for middleware mounted at a path. */
   get originalUrl(): string | undefined {
     return this.#raw.originalUrl;
   }
@@ -92,7 +92,7 @@ export class Exchange implements RequestFacts {
     return this.#request['body'];
   }
 
-  /** @param judge whose verdict is asked for: what another session module found on this request is forgotten */
+  /** With a `judge`, the module that decides, drops what another session module found on this request. */
   static of(request: object, response?: object, judge?: Judge): Exchange {
     const raw: RawRequest & { [EXCHANGE]?: Exchange } = rawRequestOf(request);
     const exchange = (raw[EXCHANGE] ??= new Exchange(
@@ -100,7 +100,7 @@ export class Exchange implements RequestFacts {
       raw,
     ));
     exchange.#headers = headersOfRaw(raw);
-    // Middleware on Fastify sees node's own objects first, handlers see the framework's.
+    // On Fastify, middleware sees Node's own objects first; handlers see the framework's.
     if (request !== raw) {
       exchange.#request = request as FrameworkRequest;
     }
@@ -118,7 +118,7 @@ export class Exchange implements RequestFacts {
     return isRequest(found) ? Exchange.of(found, response) : undefined;
   }
 
-  /** The exchange that a session came with, or that of another response. */
+  /** Returns the exchange that a session came with, or that of another response. */
   static ofSession(
     session: ActiveSession<any, any, any>,
     response: object | undefined,
@@ -128,14 +128,14 @@ export class Exchange implements RequestFacts {
       : (originOf(session) as Exchange | undefined);
   }
 
-  /** The session that the module whose verdict counts has attached. */
+  /** The session attached by the module that decides. */
   get session(): ActiveSession<any, any, any> | undefined {
     const session = sessionOn(this.#raw);
     return this.#judge && belongsTo(session, this.#judge) ? session : undefined;
   }
 
   /**
-   * Refuses, before anything is issued, to go on where other code holds the property of the request.
+   * Refuses to continue, before anything is issued, if other code holds the property of the request.
    *
    * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
    */
@@ -144,7 +144,7 @@ export class Exchange implements RequestFacts {
   }
 
   /**
-   * Makes a session known to handlers, or that there is none.
+   * Attaches a session for handlers to read; `undefined` removes it.
    *
    * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
    */
@@ -167,7 +167,7 @@ export class Exchange implements RequestFacts {
     }
   }
 
-  /** Takes back the session of one module; the next caller gets a new verdict. */
+  /** Removes the session of one module; the next caller gets a new outcome. */
   detach(judge: Judge): void {
     if (belongsTo(sessionOn(this.#raw), judge)) {
       putSessionOn(this.#raw, undefined);
@@ -184,7 +184,7 @@ export class Exchange implements RequestFacts {
     }
   }
 
-  /** Forgets what another session module found on this request. */
+  /** Drops what another session module found on this request. */
   #turnTo(judge: Judge): void {
     if (judge !== this.#judge) {
       this.#judge = judge;
@@ -200,7 +200,7 @@ export class Exchange implements RequestFacts {
     this.expansion = undefined;
   }
 
-  /** Whether there is a response that can still bring something to the client. */
+  /** Whether there is a response that can still deliver something to the client. */
   get canDeliver(): boolean {
     const response = this.#response && rawResponseOf(this.#response);
     return (
@@ -208,27 +208,27 @@ export class Exchange implements RequestFacts {
     );
   }
 
-  /** Whether the response will bring this to the client. */
+  /** Adds deliveries to the response. Returns whether they will reach the client. */
   deliver(dispatch: Dispatch): boolean {
     return this.canDeliver && this.#headOfResponse()!.put(dispatch);
   }
 
-  /** Whether tokens of this exchange can go over the wire in the clear. */
+  /** Whether tokens of this exchange may travel unencrypted. */
   get isPlainHttp(): boolean {
     return isPlainHttp(this.#raw, headerOf(this, 'x-forwarded-proto'));
   }
 
-  /** Tells caches on which request headers the answer depends. */
+  /** Lists the request headers that the response depends on in `Vary`, for caches. */
   varyBy(fields: string): void {
     this.#headOfResponse()?.keepInVary(fields);
   }
 
-  /** Sets a header so that it arrives however the handler answers: by the framework or by node's response. */
+  /** Sets a header that arrives whether the handler answers through the framework or through Node's response. */
   setHeader(name: string, value: string): void {
     setHeaderOf(this.#response, name, value);
   }
 
-  /** Keeps the response out of every cache, unless the handler decides otherwise after this. */
+  /** Keeps the response out of every cache, unless the handler later decides otherwise. */
   preventStoring(): void {
     preventStoringOf(this.#response);
   }

@@ -4,8 +4,8 @@ import type { Exchange } from './exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
- * What handlers see as the data of a session: the loader's, or what its `expand` makes of it (a native
- * promise when that takes time), once for each request.
+ * Returns the data that handlers see: the loader's, or the result of its `expand` (a native promise if that is
+ * asynchronous). Expands once per request.
  */
 export function expandedData(
   { loader }: SessionRuntime,
@@ -28,7 +28,7 @@ export function expandedData(
   return value;
 }
 
-/** A query builder, say, is awaited like a promise without being one. */
+/** A query builder, for example, can be awaited like a promise without being one. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null)?.then === 'function';
 }

@@ -5,7 +5,7 @@ import { handOver, warnOfNoResponse } from './hand-over.js';
 import type { DeliverOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
-/** Begins a session, and hands its tokens over. */
+/** Creates a session, and delivers its tokens. */
 export async function generateSession(
   runtime: SessionRuntime,
   params: unknown,

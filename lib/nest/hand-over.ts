@@ -13,7 +13,7 @@ import type { DeliverOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { warnOfPersonalData } from './warn-of-personal-data.js';
 
-/** Hands a newly signed session to the client and to the rest of the request, and says what was issued. */
+/** Delivers a newly signed session to the client and to the rest of the request. Returns what was issued. */
 export async function handOver(
   runtime: SessionRuntime,
   { session, token, refreshToken }: SignedSession,
@@ -31,7 +31,7 @@ export async function handOver(
   if (exchange && delivered) {
     exchange.attach(active, runtime);
     exchange.outcome = session;
-    // It was recorded, or found in its record, just now.
+    // It was just recorded, or found in its record.
     exchange.hasAskedStore = true;
   } else {
     runtime.events.ofSession(session.claims, { type: 'undelivered' });
@@ -46,7 +46,7 @@ export async function handOver(
 }
 
 /**
- * The error of a refusal that the service throws; the client's tokens are cleared where that is due.
+ * Returns the error of a refusal for the service to throw, and clears the client's tokens if the refusal requires it.
  *
  * @param carriers the transports that carried what is refused
  */
@@ -61,7 +61,7 @@ export function refusedWith(
   return refusalError(refusal);
 }
 
-/** Warns once of a caller who counts on a response that is none: the new tokens would be lost in silence. */
+/** Warns once if `response` is not a response: the new tokens would be lost silently. */
 export function warnOfNoResponse(
   { logger }: SessionRuntime,
   method: 'generate' | 'refresh',
@@ -71,7 +71,7 @@ export function warnOfNoResponse(
     logger.once(
       'warn',
       `no response ${method}`,
-      `${method}({ response }): expected the response of Express, the reply of Fastify or node's response, got ${typeof options.response}; the tokens reach no client. Pass @Res({ passthrough: true }), or leave the option out and hand the tokens to the client yourself.`,
+      `${method}({ response }): expected an Express response, a Fastify reply or a Node.js response, got ${typeof options.response}, so the tokens reach no client; pass @Res({ passthrough: true }), or omit the option and send the tokens to the client yourself`,
     );
   }
 }
@@ -88,7 +88,7 @@ function warnOfPlainHttp(
     logger.once(
       'warn',
       'plain http',
-      'A Secure session cookie goes out over plain HTTP. Browsers keep it on localhost and drop it elsewhere; behind a proxy that ends TLS this is expected (let it send X-Forwarded-Proto to silence this line).',
+      'A Secure session cookie was sent over plain HTTP: browsers keep it on localhost and drop it elsewhere. Expected behind a proxy that terminates TLS: have it send X-Forwarded-Proto to silence the warning.',
     );
   }
 }

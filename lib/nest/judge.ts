@@ -6,12 +6,12 @@ import type { Exchange } from './exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
- * The one verdict on a request whose response can bring tokens, however often it is asked for. It is made again only
- * for what it does not cover: the store's answer, who sent a request that middleware has made unsafe since, and that
- * the request is activity of the user. What has moved an idle end cannot take it back, so active wins.
+ * Decides on a request whose response can deliver tokens: once, however often it is called. Decides again only for what
+ * the first outcome does not cover: the store's answer, the origin of a request that middleware has made unsafe since,
+ * and user activity. An idle end that has moved cannot move back, so active wins.
  *
- * @param asksStore whether the store must have been asked if the session is still alive
- * @param isPassive whether the request is no activity of the user
+ * @param asksStore whether the store must have confirmed that the session is alive
+ * @param isPassive whether the request does not count as user activity
  */
 export function judge(
   runtime: SessionRuntime,
@@ -32,7 +32,7 @@ export function judge(
     );
     exchange.isPassive = isPassive;
   } else if (!covers(exchange, asksStore, isPassive)) {
-    // Before the method is noted: the earlier verdict may still be under way.
+    // Computed before the method is noted: the earlier outcome may still be pending.
     const isOther = !holdsFor(exchange, exchange.judgedMethod);
     exchange.isPassive &&= isPassive;
     const again = (outcome: SessionOutcome) =>
@@ -54,8 +54,8 @@ export function judge(
 }
 
 /**
- * A verdict that is shared with nothing: on the session that the request has by now, or on the tokens that it carries.
- * Exchanges and re-issues nothing.
+ * Decides on a request without sharing the outcome: by the session attached so far, or by the tokens that the request
+ * carries. Exchanges and re-issues nothing.
  */
 export function judgeAnew(
   runtime: SessionRuntime,
@@ -77,7 +77,7 @@ export function judgeAnew(
   );
 }
 
-/** The session that an earlier verdict has attached, where that verdict is settled and enough. */
+/** Returns the session that an earlier outcome attached, if that outcome is settled and covers this check. */
 export function attachedTo(
   exchange: Exchange,
   asksStore: boolean,
@@ -93,13 +93,13 @@ export function attachedTo(
     return undefined;
   }
   const { kind } = outcome;
-  // A store that could not answer says nothing against a check that does not ask it.
+  // An unavailable store does not affect a check that does not query it.
   return kind === 'authenticated' || (kind === 'unavailable' && !asksStore)
     ? session
     : undefined;
 }
 
-/** Keeps a verdict for the request; in place of its promise as soon as it is there. */
+/** Keeps an outcome for the request, and replaces its promise once that settles. */
 function keep(
   exchange: Exchange,
   verdict: SessionOutcome | Promise<SessionOutcome>,

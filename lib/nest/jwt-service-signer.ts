@@ -5,9 +5,9 @@ import type { SignedHeader, TokenSigner } from '../tokens/token-signer.js';
 type Algorithm = NonNullable<JwtSignOptions['algorithm']>;
 
 /**
- * Signs and verifies HS256, RS256, PS256 and ES256 with `@nestjs/jwt`. The service is our own: the application's would add its defaults
- * and prefer its key. The key is a `KeyObject` and passed per call; a string would be imported anew each
- * time, which takes 30 times as long on Node 20.
+ * Signs and verifies HS256, RS256, PS256 and ES256 with `@nestjs/jwt`. The `JwtService` is a separate one: the
+ * application's would add its defaults and prefer its key. The key is a `KeyObject`, passed per call; a string would be
+ * imported on every call, which takes 30 times as long on Node 20.
  */
 export class JwtServiceSigner implements TokenSigner {
   readonly #jwt = new JwtService({});
@@ -18,7 +18,7 @@ export class JwtServiceSigner implements TokenSigner {
     { signingKey, algorithm }: TokenKey,
   ): string {
     return this.#jwt.sign(claims, {
-      // The typings of JwtService know strings and buffers only; jsonwebtoken takes a KeyObject.
+      // The types of JwtService accept strings and buffers only; jsonwebtoken also takes a KeyObject.
       secret: signingKey as unknown as Buffer,
       algorithm: algorithm as Algorithm,
       keyid: header.kid,

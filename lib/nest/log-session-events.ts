@@ -12,10 +12,10 @@ const LISTENER_FAULTS: Readonly<
   listener: (error) =>
     `A listener of SessionService.events$ failed: ${error}. It stays subscribed.`,
   operator: (error) =>
-    `An operator on SessionService.events$ failed, which ended its subscription: ${error}. Catch the error inside the operator, or put retry() after it.`,
+    `An operator on SessionService.events$ failed and ended its subscription: ${error}. Catch the error inside the operator, or put retry() after it.`,
 };
 
-/** Logs what listeners of events throw, at most once a minute. */
+/** Logs the errors of event listeners, at most once a minute. */
 export function logListenerFaults(logger: RareLogger): ReportFault {
   return (fault, error) =>
     logger.log(
@@ -25,7 +25,7 @@ export function logListenerFaults(logger: RareLogger): ReportFault {
     );
 }
 
-/** The events that operators must hear of. */
+/** The events that operators must know about. */
 export const LOGGED_EVENTS: ReadonlySet<SessionEvent['type']> = new Set([
   'loaderFailed',
   'storeFailed',
@@ -40,7 +40,7 @@ export const LOGGED_EVENTS: ReadonlySet<SessionEvent['type']> = new Set([
   'limitReached',
 ]);
 
-/** Puts what an operator must hear of into the log, so that a silent 503 does not exist. */
+/** Logs what operators must know about, so that no 503 is silent. */
 export function logSessionEvents(
   events: Observable<SessionEvent>,
   logger: RareLogger,
@@ -51,14 +51,14 @@ export function logSessionEvents(
         logger.log(
           'error',
           `${event.type} ${event.code}`,
-          `The data of session ${event.session} could not be loaded (${event.code}): ${quoteError(event.error)}. Nobody is logged out; old data is used for loader.maxStale, then requests get 503.`,
+          `The data of session ${event.session} could not be loaded (${event.code}): ${quoteError(event.error)}. Users stay signed in; stale data is used for loader.maxStale, then requests get 503.`,
         );
         break;
       case 'storeFailed':
         logger.log(
           'error',
           `${event.type} ${event.operation}`,
-          `The session store could not answer (${event.operation}): ${quoteError(event.error)}. Nobody is logged out; what needs the store gets 503.`,
+          `The session store could not answer (${event.operation}): ${quoteError(event.error)}. Users stay signed in; requests that need the store get 503.`,
         );
         break;
       case 'storeRecovered':
@@ -72,7 +72,7 @@ export function logSessionEvents(
         logger.log(
           'error',
           event.type,
-          `The keys of the session tokens could not be loaded: ${quoteError(event.error)}. Keys that are known already stay in use.`,
+          `The keys of the session tokens could not be loaded: ${quoteError(event.error)}. Known keys stay in use.`,
         );
         break;
       case 'rejected':
@@ -83,19 +83,19 @@ export function logSessionEvents(
           'error',
           `${event.type} ${event.lost}`,
           event.lost === 'everything'
-            ? 'The session store is empty and was not before: it was flushed or replaced. All sessions that it recorded have ended.'
-            : `The session store has lost a rotation of session ${event.session} (a failover, a restored backup); the session goes on. Sessions that were revoked since may be alive again.`,
+            ? 'The session store was emptied: it was flushed or replaced. All sessions that it recorded have ended.'
+            : `The session store lost a rotation of session ${event.session}, for example in a failover or by a restored backup. The session continues. Sessions revoked since may be active again.`,
         );
         break;
       case 'clockSkewed':
         logger.log(
           'warn',
           event.type,
-          `The clock of this process is ${Math.abs(event.aheadSeconds)} s ${event.aheadSeconds > 0 ? 'ahead of' : 'behind'} that of the session store, more than clockTolerance: other nodes may refuse its session tokens. Synchronise the clocks.`,
+          `The clock of this process is ${Math.abs(event.aheadSeconds)} s ${event.aheadSeconds > 0 ? 'ahead of' : 'behind'} the clock of the session store, more than clockTolerance: other nodes may refuse its session tokens. Synchronise the clocks.`,
         );
         break;
       case 'refreshReused':
-        // Each of them: it is theft, and each ends a session, so that there can be no flood.
+        // Every one: it is theft, and each ends a session, so there can be no flood.
         logger.always(
           'warn',
           `A refresh token of session ${event.session} (subject ${quoteText(event.subject)}) was reused after its grace period: someone has a copy. The session has ended.`,
@@ -114,14 +114,14 @@ export function logSessionEvents(
         logger.log(
           'warn',
           event.type,
-          `A sign-in of subject ${quoteText(event.subject)} was refused with SESSION_LIMIT: it has ${event.max} sessions, as many as maxSessions allows.`,
+          `A sign-in of subject ${quoteText(event.subject)} was refused with SESSION_LIMIT: the subject has ${event.max} sessions, the limit set by maxSessions.`,
         );
         break;
       case 'endEvicted':
         logger.log(
           'warn',
           event.type,
-          `This process has forgotten that session ${event.session} (subject ${quoteText(event.subject)}) ended, to make room for newer ends: a copy of its token may be accepted again. Use a store to end sessions for good.`,
+          `This process no longer remembers that session ${event.session} (subject ${quoteText(event.subject)}) ended, to make room for newer ends: a copied token may be accepted again. Use a store to end sessions permanently.`,
           event.how,
         );
         break;
@@ -131,7 +131,7 @@ export function logSessionEvents(
   });
 }
 
-/** Refusals that an ordinary client does not cause. */
+/** Logs the refusals that an ordinary client does not cause. */
 function logRejection(
   { code, reason }: Extract<SessionEvent, { type: 'rejected' }>,
   logger: RareLogger,
@@ -141,7 +141,7 @@ function logRejection(
       logger.log(
         'warn',
         reason,
-        'A token names a key that is not configured, and is refused with KEY_UNKNOWN. A burst of these means a broken rotation: a new key must be known everywhere before it signs, an old one until its last token has expired.',
+        'A token was refused with KEY_UNKNOWN: it names a key that is not configured. A burst means a broken rotation: configure a new key on every node before it signs, and keep an old one until its last token has expired.',
       );
       break;
     case 'TOKEN_INVALID':
@@ -156,7 +156,7 @@ function logRejection(
       logger.log(
         'warn',
         code,
-        'A valid token was refused with SESSION_UNKNOWN: the store has no such session. It was ended elsewhere, it expired, or its record was evicted.',
+        'A valid token was refused with SESSION_UNKNOWN: the store has no record of its session, which was ended elsewhere, has expired or was evicted.',
       );
       break;
     default:

@@ -28,62 +28,61 @@ import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
 
-/** What the application wrote. */
+/** The application's options. */
 export const SESSION_OPTIONS = Symbol('nestjs-session-jwt:options');
-/** Faults of what is given beside the options, for the one message that names all. */
+/** Faults found outside the options, for the one message that lists all. */
 export const ASYNC_FAULTS = Symbol('nestjs-session-jwt:async-faults');
 const LOADER_FAULTS = Symbol('nestjs-session-jwt:loader-faults');
 const ROUTES_DESCRIPTION = Symbol('nestjs-session-jwt:routes-description');
-/** Where Nest keeps what `@Injectable({ scope })` says; it exports no name for it. */
+/** The key under which Nest keeps the options of `@Injectable({ scope })`; it exports no name for it. */
 const SCOPE_METADATA = 'scope:options';
-/** Marks the modules whose guard is the application's, for all copies of the package. */
+/** Marks the modules whose guard covers the application, for all copies of the package. */
 const GUARDS_APPLICATION = Symbol.for(
   'nestjs-session-jwt:guards-application:v1',
 );
 const REQUEST_SCOPED =
-  'dataLoader: must not be request-scoped: one reload serves many requests';
+  'dataLoader: expected a class without request scope, got a request-scoped one; remove the scope, because one reload serves many requests';
 
-/** What must be known before the options are: it decides how the module is built. */
+/** Options that must be known before the others, because they decide how the module is built. */
 export interface SessionJwtModuleExtras {
   /**
-   * The class that loads the data of sessions, built by Nest's injector; or `false`: the params are the
-   * data.
+   * The class that loads session data, created by Nest's injector. `false` uses the params as the data.
    *
-   * @default what an imported or global module provides as `SessionDataLoader`
+   * @default the `SessionDataLoader` that an imported or global module provides
    */
   dataLoader?: Type<SessionDataLoader<any, any>> | false;
   /**
-   * Whether other modules see `SessionService` and `SessionGuard` without importing this module.
+   * Whether other modules can use `SessionService` and `SessionGuard` without importing this module.
    *
    * @default true
    */
   global?: boolean;
   /**
-   * Whether `SessionGuard` guards every route of the application. With `false` the application writes
-   * `@UseGuards(SessionGuard)`. Of several session modules in one application at most one may: the boot stops otherwise.
+   * Whether `SessionGuard` guards every route of the application. With `false`, add `@UseGuards(SessionGuard)`
+   * yourself. Of several session modules, at most one may guard the application; otherwise it does not start.
    *
    * @default true
    */
   guard?: boolean;
   /**
-   * Publishes the public `keys` for services that only check sessions (RFC 7517), without a session, as an
-   * ordinary controller.
+   * Publishes the public `keys` for services that only verify sessions (RFC 7517), as an ordinary controller that
+   * requires no session.
    *
-   * @default false; `true` is the path '.well-known/jwks.json'
+   * @default false; `true` uses the path '.well-known/jwks.json'
    */
   jwks?: boolean | JwksOptions;
   /**
    * Mounts `POST session/refresh`, `POST session/logout`, `GET session` and, with a store, `GET` and `DELETE`
    * `session/devices`, as an ordinary controller.
    *
-   * @default false; `true` is the path 'session'
+   * @default false; `true` uses the path 'session'
    */
   routes?: boolean | RoutesOptions;
-  /** Modules that the data loader needs providers of. */
+  /** Modules whose providers the data loader needs. */
   imports?: ModuleMetadata['imports'];
 }
 
-/** What the module is made of. */
+/** Returns the controllers and providers of the module. */
 export function partsOf({
   dataLoader,
   guard,
@@ -103,7 +102,7 @@ export function partsOf({
     { provide: SessionClock, useClass: SystemSessionClock },
     ...loaderProvidersOf(dataLoader),
     {
-      // Its own provider, so that tests can override it.
+      // A separate provider, so that tests can override it.
       provide: SessionStore,
       useFactory: (options?: Partial<SessionJwtModuleOptions>) =>
         options?.store,
@@ -152,7 +151,7 @@ export function partsOf({
     ...(mounted.routes && routesController
       ? [
           {
-            // Before documents are made of the routes, which is before any hook runs.
+            // Runs before OpenAPI documents are created from the routes, which is before any hook.
             provide: ROUTES_DESCRIPTION,
             useFactory: (runtime: SessionRuntime) =>
               describeRoutes(routesController, mounted.routes!, runtime),
@@ -164,14 +163,14 @@ export function partsOf({
   return { controllers, providers };
 }
 
-/** Two guards of the application would ask every request for a session of each module. */
+/** Reports a second guard of the application: every request would need a session of each module. */
 function guardFaultsIn(modules: ModulesContainer): readonly string[] {
   const guarding = [...modules.values()].filter(({ providers }) =>
     providers.has(GUARDS_APPLICATION),
   );
   return guarding.length > 1
     ? [
-        `guard: expected one session module that guards the whole application, got ${guarding.length}; set guard: false on all but one and write @UseGuards(SessionGuard) on the controllers of the others, or import one and the same definition everywhere`,
+        `guard: expected one session module that guards the whole application, got ${guarding.length}; set guard: false on all but one and add @UseGuards(SessionGuard) to the controllers of the others, or import the same definition everywhere`,
       ]
     : [];
 }

@@ -7,7 +7,7 @@ import {
 import type { Observable } from 'rxjs';
 import { Exchange } from './exchange.js';
 
-/** Keeps the answers of our own routes out of every cache. */
+/** Keeps the responses of the ready-made routes out of every cache. */
 @Injectable()
 export class NoStoreInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

@@ -17,7 +17,7 @@ interface Surroundings {
   readonly onLateAnswer: (answer: LateAnswer) => void;
 }
 
-/** The store of the application, with deadlines, events and warnings; `undefined` where there is none. */
+/** Adds deadlines, events and warnings to the application's store. Returns `undefined` without a store. */
 export function openStore(
   options: ResolvedSessionJwtOptions['store'],
   { clock, time, events, logger, onLateAnswer }: Surroundings,
@@ -40,7 +40,7 @@ export function openStore(
   });
 }
 
-/** Logs the warnings of a store once; where it could not be reached at start, after its first answer. */
+/** Logs the warnings of a store once: at startup or, if it was unreachable then, after its first answer. */
 class StoreWarnings {
   readonly #store: SessionStore;
   readonly #logger: RareLogger;
@@ -60,7 +60,7 @@ class StoreWarnings {
     }
   }
 
-  /** Never rejects: a warning that cannot be had is no fault. */
+  /** Never rejects: an unavailable warning is not a fault. */
   async #log(): Promise<void> {
     try {
       for (const warning of await this.#store.warnings!()) {

@@ -7,8 +7,8 @@ import {
 import { SessionGuard } from './session.guard.js';
 
 /**
- * The guard that the module provides, for a controller of its own: where there are several session modules the
- * session of this one counts, and a test that replaces the provider replaces this too.
+ * Applies the guard that the module provides, for the module's controllers. With several session modules, the session
+ * of this one counts. A test that replaces the provider replaces this guard as well.
  */
 @Injectable()
 export class ProvidedSessionGuard implements CanActivate {

@@ -7,21 +7,21 @@ export type LogLevel = 'warn' | 'error';
 
 interface Cause {
   readonly level: LogLevel;
-  /** No line before that. */
+  /** No line is logged before this time. */
   until: number;
-  /** What was left out since the last line, the last of it apart. */
+  /** The number of messages omitted since the last line, except the pending one. */
   omitted: number;
-  /** The last that was left out. */
+  /** The last omitted message. */
   pending:
     { readonly message: string; readonly kind: string | undefined } | undefined;
-  /** How many of those left out were of each kind. */
+  /** The number of omitted messages of each kind. */
   readonly kinds: Map<string, number>;
   timer: NodeJS.Timeout | undefined;
 }
 
 /**
- * Logs each cause at most once a minute, and counts what it leaves out: the next line says the count, at the end of the
- * minute if nothing else comes, and at the latest at {@link close}.
+ * Logs each cause at most once a minute, and counts what it omits. The next line states the count: at the end of the
+ * minute if nothing else is logged, and at the latest at {@link close}.
  */
 export class RareLogger {
   readonly #logger = new Logger('SessionJwtModule');
@@ -35,8 +35,8 @@ export class RareLogger {
   }
 
   /**
-   * @param cause from a fixed set of names, so that the memory of this logger is bounded
-   * @param kind likewise; the counts of a cause are given for each of its kinds
+   * @param cause one of a fixed set of names, so that memory stays bounded
+   * @param kind likewise; omitted messages are counted per kind
    */
   log(level: LogLevel, cause: string, message: string, kind?: string): void {
     const known = this.#causes.get(cause);
@@ -51,12 +51,12 @@ export class RareLogger {
     known.timer ??= this.#flushLater(known);
   }
 
-  /** Logs each time. */
+  /** Logs every time. */
   always(level: LogLevel, message: string): void {
     this.#logger[level](message);
   }
 
-  /** Logs a cause once in the life of the process. */
+  /** Logs a cause once per process. */
   once(level: LogLevel, cause: string, message: string): void {
     if (!this.#once.has(cause)) {
       this.#once.add(cause);
@@ -64,7 +64,7 @@ export class RareLogger {
     }
   }
 
-  /** Writes the counts that are still due. From then on nothing is left out. */
+  /** Logs the counts that are still due. From then on, nothing is omitted. */
   close(): void {
     this.#isClosed = true;
     for (const state of this.#causes.values()) {
@@ -85,7 +85,7 @@ export class RareLogger {
     return state;
   }
 
-  /** Counts what was pending among the omitted: something newer takes its place. */
+  /** Counts the pending message as omitted: a newer one takes its place. */
   #omit(state: Cause): void {
     const { pending, kinds } = state;
     if (pending) {
@@ -98,7 +98,7 @@ export class RareLogger {
   }
 
   #flushLater(state: Cause): NodeJS.Timeout {
-    // In a test the clock may stand still while timers go on.
+    // In a test the clock may stand still while timers run.
     const seconds = Math.max(1, state.until - this.#time());
     const timer = setTimeout(() => {
       const isDue = this.#time() >= state.until;
@@ -118,7 +118,7 @@ export class RareLogger {
     try {
       this.#write(state, pending.message);
     } catch {
-      // The log of the application fails: a timer has nobody to tell.
+      // The application's logger failed, and a timer has no caller to report to.
     }
   }
 
@@ -139,17 +139,19 @@ export class RareLogger {
   }
 }
 
-/** What begins like a token of ours, whole or cut off: JSON in base64url. */
+/** The start of one of our tokens, complete or truncated: JSON in base64url. */
 const TOKENS = /eyJ[\w-]{8,}(?:\.[\w-]*)*/g;
-/** Line ends and controls that JSON leaves as they are, and characters that make a terminal show something else. */
+/**
+ * Line separators and control characters that JSON does not escape, and characters that alter what a terminal shows.
+ */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** One line for a log of what may hold anything: quoted, without control characters or tokens, and short. */
+/** Formats any error as one short log line: quoted, without control characters or tokens. */
 export function quoteError(error: unknown): string {
   return quoteText(textOf(error));
 }
 
-/** As {@link quoteError}, for a text. */
+/** Works like {@link quoteError}, for a text. */
 export function quoteText(text: string): string {
   return JSON.stringify(text.slice(0, 300).replace(TOKENS, '[token]')).replace(
     UNPRINTABLE,
@@ -163,6 +165,6 @@ function textOf(error: unknown): string {
       ? `${error.name}: ${error.message}`
       : typeof error;
   } catch {
-    return 'an error that cannot be printed';
+    return 'an unprintable error';
   }
 }

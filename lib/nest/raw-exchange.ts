@@ -6,12 +6,12 @@ import {
 } from '../session/active-session.js';
 import { preventStoring } from './cache-headers.js';
 
-/** A request of Express or Fastify, or node's own; anything that has headers. */
+/** A request of Express, Fastify or Node.js, or any object with headers. */
 export interface SessionRequest {
   readonly headers: object;
 }
 
-/** A response of Express, a reply of Fastify, or node's own. */
+/** A response of Express or Node.js, or a reply of Fastify. */
 export type SessionResponse = object;
 
 export interface FrameworkRequest {
@@ -21,7 +21,7 @@ export interface FrameworkRequest {
 
 interface FastifyReply {
   raw: ServerResponse;
-  /** Also where the handler has taken the reply over (`hijack`). */
+  /** Also `true` once the handler has taken over the reply (`hijack`). */
   sent?: boolean;
   getHeader(name: string): number | string | string[] | undefined;
   getHeaders(): object;
@@ -31,22 +31,22 @@ interface FastifyReply {
 
 export type FrameworkResponse = ServerResponse | FastifyReply;
 
-/** Where `@Session()` finds the session: the one thing on a request that all copies of the package share. */
+/** Where `@Session()` finds the session: the only thing on a request that all copies of the package share. */
 const SESSION = Symbol.for('nestjs-session-jwt:session:v1');
 
-/** Node's own request, or what stands for it. */
+/** Node's own request, or its substitute. */
 export interface RawRequest extends Omit<RequestFacts, 'headers'> {
   readonly headers: RequestFacts['headers'] | Headers;
   [SESSION]?: ActiveSession<any, any, any> | undefined;
 }
 
-/** Node's own request behind that of Fastify; on Express they are the same. */
+/** Returns Node's own request, which Fastify wraps; on Express it is the same object. */
 export function rawRequestOf(request: object): RawRequest {
   const { raw } = request as FrameworkRequest;
   return (isRequest(raw) ? raw : request) as RawRequest;
 }
 
-/** The session that is attached to a request, by whichever module or copy of the package. */
+/** Returns the session attached to a request by any module or copy of the package. */
 export function sessionOn(
   request: object,
 ): ActiveSession<any, any, any> | undefined {
@@ -54,7 +54,7 @@ export function sessionOn(
   return isActiveSession(session) ? session : undefined;
 }
 
-/** Attaches a session to a request, or none. */
+/** Attaches a session to a request; `undefined` removes it. */
 export function putSessionOn(
   raw: RawRequest,
   session: ActiveSession<any, any, any> | undefined,
@@ -62,14 +62,14 @@ export function putSessionOn(
   raw[SESSION] = session;
 }
 
-/** The headers of a request by name in lower case: those of a fetch `Request` are read out of their object. */
+/** Returns the headers of a request by lower-case name, converting those of a fetch `Request`. */
 export function headersOfRaw({ headers }: RawRequest): RequestFacts['headers'] {
   return isFetchHeaders(headers)
     ? (Object.fromEntries(headers) as Record<string, string>)
     : headers;
 }
 
-/** Of any implementation; a header that is called `get` is a text. */
+/** Detects fetch headers of any implementation. A header named `get` would be a string. */
 function isFetchHeaders(headers: RawRequest['headers']): headers is Headers {
   return (
     typeof headers.get === 'function' &&
@@ -77,7 +77,7 @@ function isFetchHeaders(headers: RawRequest['headers']): headers is Headers {
   );
 }
 
-/** @param forwarded the schemes that proxies name: the first is the one that the client talked to */
+/** @param forwarded the schemes that proxies report: the first is the one that the client used */
 export function isPlainHttp(raw: RawRequest, forwarded = ''): boolean {
   const { socket } = raw as Partial<IncomingMessage>;
   return (
@@ -94,7 +94,7 @@ export function isRequest(value: unknown): value is object {
   );
 }
 
-/** Whether it is node's response or a reply of Fastify: what other protocols have in its place is neither. */
+/** Whether a value is a response of Node.js or a reply of Fastify. Other protocols pass neither. */
 export function isResponse(value: unknown): value is FrameworkResponse {
   return (
     typeof value === 'object' &&
@@ -112,7 +112,7 @@ export function rawResponseOf(response: FrameworkResponse): ServerResponse {
   return isReply(response) ? response.raw : response;
 }
 
-/** Sets a header so that it arrives however the handler answers: by the framework or by node's response. */
+/** Sets a header that arrives whether the handler answers through the framework or through Node's response. */
 export function setHeaderOf(
   response: FrameworkResponse | undefined,
   name: string,
@@ -129,7 +129,7 @@ export function setHeaderOf(
   }
 }
 
-/** Keeps a response out of every cache, unless the handler decides otherwise after this. */
+/** Keeps a response out of every cache, unless the handler later decides otherwise. */
 export function preventStoringOf(
   response: FrameworkResponse | undefined,
 ): void {
@@ -145,10 +145,10 @@ export function preventStoringOf(
 }
 
 /**
- * Ends a response that the framework cannot answer any more, so that it does not hang: its head was sent, as by a
- * handler that streams, or the handler has taken the reply of Fastify over.
+ * Ends a response that the framework can no longer answer, so that it does not hang: its head was sent (by a streaming
+ * handler, for example), or the handler has taken over the Fastify reply.
  *
- * @returns `false` where the framework still answers
+ * @returns `false` if the framework still answers
  */
 export function endUnanswerable(
   response: FrameworkResponse,

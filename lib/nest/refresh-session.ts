@@ -6,7 +6,7 @@ import { handOver, refusedWith, warnOfNoResponse } from './hand-over.js';
 import type { RefreshOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
-/** Exchanges the refresh token that is given, or that a request carries, and hands the new tokens over. */
+/** Exchanges a refresh token, passed directly or carried by a request, and delivers the new tokens. */
 export async function refreshSession(
   runtime: SessionRuntime,
   from: string | SessionRequest,
@@ -39,7 +39,7 @@ export async function refreshSession(
   }
 }
 
-/** The refresh token in the body of a request, where the module issues such. */
+/** Returns the refresh token in the body of a request, if the module issues such tokens. */
 export function refreshTokenInBody(
   { options }: SessionRuntime,
   exchange: Exchange | undefined,

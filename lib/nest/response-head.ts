@@ -5,7 +5,7 @@ import { preventStoring } from './cache-headers.js';
 
 interface Pending {
   readonly dispatch: Dispatch;
-  /** Which of its deliveries. */
+  /** The index of the delivery in its dispatch. */
   readonly index: number;
 }
 
@@ -17,13 +17,13 @@ type HeaderEntry = readonly [
 ];
 
 /**
- * What is done to the head of a response, at the moment when it is written: whatever the handler did to headers
- * until then, each of our lines goes out once.
+ * Completes the head of a response at the moment it is written: whatever the handler did to the headers until then,
+ * each of our lines is sent once.
  */
 export class ResponseHead {
   readonly response: ServerResponse;
   readonly #writeHead: WriteHead;
-  /** The fields that `Vary` must have. */
+  /** The fields that `Vary` must list. */
   #vary: string | undefined;
   #pending: Map<string, Pending> | undefined;
 
@@ -39,9 +39,9 @@ export class ResponseHead {
   }
 
   /**
-   * Puts something into the head, so that caches do not store the response.
+   * Adds deliveries to the head, and keeps the response out of caches.
    *
-   * @returns `false` when the head was already sent
+   * @returns `false` if the head was already sent
    */
   put(dispatch: Dispatch): boolean {
     if (this.response.headersSent) {
@@ -50,27 +50,27 @@ export class ResponseHead {
     this.#pending ??= new Map();
     for (const [index, delivery] of dispatch.deliveries.entries()) {
       const slot = slotOf(delivery);
-      // To the end: a browser that does not know partitions takes a cleared cookie for the new one.
+      // Moved to the end: a browser without partitioned cookies takes a cleared cookie for the new one.
       this.#pending.delete(slot);
       this.#pending.set(slot, { dispatch, index });
     }
     return true;
   }
 
-  /** Tells caches on which request headers the response depends, whatever the handler says in `Vary`. */
+  /** Keeps request headers in `Vary` that the response depends on, whatever the handler sets there. */
   keepInVary(fields: string): void {
     this.#vary = addVary(this.#vary, fields);
   }
 
-  /** As node's: a reason comes before the headers, or there is none. */
+  /** Accepts the arguments of Node's `writeHead`: a reason, if any, precedes the headers. */
   #write(status: number, reason: unknown, headers: unknown): ServerResponse {
     const { response } = this;
     const given = [headers, reason].find(isObject);
     const before = typeof reason === 'string' ? [status, reason] : [status];
-    // Other headers may be left as they were given, which is cheaper.
+    // Other headers can stay as they were given, which is cheaper.
     const isKept = !this.#pending && !Array.isArray(given) && !hasVary(given);
     if (given && isKept && response.getHeaderNames().length === 0) {
-      // And so may be the way in which node writes them: it knows of no others.
+      // So can the way in which Node writes them: it knows of no others.
       const ours = { Vary: this.#vary, ...given };
       return this.#writeHead.call(response, ...before, ours);
     }
@@ -92,7 +92,7 @@ export class ResponseHead {
   }
 }
 
-/** Adds fields to `Vary` that are not there. */
+/** Adds the fields that `Vary` does not list yet. */
 function addVary(
   current: number | string | readonly string[] | undefined,
   fields: string,
@@ -110,21 +110,21 @@ function addVary(
   return [...listed, ...missing].join(', ');
 }
 
-/** Deliveries in one slot replace each other: the last one wins. */
+/** Returns the slot of a delivery. Of several deliveries in one slot, the last one wins. */
 function slotOf(delivery: Delivery): string {
   return delivery.kind === 'cookie'
     ? cookieSlotOf(delivery.line)
     : `header ${delivery.name.toLowerCase()}`;
 }
 
-/** What tells cookies apart in a browser: their name, domain, path and partition (RFC 6265bis, section 5.7). */
+/** Returns what identifies a cookie in a browser: name, domain, path and partition (RFC 6265bis, section 5.7). */
 function cookieSlotOf(line: string): string {
   const [pair = '', ...attributes] = line.split(';');
   const slot = { domain: '', path: '', partitioned: '' };
   for (const attribute of attributes) {
     const [name = '', value = ''] = attribute.split('=');
     const key = name.trim().toLowerCase();
-    // Of an attribute that is repeated the last one counts.
+    // Of a repeated attribute, the last one counts.
     if (key === 'domain') slot.domain = value.trim().toLowerCase();
     if (key === 'path') slot.path = value.trim();
     if (key === 'partitioned') slot.partitioned = key;
@@ -144,7 +144,7 @@ function hasVary(headers: object | undefined): boolean {
   return false;
 }
 
-/** Sets the headers of a `writeHead(status, headers)` as node does: they replace those of the same name. */
+/** Sets the headers of a `writeHead(status, headers)` as Node does: they replace headers of the same name. */
 function setGivenHeaders(response: ServerResponse, given: object): void {
   const entries = entriesOf(given);
   for (const [name] of entries) {
@@ -160,7 +160,7 @@ function setGivenHeaders(response: ServerResponse, given: object): void {
   }
 }
 
-/** Headers come as an object, as pairs, or as names and values in turn. */
+/** Reads headers given as an object, as pairs, or as alternating names and values. */
 function entriesOf(given: object): HeaderEntry[] {
   if (!Array.isArray(given)) {
     return Object.entries(given);

@@ -10,7 +10,7 @@ import { refreshTokenInBody } from './refresh-session.js';
 import type { DeliverOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/** Ends a session, the ones that a request carries, or one that is named; `true` when a store ended one. */
+/** Ends a session: the given one, those of a request, or one named by id. Returns `true` if a store ended one. */
 export async function revokeSession(
   runtime: SessionRuntime,
   target:
@@ -38,7 +38,7 @@ export async function revokeSession(
   return endAndClear(runtime, carried, exchange);
 }
 
-/** Clears the client first: a store that is down must not keep anybody signed in. */
+/** Clears the client first: an unavailable store must not keep anyone signed in. */
 async function endAndClear(
   runtime: SessionRuntime,
   { sessions, isComplete }: FoundSessions,

@@ -7,7 +7,7 @@ import { endUnanswerable, type FrameworkResponse } from './raw-exchange.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
-/** Answers a `SessionError` that a handler let through; Nest by itself would make it a 500. */
+/** Answers a `SessionError` that a handler did not catch; Nest alone would turn it into a 500. */
 @Catch(SessionError)
 export class SessionExceptionFilter extends BaseExceptionFilter<SessionError> {
   private readonly logger = new Logger('SessionJwtModule');

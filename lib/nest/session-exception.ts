@@ -4,7 +4,7 @@ import {
   type SessionErrorCode,
 } from '../errors/session-error.js';
 
-/** The only code that a client sees for a status: a body must not tell an attacker why. */
+/** The only code that clients see for a status: revealing which check failed would help an attacker. */
 const PUBLIC_CODES: Readonly<Partial<Record<HttpStatus, string>>> = {
   [HttpStatus.UNAUTHORIZED]: 'SESSION_REQUIRED',
   [HttpStatus.FORBIDDEN]: 'CSRF_REFUSED',
@@ -44,14 +44,16 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
   REQUEST_PROPERTY_TAKEN: HttpStatus.INTERNAL_SERVER_ERROR,
 };
 
-/** A code that only a newer copy of the package knows is 500, as what is wrong with an application. */
+/**
+ * Returns the status of an error. A code known only to a newer copy of the package is 500, like an application fault.
+ */
 function statusOf({ code }: SessionError): HttpStatus {
   return STATUSES[code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
 }
 
 /**
- * What a client sees of a `SessionError`: one body for each status. The module's own filter uses it; an
- * application with a catch-all filter of its own calls it there.
+ * Converts a `SessionError` to what a client may see: one body per status. The module's filter uses it; call it in a
+ * custom catch-all filter.
  *
  * The body is an object with `statusCode`, `message` and, except for 500, `errorCode`: Nest 11 has no option for the
  * last, and GraphQL drivers look for the status in the body.
@@ -70,8 +72,7 @@ export function toHttpException(error: SessionError): HttpException {
 }
 
 /**
- * Headers that belong to the answer: how to authenticate, and when to try again (RFC 9110, sections 11.6.1 and
- * 10.2.3).
+ * Returns the headers of the response: how to authenticate, and when to retry (RFC 9110, sections 11.6.1 and 10.2.3).
  */
 export function headersOf(
   error: SessionError,
@@ -88,7 +89,7 @@ export function headersOf(
   return headers;
 }
 
-/** Whether an error that a loader threw says that the session is over: gone, or not allowed any more. */
+/** Whether an error of a loader ends the session: its owner is gone, or no longer allowed. */
 export function endsSession(error: unknown): boolean {
   return (
     error instanceof HttpException &&

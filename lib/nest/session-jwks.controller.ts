@@ -12,7 +12,7 @@ import { keysUnavailable } from '../session/session-outcome.js';
 import { Public } from './route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
-/** The controller that publishes the public keys at the path of the options. */
+/** Returns the controller that publishes the public keys at the configured path. */
 export function jwksControllerAt({
   path,
   maxAgeSeconds,
@@ -23,7 +23,7 @@ export function jwksControllerAt({
       @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     ) {}
 
-    /** The keys that verify session tokens now (RFC 7517, section 5), the signing one first. */
+    /** Returns the keys that currently verify session tokens (RFC 7517, section 5), the signing key first. */
     @Public()
     @Get()
     @Header('Content-Type', 'application/jwk-set+json')

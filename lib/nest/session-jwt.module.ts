@@ -17,13 +17,13 @@ import { SESSION_RUNTIME } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
 
-/** For `useClass` and `useExisting`. */
+/** Creates the options, for `useClass` and `useExisting`. */
 export interface SessionJwtOptionsFactory {
   createSessionJwtOptions():
     Promise<SessionJwtModuleOptions> | SessionJwtModuleOptions;
 }
 
-/** What `forRootAsync` takes: where the options come from, and the extras. */
+/** Options of `forRootAsync`: the source of the module's options, and the extras. */
 export type SessionJwtModuleAsyncOptions = ConfigurableModuleAsyncOptions<
   SessionJwtModuleOptions,
   'createSessionJwtOptions'
@@ -84,7 +84,7 @@ const { ConfigurableModuleClass } =
     .build();
 
 /**
- * User sessions carried by a JWT that refreshes its own data.
+ * User sessions carried by a JWT that reloads its own data.
  *
  * ```ts
  * SessionJwtModule.forRootAsync({
@@ -95,18 +95,18 @@ const { ConfigurableModuleClass } =
  * })
  * ```
  *
- * The application does not start with options that cannot be used: `SessionConfigError` names every fault.
+ * The application does not start with invalid options: `SessionConfigError` lists every fault.
  */
 @Module({})
 export class SessionJwtModule extends ConfigurableModuleClass {
-  /** Options known when the code is loaded. */
+  /** Configures the module with options known when the code is loaded. */
   static override forRoot(
     options: SessionJwtModuleOptions & SessionJwtModuleExtras,
   ): DynamicModule {
     return super.forRoot(options);
   }
 
-  /** Options that come from a factory, for secrets out of configuration or a vault. */
+  /** Configures the module with options from a factory, for secrets from configuration or a vault. */
   static override forRootAsync(
     options: SessionJwtModuleAsyncOptions,
   ): DynamicModule {
@@ -115,7 +115,7 @@ export class SessionJwtModule extends ConfigurableModuleClass {
       .filter((name) => !ASYNC_NAMES.has(name))
       .map(
         (name) =>
-          `${name}: unknown beside useFactory; options are what the factory returns`,
+          `${name}: unknown next to useFactory; return options from the factory`,
       );
     return {
       ...definition,

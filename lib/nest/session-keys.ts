@@ -33,19 +33,19 @@ const NAME_KEY_BYTES = 32;
 export interface SessionKeys {
   readonly ring: KeyRing;
   readonly codec: TokenCodec;
-  /** `undefined` where there are no refresh tokens. */
+  /** `undefined` without refresh tokens. */
   readonly refreshCodec: TokenCodec<RefreshClaims> | undefined;
-  /** Sign CSRF tokens (the first), and verify them (all). */
+  /** The keys of CSRF tokens: the first one signs, all of them verify. */
   readonly csrfKeys: () => readonly KeyObject[];
   /** The public halves of the key pairs. */
   readonly published: () => JwkSet;
 }
 
 /**
- * Loads the keys for the first time, and builds what signs and verifies with them.
+ * Loads the keys for the first time, and builds the codecs that sign and verify with them.
  *
- * @throws {SessionConfigError} when a function of the application fails or gives what cannot be used; a JWKS
- *   that cannot be fetched yet is asked again
+ * @throws {SessionConfigError} if a function of the application fails or returns unusable keys; a JWKS that cannot be
+ *   fetched yet is requested again later
  */
 export async function openSessionKeys(
   options: ResolvedSessionJwtOptions,
@@ -120,7 +120,7 @@ export async function openSessionKeys(
   };
 }
 
-/** Something made of the keys, once for as long as they stay. */
+/** Caches a value made from the keys, until the keys change. */
 function ofMaterial<T>(
   ring: KeyRing,
   make: (material: KeyMaterial) => T,
@@ -134,12 +134,12 @@ function ofMaterial<T>(
   };
 }
 
-/** Without keys nothing can be issued: what is wrong with them belongs to the other faults of a boot. */
+/** Stops the boot: without keys nothing can be issued. Faults of the keys are reported like all others. */
 function refuseBoot({ cause }: SessionError): never {
   throw cause instanceof SessionConfigError
     ? cause
     : new SessionConfigError(
-        ['the function that gives the secret or the keys failed; see cause'],
+        ['the function that provides the secret or the keys failed; see cause'],
         { cause },
       );
 }

@@ -34,14 +34,14 @@ import { SessionService } from './session.service.js';
 
 /** A session of the signed-in user, as the list of devices shows it. */
 export interface Device extends SessionInfo {
-  /** Whether it is the one that asks. */
+  /** Whether it is the session of the request. */
   readonly isCurrent: boolean;
 }
 
 /**
- * The controller of the ready-made routes, at the path of the options.
+ * Returns the controller of the ready-made routes, at the configured path.
  *
- * @param isGuarded whether our guard is the application's, so that replacing that one is enough in tests
+ * @param isGuarded whether our guard covers the application, so that tests need to replace only that one
  */
 export function sessionRoutesAt(
   routes: ResolvedRoutesOptions,
@@ -58,10 +58,10 @@ export function sessionRoutesAt(
       @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
     ) {}
 
-    /** The session of the request. */
+    /** Returns the session of the request. */
     @Get()
     current(@Session() session: ActiveSession<any, any, any>) {
-      // A guard that a test put in place of ours attaches what it likes.
+      // A guard that replaces ours in a test may attach anything.
       return session instanceof ActiveSession
         ? shownSession(
             session,
@@ -71,7 +71,7 @@ export function sessionRoutesAt(
         : session;
     }
 
-    /** New tokens for the refresh token of the request; 401 when it is over. */
+    /** Exchanges the refresh token of the request for new tokens; 401 if it is no longer valid. */
     @Public()
     @Post('refresh')
     @HttpCode(200)
@@ -80,8 +80,11 @@ export function sessionRoutesAt(
       @Res({ passthrough: true }) response: SessionResponse,
     ): Promise<object> {
       if (!this.runtime.options.refresh) {
-        // The 401 of a request is the last word where sessions have one token; a client asks this route all the same.
-        throw new SessionError('TOKEN_MISSING', 'there are no refresh tokens');
+        // Without refresh tokens, the 401 of a request is final; clients call this route nonetheless.
+        throw new SessionError(
+          'TOKEN_MISSING',
+          'the module issues no refresh tokens',
+        );
       }
       const issued = await this.sessions.refresh(request, { response });
       const { data, ...tokens } = issued.toJSON();
@@ -89,7 +92,7 @@ export function sessionRoutesAt(
       return parts.includes('data') ? { data, ...tokens } : tokens;
     }
 
-    /** Ends the session of the request, also one that has expired; twice is fine. */
+    /** Ends the session of the request, even an expired one. Idempotent. */
     @Public()
     @Post('logout')
     @HttpCode(204)
@@ -99,7 +102,7 @@ export function sessionRoutesAt(
     ): Promise<void> {
       await this.sessions.revoke(request, { response });
       if (clearSiteData) {
-        // By @Header a refused request of another site would have it too.
+        // With @Header, a refused request of another site would get it as well.
         Exchange.of(request, response).setHeader(
           'Clear-Site-Data',
           clearSiteData,
@@ -107,7 +110,7 @@ export function sessionRoutesAt(
       }
     }
 
-    /** The sessions of the user, the one that was used last first. */
+    /** Lists the sessions of the user, most recently used first. */
     @Get('devices')
     @CheckRevocationInStore()
     async devices(
@@ -121,7 +124,10 @@ export function sessionRoutesAt(
       }));
     }
 
-    /** Ends all but the one that asks, if that is alive. Its path is no id, so that an empty id ends nothing. */
+    /**
+     * Ends all sessions except the one of the request, if that is alive. Its path is no id, so an empty id ends
+     * nothing.
+     */
     @Delete('devices/others')
     @CheckRevocationInStore()
     async endOtherDevices(
@@ -131,7 +137,7 @@ export function sessionRoutesAt(
       return { ended: await this.sessions.revokeAll(subject, { except: id }) };
     }
 
-    /** Ends one of them. Nobody ends sessions of others: the subject is that of the session. */
+    /** Ends one session of the user. The subject is that of the request's session, so other users are safe. */
     @Delete('devices/:id')
     @CheckRevocationInStore()
     @HttpCode(204)
@@ -149,7 +155,7 @@ export function sessionRoutesAt(
       }
     }
 
-    /** Without a store there is no list, and so no such route. */
+    /** Answers 404 without a store: there is no list, so there is no such route. */
     #requireStore(): void {
       if (!this.runtime.options.store) {
         throw new NotFoundException();

@@ -18,8 +18,8 @@ import type { RareLogger } from './rare-logger.js';
 import type { SessionKeys } from './session-keys.js';
 
 /**
- * The token of the one {@link SessionRuntime} of a module. Not shared between copies of the package, whose parts do not
- * fit together: a guard of another copy stops the boot, and Nest's message shows this description.
+ * The injection token of a module's only {@link SessionRuntime}. Not shared between copies of the package, whose parts
+ * are incompatible: a guard of another copy stops the boot, and Nest's message shows this description.
  *
  * @internal
  */
@@ -27,13 +27,13 @@ export const SESSION_RUNTIME = Symbol(
   'SessionJwtModule of this copy of nestjs-session-jwt',
 );
 
-/** Everything behind the module, built once: what guard, service and filter work with. @internal */
+/** Everything behind the module, built once: guard, service and filter work with it. @internal */
 export interface SessionRuntime {
   readonly options: ResolvedSessionJwtOptions;
   readonly loader: SessionDataLoader<unknown, unknown> | undefined;
   readonly authenticator: SessionAuthenticator;
   readonly check: TokenCheck;
-  /** `undefined` where sessions are only checked. */
+  /** `undefined` if sessions are only verified. */
   readonly issuing: SessionIssuing | undefined;
   readonly revocation: SessionRevocation;
   readonly transports: SessionTransports;
@@ -47,7 +47,7 @@ export interface SessionRuntime {
   readonly policy: ClockPolicy;
 }
 
-/** What signs tokens. @internal */
+/** The parts that sign tokens. @internal */
 export interface SessionIssuing {
   readonly issuer: SessionIssuer;
   readonly reload: SessionReload;
@@ -55,9 +55,9 @@ export interface SessionIssuing {
 }
 
 /**
- * What signs tokens.
+ * Returns the parts that sign tokens.
  *
- * @throws {SessionError} `SIGNING_KEY_REQUIRED` where sessions are only checked
+ * @throws {SessionError} `SIGNING_KEY_REQUIRED` if sessions are only verified
  * @internal
  */
 export function issuingOf({ issuing }: SessionRuntime): SessionIssuing {

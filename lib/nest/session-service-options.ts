@@ -1,27 +1,27 @@
 import type { SessionResponse } from './raw-exchange.js';
 
-/** Where tokens go. */
+/** Where tokens are delivered. */
 export interface DeliverOptions {
   /**
-   * The response that brings the tokens to the client: that of Express, the reply of Fastify, or node's.
+   * The response that delivers the tokens to the client: an Express response, a Fastify reply or a Node.js response.
    *
    * @default the response of the request that the session came with
    */
   response?: SessionResponse;
 }
 
-/** How a request is judged outside of the guard. */
+/** How a request is checked outside the guard. */
 export interface AuthenticateOptions extends DeliverOptions {
   /**
-   * Asks the store whether the session was ended, as `@CheckRevocation()` does.
+   * Checks with the store that the session has not ended, like `@CheckRevocation()`.
    *
-   * @default as `revocationCheck` is configured
+   * @default as configured by `revocationCheck`
    */
   checkRevocation?: boolean;
   /**
-   * `true`: the request is no activity of the user, as with `@Passive()`.
+   * `true`: the request does not count as user activity, as with `@Passive()`.
    *
-   * @default whether the request says so itself, by `Session-Passive: ?1`
+   * @default whether the request carries `Session-Passive: ?1`
    */
   passive?: boolean;
 }
@@ -29,13 +29,13 @@ export interface AuthenticateOptions extends DeliverOptions {
 /** How a refresh token is exchanged. */
 export interface RefreshOptions extends DeliverOptions {
   /**
-   * `true`: it is no activity of the user, so the new refresh token ends when the old one does.
+   * `true`: the refresh does not count as user activity, so the new refresh token ends when the old one does.
    *
-   * @default whether the request says so itself, by `Session-Passive: ?1`
+   * @default whether the request carries `Session-Passive: ?1`
    */
   passive?: boolean;
   /**
-   * Accepts a refresh that another site posts.
+   * Accepts a refresh posted by another site.
    *
    * @default false
    */
@@ -44,17 +44,17 @@ export interface RefreshOptions extends DeliverOptions {
 
 /** How the sessions of a request are revoked. */
 export interface RevokeRequestOptions {
-  /** The response that makes the client forget its tokens. */
+  /** The response that clears the client's tokens. */
   response: SessionResponse;
   /**
-   * Accepts a sign-out that another site posts.
+   * Accepts a sign-out posted by another site.
    *
    * @default false
    */
   crossSite?: boolean;
 }
 
-/** `null` removes an attribute. */
+/** Attributes to merge; `null` removes one. */
 export type AttributeChanges<TAttributes> = {
   [Name in keyof TAttributes]?: TAttributes[Name] | null;
 };

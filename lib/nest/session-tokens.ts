@@ -11,7 +11,7 @@ import { signedTokenOf } from '../session/verified-session.js';
 import type { Exchange } from './exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/** The newest token of a session that its request knows: one that was issued on the way, or the one that it carried. */
+/** Returns the newest token of a session that its request knows: one issued on the way, or the one that it carried. */
 export function currentToken(
   runtime: SessionRuntime,
   session: ActiveSession<any, any, any>,
@@ -32,13 +32,15 @@ export function currentToken(
   return token;
 }
 
-/** A new CSRF token of a session. */
+/** Issues a CSRF token for a session. */
 export function csrfTokenOf(
   runtime: SessionRuntime,
   session: ActiveSession<any, any, any>,
 ): string {
   if (!runtime.options.csrf.token) {
-    throw new SessionConfigError(['csrfToken: needs the option csrf.token']);
+    throw new SessionConfigError([
+      'csrfToken: expected the option csrf.token, got none; set it',
+    ]);
   }
   return runtime.csrfTokens.issue(verifiedOf(session, runtime).claims.sid);
 }

@@ -8,7 +8,7 @@ type ParameterType<Target, Key, Index extends number> = Key extends keyof Target
     : never
   : never;
 
-/** A parameter decorator that only fits a parameter which can hold what it injects. */
+/** A parameter decorator that fits only parameters which can hold what it injects. */
 export interface SessionParameter<Injected> {
   <Target extends object, Key extends string | symbol, Index extends number>(
     target: Target,
@@ -31,8 +31,8 @@ const injectSession = createParamDecorator(
 );
 
 /**
- * Injects the session of the request, or one property of it. `undefined` on a public route, and on an
- * `@OptionalSession()` route without a session. The parameter's declared type is checked.
+ * Injects the session of the request, or one of its properties. Injects `undefined` on a public route, and on an
+ * `@OptionalSession()` route without a session. The declared type of the parameter is checked.
  *
  * `@nestjs/common` exports a decorator of the same name that reads `request.session`: import this one.
  */

@@ -22,10 +22,10 @@ import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
 /**
- * Lets a request through when it carries a session. Registered for the whole application by
- * `SessionJwtModule`; with `guard: false` it is used by `@UseGuards(SessionGuard)`.
+ * Admits requests that carry a valid session. `SessionJwtModule` registers it for the whole application; with
+ * `guard: false`, apply it with `@UseGuards(SessionGuard)`.
  *
- * A fresh token that was seen before is decided at once: no promise, no I/O.
+ * Decides on a cached, fresh token synchronously: no promise, no I/O.
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
@@ -117,7 +117,7 @@ export class SessionGuard implements CanActivate {
     return true;
   }
 
-  /** Takes back what a guard before this one found by a less strict check. */
+  /** Removes what an earlier guard found by a less strict check. */
   private attachNone(exchange: Exchange): true {
     exchange.attach(undefined, this.runtime);
     return true;
@@ -134,7 +134,7 @@ export class SessionGuard implements CanActivate {
     this.runtime.logger.once(
       'warn',
       `context ${kind}`,
-      `SessionGuard refuses '${kind}' contexts (${context.getClass().name}.${context.getHandler().name}): it checks HTTP requests only. Mark the handler @Public() and call SessionService.authenticate(request) in the handshake: verifyClient of ws, server.use() of socket.io.`,
+      `SessionGuard checks HTTP requests only and refuses '${kind}' contexts (${context.getClass().name}.${context.getHandler().name}). Mark the handler @Public() and call SessionService.authenticate(request) in the handshake: in verifyClient of ws, or server.use() of socket.io.`,
     );
     return toHttpException(refusalError('context'));
   }

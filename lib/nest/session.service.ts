@@ -31,8 +31,8 @@ import { verifyToken } from './verify-token.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
 /**
- * Begins, changes, checks and ends sessions. Each method refuses the session of another session module
- * (`SESSION_FOREIGN`), and each that attaches a session a request whose `requestProperty` other code holds
+ * Creates, changes, checks and ends sessions. Every method refuses the session of another session module
+ * (`SESSION_FOREIGN`). A method that attaches a session refuses a request whose `requestProperty` other code holds
  * (`REQUEST_PROPERTY_TAKEN`), before anything is issued.
  */
 @Injectable()
@@ -50,22 +50,22 @@ export class SessionService<
   /**
    * What happens to sessions, for audit logs and metrics. No event carries a token.
    *
-   * A listener that throws or rejects stays subscribed, and is logged at most once a minute. An operator that throws
-   * ends its own pipe, as everywhere in rxjs: logged too where the pipe has no `error` listener; `retry()` goes on.
+   * A listener that throws or rejects stays subscribed; its error is logged at most once a minute. An operator that
+   * throws ends its pipe, as always in rxjs. Without an `error` listener, that is also logged; `retry()` resubscribes.
    */
   get events$(): Observable<SessionEvent> {
     return this.runtime.events.stream;
   }
 
   /**
-   * Begins a session: loads its data, signs its token, and with `response` delivers it. The session that
-   * the request carried ends. Never adopts an id from the client.
+   * Creates a session: loads its data, signs its token and, with `response`, delivers it. The session that the request
+   * carried ends. Never adopts an id from the client.
    *
-   * @param params stored in the token and given to the loader at every reload; plain JSON values
-   * @throws {SessionError} `SESSION_ENDED` when the loader finds nobody (the old session is untouched),
-   *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SESSION_LIMIT`, `CSRF_REFUSED` for a sign-in that another
-   *   site posted, `SESSION_TOO_LARGE`, `NOT_SERIALIZABLE`, `SUBJECT_REQUIRED`
-   * @throws {SessionConfigError} for an option that cannot be used
+   * @param params stored in the token and passed to the loader at every reload; plain JSON values
+   * @throws {SessionError} `SESSION_ENDED` if the loader finds no user (the old session is untouched),
+   *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SESSION_LIMIT`, `CSRF_REFUSED` for a sign-in posted by another site,
+   *   `SESSION_TOO_LARGE`, `NOT_SERIALIZABLE`, `SUBJECT_REQUIRED`
+   * @throws {SessionConfigError} for an invalid option
    */
   async generate(
     params: TParams,
@@ -79,16 +79,14 @@ export class SessionService<
   }
 
   /**
-   * Exchanges a refresh token for new tokens, with newly loaded data. A token that was exchanged before gives the same
-   * new refresh token again within `rotation.grace`, and with a `store` until somebody uses the new tokens: lost answers
-   * and parallel requests harm nobody. With a `store`, one that comes later ends its session.
+   * Exchanges a refresh token for new tokens, with freshly loaded data. Within `rotation.grace`, an exchanged token
+   * returns the same replacement again; with a `store`, also later, until a client uses the new tokens. Lost responses
+   * and parallel requests are therefore safe. With a `store`, reuse after that ends the session.
    *
-   * @param from the refresh token, or a request that carries it: in its cookie, or in the field
-   *   `refreshToken` of its body
+   * @param from the refresh token, or a request that carries it: in its cookie, or in the body field `refreshToken`
    * @throws {SessionError} `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_CONFLICT`, `KEY_UNKNOWN`,
-   *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared),
-   *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE` (nothing was exchanged), `CSRF_REFUSED`, `SESSION_TOO_LARGE`,
-   *   `NOT_SERIALIZABLE`
+   *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared), `LOADER_UNAVAILABLE`,
+   *   `STORE_UNAVAILABLE` (nothing was exchanged), `CSRF_REFUSED`, `SESSION_TOO_LARGE`, `NOT_SERIALIZABLE`
    */
   async refresh(
     from: string | SessionRequest,
@@ -98,11 +96,11 @@ export class SessionService<
   }
 
   /**
-   * Loads the data of a session now, whatever its age, and re-issues the token: after a change of role, say.
-   * Older tokens show the new data too: in this process, and with a store on every node that queries it.
+   * Reloads the data of a session now, whatever its age, and re-issues the token: after a role change, for example.
+   * Older tokens show the new data as well: in this process and, with a store, on every node that queries it.
    *
-   * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN` (the client's tokens are cleared),
-   *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
+   * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN` (the client's tokens are cleared), `LOADER_UNAVAILABLE`,
+   *   `STORE_UNAVAILABLE`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
    */
   async reload(
     session: ActiveSession<TParams, TExpanded, TAttributes>,
@@ -112,11 +110,11 @@ export class SessionService<
   }
 
   /**
-   * Merges attributes into a session and re-issues the token; the data stays as old as it is.
+   * Merges attributes into a session and re-issues the token. Does not reload the data.
    *
-   * With a store the merge happens there: updates at once all survive, and a session that was ended stays so.
-   * Without one, another node may still accept an older token with older attributes, and a refresh token is
-   * rewritten only if the request carried it: keep nothing here that grants a right.
+   * With a store, the merge happens there: concurrent updates all survive, and an ended session stays ended. Without
+   * one, another node may still accept an older token with older attributes, and a refresh token is rewritten only if
+   * the request carried it: keep nothing here that grants a right.
    *
    * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN`, `TOKEN_EXPIRED`, `STORE_UNAVAILABLE`,
    *   `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
@@ -130,18 +128,18 @@ export class SessionService<
   }
 
   /**
-   * Ends a session and makes the client forget it. A request may carry a session token that has expired, or
-   * a refresh token (in its cookie or body field); a forged one ends nothing. Every authentic session of a request
-   * ends, also where it carries two cookies of one name; at most 16 tokens of each kind are checked.
+   * Ends a session and clears the client's tokens. A request may carry an expired session token, or a refresh token in
+   * its cookie or body field; a forged token ends nothing. Every authentic session of a request ends, even if it
+   * carries two cookies of the same name; at most 16 tokens of each kind are checked.
    *
-   * Without a store the session ends in this process: a copied token is good on other nodes until the loader
-   * says that the session is over, or its end. With one it is good until its next reload or refresh, or not
-   * at all where `revocationCheck` is `'always'`.
+   * Without a store, the session ends in this process: on other nodes, a copied token stays valid until the loader ends
+   * the session, or until it expires. With a store, it stays valid until its next reload or refresh, or not at all if
+   * `revocationCheck` is `'always'`.
    *
-   * @returns whether a store ended a session: `false` without a store, and where the request carries something that
-   *   may be a token of one more session
-   * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared all the same); `CSRF_REFUSED`
-   *   for a request that another site posted; `STORE_REQUIRED` for a session named by id
+   * @returns whether a store ended a session: `false` without a store, or if the request carries what may be a token of
+   *   another session
+   * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared nonetheless); `CSRF_REFUSED` for a
+   *   request posted by another site; `STORE_REQUIRED` for a session named by id
    */
   revoke(
     session: ActiveSession<any, any, any>,
@@ -160,12 +158,12 @@ export class SessionService<
   }
 
   /**
-   * Ends all sessions of a subject: after a change of password, say.
+   * Ends all sessions of a subject: after a password change, for example.
    *
-   * @param options `except`: id of the session that stays. While it is alive the others end, in one step; once it has
-   *   ended nothing does, so that an ended session cannot end those of its owner
-   * @returns how many sessions it ended
-   * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`; `SESSION_UNKNOWN` (401) when the
+   * @param options `except`: the id of a session to keep. While it is alive, the others end in one step. Once it has
+   *   ended, none does, so that an ended session cannot end those of its owner
+   * @returns the number of sessions ended
+   * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`; `SESSION_UNKNOWN` (401) if the
    *   session in `except` has ended
    */
   async revokeAll(
@@ -176,7 +174,8 @@ export class SessionService<
   }
 
   /**
-   * The sessions of a subject, the one used last first, 1,000 at most; the next page is `list(subject, { after: lastId })`.
+   * Lists the sessions of a subject, most recently used first, at most 1,000. For the next page, call
+   * `list(subject, { after: lastId })`.
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
    */
   async list(subject: string, page?: SessionPage): Promise<SessionInfo[]> {
@@ -184,10 +183,12 @@ export class SessionService<
   }
 
   /**
-   * Does what the guard does, for middleware, WebSocket handshakes and guards of your own: returns the session of a
-   * request (`headers` may be a fetch `Headers`), or `null`. With a `response` that can still bring tokens, it shares one verdict with the guard. Without one each call checks
-   * anew (clocks, revocation, the age of the data), for streams and sockets: it re-issues and exchanges nothing, an
-   * expired session token gives `null`, and the loader's `expand` runs again only for newer data.
+   * Does what the guard does, for middleware, WebSocket handshakes and custom guards: returns the session of a request
+   * (`headers` may be a fetch `Headers`), or `null`. With a `response` that can still deliver tokens, it shares the
+   * guard's outcome.
+   *
+   * Without one, each call checks anew (clocks, revocation, age of the data), for streams and sockets. It re-issues and
+   * exchanges nothing, returns `null` for an expired session token, and expands the data again only if it is newer.
    *
    * @throws {SessionError} `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `STORE_REQUIRED`
    */
@@ -199,10 +200,9 @@ export class SessionService<
   }
 
   /**
-   * Checks a session token, nothing else: no loader is called and nothing is re-issued.
-   * @throws {SessionError} `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `KEY_UNKNOWN`,
-   *   `SESSION_ENDED` (in this process), `KEYS_UNAVAILABLE`, and where the store keeps the data
-   *   `SESSION_UNKNOWN`, `STORE_UNAVAILABLE`
+   * Verifies a session token and does nothing else: calls no loader, re-issues nothing.
+   * @throws {SessionError} `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `KEY_UNKNOWN`, `SESSION_ENDED` (in
+   *   this process), `KEYS_UNAVAILABLE`, and if the store keeps the data `SESSION_UNKNOWN`, `STORE_UNAVAILABLE`
    */
   async verify(
     token: string,
@@ -211,36 +211,36 @@ export class SessionService<
   }
 
   /**
-   * Returns the session token, for a request to another service: the newest of this request. Keep it out of logs.
+   * Returns the session token, for a request to another service: the newest one of this request. Keep it out of logs.
    *
-   * @throws {SessionError} `TOKEN_MISSING` where the request does not carry its token any more
+   * @throws {SessionError} `TOKEN_MISSING` if the request no longer carries its token
    */
   tokenOf(session: ActiveSession<any, any, any>): string {
     return currentToken(this.runtime, session);
   }
 
   /**
-   * Returns a CSRF token of a session, for a page that the server renders: another one each time, valid while the session is.
+   * Returns a CSRF token of a session, for a server-rendered page: a new one each time, valid as long as the session.
    * @throws {SessionConfigError} without the option `csrf.token`
    */
   csrfToken(session: ActiveSession<any, any, any>): string {
     return csrfTokenOf(this.runtime, session);
   }
 
-  /** The public keys that verify session tokens (RFC 7517), for a route of your own; none without `keys`. */
+  /** Returns the public keys that verify session tokens (RFC 7517), for a custom route; none without `keys`. */
   jwks(): JwkSet {
     return this.runtime.keys.published();
   }
 
   /**
-   * Asks for the keys of a function or a `jwksUri` now: after the emergency removal of one, which is then refused.
-   * @throws {SessionError} `KEYS_UNAVAILABLE`: the keys stay as they were
+   * Reloads the keys of a function or a `jwksUri` now: after the emergency removal of one, which is then refused.
+   * @throws {SessionError} `KEYS_UNAVAILABLE`: the keys stay unchanged
    */
   async reloadKeys(): Promise<void> {
     await this.runtime.keys.ring.reload();
   }
 
-  /** Called by Nest when the server has closed: lets exchanges in flight finish, then completes {@link events$}. */
+  /** Called by Nest when the server has closed. Waits for exchanges in flight, then completes {@link events$}. */
   async onApplicationShutdown(): Promise<void> {
     const { issuing, events, logger } = this.runtime;
     await issuing?.refresh.settled();

@@ -6,7 +6,7 @@ import {
 import { expandedData } from './expanded-data.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/** The session of a token, for callers that have no request. */
+/** Verifies a token for callers that have no request. */
 export async function verifyToken(
   runtime: SessionRuntime,
   token: unknown,

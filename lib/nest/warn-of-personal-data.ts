@@ -5,8 +5,8 @@ import type { SessionRuntime } from './session-runtime.js';
 const SHOWN_CHARACTERS = 40;
 
 /**
- * Says once, while an application is developed, that whoever holds a signed token can read it (RFC 7519, section 12),
- * if the names of its members look as if that mattered.
+ * Warns once during development that any holder of a signed token can read it (RFC 7519, section 12), if the names of
+ * its members look personal.
  */
 export function warnOfPersonalData(
   { options, logger }: SessionRuntime,
@@ -27,7 +27,7 @@ export function warnOfPersonalData(
     logger.once(
       'warn',
       'personal data',
-      `Session tokens are signed, not encrypted: whoever holds one can read what it says in ${shown}. Load only what handlers need, or hide it with encrypt: true. (Not said where NODE_ENV is production.)`,
+      `Session tokens are signed, not encrypted: anyone who holds one can read ${shown} in it. Load only what handlers need, or set encrypt: true. Never logged if NODE_ENV is production.`,
     );
   }
 }

@@ -7,13 +7,15 @@ import type {
 } from './session-types.js';
 import type { VerifiedSession } from './verified-session.js';
 
-/** Marks sessions of ours for other copies of the package in the process, which can only read them. */
+/** Marks our sessions for other copies of the package in the process, which can only read them. */
 const BRAND = Symbol.for('nestjs-session-jwt:active-session:v1');
 
 /**
+ * Creates a session for handlers.
+ *
  * @param owner the module that the session belongs to: its runtime
- * @param origin what the session came with, so that it can be delivered there: the rim's own object
- * @param token the token that the session was read from, where no request carried it
+ * @param origin what the session came with, so that tokens can be delivered there: an object of the outer layer
+ * @param token the token that the session was read from, if no request carried it
  * @internal
  */
 export let createActiveSession: (
@@ -24,24 +26,25 @@ export let createActiveSession: (
   token?: string,
 ) => ActiveSession<any, any, any>;
 /**
- * What is known of a session, for the module that it belongs to.
+ * Returns what is known of a session, for the module that it belongs to.
  *
- * @throws {SessionError} `SESSION_FOREIGN` for a session of another module or copy of the package, and for what is none
+ * @throws {SessionError} `SESSION_FOREIGN` for a session of another module or copy of the package, and for any other
+ *   value
  * @internal
  */
 export let verifiedOf: (
   session: ActiveSession<any, any, any>,
   owner: object,
 ) => VerifiedSession;
-/** The token that was given with the session. @internal */
+/** Returns the token that was given with the session. @internal */
 export let givenTokenOf: (
   session: ActiveSession<any, any, any>,
 ) => string | undefined;
-/** What the session came with. @internal */
+/** Returns what the session came with. @internal */
 export let originOf: (
   session: ActiveSession<any, any, any>,
 ) => object | undefined;
-/** Whether a value is a session of a certain module. @internal */
+/** Whether a value is a session of the given module. @internal */
 export let belongsTo: (value: unknown, owner: object) => boolean;
 
 /** Whether a value is a session of any module, or of another copy of the package. @internal */
@@ -56,8 +59,8 @@ export function isActiveSession(
 }
 
 /**
- * A session that was found to be good. Frozen, made anew for each request, and of use only to the `SessionService` of
- * the module that made it. Injected by `@Session()`.
+ * A valid session, as injected by `@Session()`. Frozen, created anew for each request, and usable only with the
+ * `SessionService` of the module that created it.
  */
 export class ActiveSession<
   TParams = SessionParams,
@@ -104,37 +107,37 @@ export class ActiveSession<
     Object.freeze(this);
   }
 
-  /** 32 random bytes in base64url; the same as long as the session lives. */
+  /** 32 random bytes in base64url; unchanged for the life of the session. */
   get id(): string {
     return this.#verified.claims.sid;
   }
 
-  /** Whom the session belongs to. */
+  /** The user that the session belongs to. */
   get subject(): string {
     return this.#verified.claims.sub;
   }
 
-  /** What `generate` was given, and the loader is given at each reload. */
+  /** The params that `generate` received and that the loader receives at each reload. */
   get params(): TParams {
     return this.#verified.claims.params as TParams;
   }
 
-  /** The loader's data, frozen; or what the loader's `expand` made of it. */
+  /** The loader's data, frozen, or the result of the loader's `expand`. */
   get data(): TData {
     return this.#data as TData;
   }
 
-  /** What the application put on the session by `generate` and `update`, frozen. */
+  /** The attributes that the application set with `generate` and `update`, frozen. */
   get attributes(): Readonly<TAttributes> {
     return this.#verified.claims.attrs as Readonly<TAttributes>;
   }
 
-  /** The sign-in. Nothing moves it. */
+  /** The time of the sign-in. It never changes. */
   get issuedAt(): Date {
     return dateOf(this.#verified.claims.oiat);
   }
 
-  /** When the user proved who they are; the sign-in, unless `generate` was told otherwise. */
+  /** When the user proved who they are: at the sign-in, unless `generate` received another time. */
   get authenticatedAt(): Date {
     return dateOf(this.#verified.claims.auth_time);
   }
@@ -144,12 +147,12 @@ export class ActiveSession<
     return dateOf(this.#verified.claims.lat);
   }
 
-  /** When the session ends unless it is used before. */
+  /** When the session ends if it is not used before. */
   get expiresAt(): Date {
     return dateOf(this.#verified.endsAt);
   }
 
-  /** Everything but the params. */
+  /** Returns everything except the params. */
   toJSON(): Omit<this, 'params' | 'toJSON'> {
     const { id, subject, data, attributes } = this;
     const { issuedAt, authenticatedAt, loadedAt, expiresAt } = this;
@@ -160,7 +163,7 @@ export class ActiveSession<
     >;
   }
 
-  /** For logs: whose session it is and how old, nothing that opens it. @internal */
+  /** Shows in logs whose session it is and how old, but nothing that opens it. @internal */
   [inspect.custom](): object {
     const { subject, issuedAt, loadedAt, expiresAt } = this;
     return { subject, issuedAt, loadedAt, expiresAt };
@@ -170,7 +173,7 @@ export class ActiveSession<
 function foreignSession(): SessionError {
   return new SessionError(
     'SESSION_FOREIGN',
-    'session: expected a session of this SessionJwtModule, got one of another module, of another copy of the package, or something else; pass it to the SessionService of the module that made it',
+    'session: expected a session of this SessionJwtModule, got one of another module or copy of the package, or another value; pass it to the SessionService of the module that created it',
   );
 }
 

@@ -1,4 +1,4 @@
-/** An entry, between the one that was used after it and the one that was used before. */
+/** An entry, linked to the one used after it and the one used before. */
 interface Entry<K, V> {
   readonly key: K;
   readonly value: V;
@@ -7,7 +7,7 @@ interface Entry<K, V> {
   older: Entry<K, V> | undefined;
 }
 
-/** A map that forgets what was not used for longest. Bounded by entries and by bytes. */
+/** A map that evicts its least recently used entries. Bounded by entries and by bytes. */
 export class BoundedMap<K, V> {
   readonly #maxEntries: number;
   readonly #maxBytes: number;
@@ -18,9 +18,9 @@ export class BoundedMap<K, V> {
   #bytes = 0;
 
   /**
-   * @param maxEntries `0` remembers nothing
-   * @param maxBytes a value larger than that is not remembered
-   * @param sizeOf the bytes of a value, asked once for each time that it is set
+   * @param maxEntries `0` keeps nothing
+   * @param maxBytes a larger value is not kept
+   * @param sizeOf returns the bytes of a value; called once each time that it is set
    */
   constructor(
     maxEntries: number,

@@ -8,18 +8,18 @@ import type { SessionTransports } from './session-transports.js';
 
 /**
  * The most tokens of one kind that are checked in one transport: a page can plant as many cookies as fit into a
- * request, and each costs a signature.
+ * request, and each costs a signature check.
  */
 const MAXIMUM_TOKENS = 16;
 
-/** Verdicts that leave it open whether the token is one of ours. */
+/** Refusals that leave open whether the token is one of ours. */
 const UNDECIDED: ReadonlySet<unknown> = new Set<Refusal>([
   'ambiguous',
   'unknown-key',
   'newer-version',
 ]);
 
-/** What both codecs have in common here. */
+/** What both codecs have in common. */
 interface Verifies {
   verify(token: string): NamedSession | Refusal;
 }
@@ -34,11 +34,11 @@ interface CarriedToken {
 /** The sessions that a request may end. */
 export interface FoundSessions {
   readonly sessions: readonly NamedSession[];
-  /** `false` where the request carries something that may be a token of one more session. */
+  /** `false` if the request carries what may be a token of another session. */
   readonly isComplete: boolean;
 }
 
-/** Finds the sessions that a request carries, by tokens of either kind; expired ones too, forged ones not. */
+/** Finds the sessions that a request carries, by tokens of either kind: expired ones included, forged ones not. */
 export class CarriedSessions {
   readonly #transports: SessionTransports;
   readonly #codec: TokenCodec;
@@ -55,10 +55,10 @@ export class CarriedSessions {
   }
 
   /**
-   * Finds the session of every authentic token: two cookies of one name do not say which one is in use. The holder of a
-   * token may end its session, so a planted cookie ends only the session of the attacker.
+   * Finds the session of every authentic token: two cookies of the same name do not show which one is in use. The
+   * holder of a token may end its session, so a planted cookie ends only the attacker's session.
    *
-   * @param refreshToken one that came in the body of the request
+   * @param refreshToken one from the body of the request
    */
   async of(facts: RequestFacts, refreshToken?: string): Promise<FoundSessions> {
     const verdicts = await this.#verdicts(
@@ -70,7 +70,7 @@ export class CarriedSessions {
     };
   }
 
-  /** Finds the sessions that some transports name; none where one of them carries two tokens of one name. */
+  /** Finds the sessions that some transports name; none if one of them carries two tokens of the same name. */
   async namedBy(
     transports: readonly Transport[],
     facts: RequestFacts,
@@ -84,10 +84,10 @@ export class CarriedSessions {
   }
 
   /**
-   * Returns the transports that lose their tokens because the request names different sessions; `undefined` where it
-   * does not. A token in the body costs no transport anything.
+   * Returns the transports that lose their tokens because the request names different sessions; `undefined` if it does
+   * not. A token in the body never costs a transport its tokens.
    *
-   * @param refreshToken one that came in the body of the request
+   * @param refreshToken one from the body of the request
    */
   async conflictOf(
     facts: RequestFacts,
@@ -121,7 +121,7 @@ export class CarriedSessions {
     return [...new Set(carriers)];
   }
 
-  /** What the tokens of a request say, or why they are refused. */
+  /** Returns what the tokens of a request contain, or why they are refused. */
   async #verdicts(
     tokens: readonly CarriedToken[],
   ): Promise<ReturnType<typeof verified>[]> {
@@ -183,7 +183,7 @@ function given(token: unknown): readonly unknown[] {
   return token === undefined ? [] : [token];
 }
 
-/** What is more than we check counts as one that we cannot read. */
+/** Limits the tokens to check. Any excess counts as one unreadable token. */
 function bounded(tokens: readonly unknown[]): readonly unknown[] {
   const different = [...new Set(tokens)];
   return different.length > MAXIMUM_TOKENS

@@ -17,7 +17,7 @@ export class ClockSkew {
     this.#parts = parts;
   }
 
-  /** Tells of a difference once. */
+  /** Reports a difference once. */
   note(timeOfStore: Date): void {
     const { clock, policy, events } = this.#parts;
     if (!this.#isKnown) {

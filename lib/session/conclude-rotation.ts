@@ -12,7 +12,7 @@ interface Parts {
   readonly events: SessionEvents;
 }
 
-/** What the store's verdict means for the session: why it is refused, if it is. */
+/** Applies the store's verdict to the session. Returns why the session is refused, if it is. */
 export function concludeRotation(
   { memory, ends, events }: Parts,
   claims: TokenClaims & RefreshLink,

@@ -2,9 +2,9 @@ import type { Transport } from '../options/transport.js';
 import { isAmbient } from './cross-site.js';
 
 /**
- * Returns the transports that lose their tokens because the request carries different sessions. These are the
- * browser's own, when they contradict each other: neither is provably the right one. A token in an address, a body
- * or a header never clears a cookie.
+ * Returns the transports that lose their tokens because the request carries different sessions: those of the browser,
+ * if they contradict each other, since neither is provably the right one. A token in an address, a body or a header
+ * never clears a cookie.
  */
 export function clearedByConflict(
   carriers: readonly Transport[],

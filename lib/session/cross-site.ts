@@ -29,17 +29,17 @@ export interface CrossSiteParts extends ForgeryParts {
 
 /** A sign-in, refresh or sign-out. */
 export interface SessionChange {
-  /** `undefined` where the application asks for it outside of a request. */
+  /** `undefined` if the application makes the change outside a request. */
   readonly facts: RequestFacts | undefined;
   /** The transports that would write or clear tokens. */
   readonly carriers: readonly Transport[];
-  /** What the application says of requests of other sites; only `true` lets them through. */
+  /** What the application states about requests of other sites; only `true` lets them through. */
   readonly crossSite: unknown;
 }
 
 /**
- * Refuses a sign-in that another site posts: it would put the user into the attacker's session. There is no session
- * yet that a CSRF token could belong to.
+ * Refuses a sign-in posted by another site: it would put the user into the attacker's session. There is no session yet
+ * that a CSRF token could belong to.
  *
  * @throws {SessionError} `CSRF_REFUSED`
  */
@@ -54,7 +54,7 @@ export function refuseCrossSiteSignIn(
 }
 
 /**
- * Refuses a refresh or sign-out that another site posts: it would sign the user out of their session. Every enabled
+ * Refuses a refresh or sign-out posted by another site: it would sign the user out of their session. Every enabled
  * technique applies. The CSRF token is required only for sessions that the browser attached: a client that posts a
  * session token itself also knows its CSRF token.
  *
@@ -76,7 +76,7 @@ export async function refuseCrossSite(
   }
 }
 
-/** The facts of a request that must prove where it comes from. */
+/** Returns the facts of a request that must prove its origin. */
 function unprovenFacts(
   { transports }: CrossSiteParts,
   { facts, carriers, crossSite }: SessionChange,
@@ -108,7 +108,7 @@ function refuseForged(
 }
 
 /**
- * Why a request with a session is forged: another site made the browser send what it sends on its own.
+ * Returns why a request with a session is forged: another site made the browser send what it sends on its own.
  *
  * @param isRead whether the session came that way; if not, the request may still carry something that does
  */
@@ -130,7 +130,7 @@ export function isAmbient({ ambient }: Transport): boolean {
   return ambient !== false;
 }
 
-/** @param sids the sessions that a CSRF token must belong to; none where there is no session to prove */
+/** @param sids the sessions that a CSRF token must belong to; none if there is no session to prove */
 function refusalOf(
   { csrf, csrfTokens, onForgery }: ForgeryParts,
   facts: RequestFacts,

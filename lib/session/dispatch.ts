@@ -1,9 +1,9 @@
 import type { Delivery } from '../options/transport.js';
 
-/** Something for the client, to be put into the head of the response. */
+/** Deliveries for the client, to be added to the head of the response. */
 export interface Dispatch {
-  /** Always as many in the same order; tokens in them may have a later end when the head is written. */
+  /** Always the same number in the same order; their tokens may end later when the head is written. */
   readonly deliveries: readonly Delivery[];
-  /** Asked when the head is written: a session that was ended or updated meanwhile sends nothing. */
+  /** Called when the head is written: a session that has ended or was updated meanwhile sends nothing. */
   isCurrent(): boolean;
 }

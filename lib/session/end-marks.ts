@@ -1,10 +1,10 @@
 import type { NamedSession } from '../tokens/session-claims.js';
 import { FairShares, type Kept } from './fair-shares.js';
 
-/** How a session ended: a new sign-in of its client replaced it, or anything else. */
+/** How a session ended: replaced by a new sign-in of its client, or in any other way. */
 export type End = 'ended' | 'replaced';
 
-/** A session that ended, and until when a token of it may live, in seconds since the Unix epoch. */
+/** An ended session, and until when a token of it may live, in seconds since the Unix epoch. */
 export interface EndedSession extends NamedSession {
   readonly how: End;
   readonly until: number;
@@ -16,7 +16,7 @@ interface Mark extends Kept {
   until: number;
 }
 
-/** Sign-ins cannot push out sign-outs. */
+/** Separate bounds, so that sign-ins cannot evict sign-outs. */
 const MAXIMUM: Readonly<Record<End, number>> = {
   ended: 100_000,
   replaced: 50_000,
@@ -24,8 +24,8 @@ const MAXIMUM: Readonly<Record<End, number>> = {
 const SWEEP_PAUSE_SECONDS = 60;
 
 /**
- * Which sessions have ended in this process. Bounded: of those whose tokens may still live, the subject with the most
- * loses its oldest one first, so that no subject can push out the ends of another.
+ * Remembers which sessions have ended in this process. Bounded: among ends whose tokens may still live, it evicts the
+ * oldest one of the subject with the most, so that no subject can evict the ends of another.
  */
 export class EndMarks {
   readonly #marks = new Map<string, Mark>();
@@ -39,7 +39,7 @@ export class EndMarks {
 
   /**
    * @param now seconds since the Unix epoch
-   * @param onEvicted hears of each that is forgotten though a token of it may still live
+   * @param onEvicted receives each evicted end of which a token may still live
    */
   constructor(
     now: () => number = () => 0,
@@ -49,7 +49,7 @@ export class EndMarks {
     this.#onEvicted = onEvicted;
   }
 
-  /** One look, for every request. */
+  /** Returns how a session ended. One lookup, for every request. */
   of(sid: string): End | undefined {
     return this.#marks.get(sid)?.how;
   }
@@ -70,7 +70,7 @@ export class EndMarks {
     this.#shares[how].add(mark);
   }
 
-  /** No token of the session lives longer than that. */
+  /** Notes that no token of the session lives longer than `until`. */
   shorten(sid: string, until: number): void {
     const mark = this.#marks.get(sid);
     if (mark) mark.until = Math.min(mark.until, until);
@@ -80,7 +80,7 @@ export class EndMarks {
     const now = this.#now();
     const shares = this.#shares[how];
     const sinceSweep = now - this.#sweptAt[how];
-    // A clock that was set back delays no sweep.
+    // A clock that was set back does not delay the sweep.
     if (sinceSweep < 0 || sinceSweep >= SWEEP_PAUSE_SECONDS) {
       this.#sweptAt[how] = now;
       for (const mark of this.#marks.values()) {

@@ -1,11 +1,11 @@
-/** Something that is kept for an owner, between what came before and after it. */
+/** An item kept for an owner, linked to those added before and after it. */
 export interface Kept {
   readonly owner: string;
   older: Kept | undefined;
   newer: Kept | undefined;
 }
 
-/** An owner, between others that have as much. */
+/** An owner, linked to others with the same number of items. */
 interface Owner {
   readonly name: string;
   size: number;
@@ -20,7 +20,7 @@ interface Owners {
   last: Owner | undefined;
 }
 
-/** Says who must make room: the owner that has most, so that no owner can push out what others have. */
+/** Decides which owner makes room: the one with the most items, so that none can evict the items of others. */
 export class FairShares<Item extends Kept> {
   readonly #owners = new Map<string, Owner>();
   readonly #bySize = new Map<number, Owners>();
@@ -58,7 +58,7 @@ export class FairShares<Item extends Kept> {
     this.#resize(owner, -1);
   }
 
-  /** The oldest of the owner that has most; of several, of the one that has had so much for longest. */
+  /** Returns the oldest item of the largest owner; of several, of the one that has been that large for longest. */
   first(): Item | undefined {
     return this.#bySize.get(this.#largest)?.first?.oldest as Item | undefined;
   }
@@ -85,7 +85,7 @@ export class FairShares<Item extends Kept> {
     } else {
       this.#owners.delete(owner.name);
     }
-    // What was the largest is smaller by one at most.
+    // The former largest size shrinks by one at most.
     this.#largest = this.#bySize.has(this.#largest + 1)
       ? this.#largest + 1
       : this.#bySize.has(this.#largest)

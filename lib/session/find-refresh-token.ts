@@ -12,16 +12,16 @@ export interface FoundRefreshToken {
   readonly carriers: readonly Transport[];
 }
 
-/** Why there is none, and whose tokens are refused with it. */
+/** Why there is no refresh token, and the transports whose tokens are refused with it. */
 export interface RefusedRefreshToken {
   readonly refusal: Refusal;
   readonly carriers: readonly Transport[];
 }
 
 /**
- * The refresh token of a request, if transports bring one.
+ * Finds the refresh token of a request, if transports carry one.
  *
- * @param known the session that the request names otherwise, and what carries it: a refresh token of another one is
+ * @param known the session that the request names otherwise, and what carries it: a refresh token of another session is
  *   refused
  */
 export function findRefreshToken(

@@ -1,34 +1,34 @@
 import type { SessionLifetime } from '../options/session-store.js';
 import type { SessionClaims, TokenClaims } from '../tokens/session-claims.js';
 
-/** The clocks as configured now. Seconds. */
+/** The clocks as configured now, in seconds. */
 export interface ClockPolicy {
   readonly intervalSeconds: number;
   readonly idleSeconds: number;
   readonly absoluteSeconds: number;
   readonly maxStaleSeconds: number;
   readonly toleranceSeconds: number;
-  /** How long a session token lives where refresh tokens carry the lifetimes. */
+  /** How long a session token lives if refresh tokens carry the lifetimes. */
   readonly accessSeconds: number | undefined;
 }
 
-/** The instants at which a session changes its state. Seconds since the Unix epoch. */
+/** The instants at which a session changes its state, in seconds since the Unix epoch. */
 export interface SessionTimes {
-  /** Before this it is not valid yet. */
+  /** The session is not valid before this. */
   readonly validFrom: number;
-  /** From here on its data is to be loaded again. */
+  /** From here on, its data is due for a reload. */
   readonly dueAt: number;
-  /** From here on activity of the user moves its idle end; `Infinity` where that cannot move. */
+  /** From here on, user activity moves its idle end; `Infinity` if that cannot move. */
   readonly extendAt: number;
-  /** From here on its data is too old to be used, even while the loader fails. */
+  /** From here on, its data is too old to be used, even while the loader fails. */
   readonly staleUntil: number;
-  /** From here on it is over (RFC 7519, section 4.1.4: `exp` itself counts as expired). */
+  /** From here on, it has expired (RFC 7519, section 4.1.4: `exp` itself counts as expired). */
   readonly endsAt: number;
 }
 
 export type Freshness = 'not-yet-valid' | 'fresh' | 'due' | 'expired';
 
-/** At most this part of the interval is taken off, so that sessions of one moment do not reload in one. */
+/** The largest part that is subtracted from an interval, so that sessions created together do not reload together. */
 const JITTER = 0.1;
 
 export function assessFreshness(
@@ -51,7 +51,7 @@ export function timesOf(
   const interval = intervalOf(claims, policy);
   return {
     validFrom: validFrom(claims, policy),
-    // With refresh tokens it is the end of the session token that is spread out.
+    // With refresh tokens, the end of the session token is spread out instead.
     dueAt:
       claims.lat +
       (policy.accessSeconds === undefined
@@ -63,7 +63,7 @@ export function timesOf(
   };
 }
 
-/** From when a token is valid: nothing in it may lie ahead of our clock by more than the tolerance. */
+/** Returns when a token becomes valid: nothing in it may lie ahead of our clock by more than the tolerance. */
 export function validFrom(
   claims: Pick<TokenClaims, 'iat' | 'nbf'>,
   policy: ClockPolicy,
@@ -71,7 +71,7 @@ export function validFrom(
   return Math.max(claims.iat, claims.nbf ?? 0) - policy.toleranceSeconds;
 }
 
-/** When a token ends: a lifetime that was shortened since it was issued counts for it too. */
+/** Returns when a token ends. A lifetime shortened since it was issued applies as well. */
 export function endOfToken(
   claims: Pick<TokenClaims, 'exp' | 'oiat' | 'abs'>,
   policy: ClockPolicy,
@@ -79,7 +79,7 @@ export function endOfToken(
   return Math.min(claims.exp, absoluteEndOf(claims, policy));
 }
 
-/** When a session token that is issued now ends. */
+/** Returns when a session token issued now ends. */
 export function endOfSessionTokenIssuedAt(
   now: number,
   claims: Pick<TokenClaims, 'sid' | 'oiat' | 'idl' | 'abs'>,
@@ -91,7 +91,7 @@ export function endOfSessionTokenIssuedAt(
     : Math.min(now + jittered(policy.accessSeconds, claims.sid), idleEnd);
 }
 
-/** When a session that is used now ends: idle time from now, never past the absolute end. */
+/** Returns when a session used now ends: after the idle time, but never past the absolute end. */
 export function endOfSessionUsedAt(
   now: number,
   claims: Pick<TokenClaims, 'oiat' | 'idl' | 'abs'>,
@@ -101,7 +101,7 @@ export function endOfSessionUsedAt(
   return Math.min(now + idleSeconds, absoluteEndOf(claims, policy));
 }
 
-/** The idle end that a session token says; `undefined` where the refresh token alone says it. */
+/** Returns the idle end in a session token; `undefined` if only the refresh token contains it. */
 export function idleEndOf(
   claims: Pick<SessionClaims, 'exp' | 'rexp'>,
   policy: ClockPolicy,
@@ -109,7 +109,7 @@ export function idleEndOf(
   return policy.accessSeconds === undefined ? claims.exp : claims.rexp;
 }
 
-/** The claims of a session token with that idle end, if it is later than theirs. */
+/** Returns the claims of a session token with the given idle end, if that is later than theirs. */
 export function extendedTo(
   end: number,
   claims: SessionClaims,
@@ -124,8 +124,9 @@ export function extendedTo(
 }
 
 /**
- * An interval after the last activity that moved the idle end, unless the absolute end holds that. Where session tokens
- * live longer than the interval it is their life: without passive requests the end does not move more often either.
+ * Returns when activity next moves the idle end: an interval after the last activity that moved it, unless the absolute
+ * end holds it. If session tokens live longer than the interval, their lifetime counts: without passive requests the
+ * end moves no more often either.
  */
 function extensionPointOf(claims: SessionClaims, policy: ClockPolicy): number {
   const end = idleEndOf(claims, policy) ?? Infinity;
@@ -143,7 +144,7 @@ function extensionPointOf(claims: SessionClaims, policy: ClockPolicy): number {
   );
 }
 
-/** The lifetime of a session: as configured, or shorter if `generate` was told so. */
+/** Returns the lifetime of a session: as configured, or shorter if `generate` requested that. */
 export function lifetimeOf(
   claims: Pick<TokenClaims, 'idl' | 'abs'>,
   policy: ClockPolicy,
@@ -172,7 +173,7 @@ function jittered(seconds: number, sid: string): number {
   return Math.ceil(seconds * (1 - JITTER * fractionOf(sid)));
 }
 
-/** A number from 0 to 1 that every node derives from a session id alike (FNV-1a). */
+/** Returns a number from 0 to 1 that every node derives from a session id in the same way (FNV-1a). */
 function fractionOf(sid: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < sid.length; i += 1) {

@@ -9,19 +9,19 @@ import type { ClockPolicy } from './freshness.js';
 import { toFrozenJson } from './json-copy.js';
 import type { SessionAttributes } from './session-types.js';
 
-/** What a new session is besides its params. An unknown name throws `SessionConfigError`. */
+/** Options of a new session, apart from its params. An unknown name throws `SessionConfigError`. */
 export interface GenerateOptions<TAttributes = SessionAttributes> {
-  /** Values that the application puts on the session; they survive reloads. */
+  /** Values that the application attaches to the session. They survive reloads. */
   attributes?: TAttributes;
   /**
-   * Whom the session belongs to, 1 to 255 characters.
+   * The user that the session belongs to, 1 to 255 characters.
    *
-   * @default the params, when they are a string or a safe integer
+   * @default the params, if they are a string or a safe integer
    */
   subject?: string;
-  /** Shorter lifetimes for this session alone; they cannot be longer than the module's. */
+  /** Shorter lifetimes for this session; they cannot exceed the module's. */
   lifetime?: { idle?: Duration; absolute?: Duration };
-  /** A shorter reload interval for this session alone. */
+  /** A shorter reload interval for this session. */
   dataRefreshInterval?: Duration;
   /**
    * `false`: the session ends with the browser ("don't remember me").
@@ -30,27 +30,26 @@ export interface GenerateOptions<TAttributes = SessionAttributes> {
    */
   persistent?: boolean;
   /**
-   * Name of the transport that carries the session.
+   * The name of the transport that carries the session.
    *
    * @default the first one configured
    */
   transport?: string;
   /**
-   * When the user proved who they are, if that was before now.
+   * When the user proved who they are, if that was earlier.
    *
    * @default now
    */
   authenticatedAt?: Date;
   /**
-   * What the list of devices shows: where the session was begun. Kept by the store; values are cut to 512
-   * characters.
+   * Where the session was created, for the list of devices. Kept by the store; values are truncated to 512 characters.
    *
    * @default none
    */
   metadata?: SessionMetadata;
   /**
-   * Accepts a sign-in that another site posts (SAML, OpenID Connect `form_post`), which is login CSRF
-   * unless the request carries a proof of its own.
+   * Accepts a sign-in posted by another site (SAML, OpenID Connect `form_post`). That is login CSRF unless the request
+   * carries a separate proof.
    *
    * @default false
    */
@@ -76,15 +75,17 @@ const METADATA_NAMES = [
 ] as const satisfies readonly (keyof SessionMetadata)[];
 const MAXIMUM_METADATA_LENGTH = 512;
 
-/** The claims that `generate` is told by its caller. */
+/** The claims that the caller of `generate` requests. */
 export type RequestedClaims = Pick<
   SessionClaims,
   'sub' | 'params' | 'attrs' | 'auth_time' | 'per' | 'idl' | 'abs' | 'int'
 >;
 
 /**
+ * Reads the params and options of `generate`.
+ *
  * @throws {SessionError} `SUBJECT_REQUIRED`, `NOT_SERIALIZABLE`
- * @throws {SessionConfigError} an option that cannot be used
+ * @throws {SessionConfigError} for an invalid option
  */
 export function readGenerateOptions(
   params: unknown,
@@ -119,8 +120,7 @@ export function readGenerateOptions(
   if (Math.min(idle, absolute) <= interval) {
     reader.fault(
       'lifetime',
-      `must be longer than the dataRefreshInterval (${interval} s); give a shorter interval too`,
-      Math.min(idle, absolute),
+      `expected more than the dataRefreshInterval (${interval} s), got ${Math.min(idle, absolute)} s; pass a shorter dataRefreshInterval as well`,
     );
   }
   const isPersistent = reader.boolean('persistent', options.persistent, true);
@@ -149,7 +149,7 @@ export function readGenerateOptions(
   };
 }
 
-/** Metadata that was found good, cut to size: a user agent is whatever a client sends. */
+/** Returns valid metadata, truncated: a user agent is whatever a client sends. */
 export function readMetadata(
   metadata: SessionMetadata | undefined,
 ): SessionMetadata {
@@ -186,7 +186,7 @@ function readSubject(params: unknown, given: string | undefined): string {
   if (!isSubject(subject)) {
     throw new SessionError(
       'SUBJECT_REQUIRED',
-      'the params are not a string of 1 to 255 characters or a safe integer: tell generate({ subject })',
+      'subject: expected a string of 1 to 255 characters, or params that are such a string or a safe integer; pass { subject } to generate()',
     );
   }
   return subject;

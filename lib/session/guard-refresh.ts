@@ -16,13 +16,13 @@ import type { VerifiedSession } from './verified-session.js';
 export interface GuardRefreshParts extends ForgeryParts {
   readonly renewal: SessionRenewal;
   readonly refusals: SessionRefusals;
-  /** `undefined` where there is no store. */
+  /** `undefined` without a store. */
   readonly records: SessionRecords | undefined;
-  /** Of early exchanges alone: those that are due are not kept waiting. */
+  /** Failures of early exchanges only: exchanges that are due do not wait for them. */
   readonly extensionFailures: LoadFailures;
 }
 
-/** Refreshes for requests that bring a refresh token by themselves; those that the application asks for are its own. */
+/** Refreshes on behalf of the guard, if a request carries a refresh token. `SessionRefresh` serves the application. */
 export class GuardRefresh {
   readonly #parts: GuardRefreshParts;
 
@@ -31,7 +31,7 @@ export class GuardRefresh {
   }
 
   /**
-   * The session token has expired or is gone: its refresh token may bring a new one.
+   * Exchanges the refresh token of a request whose session token has expired or is missing.
    *
    * @returns `undefined` for a request without any token
    */
@@ -62,11 +62,11 @@ export class GuardRefresh {
   }
 
   /**
-   * Exchanges the refresh token of a session that is used before its session token has expired, where passive requests
-   * keep that fresh and would let the idle end come although the user works. Never rejects: where loader or store fail it
-   * brings nothing, since the session does not need it yet.
+   * Exchanges the refresh token of an active session before its session token expires. Passive requests keep that token
+   * fresh, so the session would otherwise reach its idle end although the user is active. Never rejects: if the loader
+   * or the store fails, it returns nothing, since the session does not need new tokens yet.
    *
-   * @returns `undefined` where it is not time for that, or the request brings no good refresh token of the session
+   * @returns `undefined` if it is not time yet, or if the request carries no valid refresh token of the session
    */
   early(
     session: VerifiedSession,

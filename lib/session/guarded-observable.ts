@@ -3,15 +3,15 @@ import { Observable, Subscriber, type Operator, type Subscription } from 'rxjs';
 /** What threw: a listener, which stays subscribed, or an operator before it, which ends its pipe. */
 export type ListenerFault = 'listener' | 'operator';
 
-/** Reports what a listener or an operator threw. Must not throw. */
+/** Reports an error of a listener or an operator. Must not throw. */
 export type ReportFault = (fault: ListenerFault, error: unknown) => void;
 
 /**
- * An observable whose listeners cannot harm anyone, themselves included. What a listener throws, or what its
- * promise rejects with, is reported, and the listener stays subscribed; rxjs would end its subscription and throw
- * the error again from a timer, which ends the process.
+ * An observable that shields everyone from failing listeners, the listeners included. If a listener throws, or its
+ * promise rejects, the error is reported and the listener stays subscribed. Plain rxjs would end its subscription and
+ * throw the error again from a timer, which ends the process.
  *
- * An operator that throws ends its own pipe, as everywhere in rxjs. Without an `error` listener that is reported.
+ * An operator that throws ends its own pipe, as always in rxjs. Without an `error` listener, that is reported.
  */
 export class GuardedObservable<T> extends Observable<T> {
   readonly #report: ReportFault;

@@ -2,16 +2,16 @@ import type { ResolvedStoreOptions } from '../options/resolved-options.js';
 
 /** How a request is handled. */
 export interface Handling {
-  /** Whether a re-issued token would reach the client; without that nothing is re-issued. */
+  /** Whether a re-issued token would reach the client; otherwise nothing is re-issued. */
   readonly canDeliver: boolean;
-  /** Whether the store is asked if the session is still alive. */
+  /** Whether the store must confirm that the session is alive. */
   readonly asksStore: boolean;
-  /** Whether the request is no activity of the user, so that it moves no idle end. */
+  /** Whether the request does not count as user activity, so that it moves no idle end. */
   readonly isPassive: boolean;
 }
 
 const BOTH = [false, true] as const;
-/** Made once, so that requests make none. */
+/** Created once, so that requests create none. */
 const ALL: readonly Handling[] = BOTH.flatMap((canDeliver) =>
   BOTH.flatMap((asksStore) =>
     BOTH.map((isPassive) =>
@@ -32,7 +32,7 @@ export function handlingOf(
 /** Whether the store is queried for a request; `in-store`: if there is one. */
 export type RevocationCheck = boolean | 'in-store';
 
-/** Whether the store has a say in every verdict, or in this one. */
+/** Whether a request must query the store: because every request does, or because this one must. */
 export function mustAskStore(
   store: ResolvedStoreOptions | undefined,
   check: RevocationCheck = false,

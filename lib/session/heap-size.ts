@@ -1,10 +1,10 @@
-/** Bytes that V8 takes for parts of a value, on 64 bits without pointer compression; measured by its spec. */
+/** Bytes that V8 uses for parts of a value, on 64 bits without pointer compression; measured by its spec. */
 const WORD = 8;
 const OBJECT = 24;
 /** An object literal without members has room for four. */
 const EMPTY_OBJECT = OBJECT + 4 * WORD;
 const ARRAY = 32;
-/** Of a string, of the elements of an array, and of every other list of words. */
+/** The header of a string, of the elements of an array, and of every other list of words. */
 const HEADER = 16;
 const BOXED_NUMBER = 16;
 /** An entry of a hash table: name, value, and attributes. */
@@ -12,28 +12,28 @@ const TABLE_ENTRY = 3 * WORD;
 const TABLE_PREFIX = 5 * WORD;
 /** A frozen object in dictionary mode has a separate shape. */
 const TABLE_MAP = 10 * WORD;
-/** From so many names on an object is a hash table. */
+/** An object with this many names or more is a hash table. */
 const TABLE_NAMES = 128;
-/** What V8 keeps of a shape, and of each name in it, besides the text of the name. */
+/** What V8 stores for a shape, and for each name in it apart from the text of the name. */
 const SHAPE = 160;
 const SHAPE_NAME = 150;
 
-/** Names of members, in order: objects with the same ones share their shape, and the texts of the names. */
+/** Known lists of member names: objects with the same names in the same order share their shape and these texts. */
 export interface KnownShapes {
-  /** The bytes of a shape that is not known, which it is from then on; 0 for one that is. */
+  /** Returns the bytes of an unknown shape, which is known from then on; 0 for a known one. */
   take(names: readonly string[], sizeOf: () => number): number;
 }
 
 /**
- * How many bytes of the heap a value takes that `JSON.parse` made. Counted by structure: a hundred empty objects
- * are as long in JSON as one string, and take twenty times its room.
+ * Returns how many bytes of the heap a value from `JSON.parse` takes. Counts by structure: a hundred empty objects are
+ * as long in JSON as one string, and take twenty times its room.
  */
 export function heapSizeOf(value: unknown, shapes: KnownShapes): number {
   switch (typeof value) {
     case 'string':
       return textSize(value);
     case 'number':
-      // -0 among them, which JSON.parse keeps.
+      // Including -0, which JSON.parse keeps.
       return Object.is(value, value | 0) ? 0 : BOXED_NUMBER;
     case 'object':
       if (value === null) {
@@ -47,9 +47,9 @@ export function heapSizeOf(value: unknown, shapes: KnownShapes): number {
   }
 }
 
-/** A string that is not shared. One character beyond Latin-1 doubles its size. */
+/** Returns the size of an unshared string. One character beyond Latin-1 doubles it. */
 export function textSize(text: string): number {
-  // Those of one character exist once for the whole process.
+  // One-character strings exist once for the whole process.
   return text.length < 2
     ? 0
     : HEADER + wholeWords(isLatin1(text) ? text.length : 2 * text.length);
@@ -72,7 +72,7 @@ function objectSize(
   for (const key of keys) {
     size += heapSizeOf(object[key], shapes);
   }
-  // Indices come first, in ascending order, and are no part of the shape.
+  // Indices come first, in ascending order, and are not part of the shape.
   let indices = 0;
   while (indices < keys.length && isIndex(keys[indices]!)) indices += 1;
   const names = indices > 0 ? keys.slice(indices) : keys;
@@ -91,7 +91,7 @@ function objectSize(
   );
 }
 
-/** Members named by indices: a list with gaps, or a hash table where that is less than a third of it. */
+/** Members named by indices: a list with gaps, or a hash table if that takes less than a third of the list. */
 function elementsSize(count: number, last: number): number {
   const room = roomFor(count);
   return last + 1 < 3 * 3 * room
@@ -103,7 +103,7 @@ function tableSize(entries: number): number {
   return TABLE_MAP + HEADER + TABLE_PREFIX + TABLE_ENTRY * roomFor(entries);
 }
 
-/** Half as many again, up to a power of two. */
+/** Returns half as many again, rounded up to a power of two. */
 function roomFor(entries: number): number {
   const room = Math.max(entries + Math.floor(entries / 2), 4);
   return 2 ** Math.ceil(Math.log2(room));
@@ -130,10 +130,10 @@ function wholeWords(bytes: number): number {
   return Math.ceil(bytes / WORD) * WORD;
 }
 
-/** Bytes of shapes that are remembered, and so may be counted once and stay for more than one value. */
+/** The most bytes of remembered shapes, which are counted once and may stay for more than one value. */
 const REMEMBERED = 2 ** 20;
 
-/** The shapes of late, so that those which all tokens have are counted once. */
+/** Remembers recent shapes, so that those shared by all tokens are counted once. */
 export class RecentShapes implements KnownShapes {
   readonly #shapes = new Set<string>();
   #bytes = 0;

@@ -13,8 +13,8 @@ interface IssuedTokens {
 }
 
 /**
- * A session with a new token. Safe to return from a handler: its JSON holds the token only where the client
- * must keep it itself (header transport), never where it went into a cookie.
+ * A session with a new token. Safe to return from a handler: its JSON contains the token only if the client must keep
+ * it itself (header transport), never if it was set as a cookie.
  */
 export class IssuedSession<
   TParams = SessionParams,
@@ -24,7 +24,7 @@ export class IssuedSession<
 > {
   /** The loader's data. */
   readonly data: TData;
-  /** When the session ends unless it is used before; with refresh tokens: when the session token is to be refreshed. */
+  /** When the session ends if it is not used before; with refresh tokens, when to refresh the session token. */
   readonly expiresAt: Date;
   // Private, so that neither spreading nor a serialiser that walks over properties prints them.
   readonly #session: ActiveSession<TParams, TExpanded, TAttributes>;
@@ -57,17 +57,17 @@ export class IssuedSession<
     return this.#tokens.token;
   }
 
-  /** The refresh token, where the module issues them and this step made a new one. */
+  /** The refresh token, if the module issues them and this step created a new one. */
   get refreshToken(): string | undefined {
     return this.#tokens.refreshToken;
   }
 
-  /** Whether the response of the request brings the token; `false` where no response is known or its head was sent. */
+  /** Whether the response delivers the token; `false` if no response is known or its head was already sent. */
   get delivered(): boolean {
     return this.#delivered;
   }
 
-  /** `{ data, expiresAt }`, and for the header transport `token` and `refreshToken`. */
+  /** Returns `{ data, expiresAt }` and, for the header transport, `token` and `refreshToken`. */
   toJSON(): {
     data: TData;
     expiresAt: Date;

@@ -2,18 +2,18 @@ import { SessionError } from '../errors/session-error.js';
 import { MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
 
 /**
- * A frozen copy of a value that JSON carries without changing it, so that what handlers see now is what
- * they will see when the token comes back.
+ * Returns a frozen copy of a value that JSON carries unchanged, so that handlers see now what they will see when the
+ * token comes back.
  *
- * @param name what the value is called in the error: `data` gives `data.user.createdAt is a Date`
- * @throws {SessionError} `NOT_SERIALIZABLE` with the path of the first value that JSON would change. A
- *   member of an object that is `undefined` is dropped, as JSON does.
+ * @param name the name of the value in the error: `data` gives `data.user.createdAt is a Date`
+ * @throws {SessionError} `NOT_SERIALIZABLE` with the path of the first value that JSON would change. Like JSON, drops a
+ *   member of an object that is `undefined`.
  */
 export function toFrozenJson(value: unknown, name: string): unknown {
   return copy(value, { path: [name], ancestors: [] }, MAXIMUM_DEPTH - 1);
 }
 
-/** Where in the value the copying is. */
+/** The current position within the value. */
 interface Place {
   /** The name of the value, and of its members down to here; elements of arrays by their index. */
   readonly path: (string | number)[];
@@ -102,7 +102,7 @@ function copyMembers(
   return copied;
 }
 
-/** How a message names a member: in a form that no log takes for something else. */
+/** Formats the path of a member so that no log mistakes it for something else. */
 export function pathOfMember(path: string, name: string): string {
   if (/^[A-Za-z_$][\w$]*$/.test(name)) {
     return `${path}.${name}`;
@@ -114,7 +114,7 @@ export function pathOfMember(path: string, name: string): string {
   return `${path}[${quoted}]`;
 }
 
-/** `JSON.stringify` asks for it, hidden or inherited, and writes what it returns. */
+/** Refuses `toJSON`, even hidden or inherited: `JSON.stringify` calls it, and writes what it returns. */
 function refuseToJson(value: object, place: Place): void {
   if (typeof read(value, 'toJSON', place) === 'function') {
     place.path.push('toJSON');
@@ -141,7 +141,7 @@ function classNameOf(value: object): string {
   }
 }
 
-/** What to do about an instance of a class. */
+/** Returns the remedy for a class instance. */
 function remedyFor(value: object, { path: [name] }: Place): string {
   const verb = name === 'data' ? 'return' : 'pass';
   if (value instanceof Date) {

@@ -2,15 +2,15 @@ import type { SessionRecord } from '../options/session-store.js';
 import type { TokenClaims } from '../tokens/session-claims.js';
 import { absoluteEndOf, type ClockPolicy } from './freshness.js';
 
-/** The idle end of a recorded session, which an exchange without activity of the user leaves where it is. */
+/** The idle end of a recorded session, which a passive exchange leaves where it is. */
 export interface KeptIdleEnd {
   /** Seconds since the Unix epoch. */
   readonly end: number;
-  /** How far ahead it lies by the clock of the store. Seconds. */
+  /** How far ahead it lies by the clock of the store, in seconds. */
   readonly inSeconds: number;
 }
 
-/** Where the record or the refresh token says that the idle end is, whichever is later. */
+/** Returns the idle end in the record or in the refresh token, whichever is later. */
 export function keptIdleEnd(
   claims: TokenClaims,
   { expiresAt, asOf }: Pick<SessionRecord, 'expiresAt' | 'asOf'>,

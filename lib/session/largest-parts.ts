@@ -1,7 +1,7 @@
 import { pathOfMember } from './json-copy.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
 
-/** The top-level members of params, data and attributes that take most of a token, with their bytes. */
+/** Lists the top-level members of params, data and attributes that take up most of a token, with their bytes. */
 export function largestParts(claims: SessionClaims): string {
   const { params, data, attrs: attributes } = claims;
   return Object.entries({ params, data, attributes })

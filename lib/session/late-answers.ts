@@ -3,9 +3,9 @@ import type { SessionEnds } from './session-ends.js';
 import type { SessionEvents } from './session-events.js';
 
 /**
- * Concludes what a store did for callers who had given up: they were told that it could not answer.
+ * Concludes what a store did for callers that had given up on it and treated it as unavailable.
  *
- * A session that was begun for nobody is ended. What ended is an event, as ever.
+ * Ends a session that was created for such a caller. Ends are events, as always.
  */
 export function concludeLateAnswer(
   answer: LateAnswer,
@@ -23,7 +23,7 @@ export function concludeLateAnswer(
       }
       break;
     case 'rotate':
-      // Every other verdict is given again when its client tries again.
+      // The client gets every other verdict again when it retries.
       if (answer.verdict === 'reused') {
         const claims = { sid: answer.id, sub: subject };
         events.ofSession(claims, { type: 'refreshReused' });

@@ -14,19 +14,19 @@ const LONGEST_BACK_OFF_SECONDS = 30;
 const LONGEST_RETRY_AFTER_SECONDS = 5;
 const FAILING_SESSIONS = 10_000;
 
-/** Remembers failed loads, so that a sick data source is not asked at every request. */
+/** Remembers failed loads, so that requests do not keep calling a failing data source. */
 export class LoadFailures {
   readonly #events: SessionEvents;
   readonly #time: MonotonicTime;
   readonly #failures = new BoundedMap<string, Failure>(FAILING_SESSIONS);
 
-  /** @param time the back-off runs on it: setting the clock of the machine neither lengthens nor ends a pause */
+  /** @param time the clock of the back-off: setting the machine's clock neither lengthens nor ends a pause */
   constructor(events: SessionEvents, time: MonotonicTime) {
     this.#events = events;
     this.#time = time;
   }
 
-  /** Why a session is not to be loaded now, if that is so: its last load failed a moment ago. */
+  /** Returns why a session must not be loaded now, if its last load failed a moment ago. */
   recentOf(sid: string): SessionError | undefined {
     const failure = this.#failures.get(sid);
     return failure && this.#time() < failure.retryAt
@@ -38,7 +38,7 @@ export class LoadFailures {
     this.#failures.delete(sid);
   }
 
-  /** The error of a failed load, with the time to wait before the next one. */
+  /** Notes a failed load. Returns its error, with the time to wait before the next load. */
   add(claims: NamedSession, thrown: unknown): SessionError {
     const { sid } = claims;
     const reason =
@@ -56,7 +56,7 @@ export class LoadFailures {
       retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
     });
     this.#failures.set(sid, { count, retryAt: this.#time() + pause, error });
-    // A store that fails was reported when it did.
+    // The store's failure was already reported.
     if (reason.code !== 'STORE_UNAVAILABLE') {
       this.#events.ofSession(claims, {
         type: 'loaderFailed',

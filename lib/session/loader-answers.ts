@@ -6,7 +6,7 @@ import { sessionContext, type SessionInContext } from './session-context.js';
 import type { LoadContext } from './session-data-loader.js';
 import type { SessionEnds } from './session-ends.js';
 
-/** Why there is no data: the session is over, or the data source or the store is down. */
+/** Why there is no data: the session has ended, or the data source or the store is unavailable. */
 export type NotLoaded =
   | {
       readonly kind: 'rejected';
@@ -15,13 +15,13 @@ export type NotLoaded =
   | { readonly kind: 'failed'; readonly error: SessionError };
 
 export interface LoaderAnswersParts {
-  /** `undefined` where the params are the data, so that there is nothing to load. */
+  /** `undefined` if the params are the data, so that there is nothing to load. */
   readonly calls: LoaderCalls | undefined;
   readonly ends: SessionEnds;
   readonly failures: LoadFailures;
 }
 
-/** What the loader says of sessions that exist, and what follows from it. */
+/** Calls the loader for existing sessions, and applies its answers. */
 export class LoaderAnswers {
   readonly #parts: LoaderAnswersParts;
   readonly #exchanges = new Map<string, ReturnType<LoaderAnswers['ask']>>();
@@ -30,7 +30,7 @@ export class LoaderAnswers {
     this.#parts = parts;
   }
 
-  /** Asks the loader; a session that it says is over is ended. */
+  /** Calls the loader, and ends the session if the loader says so. */
   async ask(
     session: SessionInContext & { readonly params: unknown },
     reason: LoadContext['reason'],
@@ -47,7 +47,7 @@ export class LoaderAnswers {
       case 'loaded':
         return outcome;
       case 'ended':
-        // That a store cannot be told is reported by itself, and changes nothing here.
+        // A failure of the store is reported elsewhere, and changes nothing here.
         await ends
           .end(session, 'loader', outcome.error.message)
           .catch(() => false);
@@ -59,7 +59,7 @@ export class LoaderAnswers {
     }
   }
 
-  /** As {@link ask}, for an exchange: those of one refresh token that come together have one load. */
+  /** Works like {@link ask}, for an exchange: concurrent exchanges of one refresh token share a load. */
   forExchange(
     claims: TokenClaims,
     content: Pick<SessionContent, 'params' | 'attrs' | 'rev'>,

@@ -4,14 +4,14 @@ import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import { toFrozenJson } from './json-copy.js';
 import type { LoadContext, SessionDataLoader } from './session-data-loader.js';
 
-/** What a call of the loader means: fresh data, the end of the session, or an outage; and params of another time. */
+/** The result of a loader call: fresh data, the end of the session, an outage, or outdated params. */
 export type LoadOutcome =
   | { readonly kind: 'loaded'; readonly data: unknown }
   | { readonly kind: 'ended'; readonly error: SessionEndedError }
   | { readonly kind: 'failed'; readonly error: SessionError }
   | { readonly kind: 'params-refused' };
 
-/** Calls the loader with a deadline and a bound on calls at once, and says what the answer means. */
+/** Calls the loader with a deadline and a bound on concurrent calls, and interprets the answer. */
 export class LoaderCalls {
   readonly #loader: SessionDataLoader<unknown, unknown>;
   readonly #options: ResolvedLoaderOptions;
@@ -19,7 +19,7 @@ export class LoaderCalls {
   readonly #waiting = new Set<() => void>();
   #running = 0;
 
-  /** @param endsSession whether an error of the application's framework says that the session is over */
+  /** @param endsSession whether an error of the application's framework ends the session */
   constructor(
     loader: SessionDataLoader<unknown, unknown>,
     options: ResolvedLoaderOptions,
@@ -30,7 +30,7 @@ export class LoaderCalls {
     this.#endsSession = endsSession;
   }
 
-  /** Never rejects. Takes at most `loader.timeout`, waiting for a place included. */
+  /** Calls the loader. Never rejects. Takes at most `loader.timeout`, including the wait for a place. */
   call(
     params: unknown,
     context: Omit<LoadContext, 'signal'>,
@@ -62,7 +62,7 @@ export class LoaderCalls {
     });
   }
 
-  /** Runs work when a place is free. A call that was aborted gives its place back at once. */
+  /** Runs work when a place is free. An aborted call releases its place immediately. */
   async #inPlace<T>(
     abort: LazyAbort,
     deadline: Deadline,
@@ -94,7 +94,7 @@ export class LoaderCalls {
     }
   }
 
-  /** Whether a place was given; `false` when the call was aborted while it waited. */
+  /** Waits for a place. Returns `false` if the call is aborted while it waits. */
   #freePlace(abort: LazyAbort): Promise<boolean> {
     return new Promise((resolve) => {
       const proceed = (): void => resolve(true);
@@ -161,9 +161,9 @@ export class LoaderCalls {
   }
 }
 
-/** An `AbortController` for loaders that look at their signal; the others do not pay for it. */
+/** An `AbortController` that exists only for loaders that use their signal. */
 class LazyAbort {
-  /** What happens in any case when the call is aborted. */
+  /** Called whenever the call is aborted, with or without a controller. */
   whenAborted: (() => void) | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;

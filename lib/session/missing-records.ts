@@ -16,8 +16,8 @@ export interface MissingRecordsParts {
 }
 
 /**
- * Sessions of which the store has no record, though a valid token promises one. The store is not queried again for a
- * while, and not for ever: a failover or a restored backup may bring a record back.
+ * Remembers sessions that the store has no record of, although a valid token promises one. Does not query the store for
+ * them for a while, but not forever: a failover or a restored backup may bring a record back.
  */
 export class MissingRecords {
   readonly #parts: MissingRecordsParts;
@@ -27,7 +27,7 @@ export class MissingRecords {
     this.#parts = parts;
   }
 
-  /** Whether the store notices by itself that all records are gone, and not in the verdict of an exchange. */
+  /** Whether the store itself notices the loss of all records, rather than in the verdict of an exchange. */
   get noticesLoss(): boolean {
     return this.#parts.noticesLoss;
   }
@@ -38,11 +38,11 @@ export class MissingRecords {
     return until !== undefined && this.#parts.time() < until;
   }
 
-  /** Notes that a record is missing, and reports it where all others are gone too. Never rejects. */
+  /** Notes a missing record, and reports whether all others are gone as well. Never rejects. */
   async note(claims: NamedSession): Promise<void> {
     const { store, noticesLoss, events, time } = this.#parts;
     this.#until.set(claims.sid, time() + BACK_OFF_SECONDS);
-    // A store that fails was reported when it did.
+    // The store's failure was already reported.
     if (noticesLoss && (await store.hasLostAll?.().catch(() => false))) {
       events.ofSession(claims, { type: 'storeRolledBack', lost: 'everything' });
     }

@@ -2,7 +2,9 @@ import type { SessionClaims } from '../tokens/session-claims.js';
 import type { RequestedClaims } from './generate-options.js';
 import { randomId } from './random-id.js';
 
-/** The claims of a session that begins now, before its data is loaded and a token made. Its id is never the client's. */
+/**
+ * Returns the claims of a new session, before its data is loaded and its token signed. The client never sets its id.
+ */
 export function newSession(
   requested: RequestedClaims,
   names: { readonly issuer: string; readonly audience: string },

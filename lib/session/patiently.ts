@@ -3,7 +3,7 @@ import { SessionError } from '../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../options/resolved-options.js';
 import type { LoadResult } from './session-loads.js';
 
-/** Waits for a load, which never rejects, as long as one request may. */
+/** Waits for a load, which never rejects, for as long as one request may. */
 export function patiently(
   load: Promise<LoadResult>,
   { patienceSeconds, timeoutSeconds }: ResolvedLoaderOptions,

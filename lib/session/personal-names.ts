@@ -1,8 +1,8 @@
-/** Names of members that hold what a client should not read, or a stranger not learn from a copied token. */
+/** Names of members that clients should not read, or strangers should not learn from a copied token. */
 const PERSONAL =
   /e-?mail|phone|birth|address|passw|secret|hash|ssn|iban|passport|card|tax/i;
 
-/** The names of the members of a JSON value, at any depth, that look personal; each once. */
+/** Returns the names of the members of a JSON value, at any depth, that look personal; each once. */
 export function personalNamesIn(value: unknown): readonly string[] {
   if (typeof value !== 'object' || value === null) {
     return [];

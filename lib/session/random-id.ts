@@ -6,8 +6,8 @@ let pool: Buffer | undefined;
 let used = POOL_BYTES;
 
 /**
- * Random bytes as an id in base64url. They are drawn in portions, because asking for them costs ten times as much as
- * having them; each is handed out once.
+ * Returns random bytes as an id in base64url. Draws them in batches, because drawing bytes costs ten times as much as
+ * using them. Hands each out once.
  */
 export function randomId(bytes: number): string {
   pool ??= Buffer.alloc(POOL_BYTES);

@@ -2,7 +2,7 @@ import type { SessionRecord } from '../options/session-store.js';
 import { freezeWithin, MAXIMUM_DEPTH } from '../tokens/claims-profile.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
 
-/** The attributes of a record, frozen. */
+/** Returns the attributes of a record, frozen, and their revision. */
 export function revisionOf(
   record: SessionRecord,
 ): Pick<SessionClaims, 'attrs' | 'rev'> {
@@ -10,7 +10,7 @@ export function revisionOf(
   return { attrs: record.attributes, rev: record.revision };
 }
 
-/** The claims of a token with newer attributes, if the record has any. */
+/** Returns the claims of a token with the attributes of the record, if those are newer. */
 export function withAttributesOf(
   record: SessionRecord,
   claims: SessionClaims,
@@ -20,7 +20,7 @@ export function withAttributesOf(
     : claims;
 }
 
-/** The claims of a token that only refers to a record, with what that holds. */
+/** Returns the claims of a token that only refers to a record, with the contents of that record. */
 export function withContentOf(
   record: SessionRecord,
   claims: SessionClaims,

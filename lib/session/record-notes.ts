@@ -17,15 +17,15 @@ export interface RecordNotesParts extends MissingRecordsParts {
   readonly policy: ClockPolicy;
   readonly clock: SessionClock;
   readonly events: SessionEvents;
-  /** Whether the store holds what sessions are about, and tokens only refer to it. */
+  /** Whether the store holds the contents of sessions, so that tokens only refer to it. */
   readonly keepsData: boolean;
 }
 
-/** What this process learns from records that it meets. */
+/** Notes what this process learns from the records that it reads. */
 export class RecordNotes {
   readonly #parts: RecordNotesParts;
   readonly #skew: ClockSkew;
-  /** Sessions that the store is not queried for. */
+  /** Sessions that the store is currently not queried for. */
   readonly missing: MissingRecords;
 
   constructor(parts: RecordNotesParts) {
@@ -39,7 +39,7 @@ export class RecordNotes {
     this.#skew.note(asOf);
   }
 
-  /** What the store answered of a session that a valid token names: its time, or that the record is missing. */
+  /** Notes what the store answered for the session of a valid token: its time, or that the record is missing. */
   async found(
     claims: NamedSession,
     record: SessionRecord | undefined,
@@ -52,7 +52,7 @@ export class RecordNotes {
     return record;
   }
 
-  /** The idle end that a record says is known here, too, where it is later than that of a token. */
+  /** Notes the idle end of a record, if it is later than that of a token. */
   end(
     claims: TokenClaims & Pick<SessionClaims, 'rexp'>,
     { expiresAt }: SessionRecord,
@@ -64,7 +64,7 @@ export class RecordNotes {
     }
   }
 
-  /** Whether a node has replaced the data of a token before its time; this process knows it from then on. */
+  /** Whether a node has replaced the data of a token early. This process remembers it from then on. */
   hasReplaced(claims: SessionClaims, record: SessionRecord): boolean {
     const { keepsData, memory } = this.#parts;
     const { data, revision: rev } = record;

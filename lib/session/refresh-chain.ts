@@ -2,13 +2,13 @@ import { createHash, createHmac } from 'node:crypto';
 import type { RefreshClaims } from '../tokens/session-claims.js';
 import { randomId } from './random-id.js';
 
-/** The place of a refresh token in the chain of its session, and its secret part. */
+/** The position of a refresh token in the chain of its session, and its secret part. */
 export interface RefreshLink {
   readonly gen: number;
   readonly jti: string;
 }
 
-/** The link of a refresh token that a store keeps the chain of; `undefined` for a stateless one. */
+/** Returns the link of a refresh token whose chain is kept by a store; `undefined` for a stateless one. */
 export function linkOf(claims: RefreshClaims): RefreshLink | undefined {
   return 'gen' in claims ? claims : undefined;
 }
@@ -18,8 +18,8 @@ export function firstLink(): RefreshLink {
 }
 
 /**
- * The one child of a refresh token. Derived from the token alone, without a server key or a salt, so that
- * every node gives the same child for the same token, before and after a change of secrets or a failover.
+ * Returns the only child of a refresh token. Derived from the token alone, without a server key or a salt, so that
+ * every node returns the same child for the same token, before and after a change of secrets or a failover.
  */
 export function childOf({ gen, jti }: RefreshLink, sid: string): RefreshLink {
   const child = createHmac('sha256', Buffer.from(jti, 'base64url'))
@@ -28,7 +28,7 @@ export function childOf({ gen, jti }: RefreshLink, sid: string): RefreshLink {
   return { gen: gen + 1, jti: child };
 }
 
-/** What a store may know of a link. */
+/** Returns all that a store may know of a link. */
 export function hashOf({ jti }: RefreshLink): string {
   return createHash('sha256').update(jti).digest('base64url');
 }

@@ -2,8 +2,8 @@ import { SessionError } from '../errors/session-error.js';
 import { isActiveSession } from './active-session.js';
 
 /**
- * What stands in the way of a session at a property of a request, in words for a log; `undefined` where the property
- * is free. `undefined`, `null` and a session of ours, of whatever module, leave it free if it can be written.
+ * Describes for a log what occupies a property of a request; `undefined` if the property is free. `undefined`, `null`
+ * and a session of any module leave it free if it can be written.
  */
 export function occupantOf(
   request: object,
@@ -29,7 +29,7 @@ export function occupantOf(
   return isWritable(request, property) ? undefined : 'a read-only property';
 }
 
-/** The error where a property of the request is taken, for its developers: it names what is there, never its content. */
+/** Returns the error of a taken property, for developers: it names what is there, never its content. */
 export function propertyTaken(
   property: string,
   occupant: string,
@@ -41,9 +41,9 @@ export function propertyTaken(
 }
 
 /**
- * Refuses to go on where other code holds the property of a request.
+ * Refuses to continue if other code holds the property of a request.
  *
- * @param property `undefined` where sessions have none
+ * @param property `undefined` if sessions have none
  * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
  */
 export function requireFree(

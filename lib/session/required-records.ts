@@ -6,6 +6,6 @@ export function required(records: SessionRecords | undefined): SessionRecords {
   if (records) return records;
   throw new SessionError(
     'STORE_REQUIRED',
-    'without a store there is no record of which sessions were ended',
+    'revocation check: expected a store, got none; set the option store, which records the ends of sessions',
   );
 }

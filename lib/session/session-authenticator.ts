@@ -25,11 +25,11 @@ const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
 export interface SessionAuthenticatorParts extends ForgeryParts {
   readonly refusals: SessionRefusals;
   readonly verifier: TokenVerifier;
-  /** `undefined` where nothing is loaded or issued. */
+  /** `undefined` if nothing is loaded or issued. */
   readonly reload: SessionReload | undefined;
-  /** `undefined` where there are no refresh tokens. */
+  /** `undefined` without refresh tokens. */
   readonly refresh: GuardRefresh | undefined;
-  /** `undefined` where there is no store. */
+  /** `undefined` without a store. */
   readonly records: SessionRecords | undefined;
   readonly uses: FirstUses;
   readonly memory: SessionMemory;
@@ -45,11 +45,11 @@ export class SessionAuthenticator {
   }
 
   /**
-   * Without a promise or I/O for a fresh token that was seen before, unless the store is asked.
+   * Finds the session of a request. Needs no promise and no I/O for a cached, fresh token, unless the store is queried.
    *
-   * @param canDeliver whether a re-issued token would reach the client; without that nothing is re-issued
-   * @param asksStore whether the store is asked if the session is still alive
-   * @param isPassive whether the request is no activity of the user, so that it moves no idle end
+   * @param canDeliver whether a re-issued token would reach the client; otherwise nothing is re-issued
+   * @param asksStore whether the store must confirm that the session is alive
+   * @param isPassive whether the request does not count as user activity, so that it moves no idle end
    */
   authenticate(
     facts: RequestFacts,
@@ -74,7 +74,7 @@ export class SessionAuthenticator {
       : outcome;
   }
 
-  /** A token names a key that is not known here: it may have been added meanwhile. */
+  /** Looks for an unknown key that a token names: it may have been added meanwhile. */
   async #judgeAgain(
     facts: RequestFacts,
     handling: Handling,
@@ -89,7 +89,7 @@ export class SessionAuthenticator {
     if (this.#parts.verifier.hasNoKeys) {
       return unavailable(keysUnavailable());
     }
-    // A key that was removed must not keep anybody out who has a good refresh token.
+    // A removed key must not lock out clients with a valid refresh token.
     const renewed = await this.#parts.refresh?.due(undefined, facts, handling);
     return !renewed || renewed === 'unknown-key'
       ? this.#parts.refusals.ofTokens('unknown-key', facts, [])
@@ -133,16 +133,16 @@ export class SessionAuthenticator {
     if (!session) {
       return ANONYMOUS;
     }
-    // Another transport may carry a younger token of the same session.
+    // Another transport may carry a newer token of the same session.
     return now < session.endsAt
       ? this.judgeSession(session, isRead, facts, handling)
       : refusals.ofTokens('expired', facts, [carrier!]);
   }
 
   /**
-   * Judges a session whose token is good.
+   * Checks a session whose token is valid.
    *
-   * @param isRead whether a browser may have sent it by itself; `undefined` where who sent the request is known
+   * @param isRead whether a browser may have sent it on its own; `undefined` if the sender of the request is known
    */
   judgeSession(
     session: VerifiedSession,
@@ -169,7 +169,7 @@ export class SessionAuthenticator {
       : this.#checked(session, facts, handling, now);
   }
 
-  /** Where an early exchange brings nothing, the session goes on with the token that it has. */
+  /** Continues with the token that the session has, if an early exchange returns nothing. */
   async #refreshed(
     early: Promise<SessionOutcome | undefined>,
     session: VerifiedSession,
@@ -192,7 +192,7 @@ export class SessionAuthenticator {
       : this.#upToDate(session, facts, handling, now);
   }
 
-  /** A session as the store has it now, if it has not ended there. */
+  /** Continues with the session as the store has it now, unless it has ended there. */
   async #confirm(
     session: VerifiedSession,
     facts: RequestFacts,
@@ -212,7 +212,7 @@ export class SessionAuthenticator {
     }
   }
 
-  /** Brings a session up to date that is due, and hands out what is newer than its token. */
+  /** Reloads a session that is due, and delivers what is newer than its token. */
   #upToDate(
     session: VerifiedSession,
     facts: RequestFacts,

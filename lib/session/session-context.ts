@@ -7,7 +7,7 @@ export type SessionInContext = Pick<
   'sid' | 'sub' | 'oiat' | 'attrs'
 >;
 
-/** What a loader is told of the session that it loads or expands data for. */
+/** Returns what a loader receives about the session whose data it loads or expands. */
 export function sessionContext(claims: SessionInContext): SessionContext {
   return {
     sessionId: claims.sid,

@@ -7,17 +7,17 @@ import type { SessionMemory } from './session-memory.js';
 
 export interface SessionEndsParts {
   readonly memory: SessionMemory;
-  /** `undefined` where there is none. */
+  /** `undefined` without a store. */
   readonly store: SessionStore | undefined;
   readonly events: SessionEvents;
   readonly policy: ClockPolicy;
   readonly clock: SessionClock;
 }
 
-/** A session that ends: by its name, and when it began where that is known. */
+/** A session to end: its name, and when it was created if that is known. */
 type EndingSession = NamedSession & Partial<Pick<TokenClaims, 'oiat' | 'abs'>>;
 
-/** Ends sessions: in this process at once, and in the store where there is one. */
+/** Ends sessions: in this process immediately, and in the store if there is one. */
 export class SessionEnds {
   readonly #memory: SessionMemory;
   readonly #store: SessionStore | undefined;
@@ -35,8 +35,10 @@ export class SessionEnds {
   }
 
   /**
+   * Ends a session.
+   *
    * @returns whether the store ended it
-   * @throws {SessionError} `STORE_UNAVAILABLE`; in this process the session has ended all the same
+   * @throws {SessionError} `STORE_UNAVAILABLE`; in this process the session has ended nonetheless
    */
   async end(
     claims: EndingSession,
@@ -67,7 +69,7 @@ export class SessionEnds {
   }
 
   /**
-   * Ends a session that a new one replaces; untouched where the store cannot be told.
+   * Ends a session that a new one replaces. Leaves it untouched if the store cannot end it.
    *
    * @throws {SessionError} `STORE_UNAVAILABLE`
    */
@@ -80,9 +82,9 @@ export class SessionEnds {
     }
   }
 
-  /** Ends the record of a session of which no token was handed out. Never rejects. */
+  /** Ends the record of a session whose tokens were never handed out. Never rejects. */
   async discard({ sid, sub }: NamedSession): Promise<void> {
-    // An orphan whose end fails, too, is the first to make room.
+    // If that fails as well, the orphan is the first to be evicted.
     await this.#store?.end(sid, sub).catch(() => undefined);
   }
 
@@ -93,7 +95,7 @@ export class SessionEnds {
     this.#events.ofSession(claims, { type: 'ended', reason, reach: 'store' });
   }
 
-  /** Whether this process did not know yet that the session is over. */
+  /** Notes the end of a session. Returns whether it is news to this process. */
   #noteEnd(claims: EndingSession, reason: SessionEndReason): boolean {
     const { sid, sub, abs, oiat = this.#clock.nowSeconds() } = claims;
     if (this.#memory.endOf(sid)) {
@@ -105,7 +107,7 @@ export class SessionEnds {
     return true;
   }
 
-  /** By then every token of the session has met the store, which refuses it. */
+  /** By then, every token of the session has met the store, which refuses it. */
   #noteStored(sid: string): void {
     const {
       intervalSeconds,

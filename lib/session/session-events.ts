@@ -7,7 +7,7 @@ import { GuardedObservable, type ReportFault } from './guarded-observable.js';
 
 interface OfSession {
   readonly at: Date;
-  /** Keyed hash of the session id: names a session in logs, opens nothing. */
+  /** Keyed hash of the session id: names a session in logs, but opens nothing. */
   readonly session: string;
   readonly subject: string;
 }
@@ -23,52 +23,52 @@ export type SessionEvent =
   | (OfSession & {
       readonly type: 'ended';
       /**
-       * `revoked` by the application, by the `loader`, `replaced` by a new sign-in, ended to make room under
-       * `maxSessions` (`limit`), or because a refresh token was `reused`.
+       * `revoked` by the application, ended by the `loader`, `replaced` by a new sign-in, ended to make room under
+       * `maxSessions` (`limit`), or ended because a refresh token was `reused`.
        */
       readonly reason: SessionEndReason;
-      /** What the loader said. */
+      /** The loader's explanation. */
       readonly detail?: string;
-      /** How far it reaches: everywhere (`store`), or in this process only. */
+      /** Where the session has ended: everywhere (`store`), or only in this process. */
       readonly reach: 'process' | 'store';
     })
   | {
       readonly type: 'allEnded';
       readonly at: Date;
       readonly subject: string;
-      /** How many sessions ended. */
+      /** The number of sessions ended. */
       readonly count: number;
     }
   | (OfSession & {
       readonly type: 'refreshed';
-      /** A token that was exchanged a moment ago came again and was answered with the same new one. */
+      /** A token exchanged a moment ago was presented again, and returned the same replacement. */
       readonly repeated: boolean;
     })
   | (OfSession & {
       /**
-       * The answer of a refresh was lost, and its client has come back after `rotation.grace`: it was given the same
-       * tokens again, since nobody had used them.
+       * The response to a refresh was lost, and the client came back after `rotation.grace`. It received the same
+       * tokens again, because they were unused.
        */
       readonly type: 'recovered';
     })
   | (OfSession & {
-      /** A refresh token came again long after it was exchanged: somebody has a copy. The session is ended. */
+      /** A refresh token was presented again long after its exchange: someone has a copy. The session has ended. */
       readonly type: 'refreshReused';
     })
   | (OfSession & {
-      /** The store has lost writes: of one session's `rotation`, or `everything`. Nobody is suspected of theft. */
+      /** The store has lost writes: the `rotation` of one session, or `everything`. Not treated as theft. */
       readonly type: 'storeRolledBack';
       readonly lost: 'rotation' | 'everything';
     })
   | {
-      /** The clock of this process and that of the store differ by more than `clockTolerance`. Told once. */
+      /** The clocks of this process and of the store differ by more than `clockTolerance`. Emitted once. */
       readonly type: 'clockSkewed';
       readonly at: Date;
-      /** How far ahead this process is; negative when it is behind. */
+      /** How far ahead this process is; negative if it is behind. */
       readonly aheadSeconds: number;
     }
   | {
-      /** The function or the JWKS that gives the keys could not be asked. The keys stay as they were. */
+      /** The function or the JWKS that provides the keys has failed. The keys stay unchanged. */
       readonly type: 'keysFailed';
       readonly at: Date;
       readonly error: unknown;
@@ -80,10 +80,10 @@ export type SessionEvent =
       readonly error: unknown;
     }
   | {
-      /** The store answers again after it failed. */
+      /** The store answers again after a failure. */
       readonly type: 'storeRecovered';
       readonly at: Date;
-      /** Seconds from the first failure that was noticed to the first answer, by a clock that never goes back. */
+      /** Seconds from the first noticed failure to the first answer, by a clock that never goes back. */
       readonly awaySeconds: number;
     }
   | {
@@ -94,12 +94,12 @@ export type SessionEvent =
       readonly max: number;
     }
   | (OfSession & {
-      /** This process has forgotten that a session ended, to make room: a copy of its token may be accepted again. */
+      /** This process dropped the end of a session, to make room: a copied token may be accepted again. */
       readonly type: 'endEvicted';
       readonly how: 'ended' | 'replaced';
     })
   | (OfSession & {
-      /** A new token could not be handed over: no response is known, or its head was already sent. */
+      /** A new token could not be delivered: no response is known, or its head was already sent. */
       readonly type: 'undelivered';
     })
   | (OfSession & {
@@ -112,7 +112,7 @@ export type SessionEvent =
       readonly type: 'rejected';
       readonly at: Date;
       readonly code: SessionErrorCode;
-      /** Finer than the code; never told to the client. */
+      /** Finer than the code; never sent to the client. */
       readonly reason: Refusal;
     };
 
@@ -120,13 +120,13 @@ type OwnPart<Event> = Event extends OfSession
   ? Omit<Event, keyof OfSession>
   : never;
 
-/** An event that is about no session of its own. */
+/** An event that concerns no single session. */
 type GeneralEvent<Event> = Event extends OfSession ? never : Omit<Event, 'at'>;
 
 /** Source of `SessionService.events$`. */
 export class SessionEvents {
   readonly stream: Observable<SessionEvent>;
-  /** Each with the types that it wants to hear of; none: all. */
+  /** Each with the types that it receives; `undefined`: all. */
   readonly #subscribers = new Map<
     Subscriber<SessionEvent>,
     ReadonlySet<SessionEvent['type']> | undefined
@@ -135,20 +135,20 @@ export class SessionEvents {
   readonly #report: ReportFault;
   #nameKey: Buffer = randomBytes(32);
 
-  /** @param report hears what listeners throw; what it throws itself is ignored */
+  /** @param report receives what listeners throw; what it throws itself is ignored */
   constructor(now: () => number, report: ReportFault = () => undefined) {
     this.#now = now;
     this.#report = (fault, error) => {
       try {
         report(fault, error);
       } catch {
-        // The log of the application fails too: no request may suffer from that.
+        // The application's logger failed as well: no request may suffer from that.
       }
     };
     this.stream = this.ofTypes(undefined);
   }
 
-  /** The events of some types; others are not made for it. */
+  /** Returns the events of some types; others are not created for it. */
   ofTypes(
     types: ReadonlySet<SessionEvent['type']> | undefined,
   ): Observable<SessionEvent> {
@@ -158,7 +158,7 @@ export class SessionEvents {
     });
   }
 
-  /** Names sessions with this key, so that all nodes that have it use the same names; before that, at random. */
+  /** Names sessions with this key, so that all nodes that have it use the same names. The first key is random. */
   nameWith(key: Buffer): void {
     this.#nameKey = key;
   }
@@ -218,7 +218,7 @@ export class SessionEvents {
 
   #emit(event: SessionEvent): void {
     Object.freeze(event);
-    // A copy: an operator such as `retry` subscribes again while it hears of an event, and must not hear it twice.
+    // A copy: an operator such as `retry` resubscribes during an event, and must not receive it twice.
     for (const [subscriber, types] of Array.from(this.#subscribers)) {
       if (!types || types.has(event.type)) {
         this.#guard(() => subscriber.next(event));
@@ -226,7 +226,7 @@ export class SessionEvents {
     }
   }
 
-  /** rxjs rethrows a finalizer's error to the code that completes or unsubscribes. */
+  /** Reports what rxjs throws: it rethrows a finalizer's error to the code that completes or unsubscribes. */
   #guard(tell: () => void): void {
     try {
       tell();

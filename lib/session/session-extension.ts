@@ -7,18 +7,18 @@ import type { SessionRecords } from './session-records.js';
 import type { VerifiedSession } from './verified-session.js';
 
 export interface SessionExtensionParts {
-  /** `undefined` where there is no store. */
+  /** `undefined` without a store. */
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
-  /** Of extensions alone: they keep no load waiting. */
+  /** Failures of extensions only: no load waits for them. */
   readonly failures: LoadFailures;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
 }
 
 /**
- * Moves the idle ends of sessions that are used while passive requests keep their data fresh: once an interval and
- * without a load.
+ * Moves the idle ends of active sessions while passive requests keep their data fresh: once per interval, without a
+ * load.
  */
 export class SessionExtension {
   readonly #parts: SessionExtensionParts;
@@ -28,16 +28,16 @@ export class SessionExtension {
     this.#parts = parts;
   }
 
-  /** Whether activity moves the idle end now. With refresh tokens only their exchange does. */
+  /** Whether activity moves the idle end now. With refresh tokens, only their exchange does. */
   isDue({ extendAt }: VerifiedSession, now: number): boolean {
     return now >= extendAt && this.#parts.policy.accessSeconds === undefined;
   }
 
   /**
-   * Moves the idle end if it is time for that; what is signed then has the new one. A store that cannot be asked leaves
-   * it where it is, and is not asked again for a while.
+   * Moves the idle end if that is due; tokens signed afterwards contain the new one. If the store is unavailable, the
+   * idle end stays where it is, and the store is not queried again for a while.
    *
-   * @returns `false` when the store has ended the session. Never rejects.
+   * @returns `false` if the store has ended the session. Never rejects.
    */
   extend(session: VerifiedSession): boolean | Promise<boolean> {
     const { records, clock, failures } = this.#parts;

@@ -3,22 +3,22 @@ import type {
   SessionRecord,
 } from '../options/session-store.js';
 
-/** One of a subject's sessions, for a list of devices. */
+/** A session of a subject, for a list of devices. */
 export interface SessionInfo {
   readonly id: string;
   readonly subject: string;
   readonly createdAt: Date;
   /**
-   * The last reload or refresh; within a minute the last use where the store is asked at each request. Passive requests
-   * are no use.
+   * The last reload or refresh. If the store is queried on each request, the last use, to within a minute. Passive
+   * requests do not count as use.
    */
   readonly lastSeenAt: Date;
-  /** When it ends unless it is used before. */
+  /** When the session ends if it is not used before. */
   readonly expiresAt: Date;
   readonly metadata: SessionMetadata;
 }
 
-/** What may be shown of a record: nothing that opens the session, and not what it is about. */
+/** Returns what may be shown of a record: nothing that opens the session, and none of its contents. */
 export function sessionInfo(record: SessionRecord): SessionInfo {
   const { id, subject, createdAt, lastSeenAt, expiresAt, metadata } = record;
   return { id, subject, createdAt, lastSeenAt, expiresAt, metadata };

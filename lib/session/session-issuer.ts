@@ -43,7 +43,7 @@ export interface SessionIssuerParts extends CrossSiteParts {
   readonly ends: SessionEnds;
 }
 
-/** What the application does with sessions: begin and change them. */
+/** Creates and changes sessions for the application. */
 export class SessionIssuer {
   readonly #parts: SessionIssuerParts;
 
@@ -52,9 +52,9 @@ export class SessionIssuer {
   }
 
   /**
-   * Loads the data, signs and records a new session; the ones that the request carried end.
+   * Creates a session: loads its data, signs and records it. The sessions that the request carried end.
    *
-   * @param facts the request whose response brings the tokens
+   * @param facts the request whose response delivers the tokens
    */
   async generate(
     params: unknown,
@@ -74,7 +74,7 @@ export class SessionIssuer {
     return { ...signed, carriers };
   }
 
-  /** Signs and records a session of which the data is known. */
+  /** Signs and records a session whose data is loaded. */
   async begin(
     claims: SessionClaims,
     options: Pick<GenerateOptions, 'metadata'>,
@@ -111,7 +111,7 @@ export class SessionIssuer {
         });
         throw new SessionError(
           'SESSION_LIMIT',
-          'the subject has as many sessions as maxSessions allows',
+          'the subject has reached the limit of maxSessions',
         );
       }
       for (const sid of verdict.ended) {
@@ -134,11 +134,11 @@ export class SessionIssuer {
   }
 
   /**
-   * Merges attributes into a session and signs it again. Two updates at once both survive: in the store, or
-   * without one because the merge starts from the newest attributes that this process knows.
+   * Merges attributes into a session and signs it again. Two concurrent updates both survive: in the store or, without
+   * one, because the merge starts from the newest attributes that this process knows.
    *
-   * @param refresh the refresh token that came with the session, if that holds attributes too
-   * @param isPassive whether the request is no activity of the user
+   * @param refresh the refresh token that came with the session, if it contains attributes as well
+   * @param isPassive whether the request does not count as user activity
    * @throws {SessionError} `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`, `STORE_UNAVAILABLE`
    */
   async update(
@@ -162,7 +162,7 @@ export class SessionIssuer {
       attrs: mergeAttributes(known.attrs, attributes),
       rev: known.rev + 1,
     };
-    // Signed before the store is told: attributes that fit into no token must not get into the record.
+    // Signed before the store is updated: attributes that fit into no token must not get into the record.
     const signed = this.#signUpdated(claims, merged, carriers, refresh);
     if (!records) {
       memory.update(claims.sid, merged);
@@ -208,7 +208,7 @@ export class SessionIssuer {
   }
 
   /**
-   * A session that begins, with its data.
+   * Returns a new session with its data.
    *
    * @throws {SessionError} `SESSION_ENDED`, `LOADER_UNAVAILABLE`, `NOT_SERIALIZABLE`
    */

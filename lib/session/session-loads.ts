@@ -15,14 +15,14 @@ import type { EarlyLoad, SessionMemory } from './session-memory.js';
 import type { SessionRecords } from './session-records.js';
 import type { SignedSession } from './signed-session.js';
 
-/** Data that was loaded, and the tokens that were signed with it: every request is offered the same one. */
+/** Loaded data, and the tokens signed with it: every request gets the same one. */
 export interface LoadedResult {
   readonly lat: number;
   readonly data: unknown;
-  /** What the data takes on the heap. */
+  /** The bytes of the data on the heap. */
   readonly bytes: number;
   readonly signed: Map<string, SignedSession>;
-  /** The last load before its time when this one had ended. */
+  /** The last early load at the end of this one. */
   readonly since: EarlyLoad | undefined;
 }
 
@@ -38,20 +38,20 @@ export interface SessionLoadsParts extends LoaderAnswersParts {
   readonly cache: ResolvedCacheOptions;
 }
 
-/** A load that is under way. */
+/** A load in flight. */
 interface Flight {
-  /** The newest of the tokens that wait. */
+  /** The newest of the waiting tokens. */
   claims: SessionClaims;
-  /** Whether the application asked for it: what was loaded before is not to be used any more. */
+  /** Whether the application requested it: data loaded before must not be used any more. */
   isDemanded: boolean;
-  /** Whether no request that waits for it is activity of the user. */
+  /** Whether every request that waits for it is passive. */
   isPassive: boolean;
   result: Promise<LoadResult>;
 }
 
-/** Loads the data of sessions again, once at a time for each, and remembers what came of it. */
+/** Reloads session data, with at most one load in flight per session, and caches the result. */
 export class SessionLoads {
-  /** What the loader says. */
+  /** The loader's answers. */
   readonly answers: LoaderAnswers;
   readonly #parts: SessionLoadsParts;
   readonly #flights = new Map<string, Flight>();
@@ -71,30 +71,30 @@ export class SessionLoads {
     });
   }
 
-  /** The last result, unless another load has replaced it before its time. */
+  /** Returns the last result, unless another early load has replaced it. */
   resultOf(sid: string): LoadedResult | undefined {
     const result = this.#results.get(sid);
     const load = this.#parts.memory.loadOf(sid);
     return load === undefined || result?.since === load ? result : undefined;
   }
 
-  /** Counts the tokens that were signed with a result since it was remembered. */
+  /** Counts the tokens signed with a result since it was cached. */
   measure(sid: string, result: LoadedResult): void {
     if (this.#results.get(sid) === result) {
       this.#results.set(sid, result);
     }
   }
 
-  /** Drops a result that cannot be used, so that the data is loaded again. */
+  /** Drops an unusable result, so that the data is loaded again. */
   discard(sid: string): void {
     this.#results.delete(sid);
   }
 
   /**
-   * The one load of a session that is under way, or a new one. Never rejects.
+   * Joins the load of a session in flight, or starts one. Never rejects.
    *
-   * @param sign signs the first token with what was loaded; that it does not fit is a failure of the load
-   * @param isPassive whether it is for no activity of the user; one request that is makes the load move the idle end
+   * @param sign signs the first token with the loaded data; a token that is too large fails the load
+   * @param isPassive whether it does not count as user activity; one active request makes the load move the idle end
    */
   load(
     claims: SessionClaims,
@@ -105,8 +105,8 @@ export class SessionLoads {
   }
 
   /**
-   * A load that began after this call: one under way may have read what was true before. Tokens that hold older
-   * data are due from then on, in this process and on each node that reads the record.
+   * Starts a load after this call: one in flight may have read outdated data. Tokens with older data are due from then
+   * on, in this process and on each node that reads the record.
    */
   async loadAnew(
     claims: SessionClaims,
@@ -171,7 +171,7 @@ export class SessionLoads {
     }
     const data = compact(outcome.data);
     const { claims, isDemanded, isPassive } = flight;
-    // Never before the token's own, which may come from a node whose clock is ahead.
+    // Never before the token's time, which may come from a node whose clock is ahead.
     const lat = Math.max(begunAt, claims.lat);
     if (!records) {
       const { rev, attrs } = this.#newest(claims);
@@ -181,7 +181,7 @@ export class SessionLoads {
     }
     const since = memory.loadOf(sid);
     if (!isDemanded && since !== early) {
-      // Another node has loaded it meanwhile, on demand: this may be what was true before.
+      // Another node has loaded it on demand meanwhile: this data may be outdated.
       return this.#loaded(flight, sign);
     }
     const bytes = heapSizeOf(data, this.#shapes);
@@ -199,7 +199,7 @@ export class SessionLoads {
     return { kind: 'loaded', result };
   }
 
-  /** Claims with the newest attributes that this process knows. */
+  /** Returns claims with the newest attributes that this process knows. */
   #newest(claims: SessionClaims): SessionClaims {
     const revision = this.#parts.memory.newerThan(claims.sid, claims.rev);
     return revision ? { ...claims, ...revision } : claims;
@@ -212,7 +212,7 @@ function newerOf(one: SessionClaims, other: SessionClaims): SessionClaims {
     : one;
 }
 
-/** What a result takes besides its data and tokens, and what each of its tokens does besides its text: measured. */
+/** The bytes of a result apart from its data and tokens, and of each token apart from its text: measured. */
 const BYTES_PER_RESULT = 500;
 const BYTES_PER_VARIANT = 2_400;
 
@@ -220,14 +220,16 @@ function sizeOf(result: LoadedResult, shapes: KnownShapes): number {
   let bytes = BYTES_PER_RESULT + result.bytes;
   for (const { session, token } of result.signed.values()) {
     const { params, attrs } = session.claims;
-    // The token, and the line that brings it to the client.
+    // The token, and the line that delivers it to the client.
     bytes += BYTES_PER_VARIANT + 2 * token.length;
     bytes += heapSizeOf(params, shapes) + heapSizeOf(attrs, shapes);
   }
   return bytes;
 }
 
-/** Data as a token gives it back: made by `JSON.parse`, objects take a third of the room, and are as fast to read. */
+/**
+ * Returns data as a token returns it: objects made by `JSON.parse` take a third of the room, and are as fast to read.
+ */
 function compact(data: unknown): unknown {
   const copy = { data: JSON.parse(JSON.stringify(data ?? null)) as unknown };
   freezeWithin(copy, MAXIMUM_DEPTH);

@@ -2,16 +2,16 @@ import type { SessionClaims } from '../tokens/session-claims.js';
 import { BoundedMap } from './bounded-map.js';
 import { EndMarks, type End } from './end-marks.js';
 
-/** The attributes of a session as `update` last set them, or as they were at the last reload on demand. */
+/** The attributes of a session as last set by `update`, or as they were at the last reload on demand. */
 export interface AttributeRevision {
   readonly rev: number;
   readonly attrs: Readonly<Record<string, unknown>>;
 }
 
-/** A load before its time, which replaced data that tokens still hold. */
+/** An early load, which replaced data that tokens still contain. */
 export interface EarlyLoad {
   readonly lat: number;
-  /** The revision from which tokens of the same second hold what it loaded. */
+  /** The revision from which tokens of the same second contain the loaded data. */
   readonly rev: number;
 }
 
@@ -27,7 +27,7 @@ const REFRESHED_SESSIONS = 10_000;
 const EXTENDED_SESSIONS = 10_000;
 
 /**
- * What this process remembers of sessions so that slower requests cannot undo it. Bounded; without a store
+ * Remembers what this process knows of sessions, so that slower requests cannot undo it. Bounded. Without a store,
  * other processes know nothing of it.
  */
 export class SessionMemory {
@@ -42,13 +42,15 @@ export class SessionMemory {
     this.#ended = ended;
   }
 
-  /** Others that remember something of sessions, and must forget it when one ends. */
+  /** Registers what to do when a session ends: others that remember something of it must forget it. */
   whenEnded(forget: (sid: string) => void): void {
     this.#listeners.push(forget);
   }
 
   /**
-   * @param sub whose session it is
+   * Notes the end of a session.
+   *
+   * @param sub the subject of the session
    * @param until when its last token expires at the latest
    */
   end(sid: string, how: End = 'ended', sub = sid, until = Infinity): void {
@@ -61,12 +63,12 @@ export class SessionMemory {
     }
   }
 
-  /** How a session ended in this process, if it did. */
+  /** Returns how a session ended in this process, if it did. */
   endOf(sid: string): End | undefined {
     return this.#ended.of(sid);
   }
 
-  /** The store has ended a session too, so that no token of it is accepted after `until`, whatever its `exp`. */
+  /** Notes that the store has ended a session as well: it accepts no token after `until`, whatever its `exp`. */
   endReachedStore(sid: string, until: number): void {
     this.#ended.shorten(sid, until);
   }
@@ -79,9 +81,9 @@ export class SessionMemory {
   }
 
   /**
-   * Notes a load before its time, so that tokens with older data are due.
+   * Notes an early load, so that tokens with older data are due.
    *
-   * @param revision the attributes then; tokens of a lower revision were issued before the load
+   * @param revision the attributes at that time; tokens of a lower revision were issued before the load
    */
   reload(sid: string, revision: AttributeRevision, loadedAt: number): void {
     const known = this.#newest.get(sid);
@@ -93,12 +95,12 @@ export class SessionMemory {
     });
   }
 
-  /** The last load before its time that this process knows of. */
+  /** Returns the last early load that this process knows of. */
   loadOf(sid: string): EarlyLoad | undefined {
     return this.#newest.get(sid)?.load;
   }
 
-  /** Whether this process knows of newer attributes or of a newer load: one look, for every request. */
+  /** Whether this process knows of newer attributes or a newer load. One lookup, for every request. */
   isOutdated({ sid, rev, lat }: TokenAge): boolean {
     const known = this.#newest.get(sid);
     return (
@@ -108,13 +110,13 @@ export class SessionMemory {
     );
   }
 
-  /** Whether a load before its time has replaced the data of a token. */
+  /** Whether an early load has replaced the data of a token. */
   hasReplaced(token: TokenAge): boolean {
     const load = this.loadOf(token.sid);
     return load !== undefined && isReplacedBy(load, token);
   }
 
-  /** Attributes newer than revision `rev`, if this process knows of any. */
+  /** Returns attributes newer than revision `rev`, if this process knows of any. */
   newerThan(sid: string, rev: number): AttributeRevision | undefined {
     const known = this.#newest.get(sid)?.revision;
     return known !== undefined && known.rev > rev ? known : undefined;
@@ -128,25 +130,24 @@ export class SessionMemory {
     );
   }
 
-  /** Notes an idle end of a session; an earlier one than is known changes nothing. */
+  /** Notes an idle end of a session, unless a later one is known. */
   extend(sid: string, end: number): void {
     if (end > this.idleEndOf(sid)) {
       this.#idleEnds.set(sid, end);
     }
   }
 
-  /** The latest idle end that this process knows of; `0` where only the tokens of the session say one. */
+  /** Returns the latest idle end that this process knows of; `0` if only the tokens of the session contain one. */
   idleEndOf(sid: string): number {
     return this.#idleEnds.get(sid) ?? 0;
   }
 
   /**
-   * Whether tokens of this session may still go out: it has not ended, and no newer ones were issued
-   * meanwhile that a slow response would overwrite. A refresh token that only the store knows goes out with
-   * old attributes too, since nothing else can replace it.
+   * Whether tokens of this session may still be sent: it has not ended, and no newer ones were issued meanwhile that a
+   * slow response would overwrite. A refresh token known only to the store is sent with old attributes as well, since
+   * nothing else can replace it.
    *
-   * @param attrs the attributes that a refresh token without a generation holds: it is replaced by newer ones, not by
-   *   a reload
+   * @param attrs the attributes in a refresh token without a generation: newer ones replace it, a reload does not
    */
   isCurrent(
     sid: string,

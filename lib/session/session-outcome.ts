@@ -6,7 +6,7 @@ import {
 import type { Dispatch } from './dispatch.js';
 import type { VerifiedSession } from './verified-session.js';
 
-/** Is there a session in this request? */
+/** The answer to one question: is there a session in this request? */
 export type SessionOutcome =
   | VerifiedSession
   | { readonly kind: 'anonymous' }
@@ -17,7 +17,7 @@ export type SessionOutcome =
     }
   | { readonly kind: 'unavailable'; readonly error: SessionError };
 
-/** Whether a request may go on where a session is optional. A forged request never may. */
+/** Whether a request may continue if its session is optional. A forged request never may. */
 export function mayGoWithout(
   outcome: Exclude<SessionOutcome, VerifiedSession>,
 ): boolean {
@@ -32,7 +32,7 @@ const OTHER_SOURCES: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'KEYS_UNAVAILABLE',
 ]);
 
-/** The error where no key is known at all, because their source has never answered. */
+/** Returns the error for when no key is known at all, because the source of the keys has never answered. */
 export function keysUnavailable(): SessionError {
   return new SessionError(
     'KEYS_UNAVAILABLE',
@@ -41,7 +41,9 @@ export function keysUnavailable(): SessionError {
   );
 }
 
-/** The outcome where loader, store or keys cannot be had; what the loader did wrong is one of these too. */
+/**
+ * Returns the outcome if the loader, the store or the keys are unavailable. Any mistake of the loader counts as such.
+ */
 export function unavailable(
   reason: SessionError,
 ): Extract<SessionOutcome, { kind: 'unavailable' }> {

@@ -31,17 +31,17 @@ export interface SessionRecordsParts extends RecordNotesParts {
   readonly limit: SessionLimit | undefined;
 }
 
-/** What a record is to note of a reload besides its data. */
+/** What a record notes of a reload, apart from its data. */
 export interface ReloadNote {
-  /** Whether the application asked for it, so that data which other nodes loaded before is due. */
+  /** Whether the application requested it, so that data loaded earlier by other nodes is due. */
   readonly isDemanded: boolean;
-  /** Whether it was for no activity of the user. */
+  /** Whether it does not count as user activity. */
   readonly isPassive: boolean;
 }
 
 /**
- * The records of sessions in the store, in the terms of tokens. Every method rejects with
- * `STORE_UNAVAILABLE` when the store cannot answer.
+ * The records of sessions in the store, in terms of tokens. Every method rejects with `STORE_UNAVAILABLE` if the store
+ * cannot answer.
  */
 export class SessionRecords {
   readonly #parts: SessionRecordsParts;
@@ -52,7 +52,7 @@ export class SessionRecords {
     this.#notes = new RecordNotes(parts);
   }
 
-  /** Sessions that the store is not queried for. */
+  /** Sessions that the store is currently not queried for. */
   get missing(): MissingRecords {
     return this.#notes.missing;
   }
@@ -84,7 +84,7 @@ export class SessionRecords {
     );
   }
 
-  /** A session as its record has it now; `undefined` when it has ended. Notes that it is in use, unless it is passive. */
+  /** Returns a session as its record has it now; `undefined` if it has ended. Notes its use, unless it is passive. */
   async current(
     session: VerifiedSession,
     isPassive = false,
@@ -124,7 +124,7 @@ export class SessionRecords {
     return this.#notes.found(claims, record);
   }
 
-  /** Notes a reload; `false` when the session has ended. */
+  /** Notes a reload. Returns `false` if the session has ended. */
   async reloaded(
     claims: SessionClaims,
     loaded: { readonly lat: number; readonly data: unknown },
@@ -133,7 +133,7 @@ export class SessionRecords {
     const { store, policy, keepsData, memory } = this.#parts;
     const value = keepsData ? (loaded.data ?? null) : null;
     const extend =
-      // With refresh tokens the idle time is theirs: reloads do not move it.
+      // With refresh tokens, reloads do not move the idle end.
       isPassive || policy.accessSeconds !== undefined
         ? undefined
         : lifetimeOf(claims, policy);
@@ -143,7 +143,7 @@ export class SessionRecords {
       ...((keepsData || isDemanded) && {
         data: { value, loadedAt: loaded.lat },
       }),
-      // No attribute changes, but the revision does: it tells tokens of before from those of after.
+      // No attribute changes, but the revision does: it distinguishes tokens issued before from those issued after.
       ...(!keepsData && isDemanded && { attributes: {} }),
     };
     const { sid, sub } = claims;
@@ -169,7 +169,7 @@ export class SessionRecords {
     return true;
   }
 
-  /** Moves the idle end of a session that is used now; `false` when it has ended. */
+  /** Moves the idle end of a session in use. Returns `false` if it has ended. */
   async extended(claims: TokenClaims): Promise<boolean> {
     const { store, policy } = this.#parts;
     const { sid, sub } = claims;
@@ -178,7 +178,7 @@ export class SessionRecords {
     return (await this.#notes.found(claims, record)) !== undefined;
   }
 
-  /** Merges attributes; `undefined` when the session has ended. */
+  /** Merges attributes. Returns `undefined` if the session has ended. */
   async changed(
     claims: NamedSession,
     attributes: SessionClaims['attrs'],
@@ -194,8 +194,8 @@ export class SessionRecords {
   /**
    * Exchanges a refresh token for its child.
    *
-   * @param record as it was before
-   * @param kept the idle end, where that stays
+   * @param record the record before the exchange
+   * @param kept the idle end, if it stays
    */
   async rotate(
     claims: TokenClaims & RefreshLink,
@@ -210,7 +210,7 @@ export class SessionRecords {
       secretHash: hashOf(claims),
       nextHash: hashOf(child),
       graceSeconds,
-      // A store that knows of no passive requests leaves the end about where it is.
+      // A store without passive requests leaves the end roughly where it is.
       lifetime: kept ? { ...lifetime, idleSeconds: kept.inSeconds } : lifetime,
       ...(kept && { isPassive: true }),
     };
@@ -223,7 +223,9 @@ export class SessionRecords {
       : verdict;
   }
 
-  /** What was exchanged before by another request, which may have been passive where this one is not, or active. */
+  /**
+   * Handles a repeated exchange: the first request may have been passive and this one active, or the other way round.
+   */
   async #repeated(
     verdict: 'repeated' | 'recovered',
     claims: TokenClaims,
@@ -232,7 +234,7 @@ export class SessionRecords {
   ): Promise<RotationVerdict> {
     const { clock, policy } = this.#parts;
     if (kept) {
-      // That it cannot be learned now changes nothing else.
+      // If it cannot be read now, nothing else changes.
       const record = await this.read(claims).catch(() => undefined);
       if (record) this.#notes.end({ ...claims, rexp: kept.end }, record);
       return verdict;

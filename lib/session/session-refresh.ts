@@ -18,18 +18,18 @@ import type { Renewal, SessionRenewal } from './session-renewal.js';
 import type { VerifiedSession } from './verified-session.js';
 
 export interface SessionRefreshParts extends CrossSiteParts {
-  /** `undefined` where there are no refresh tokens. */
+  /** `undefined` without refresh tokens. */
   readonly renewal: SessionRenewal | undefined;
   readonly carried: CarriedSessions;
 }
 
-/** What the application hands over to be refreshed. */
+/** What the application passes to be refreshed. */
 export interface RefreshRequest {
-  /** The refresh token, where the application found it itself; otherwise the request is searched. */
+  /** The refresh token, if the application found it itself; otherwise the request is searched. */
   readonly token: string | undefined;
-  /** The one in the body of the request, for when no transport brings one. */
+  /** The token in the body of the request, used if no transport carries one. */
   readonly tokenInBody: string | undefined;
-  /** The request whose response brings the new tokens. */
+  /** The request whose response delivers the new tokens. */
   readonly facts: RequestFacts | undefined;
   readonly crossSite: boolean | undefined;
   /** Whether the request does not count as user activity. */
@@ -39,7 +39,7 @@ export interface RefreshRequest {
 /** The result of a refresh. */
 export interface Refreshed {
   readonly renewal: Renewal;
-  /** The transports that bring the new tokens. */
+  /** The transports that deliver the new tokens. */
   readonly carriers: readonly Transport[];
   /** The transports that carried the refresh token, and lose theirs if it is refused. */
   readonly presentedBy: readonly Transport[];
@@ -50,7 +50,7 @@ interface PresentedToken {
   readonly presentedBy: readonly Transport[];
 }
 
-/** Refreshes that the application asks for; those of the guard are the authenticator's. */
+/** Refreshes on behalf of the application. `GuardRefresh` serves the guard. */
 export class SessionRefresh {
   readonly #parts: SessionRefreshParts;
 
@@ -59,13 +59,17 @@ export class SessionRefresh {
   }
 
   /**
+   * Exchanges a refresh token.
+   *
    * @throws {SessionError} `CSRF_REFUSED`
    * @throws {SessionConfigError} without the option `refreshToken`
    */
   async refresh(request: RefreshRequest): Promise<Refreshed> {
     const { renewal, carried, transports } = this.#parts;
     if (!renewal) {
-      throw new SessionConfigError(['refresh: needs the option refreshToken']);
+      throw new SessionConfigError([
+        'refresh: expected the option refreshToken, got none; set it',
+      ]);
     }
     const { facts, token, tokenInBody, crossSite } = request;
     const searched = token === undefined ? facts : undefined;
@@ -101,10 +105,10 @@ export class SessionRefresh {
     };
   }
 
-  /** Waits for the exchanges in flight, also those whose clients have gone. Never rejects. */
+  /** Waits for the exchanges in flight, including those whose clients have gone. Never rejects. */
   async settled(): Promise<void> {
     const { renewal } = this.#parts;
-    // Their deadlines do not keep the process alive, which would end in the middle of them.
+    // Their deadlines do not keep the process alive, so it would exit in the middle of them.
     const alive = setInterval(() => undefined, 60_000);
     for (
       let flights = renewal?.inFlight() ?? [];
@@ -117,8 +121,8 @@ export class SessionRefresh {
   }
 
   /**
-   * The refresh token of a session, if that holds the attributes too, so that an update must rewrite it: the
-   * one that was issued for this request, or the one that it carries.
+   * Returns the refresh token of a session, if it contains the attributes as well, so that an update must rewrite it:
+   * the one issued for this request, or the one that the request carries.
    */
   statelessOf(
     { claims, refresh }: VerifiedSession,
@@ -158,7 +162,7 @@ export class SessionRefresh {
     }
     return {
       claims: token === undefined ? 'missing' : renewal.verify(token),
-      // The application may have taken it out of a cookie itself.
+      // The application may have read it from a cookie itself.
       presentedBy: facts
         ? all.filter(
             (each) =>
@@ -168,7 +172,9 @@ export class SessionRefresh {
     };
   }
 
-  /** A client that hands over its refresh token itself keeps the new one itself, where that is possible. */
+  /**
+   * Returns where new tokens go: a client that passes its refresh token itself keeps the new one itself, if possible.
+   */
   #carrierOfGivenToken(): Transport {
     const { all } = this.#parts.transports;
     return all.find((transport) => !isAmbient(transport)) ?? all[0]!;

@@ -28,7 +28,7 @@ export class SessionRefusals {
   /**
    * Refuses tokens.
    *
-   * @param carriers the transports that carried them: no other loses anything
+   * @param carriers the transports that carried them: no other one loses its tokens
    */
   ofTokens(
     refusal: Refusal,
@@ -39,7 +39,7 @@ export class SessionRefusals {
     return this.#parts.transports.rejected(refusal, facts, carriers);
   }
 
-  /** Refuses a session that a request carries, and so each of the tokens that name it. */
+  /** Refuses a session that a request carries, and with it every token that names it. */
   ofSession(
     refusal: Refusal,
     facts: RequestFacts,
@@ -51,7 +51,7 @@ export class SessionRefusals {
     return this.ofTokens(refusal, facts, carriers);
   }
 
-  /** Refuses a request of which another transport names another session. */
+  /** Refuses a request in which another transport names another session. */
   ofConflict(
     facts: RequestFacts,
     session: VerifiedSession,
@@ -61,19 +61,19 @@ export class SessionRefusals {
     return this.ofTokens('conflict', facts, clearedByConflict(carriers, other));
   }
 
-  /** The transports that carry tokens of a session of this request. */
+  /** Returns the transports that carry tokens of a session of this request. */
   carriersOf(
     { claims }: VerifiedSession,
     facts: RequestFacts,
   ): readonly Transport[] {
     const { transports, carried } = this.#parts;
-    // The only one must have brought it, which is cheaper to know.
+    // A single transport must have carried it, which is cheaper to know.
     return transports.all.length === 1
       ? transports.all
       : carried.carriersOf(facts, claims.sid);
   }
 
-  /** What the reload of a session means for the request that needed it. */
+  /** Applies the outcome of a reload to the request that needed it. */
   afterReload(
     outcome: SessionOutcome | Promise<SessionOutcome>,
     facts: RequestFacts,
@@ -90,7 +90,7 @@ export class SessionRefusals {
   }
 
   /**
-   * What a renewal means for the request that asked for it.
+   * Applies the result of an exchange to the request that needed it.
    *
    * @param carriers the transports that carried the refresh token
    */

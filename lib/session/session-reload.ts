@@ -23,7 +23,7 @@ export interface SessionReloadParts extends SharedTokensParts {
   readonly options: ResolvedLoaderOptions;
 }
 
-/** Brings sessions up to date: loads their data again and signs the token that says so. */
+/** Keeps sessions up to date: reloads their data and signs the tokens that contain it. */
 export class SessionReload {
   readonly #parts: SessionReloadParts;
   readonly #shared: SharedTokens;
@@ -46,7 +46,7 @@ export class SessionReload {
     );
   }
 
-  /** A session with the newest data and attributes that this process remembers, however old they are. */
+  /** Returns a session with the newest data and attributes that this process remembers, however old they are. */
   newestOf(session: VerifiedSession): VerifiedSession {
     return this.#newest(
       session,
@@ -55,10 +55,10 @@ export class SessionReload {
   }
 
   /**
-   * A session whose data is due, whose idle end is to move, or whose data or attributes are older than this process
-   * knows, as it is now.
+   * Brings a session up to date: its data is due, its idle end must move, or this process knows newer data or
+   * attributes.
    *
-   * @param carriers where its new token goes; `undefined` when nothing can be delivered
+   * @param carriers where its new token goes; `undefined` if nothing can be delivered
    */
   renew(
     session: VerifiedSession,
@@ -81,9 +81,9 @@ export class SessionReload {
   }
 
   /**
-   * Loads the data now, whatever its age.
+   * Reloads the data now, whatever its age.
    *
-   * @throws {SessionError} what the loader failed with, or `SESSION_TOO_LARGE`
+   * @throws {SessionError} the loader's failure, or `SESSION_TOO_LARGE`
    */
   async reloadNow(
     session: VerifiedSession,
@@ -134,7 +134,7 @@ export class SessionReload {
     const flight = this.#parts.loads.load(
       session.claims,
       sign,
-      // What reaches no client cannot move the end of its token.
+      // A token that reaches no client cannot move the idle end.
       isPassive || !carriers,
     );
     const reloaded = await patiently(flight, this.#parts.options);
@@ -152,7 +152,7 @@ export class SessionReload {
     }
   }
 
-  /** A session whose data need not be loaded now; its idle end moves if it is time for that. */
+  /** Returns a session whose data need not be reloaded now, and moves its idle end if that is due. */
   #loaded(
     session: VerifiedSession,
     result: LoadedResult | undefined,
@@ -177,7 +177,7 @@ export class SessionReload {
     return refusalOf(session, memory, clock.nowSeconds());
   }
 
-  /** A session with the newest data and attributes that this process knows. */
+  /** Returns a session with the newest data and attributes that this process knows. */
   #newest(
     session: VerifiedSession,
     result: LoadedResult | undefined,
@@ -212,7 +212,7 @@ export class SessionReload {
     try {
       return this.#shared.sign(newest, result, carriers, isPassive).session;
     } catch (error) {
-      // The new data does not fit into a token: the old token stays, and the application hears of it.
+      // The new data does not fit into a token: the old token stays, and the application receives an event.
       const { loads, failures, clock } = this.#parts;
       const now = clock.nowSeconds();
       loads.discard(session.claims.sid);

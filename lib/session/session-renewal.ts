@@ -37,7 +37,7 @@ export interface SessionRenewalParts {
   readonly policy: ClockPolicy;
 }
 
-/** What came of a refresh token: new tokens, or why there are none. */
+/** The result of exchanging a refresh token: new tokens, or why there are none. */
 export type Renewal =
   | { readonly kind: 'signed'; readonly signed: SignedSession }
   | { readonly kind: 'rejected'; readonly refusal: Refusal }
@@ -52,26 +52,26 @@ export class SessionRenewal {
     this.#parts = parts;
   }
 
-  /** What a refresh token says; its clocks and its place in the chain are judged by {@link renew}. */
+  /** Verifies a refresh token. {@link renew} checks its clocks and its position in the chain. */
   verify(token: string): RefreshClaims | Refusal {
     return this.#parts.codec.verify(token);
   }
 
-  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  /** Returns `undefined` when the keys are ready, otherwise a promise that settles when they are. Never rejects. */
   ready(): Promise<void> | undefined {
     return this.#parts.codec.ready();
   }
 
-  /** Looks for a key that a refresh token names and nobody here knows. Never rejects. */
+  /** Looks for an unknown key that a refresh token names. Never rejects. */
   learn(): Promise<void> | undefined {
     return this.#parts.codec.learn();
   }
 
   /**
-   * One exchange at a time for each refresh token in this process: requests that come together share it.
-   * Never rejects.
+   * Exchanges a refresh token, with at most one exchange in flight per token in this process; concurrent requests share
+   * it. Never rejects.
    *
-   * @param isPassive whether it is no activity of the user: the new refresh token ends when the old one does
+   * @param isPassive whether it does not count as user activity: the new refresh token ends when the old one does
    */
   renew(
     claims: RefreshClaims,
@@ -89,7 +89,7 @@ export class SessionRenewal {
     return flight;
   }
 
-  /** The exchanges in flight; none rejects. */
+  /** Returns the exchanges in flight. None of them rejects. */
   inFlight(): Promise<Renewal>[] {
     return Array.from(this.#flights.values());
   }
@@ -103,7 +103,7 @@ export class SessionRenewal {
     const { sid } = claims;
     const now = clock.nowSeconds();
     const link = linkOf(claims);
-    // With a store its clock decides, so that nodes whose clocks differ do not matter.
+    // With a store, its clock decides, so that differences between the clocks of nodes do not matter.
     const refusal =
       memory.endOf(sid) ??
       (link ? this.#missing(sid) : this.#clocks(claims, now));
@@ -120,7 +120,7 @@ export class SessionRenewal {
       : this.#reissue(claims as StatelessRefreshClaims, carriers, isPassive);
   }
 
-  /** Without a store: the token itself holds what its successor needs. */
+  /** Refreshes without a store: the token itself contains what its successor needs. */
   async #reissue(
     claims: StatelessRefreshClaims,
     carriers: readonly Transport[],
@@ -144,8 +144,8 @@ export class SessionRenewal {
   }
 
   /**
-   * Read, load, sign, and only then rotate: a loader that fails, or data that does not fit into a token, must
-   * not cost anybody the refresh token that they have.
+   * Reads, loads, signs, and only then rotates: a failing loader, or data that does not fit into a token, must not cost
+   * a client its refresh token.
    */
   async #rotate(
     claims: TokenClaims & RefreshLink,
@@ -174,7 +174,7 @@ export class SessionRenewal {
     if (!record && records.missing.noticesLoss) {
       return { kind: 'rejected', refusal: 'unknown' };
     }
-    // A record that is gone is judged too: the verdict of a store may be that it has lost all of them.
+    // The store decides about a missing record as well: its verdict may be that it has lost all of them.
     const verdict = await records.rotate(claims, child, record, kept);
     const refusal = concludeRotation(this.#parts, claims, verdict);
     if (refusal || !renewal) {
@@ -212,7 +212,7 @@ export class SessionRenewal {
         ...(data !== undefined && { data }),
       },
       now,
-      // By the clock of the store, which has the last word, it may not have come yet.
+      // By the clock of the store, which decides, it may still lie ahead.
       idleEnd && Math.max(idleEnd, now + 1),
     );
     const refresh = tokens.refreshClaims(session, link);
@@ -221,7 +221,7 @@ export class SessionRenewal {
     return { kind: 'signed', signed };
   }
 
-  /** What goes out from now on ends no earlier. */
+  /** Notes the idle end, so that later tokens end no earlier. */
   #noteEnd({ session }: SignedSession): void {
     const { sid, rexp = 0 } = session.claims;
     this.#parts.memory.extend(sid, rexp);
@@ -240,7 +240,7 @@ export class SessionRenewal {
   }
 
   #failed(claims: RefreshClaims, thrown: unknown): Renewal {
-    // A store is asked again at the next request, so that nobody waits longer than it is down.
+    // The next request queries the store again, so that clients do not wait longer than it is down.
     const error =
       thrown instanceof SessionError && thrown.code === 'STORE_UNAVAILABLE'
         ? thrown

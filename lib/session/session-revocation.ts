@@ -19,7 +19,7 @@ export interface SessionRevocationParts extends CrossSiteParts {
   readonly ends: SessionEnds;
 }
 
-/** What the application does to end sessions, one by one or all at once. */
+/** Ends sessions for the application, one by one or all of a subject. */
 export class SessionRevocation {
   readonly #parts: SessionRevocationParts;
 
@@ -33,7 +33,7 @@ export class SessionRevocation {
   }
 
   /**
-   * The sessions that a request carries and may end.
+   * Finds the sessions that a request carries and may end.
    *
    * @throws {SessionError} `CSRF_REFUSED`
    */
@@ -74,8 +74,8 @@ export class SessionRevocation {
   }
 
   /**
-   * A page of the sessions of a subject, the one that was used last first. A full page stays in the order of the store, since
-   * the next one begins after its last session.
+   * Returns a page of the sessions of a subject, most recently used first. A full page keeps the order of the store,
+   * since the next one starts after its last session.
    *
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`
    */
@@ -95,7 +95,7 @@ export class SessionRevocation {
     if (!this.#parts.store) {
       throw new SessionError(
         'STORE_REQUIRED',
-        `${what} needs a store: a token alone cannot be found or ended on the server`,
+        `${what}: expected a store, got none; set the option store, since a token alone cannot be found or ended on the server`,
       );
     }
     if (!isSubject(subject)) {

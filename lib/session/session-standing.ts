@@ -5,7 +5,7 @@ import type { SessionMemory } from './session-memory.js';
 import { unavailable, type SessionOutcome } from './session-outcome.js';
 import type { VerifiedSession } from './verified-session.js';
 
-/** Why a session is refused now, if it is: by its clocks, or because it ended in this process. */
+/** Returns why a session is refused now, if it is: by its clocks, or because it ended in this process. */
 export function refusalOf(
   session: VerifiedSession,
   memory: SessionMemory,
@@ -17,7 +17,7 @@ export function refusalOf(
     : memory.endOf(session.claims.sid);
 }
 
-/** Where nothing can be loaded, data reaches an age at which it must not be used any more. */
+/** Refuses data that is too old to use, if nothing can be loaded. */
 export function stalenessOf(
   session: VerifiedSession,
   now: number,
@@ -25,7 +25,7 @@ export function stalenessOf(
   return now < session.staleUntil ? undefined : 'stale';
 }
 
-/** Old data while it may still be used; after that the session is unavailable, but not over. */
+/** Uses old data while it may still be used. After that, the session is unavailable, but has not ended. */
 export function stale(
   session: VerifiedSession,
   reason: SessionError,

@@ -6,17 +6,17 @@ import { isAmbient } from './cross-site.js';
 import type { Dispatch } from './dispatch.js';
 import type { SessionOutcome } from './session-outcome.js';
 
-/** The transports of the module, and what is the same for all of them. */
+/** The transports of the module, and what is common to all of them. */
 export class SessionTransports {
-  /** In the order in which they are asked. */
+  /** In the order in which they are read. */
   readonly all: readonly Transport[];
-  /** The request headers on which verdicts depend, as `Vary` lists them. */
+  /** The request headers on which outcomes depend, as `Vary` lists them. */
   readonly varyBy: string | undefined;
-  /** Whether browsers send anything of ours on their own. */
+  /** Whether browsers send any of our tokens on their own. */
   readonly hasAmbient: boolean;
   readonly #clearsRefused: boolean;
 
-  /** @param clearsRefused whether a client whose tokens are refused is told to forget them */
+  /** @param clearsRefused whether refused tokens are cleared from the client */
   constructor(all: readonly Transport[], clearsRefused = true) {
     this.all = all;
     this.hasAmbient = all.some(isAmbient);
@@ -26,7 +26,7 @@ export class SessionTransports {
   }
 
   /**
-   * Makes the client forget its tokens.
+   * Clears the client's tokens.
    *
    * @param facts what the client sent, which may show that it has more than one token
    */
@@ -40,17 +40,17 @@ export class SessionTransports {
     ]);
   }
 
-  /** Makes a client that receives new tokens forget old ones that it would send alongside them. */
+  /** Clears old tokens that a client would send alongside the new ones that it receives. */
   clearingLeftovers(facts: RequestFacts): Dispatch {
     return always(leftoversOf(this.all, facts));
   }
 
-  /** How a client may authenticate, for the `WWW-Authenticate` of a 401. */
+  /** The ways to authenticate, for the `WWW-Authenticate` of a 401. */
   get challenges(): readonly string[] {
     return this.all.flatMap(({ challenge }) => challenge ?? []);
   }
 
-  /** The transports that brought the tokens of a request; for one without any, the first. */
+  /** Returns the transports that carried the tokens of a request; for one without any, the first. */
   carriersOf(facts: RequestFacts | undefined): readonly Transport[] {
     const carriers = facts
       ? this.all.filter((transport) =>
@@ -60,7 +60,7 @@ export class SessionTransports {
     return carriers.length > 0 ? carriers : this.all.slice(0, 1);
   }
 
-  /** The session token of a request, from the first transport that has one. */
+  /** Returns the session token of a request, from the first transport that has one. */
   tokenIn(facts: RequestFacts): string | undefined {
     for (const transport of this.all) {
       const token = transport.read(facts);
@@ -72,8 +72,8 @@ export class SessionTransports {
   }
 
   /**
-   * The transports that brought the session token of an authenticated request. Not those that only brought a
-   * refresh token: it may be one of another session, which must not get a token of this one.
+   * Returns the transports that carried the session token of an authenticated request. Leaves out those that carried
+   * only a refresh token: it may belong to another session, which must not get a token of this one.
    */
   bringersOf(facts: RequestFacts): readonly Transport[] {
     const bringers = this.all.filter(
@@ -82,7 +82,7 @@ export class SessionTransports {
     return bringers.length > 0 ? bringers : this.carriersOf(facts);
   }
 
-  /** The transports that carry anything of ours, be it readable or not. */
+  /** Returns the transports that carry anything of ours, readable or not. */
   carrying(facts: RequestFacts): readonly Transport[] {
     return this.all.filter(
       (transport) => tokensOf(transport, facts).length > 0,
@@ -94,9 +94,9 @@ export class SessionTransports {
   }
 
   /**
-   * The one place that decides whether a refusal costs the client its tokens.
+   * Rejects a request: the one place that decides whether a refusal costs the client its tokens.
    *
-   * @param carriers the transports that carried what is refused: no other loses anything
+   * @param carriers the transports that carried what is refused: no other one loses its tokens
    */
   rejected(
     refusal: Refusal,

@@ -7,8 +7,8 @@
  * }
  * ```
  *
- * Members: `params`, `data`, `attributes`, and `expanded` where the loader has an `expand`. What is not
- * declared is not checked.
+ * Members: `params`, `data`, `attributes`, and `expanded` if the loader has an `expand`. Undeclared members are not
+ * checked.
  */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type
 export interface SessionTypes {}
@@ -20,7 +20,7 @@ type Declared<Name extends string, Otherwise> =
 export type SessionParams = Declared<'params', any>;
 /** What the loader returns, stored in the token. */
 export type SessionData = Declared<'data', any>;
-/** What the application puts on a session itself. */
+/** What the application itself attaches to a session. */
 export type SessionAttributes = Declared<'attributes', Record<string, any>>;
-/** What handlers see as `data`: the loader's data, or what its `expand` made of it. */
+/** What handlers see as `data`: the loader's data, or the result of its `expand`. */
 export type ExpandedSessionData = Declared<'expanded', SessionData>;

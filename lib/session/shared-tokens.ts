@@ -6,7 +6,7 @@ import type { SignedSession } from './signed-session.js';
 import type { TokenIssuer } from './token-issuer.js';
 import type { VerifiedSession } from './verified-session.js';
 
-/** Tokens kept for one result: revisions of attributes come and go. */
+/** The most tokens kept for one result: revisions of attributes come and go. */
 const MAXIMUM_VARIANTS = 8;
 
 export interface SharedTokensParts {
@@ -34,11 +34,11 @@ export class SharedTokens {
     const { tokens, policy, clock, loads } = this.#parts;
     const now = clock.nowSeconds();
     if (result?.lat !== claims.lat) {
-      // Only the attributes or the idle end are newer; or another client had the data loaded.
+      // Only the attributes or the idle end are newer, or another client had the data loaded.
       const session = tokens.reissued(claims, now);
       return tokens.sign({ session }, carriers, now);
     }
-    // With refresh tokens a reload keeps the end: tokens of before and after a refresh share none.
+    // With refresh tokens, a reload keeps the end: tokens from before and after a refresh are never shared.
     const end = policy.accessSeconds === undefined ? '' : claims.exp;
     const variant = `${claims.rev} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
     const known = result.signed.get(variant);

@@ -5,7 +5,7 @@ import { dataOf } from './verified-session.js';
 /**
  * Returns a session as its client may see it.
  *
- * @param owner the module that made it
+ * @param owner the module that created it
  * @throws {SessionError} `SESSION_FOREIGN`
  */
 export function shownSession(

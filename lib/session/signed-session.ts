@@ -13,7 +13,7 @@ export interface SignedSession {
   readonly preparedAt: number;
 }
 
-/** The claims that both tokens of a session are made of. */
+/** The claims from which both tokens of a session are made. */
 export interface IssuedClaims {
   readonly session: SessionClaims;
   readonly refresh?: RefreshClaims | undefined;

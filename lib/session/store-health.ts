@@ -1,7 +1,7 @@
 import type { MonotonicTime } from '../clock.js';
 import type { SessionEvents } from './session-events.js';
 
-/** Reports when the store fails, and how long it was away when it answers again. */
+/** Reports when the store fails and, when it answers again, how long it was away. */
 export class StoreHealth {
   readonly #events: SessionEvents;
   readonly #time: MonotonicTime;

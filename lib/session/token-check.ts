@@ -9,14 +9,14 @@ import type { VerifiedSession } from './verified-session.js';
 
 export interface TokenCheckParts {
   readonly verifier: TokenVerifier;
-  /** Where the token is only a reference to a record. */
+  /** Set if the token is only a reference to a record. */
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
   readonly clock: SessionClock;
   readonly isVerifyOnly: boolean;
 }
 
-/** Checks a session token, nothing else: no loader is called, nothing is re-issued. */
+/** Verifies a session token and does nothing else: calls no loader, re-issues nothing. */
 export class TokenCheck {
   readonly #parts: TokenCheckParts;
 

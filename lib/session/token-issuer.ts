@@ -36,8 +36,8 @@ export class TokenIssuer {
   readonly #csrf: CsrfTokens | undefined;
 
   /**
-   * @param refreshCodec `undefined` where there are no refresh tokens
-   * @param csrf where a cookie brings CSRF tokens to scripts
+   * @param refreshCodec `undefined` without refresh tokens
+   * @param csrf set if a cookie delivers CSRF tokens to scripts
    */
   constructor(
     codec: TokenCodec,
@@ -53,7 +53,7 @@ export class TokenIssuer {
     this.#csrf = csrf;
   }
 
-  /** Whether refresh tokens go with session tokens. */
+  /** Whether refresh tokens accompany session tokens. */
   get arePairs(): boolean {
     return this.#refreshCodec !== undefined;
   }
@@ -64,12 +64,12 @@ export class TokenIssuer {
   }
 
   /**
-   * Claims of the session token of a session that begins or is refreshed now.
+   * Returns claims for the session token of a session that is created or refreshed now.
    *
-   * @param idleEnd the idle end to keep when the request is passive
+   * @param idleEnd the idle end to keep if the request is passive
    */
   renewed(claims: SessionClaims, now: number, idleEnd?: number): SessionClaims {
-    // Data that a node ahead of our clock has loaded makes this token one of later, too.
+    // Data loaded by a node ahead of our clock postdates this token as well.
     const iat = Math.max(now, claims.lat);
     const policy = this.#policy;
     const end = idleEnd ?? endOfSessionUsedAt(iat, claims, policy);
@@ -84,8 +84,8 @@ export class TokenIssuer {
   }
 
   /**
-   * Claims of the next session token of a session; its end stays where it is, unless this process knows of a later
-   * idle end when it is signed.
+   * Returns claims for the next session token of a session. Its end stays where it is, unless this process knows of a
+   * later idle end when it is signed.
    */
   reissued(claims: SessionClaims, now: number): SessionClaims {
     const issuedAt = Math.max(now, claims.lat);
@@ -93,9 +93,9 @@ export class TokenIssuer {
   }
 
   /**
-   * Claims of the refresh token that goes with a session token, if there are such.
+   * Returns claims for the refresh token that accompanies a session token, if the module issues such tokens.
    *
-   * @param link its place in the chain that a store keeps
+   * @param link its position in the chain that a store keeps
    */
   refreshClaims(
     session: SessionClaims,
@@ -116,7 +116,7 @@ export class TokenIssuer {
       : { ...claims, jti: randomId(TOKEN_ID_BYTES), params, attrs, rev };
   }
 
-  /** Claims of a stateless refresh token with other attributes; its end stays where it is. */
+  /** Returns claims for a stateless refresh token with other attributes. Its end stays where it is. */
   rewritten(
     refresh: StatelessRefreshClaims,
     changed: Pick<SessionClaims, 'attrs' | 'rev'>,
@@ -125,7 +125,7 @@ export class TokenIssuer {
   }
 
   /**
-   * Signs tokens that end no earlier than this process knows.
+   * Signs tokens that end no earlier than the idle end that this process knows.
    *
    * @throws {SessionError} `SESSION_TOO_LARGE`
    */
@@ -154,7 +154,7 @@ export class TokenIssuer {
     }
   }
 
-  /** Whether a token that was signed before is still good. */
+  /** Whether a token that was signed earlier is still valid. */
   isGood({ session, keys }: SignedSession, now: number): boolean {
     return (
       now < session.endsAt &&
@@ -163,7 +163,7 @@ export class TokenIssuer {
     );
   }
 
-  /** A session token that was signed before, on its way to one more response. */
+  /** Prepares a session token that was signed earlier for one more response. */
   offer(
     { session, token }: SignedSession,
     carriers: readonly Transport[],
@@ -199,7 +199,7 @@ export class TokenIssuer {
   ): SignedSession {
     const { sid, rev } = claims;
     const generation = refresh && linkOf(refresh)?.gen;
-    // After a reload the refresh token, and with it the end of the session, stays: so does the CSRF token.
+    // A reload keeps the refresh token, and with it the end of the session, so the CSRF token stays as well.
     const csrf = refresh || !this.#refreshCodec ? this.#csrf : undefined;
     const tokens = transportTokens(
       { claims, token, refresh, refreshToken },
@@ -215,13 +215,13 @@ export class TokenIssuer {
         try {
           later = this.sign({ session: claims, refresh }, carriers, now);
         } catch {
-          // The head is being written: what was signed before is good, too.
+          // The head is being written, and the tokens signed before are valid as well.
         }
       }
       return later?.session.dispatch.deliveries ?? deliveries;
     };
     const dispatch: Dispatch = {
-      // Activity of the user in another request may have moved the idle end since.
+      // User activity in another request may have moved the idle end since.
       get deliveries() {
         return latest();
       },

@@ -5,7 +5,7 @@ import type { ClockPolicy } from './freshness.js';
 import { verifiedSession, type VerifiedSession } from './verified-session.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
-/** Verifies session tokens, and remembers the good ones for as long as their keys are the present ones. */
+/** Verifies session tokens, and caches the valid ones for as long as their keys are current. */
 export class TokenVerifier {
   readonly #codec: TokenCodec;
   readonly #policy: ClockPolicy;
@@ -21,22 +21,22 @@ export class TokenVerifier {
     this.#verified = new VerifiedTokens(bounds);
   }
 
-  /** Whether there is no key at all, because their source has never answered. */
+  /** Whether there is no key at all, because the source of the keys has never answered. */
   get hasNoKeys(): boolean {
     return this.#codec.keys.isEmpty;
   }
 
-  /** `undefined` when the keys may be used at once, otherwise settled when they may. Never rejects. */
+  /** Returns `undefined` when the keys are ready, otherwise a promise that settles when they are. Never rejects. */
   ready(): Promise<void> | undefined {
     return this.#codec.ready();
   }
 
-  /** Looks for a key that is not known; `undefined` when that would be in vain. Never rejects. */
+  /** Looks for an unknown key; `undefined` if that would be futile. Never rejects. */
   learn(): Promise<void> | undefined {
     return this.#codec.learn();
   }
 
-  /** What a token says, whatever its age, or why it is refused. */
+  /** Returns what a token contains, whatever its age, or why it is refused. */
   verify(token: string): VerifiedSession | Refusal {
     const { keys } = this.#codec;
     const known = this.#verified.get(token, keys);

@@ -4,10 +4,10 @@ import type { Delivery, TransportTokens } from '../options/transport.js';
 import type { RefreshClaims, SessionClaims } from '../tokens/session-claims.js';
 import { endOfToken, type ClockPolicy } from './freshness.js';
 
-/** What browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
+/** The most that browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
 const MAXIMUM_COOKIE_BYTES = 4096;
 
-/** Signed tokens and the claims in them. */
+/** Signed tokens and their claims. */
 export interface TokensToSend {
   readonly claims: SessionClaims;
   readonly token: string;
@@ -16,9 +16,9 @@ export interface TokensToSend {
 }
 
 /**
- * Tokens as transports send them.
+ * Returns tokens as transports send them.
  *
- * @param csrf where a cookie brings a CSRF token that has to end with the session
+ * @param csrf set if a cookie delivers a CSRF token that must end with the session
  */
 export function transportTokens(
   { claims, token, refresh, refreshToken }: TokensToSend,
@@ -55,7 +55,7 @@ export function refuseLargeCookies(deliveries: readonly Delivery[]): void {
     if (bytes > MAXIMUM_COOKIE_BYTES) {
       throw new SessionError(
         'SESSION_TOO_LARGE',
-        `the cookie ${delivery.name} has ${bytes} bytes, browsers keep at most ${MAXIMUM_COOKIE_BYTES}`,
+        `the cookie ${delivery.name} has ${bytes} bytes, but browsers keep at most ${MAXIMUM_COOKIE_BYTES}`,
       );
     }
   }

@@ -5,19 +5,18 @@ import type { VerifiedSession } from './verified-session.js';
 
 interface Entry {
   readonly token: string;
-  /** The keys that it was verified with. */
+  /** The keys that verified it. */
   readonly keys: object;
   readonly session: VerifiedSession;
 }
 
-/** What an entry takes besides its token and its claims: measured. */
+/** The bytes of an entry apart from its token and its claims: measured. */
 const BYTES_PER_ENTRY = 400;
 
 /**
- * Tokens whose signature and claims were found to be good, so that the next request spends no crypto on
- * them. Found by their signature and used only when the whole token is equal (a match by a part let one
- * user's claims stand for another's: CVE-2026-35039) and the keys are still the same. Refusals are never
- * remembered, and clocks are asked at each use.
+ * Caches tokens with a valid signature and valid claims, so that the next request spends no crypto on them. Looks them
+ * up by signature, and uses them only if the whole token is equal and the keys are the same. (Matching a part let one
+ * user's claims stand for another's: CVE-2026-35039.) Never caches refusals, and checks the clocks at each use.
  */
 export class VerifiedTokens {
   readonly #entries: BoundedMap<string, Entry>;
@@ -49,7 +48,7 @@ function signatureOf(token: string): string {
   return token.slice(token.lastIndexOf('.') + 1);
 }
 
-/** The same text on its own: one that is cut out of a header would keep the whole header in memory. */
+/** Copies the text: a slice of a header would keep the whole header in memory. */
 function detached(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1');
 }

@@ -1037,7 +1037,7 @@ describe.each(adapters)('the size of the session cookie on %s', (adapter) => {
     const error = await failureOf(app.sessions.generate('ada'));
     expect(error.code).toBe('SESSION_TOO_LARGE');
     expect(error.message).toContain(
-      `n has ${LIMIT + 1} bytes, browsers keep at most ${LIMIT}; the largest parts: data.role (${role + 2} bytes)`,
+      `n has ${LIMIT + 1} bytes, but browsers keep at most ${LIMIT}; the largest parts: data.role (${role + 2} bytes)`,
     );
   });
 

@@ -454,7 +454,7 @@ describe('`jwks` of the module', () => {
     async (_title, options) => {
       for (const jwks of [true, {}, { path: 'keys' }]) {
         expect(await faultsOf(options, jwks)).toEqual([
-          expect.stringMatching(/^jwks: needs keys/),
+          expect.stringMatching(/^jwks: expected `keys`/),
         ]);
       }
     },

@@ -263,7 +263,7 @@ const NO_KEYS: Faulty[] = [
   ['a key of another algorithm', [{ ...keyOf('ES256'), algorithm: 'EdDSA' }]],
 ].map(([title, value]): Faulty => [title as string, () => value]);
 
-const NOT_ASKED = /^the function that gives the secret or the keys failed/;
+const NOT_ASKED = /^the function that provides the secret or the keys failed/;
 
 const BROKEN: Faulty[] = [
   [

@@ -55,7 +55,9 @@ describe.each(adapters)(
         const warnings = await warningsFor(params);
         expect(warnings).toHaveLength(1);
         expect(warnings[0]).toMatch(/^warn: /);
-        expect(warnings[0]).toContain(`what it says in ${names}. `);
+        expect(warnings[0]).toContain(
+          `anyone who holds one can read ${names} in it. `,
+        );
         expect(warnings[0]).not.toContain('ada@example.org');
       },
     );

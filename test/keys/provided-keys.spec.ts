@@ -137,7 +137,7 @@ describe('a function at secret', () => {
         expect.stringMatching(
           cause === undefined
             ? /^secret(\[0\])?: (is not set|expected at least 32 bytes, got 0|expected a string)/
-            : /^the function that gives the secret or the keys failed; see cause$/,
+            : /^the function that provides the secret or the keys failed; see cause$/,
         ),
       ]);
       expect(secret.calls).toBe(1);

@@ -451,12 +451,12 @@ describe('the loader of SessionJwtModule', () => {
     expect(error).toBeInstanceOf(SessionConfigError);
     expect(error.faults).toHaveLength(1);
     for (const hint of [
-      'dataLoader: none found',
+      'dataLoader: expected a loader, got none',
       '`dataLoader: YourLoader`',
       '`SessionDataLoader`',
       '`imports`',
       'global',
-      'a provider of the root module cannot be seen from here',
+      'providers of the root module are not visible here',
       '`dataLoader: false`',
     ]) {
       expect(error.message).toContain(hint);
@@ -1103,7 +1103,7 @@ describe('two copies of SessionJwtModule in one application', () => {
           name: 'SessionError',
           code: 'SESSION_FOREIGN',
           message: expect.stringContaining(
-            'the SessionService of the module that made it',
+            'the SessionService of the module that created it',
           ),
         });
         await use(sessions, session);

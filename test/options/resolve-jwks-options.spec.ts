@@ -129,7 +129,7 @@ describe('publishing the keys of a module', () => {
     'needs key pairs: %s has no public half (S-040)',
     async (_what, options) => {
       await expect(start({ ...options, jwks: true })).rejects.toThrow(
-        /jwks: needs keys: a secret has no public half/,
+        /jwks: expected `keys`, got a secret or encrypted tokens/,
       );
       await start(options);
     },

@@ -314,7 +314,7 @@ describe('signing', () => {
       const error = errorOf(() => issuer.sign({ session }, transports, NOW));
       expect(error.code).toBe('SESSION_TOO_LARGE');
       expect(error.message).toMatch(
-        /^the cookie __Host-session has \d{4} bytes, browsers keep at most 4096; the largest parts: data\.note \(3002 bytes\), /,
+        /^the cookie __Host-session has \d{4} bytes, but browsers keep at most 4096; the largest parts: data\.note \(3002 bytes\), /,
       );
     });
 
@@ -345,7 +345,7 @@ describe('signing', () => {
       const error = errorOf(() => sign(fitting + 1));
       expect(error.code).toBe('SESSION_TOO_LARGE');
       expect(error.message).toMatch(
-        /^the cookie __Secure-session-refresh has 4097 bytes, browsers keep at most 4096; the largest parts: params \(2002 bytes\)/,
+        /^the cookie __Secure-session-refresh has 4097 bytes, but browsers keep at most 4096; the largest parts: params \(2002 bytes\)/,
       );
     });
 
