@@ -6,7 +6,7 @@ import {
 } from 'node:crypto';
 
 const RANDOM_BYTES = 16;
-/** Base64url of 16 and 32 bytes, in the canonical spelling without stray last bits. */
+/** Base64url of 16 and 32 bytes. The last character of the MAC has no stray bits, so each MAC has one spelling. */
 const TOKEN = /^([\w-]{22})\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 
 /**

@@ -133,7 +133,7 @@ export class RareLogger {
     kinds.clear();
     this.#logger[level](
       omitted > 0
-        ? `${message} (and ${omitted} more times since the last line${details})`
+        ? `${message} (${omitted} more since the last line${details})`
         : message,
     );
   }

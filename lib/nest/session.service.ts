@@ -139,7 +139,7 @@ export class SessionService<
    * @returns whether a store ended a session: `false` without a store, or if the request carries what may be a token of
    *   another session
    * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared nonetheless); `CSRF_REFUSED` for a
-   *   request posted by another site; `STORE_REQUIRED` for a session named by id
+   *   request posted by another site; for a session named by id, `STORE_REQUIRED` or `SUBJECT_REQUIRED`
    */
   revoke(
     session: ActiveSession<any, any, any>,

@@ -157,8 +157,8 @@ export interface RefreshTokenOptions {
 export interface RotationOptions {
   /**
    * Grace period in which an exchanged refresh token returns the same new tokens again, for lost responses and
-   * concurrent tabs. Using it later ends the session. Must be longer than your slowest handler takes; at most 5
-   * minutes.
+   * concurrent tabs. Using it later ends the session, unless the new tokens were never used: with a store, a
+   * response lost for longer is recovered once. Must be longer than your slowest handler takes; at most 5 minutes.
    *
    * @default '60s' with the cookie transport, '30s' otherwise
    */

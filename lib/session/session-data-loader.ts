@@ -52,7 +52,7 @@ export abstract class SessionDataLoader<
 
   /**
    * Whether the params of a token are (still) what {@link load} expects. Return `false` after a deployment that changed
-   * their type: the session is refused with 401 instead of crashing the loader. Called before each reload.
+   * their type: the session is refused with 401 instead of crashing the loader. Called before each reload and refresh.
    */
   accepts?(params: unknown): boolean;
 

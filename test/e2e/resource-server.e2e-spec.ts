@@ -947,7 +947,7 @@ describe.each(adapters)(
       }
       const lines = logs.matching('keys of the session tokens', 'error');
       expect(lines).toHaveLength(2);
-      expect(lines[1]).toContain('and 1 more times');
+      expect(lines[1]).toContain('1 more since');
       await jwks.start();
       expect(await statusOf(server, token)).toBe(200);
       await until(() => jwks.requests === 2, 'a request');

@@ -337,7 +337,7 @@ describe.each(adapters)('while the store is down on %s', (adapter) => {
     expect(lines()[0]).toContain(ILL);
     await client.get('/me');
     expect(lines()).toHaveLength(2);
-    expect(lines()[1]).toContain('11 more times');
+    expect(lines()[1]).toContain('11 more since');
     await client.post('/end-all');
     expect(lines()).toHaveLength(3);
   });

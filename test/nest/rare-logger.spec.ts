@@ -47,7 +47,7 @@ describe('RareLogger', () => {
     logger.log('error', 'a', 'it failed');
     expect(logs.lines.map(({ text }) => text)).toEqual([
       'it failed SessionJwtModule',
-      'it failed (and 2 more times since the last line) SessionJwtModule',
+      'it failed (2 more since the last line) SessionJwtModule',
     ]);
   });
 
@@ -87,7 +87,7 @@ describe('RareLogger', () => {
     logger.log('error', 'a', 'it failed');
     expect(logs.lines.map(({ text }) => text)).toEqual([
       'it failed SessionJwtModule',
-      'it failed (and 1 more times since the last line) SessionJwtModule',
+      'it failed (1 more since the last line) SessionJwtModule',
     ]);
   });
 
@@ -98,7 +98,7 @@ describe('RareLogger', () => {
     clock.advance(60);
     logger.log('warn', 'a', 'refused (z)', 'z');
     expect(logs.lines[1]!.text).toBe(
-      'refused (z) (and 3 more times since the last line: 2 x, 1 y) SessionJwtModule',
+      'refused (z) (3 more since the last line: 2 x, 1 y) SessionJwtModule',
     );
   });
 
@@ -115,7 +115,7 @@ describe('RareLogger', () => {
       [
         'one',
         'alone',
-        'three (and 1 more times since the last line)',
+        'three (1 more since the last line)',
         'four',
         'five',
       ].map((text) => `${text} SessionJwtModule`),
@@ -141,7 +141,7 @@ describe('RareLogger', () => {
       jest.advanceTimersByTime(1);
       expect(logs.lines.map(({ text }) => text)).toEqual([
         'refused SessionJwtModule',
-        'refused (and 998 more times since the last line: 998 forged) SessionJwtModule',
+        'refused (998 more since the last line: 998 forged) SessionJwtModule',
       ]);
       jest.advanceTimersByTime(600_000);
       expect(logs.lines).toHaveLength(2);
@@ -265,7 +265,7 @@ describe('what faults of listeners leave in the log', () => {
     expect(listener).toContain('stays subscribed');
     expect(operator).toContain('ended its subscription');
     expect(operator).toContain('retry()');
-    expect(again).toContain('2 more times');
+    expect(again).toContain('2 more since');
   });
 });
 
@@ -296,7 +296,7 @@ describe('what session events leave in the log', () => {
     expect(logs.lines.map(({ level }) => level)).toEqual(['error', 'error']);
     expect(logs.lines[0]!.text).toContain('name-of-session');
     expect(logs.lines[0]!.text).toContain('"Error: connection refused"');
-    expect(logs.lines[1]!.text).toContain('99 more times');
+    expect(logs.lines[1]!.text).toContain('99 more since');
   });
 
   it('each code of it by itself', () => {
@@ -389,7 +389,7 @@ describe('what session events leave in the log', () => {
     }
     logger.close();
     expect(logs.lines).toHaveLength(10);
-    expect(logs.matching('998 more times', 'warn')).toHaveLength(5);
+    expect(logs.matching('998 more since', 'warn')).toHaveLength(5);
     expect(logs.matching('749 signature, 249 malformed')).toHaveLength(1);
     expect(logs.matching('SESSION_LIMIT')[1]).toContain('subject "ada"');
   });
@@ -497,7 +497,7 @@ describe.each(adapters)('the log of an application on %s', (adapter) => {
       await refused('/logout', { 'X-CSRF-Token': 'hush' });
       const later = logs.matching('', 'warn').slice(kinds.length + 1);
       expect(later).toHaveLength(2);
-      expect(later[1]).toContain('and 20 more times');
+      expect(later[1]).toContain('20 more since');
       expect(logs.lines.some(({ text }) => text.includes('hush=1'))).toBe(
         false,
       );
