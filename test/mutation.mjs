@@ -59,7 +59,7 @@ for (const [sources, specs] of GROUPS) {
       '--disable-warning=ExperimentalWarning',
     ],
     jest: {
-      configFile: 'jest.config.ts',
+      configFile: 'jest.config.mjs',
       enableFindRelatedTests: false,
       config: { testRegex: `test/(${specs.join('|')})\\.spec\\.ts$` },
     },

@@ -22,7 +22,7 @@ const specs = readdirSync(join(ROOT, 'test'), {
 
 describe('no spec fails because the machine is slow', () => {
   it.each([
-    ['a limit of its own: jest.config.ts has the one for all', OWN_LIMIT],
+    ['a limit of its own: jest.config.mjs has the one for all', OWN_LIMIT],
     ['an assertion on milliseconds', ABSOLUTE_TIME],
   ])('through %s', (_what, pattern) => {
     const found = specs.filter(({ text }) => pattern.test(text));

@@ -15,7 +15,7 @@ import {
 import { compilePrograms, RunningProgram } from './processes.js';
 import { StoreServers } from './stores.js';
 
-const REFRESHES = rounds(10_000, 1_000);
+const REFRESHES = rounds(10_000, 400);
 
 let library: CompiledLibrary;
 const servers = new StoreServers();

@@ -13,9 +13,9 @@ import {
 import { STORES, StoreServers, type StoreName } from './stores.js';
 
 const THEFTS: Readonly<Record<StoreName, number>> = {
-  memory: rounds(1_000, 200),
-  redis: rounds(300, 100),
-  postgres: rounds(300, 100),
+  memory: rounds(1_000, 100),
+  redis: rounds(300, 50),
+  postgres: rounds(300, 50),
 };
 const ACCESS = 900;
 const GRACE = 30;

@@ -133,7 +133,7 @@ describe('the marks of ended sessions', () => {
     end('a', 'ada');
     expect(marks.of('a')).toBe('ended');
     for (let i = 1; i < BOUND; i += 1) {
-      end('a', 'ada');
+      if (i % 100 === 0) end('a', 'ada');
       end(`${i}`, 'ada');
     }
     expect(evicted).toEqual([]);

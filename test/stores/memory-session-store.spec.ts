@@ -13,7 +13,7 @@ import { rounds } from '../support/effort.js';
 import { usedHeap } from '../support/heap.js';
 import { privateStateOf } from './private-state.js';
 
-const MANY = rounds(100_000, 30_000);
+const MANY = rounds(100_000, 15_000);
 const LIFETIME = { idleSeconds: 100, absoluteSeconds: 1_000 };
 
 describeSessionStore('MemorySessionStore', () => {

@@ -350,7 +350,7 @@ describe('the keys of encrypted tokens', () => {
 
 describe('the nonces of encrypted tokens', () => {
   /** Far more in a run of its own. */
-  const COUNT = Number(process.env['NONCE_TOKENS'] ?? rounds(300_000, 20_000));
+  const COUNT = Number(process.env['NONCE_TOKENS'] ?? rounds(300_000, 10_000));
   const NONCE_LENGTH = 16;
   const start = signingKeyOf(keys).kid;
 
