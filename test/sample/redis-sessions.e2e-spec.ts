@@ -411,7 +411,7 @@ describe('two processes behind one port', () => {
 
   it.each([
     ['two processes', {}, 'cluster.js', 'in one process of several'],
-    ['production', { NODE_ENV: 'production' }, 'main.js', 'forgets every'],
+    ['production', { NODE_ENV: 'production' }, 'main.js', 'loses every'],
   ])(
     'do not start without Redis: %s (F-28)',
     async (_, environment, script, text) => {
