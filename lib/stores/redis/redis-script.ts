@@ -19,8 +19,9 @@ export interface RevocationScript extends RedisScript {
  * find it. Index and record outlive the session by up to a sixteenth of its idle time, so that most extensions write
  * only the record.
  *
- * A key that a script computes begins with KEYS[1], so it has the same hash tag and lies in the same slot. ARGV[1]
- * moves the clock.
+ * A key that a script computes begins with KEYS[1], so it has the same hash tag and lies in the same slot. While that
+ * slot moves to another server, the key may be there already, and then its command is an error. An error undoes nothing,
+ * so scripts read such keys before they write, and write what may be missing with `pcall`. ARGV[1] moves the clock.
  */
 const OF_SUBJECT = `
 local clock = redis.call('TIME')
@@ -33,7 +34,7 @@ local index = KEYS[1]
  * writes, even one that changes nothing, so a script that would write nothing runs this one. A script that writes does
  * not: after any write, Redis no longer refuses commands for which it lacks memory.
  */
-export const WHERE_WRITES_ARE = `redis.call('DEL', index .. '.none')
+export const WHERE_WRITES_ARE = `redis.call('ZREM', index, '')
 `;
 
 /** Suffix of the key with the time at which the last session of a subject was created. */
@@ -68,7 +69,7 @@ end
 
 local function remove(id)
   redis.call('ZREM', index, id)
-  redis.call('UNLINK', keyOf(id))
+  redis.pcall('UNLINK', keyOf(id))
 end
 
 local function tidy()
@@ -79,7 +80,7 @@ local function tidy()
   if last[2] then
     redis.call('PEXPIRE', index, last[2] - now)
   else
-    redis.call('UNLINK', index .. '${LAST_CREATED}')
+    redis.pcall('UNLINK', index .. '${LAST_CREATED}')
   end
 end
 
@@ -132,7 +133,7 @@ local function revoke()
 ${script.source}
 end
 local reply = revoke()
-redis.call('SET', KEYS[1] .. '.replicated', '', 'PX', 1)
+redis.pcall('SET', KEYS[1] .. '.replicated', '', 'PX', 1)
 return reply
 `);
   return { ...script, replicated };

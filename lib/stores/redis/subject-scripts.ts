@@ -6,6 +6,7 @@ import {
   revocationScript,
   subjectReader,
   subjectWriter,
+  WHERE_WRITES_ARE,
 } from './redis-script.js';
 
 /**
@@ -92,6 +93,7 @@ export const CREATE = subjectWriter(`
  */
 export const END_ALL = revocationScript(
   subjectWriter(`
+  ${WHERE_WRITES_ARE}
   ${FUNCTIONS}
   tidy()
   local staying = {}
@@ -112,18 +114,34 @@ export const END_ALL = revocationScript(
       end
     end
   end
-  for _, each in ipairs(staying) do
-    redis.call('ZREM', index, each[1])
+  local ranks, stays = {}, {}
+  for i, each in ipairs(staying) do
+    ranks[i] = redis.call('ZRANK', index, each[1])
+    stays[each[1]] = true
   end
-  local ids = redis.call('ZRANGE', index, 0, 999)
-  local ended = redis.call('ZCARD', index) - #ids
-  for i, id in ipairs(ids) do
-    if lives(id) then
-      ended = ended + 1
+  table.sort(ranks)
+  local ended, keys = redis.call('ZCARD', index) - #staying, {}
+  for _, id in ipairs(redis.call('ZRANGE', index, 0, 999 + #staying)) do
+    if not stays[id] then
+      ended = ended - (lives(id) and 0 or 1)
+      keys[#keys + 1] = keyOf(id)
     end
-    ids[i] = keyOf(id)
   end
-  redis.call('UNLINK', index, unpack(ids))
+  if #keys > 0 then
+    redis.call('UNLINK', unpack(keys))
+  end
+  -- All but those that stay, from the last one down. The index itself stays too: a key that is removed from a moving
+  -- slot cannot be written there again.
+  local last = redis.call('ZCARD', index) - 1
+  for i = #ranks, 1, -1 do
+    if ranks[i] < last then
+      redis.call('ZREMRANGEBYRANK', index, ranks[i] + 1, last)
+    end
+    last = ranks[i] - 1
+  end
+  if last >= 0 then
+    redis.call('ZREMRANGEBYRANK', index, 0, last)
+  end
   for _, each in ipairs(staying) do
     keep(each[1], each[2])
   end

@@ -102,7 +102,7 @@ describe('the commands of RedisSessionStore', () => {
     await store.create(newRecord({ id }));
     const one = { evalsha: 1, time: 1, zscore: 1, hmget: 1 };
     // A command that changes nothing, and that a server which cannot write refuses.
-    const read = { ...one, del: 1 };
+    const read = { ...one, zrem: 1 };
     const expected: [() => Promise<unknown>, Record<string, number>][] = [
       [() => store.confirm(id, subject, 0), read],
       [() => store.read(id, subject, 'seen'), { ...read, hgetall: 1 }],

@@ -183,6 +183,32 @@ describe('the end of a session in Redis', () => {
     await expectExpiry(kept, milliseconds);
   });
 
+  it('is spared by endAll for every set of sessions that began later, wherever they are in the index', async () => {
+    const COUNT = 5;
+    for (let spared = 0; spared < 2 ** COUNT; spared += 1) {
+      const isSpared = (i: number) => (spared & (1 << i)) !== 0;
+      const order = Array.from({ length: COUNT }, (_, i) => i).toSorted(
+        (a, b) => Number(isSpared(a)) - Number(isSpared(b)),
+      );
+      const ids: string[] = [];
+      let begunUntil = new Date(now);
+      for (const i of order) {
+        if (isSpared(i)) now += 1;
+        else begunUntil = new Date(now);
+        const idleSeconds = LIFETIME.idleSeconds - i * 60;
+        ids[i] = await begin({ lifetime: { ...LIFETIME, idleSeconds } });
+      }
+      const staying = ids.filter((_, i) => isSpared(i));
+      const ended = await store.endAll('ada', undefined, { begunUntil });
+      expect([spared, ended]).toEqual([spared, COUNT - staying.length]);
+      expect((await store.list('ada')).map(({ id }) => id).toSorted()).toEqual(
+        staying.toSorted(),
+      );
+      now += 1;
+      expect(await store.endAll('ada')).toBe(staying.length);
+    }
+  });
+
   it('lies behind more sessions than endAll looks at, and it counts none of them', async () => {
     await Promise.all(Array.from({ length: 1_001 }, () => begin()));
     now += IDLE + HOUR;

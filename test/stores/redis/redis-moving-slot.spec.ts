@@ -88,6 +88,7 @@ describe.each(Object.entries(CLUSTER_CLIENTS))(
         rotate: () => store.rotate(moved, 'ada', presentedOf(0)),
         update: () => store.update(moved, 'ada', { attributes: { a: 1 } }),
         'endAll but for it': () => store.endAll('ada', moved),
+        'endAll but for one that is here': () => store.endAll('ada', stay[0]),
       };
       for (const [name, call] of Object.entries(calls)) {
         const outcome = await call().then(
@@ -96,6 +97,18 @@ describe.each(Object.entries(CLUSTER_CLIENTS))(
         );
         expect([name, outcome]).toEqual([name, 'rejected']);
       }
+      // What needs no other record goes on.
+      const [here, other] = stay as [string, string];
+      expect(await store.read(here, 'ada', 'seen', 0)).toMatchObject({
+        id: here,
+      });
+      expect(await store.confirm(here, 'ada', 0)).toBeInstanceOf(Date);
+      expect(await store.rotate(here, 'ada', presentedOf(0))).toBe('rotated');
+      expect(await store.rotate(here, 'ada', presentedOf(0))).toBe('repeated');
+      const change = { attributes: { a: 1 } };
+      expect(await store.update(here, 'ada', change)).toMatchObject(change);
+      expect(await store.end(other, 'ada')).toBe(true);
+      ids.splice(ids.indexOf(other), 1);
       await slot.end([
         ...stay.map((id) => `${INDEX}:${id}`),
         `${INDEX}.begun`,

@@ -86,7 +86,7 @@ describe('waitForReplicas', () => {
       try {
         const store = new RedisSessionStore({
           client,
-          waitForReplicas: { count: 1, timeout: '1s' },
+          waitForReplicas: { count: 1, timeout: '60s' },
         });
         const [a, b, c, d] = await beginSessions(store, 4);
         expect(await store.end(a!.id, a!.subject)).toBe(true);
