@@ -56,7 +56,6 @@ export type {
   LoaderOptions,
   MaxSessionsOptions,
   RefreshTokenOptions,
-  RotationOptions,
   SecretInput,
   TransportChoice,
 } from './options/option-groups.js';

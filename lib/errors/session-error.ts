@@ -63,7 +63,7 @@ export class SessionError extends Error {
 /**
  * Thrown by a `SessionDataLoader` to end the session: the user is gone, disabled, or was logged out everywhere. The
  * client gets 401 and its tokens are cleared. Any other error means that the data source is down, and logs no one
- * out unless `onLoaderError` is `'end'`.
+ * out unless `loader.onError` is `'end'`.
  */
 export class SessionEndedError extends SessionError {
   static {

@@ -79,7 +79,7 @@ export class SessionService<
   }
 
   /**
-   * Exchanges a refresh token for new tokens, with freshly loaded data. Within `rotation.grace`, an exchanged token
+   * Exchanges a refresh token for new tokens, with freshly loaded data. Within `refreshToken.grace`, an exchanged token
    * returns the same replacement again; with a `store`, also later, until a client uses the new tokens. Lost responses
    * and parallel requests are therefore safe. With a `store`, reuse after that ends the session.
    *

@@ -55,12 +55,19 @@ export interface LoaderOptions {
    * @default 64
    */
   concurrency?: number;
+  /**
+   * `'keep'` treats an error of the loader as an outage of the data source, which logs no one out. `'end'` ends the
+   * session on every error that the loader throws.
+   *
+   * @default 'keep'
+   */
+  onError?: 'keep' | 'end';
 }
 
 /** The cookie that carries the token. Always `HttpOnly`. */
 export interface CookieOptions {
   /**
-   * @default '__Host-session' ('__Secure-session' with a domain or a path, 'session' when not secure)
+   * @default '__Host-Http-session' ('__Secure-session' with a domain or a path, 'session' when not secure)
    */
   name?: string;
   /**
@@ -148,17 +155,17 @@ export interface RefreshTokenOptions {
    * @default 'refreshToken'
    */
   field?: string;
-}
-
-/**
- * How refresh tokens rotate. Requires a store: without one, an old token cannot be distinguished from the current
- * one.
- */
-export interface RotationOptions {
+  /**
+   * How long a session token is valid, up to 10 % less for each session; refresh tokens carry the `lifetime`.
+   *
+   * @default the `dataRefreshInterval`
+   */
+  accessLifetime?: Duration;
   /**
    * Grace period in which an exchanged refresh token returns the same new tokens again, for lost responses and
-   * concurrent tabs. Using it later ends the session, unless the new tokens were never used: with a store, a
-   * response lost for longer is recovered once. Must be longer than your slowest handler takes; at most 5 minutes.
+   * concurrent tabs. Using it later ends the session, unless the new tokens were never used: a response lost for longer
+   * is recovered once. Must be longer than your slowest handler takes; at most 5 minutes. Requires a `store`: without
+   * one, an old token cannot be distinguished from the current one.
    *
    * @default '60s' with the cookie transport, '30s' otherwise
    */

@@ -26,7 +26,11 @@ export function isCookiePath(path: string): boolean {
   return PATH.pattern.test(path);
 }
 
-type CookiePrefix = '' | '__Secure-' | '__Host-';
+/**
+ * What browsers promise of a name: `__Host-` that only this host has set it, `__Host-Http-` that no script has either. Those
+ * that do not know the latter see the former (RFC 6265bis, section 4.1.3).
+ */
+type CookiePrefix = '' | '__Secure-' | '__Host-Http-';
 
 const COOKIE_DEFAULTS: ResolvedCookieOptions = {
   name: '',
@@ -52,7 +56,10 @@ export function resolveRefreshCookie(
   session: ResolvedCookieOptions,
 ): ResolvedCookieOptions {
   const path = 'refreshToken.cookie';
-  const bareName = session.name.replace(/^__(?:Host|Secure)-/, '');
+  const bareName = session.name.replace(
+    /^__(?:Host-Http|Host|Http|Secure)-/,
+    '',
+  );
   const cookie = resolveCookieAt(
     reader,
     path,
@@ -151,7 +158,7 @@ function prefixOf({
   if (!secure) {
     return '';
   }
-  return domain || path !== '/' ? '__Secure-' : '__Host-';
+  return domain || path !== '/' ? '__Secure-' : '__Host-Http-';
 }
 
 /** Resolves a cookie that scripts may read, with the attributes of another cookie. */
@@ -171,8 +178,7 @@ export function resolveReadableCookie(
       'expected a name without a prefix that hides the cookie from scripts',
       name,
     );
-  }
-  if (name === attributes.name) {
+  } else if (name === attributes.name) {
     reader.fault(path, "expected a name other than the session cookie's");
   }
   checkPrefix(reader, path, name, prefixOf(attributes));
@@ -213,7 +219,7 @@ function checkPrefix(
         `expected the prefix '${prefix}', in exactly this case`,
         name,
       );
-    } else if (prefix === '__Host-' && allowed !== '__Host-') {
+    } else if (prefix === '__Host-' && allowed !== '__Host-Http-') {
       reader.fault(at, "'__Host-' needs secure, path '/' and no domain", name);
     } else if (allowed === '') {
       reader.fault(at, `'${prefix}' needs secure`, name);

@@ -16,12 +16,10 @@ const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** Options for issuing sessions, which a service that only checks sessions must not set. */
 const ISSUING = [
-  'accessLifetime',
   'refreshToken',
-  'rotation',
   'maxSessions',
   'derivedSecret',
-  'onLoaderError',
+  'loader.onError',
 ] as const;
 
 /** Resolves whether this application only checks sessions, and the keys for issuing or checking them. */
@@ -34,7 +32,13 @@ export function resolveKeySource(
   const jwksUri = resolveJwksUri(reader, verifyOnly);
   const isRemote = typeof verifyOnly === 'object' && verifyOnly !== null;
   if (isVerifyOnly) {
-    for (const name of ISSUING.filter((each) => options[each] !== undefined)) {
+    const onError = (options['loader'] as { onError?: unknown } | undefined)
+      ?.onError;
+    const given: Record<string, unknown> = {
+      ...options,
+      'loader.onError': onError,
+    };
+    for (const name of ISSUING.filter((each) => given[each] !== undefined)) {
       reader.fault(
         name,
         'has no effect with verifyOnly, which issues nothing; remove it',

@@ -36,25 +36,23 @@ const OPTION_NAMES = [
   'lifetime',
   'clockTolerance',
   'loader',
-  'onLoaderError',
   'transport',
   'requestProperty',
   'cookie',
   'header',
   'csrf',
-  'accessLifetime',
   'refreshToken',
   'store',
   'storeTimeout',
   'keepDataIn',
   'revocationCheck',
-  'rotation',
   'maxSessions',
   'cache',
 ] as const satisfies readonly (keyof SessionJwtModuleOptions)[];
 
 const MODULE_LEVEL =
   'must be known before the factory runs; pass it next to useFactory';
+const renamedTo = (path: string): string => `unknown option; use ${path}`;
 const HINTS = {
   dataLoader: MODULE_LEVEL,
   global: MODULE_LEVEL,
@@ -62,6 +60,9 @@ const HINTS = {
   jwks: MODULE_LEVEL,
   routes: MODULE_LEVEL,
   imports: MODULE_LEVEL,
+  onLoaderError: renamedTo('loader.onError'),
+  accessLifetime: renamedTo('refreshToken.accessLifetime'),
+  rotation: renamedTo('refreshToken.grace'),
 };
 
 /** `iss` and `aud` are plain strings: accepting a RegExp has let attackers in (CVE-2026-35040). */
@@ -133,7 +134,7 @@ export function resolveOptions(
       5,
       { min: 0, max: 60, whole: true },
     ),
-    loader: resolveLoader(reader, options, interval),
+    loader: resolveLoader(reader, options['loader'], interval),
     transports,
     requestProperty:
       options['requestProperty'] === false

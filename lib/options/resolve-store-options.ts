@@ -35,30 +35,26 @@ export function resolveRefresh(
   options: Record<string, unknown>,
   { keys, cookie, intervalSeconds, idleSeconds }: Surroundings,
 ): ResolvedRefreshOptions | undefined {
-  const accessSeconds = reader.seconds(
-    'accessLifetime',
-    options['accessLifetime'],
-    intervalSeconds,
-    { min: 1, max: MAXIMUM_LIFETIME, whole: true },
-  );
   if (options['refreshToken'] === undefined) {
-    if (options['accessLifetime'] !== undefined) {
-      reader.fault(
-        'accessLifetime',
-        'needs refreshToken; without it, set lifetime.idle',
-      );
-    }
     return undefined;
   }
   const refresh = reader.group('refreshToken', options['refreshToken'], [
     'secret',
     'cookie',
     'field',
+    'accessLifetime',
+    'grace',
   ]);
+  const accessSeconds = reader.seconds(
+    'refreshToken.accessLifetime',
+    refresh['accessLifetime'],
+    intervalSeconds,
+    { min: 1, max: MAXIMUM_LIFETIME, whole: true },
+  );
   // An idle time that is not longer than the interval is reported separately.
   if (idleSeconds > intervalSeconds && idleSeconds <= accessSeconds) {
     reader.fault(
-      'accessLifetime',
+      'refreshToken.accessLifetime',
       `expected less than lifetime.idle (${idleSeconds} s), so that a refresh token outlives its session token`,
       accessSeconds,
     );
@@ -113,10 +109,10 @@ export function resolveStore(
     'reload',
     ['reload', 'always'],
   );
-  const rotation = reader.group('rotation', options['rotation'], ['grace']);
+  const grace = graceIn(options['refreshToken']);
   const graceSeconds = reader.seconds(
-    'rotation.grace',
-    rotation['grace'],
+    'refreshToken.grace',
+    grace,
     transports.every((each) => each === 'header') ? 30 : 60,
     { min: 1, max: 300, whole: true },
   );
@@ -127,7 +123,6 @@ export function resolveStore(
       'storeTimeout',
       'keepDataIn',
       'revocationCheck',
-      'rotation',
       'maxSessions',
     ]) {
       const isDefault = ['token', 'reload', false].includes(
@@ -137,6 +132,9 @@ export function resolveStore(
         reader.fault(name, 'needs a store');
       }
     }
+    if (grace !== undefined) {
+      reader.fault('refreshToken.grace', 'needs a store');
+    }
     return undefined;
   }
   if (keepsData && options['refreshToken'] !== undefined) {
@@ -144,9 +142,6 @@ export function resolveStore(
       'keepDataIn',
       "'store' reads the store on each request, so refresh tokens have no effect; remove refreshToken",
     );
-  }
-  if (options['rotation'] !== undefined && !options['refreshToken']) {
-    reader.fault('rotation', 'needs refreshToken');
   }
   if (!isStore(store)) {
     // A string is probably an address with a password in it.
@@ -162,6 +157,13 @@ export function resolveStore(
     graceSeconds,
     limit,
   };
+}
+
+/** Returns the grace period, whatever else the options of refresh tokens hold. */
+function graceIn(refreshToken: unknown): unknown {
+  return typeof refreshToken === 'object' && refreshToken !== null
+    ? (refreshToken as { grace?: unknown }).grace
+    : undefined;
 }
 
 function resolveLimit(

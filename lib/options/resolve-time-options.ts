@@ -47,14 +47,15 @@ export function resolveLifetime(
 
 export function resolveLoader(
   reader: OptionReader,
-  options: Record<string, unknown>,
+  value: unknown,
   interval: number,
 ): ResolvedLoaderOptions {
-  const loader = reader.group('loader', options['loader'], [
+  const loader = reader.group('loader', value, [
     'timeout',
     'patience',
     'maxStale',
     'concurrency',
+    'onError',
   ]);
   const call = { min: 0.001, max: 300, whole: false };
   const timeoutSeconds = reader.seconds(
@@ -92,7 +93,7 @@ export function resolveLoader(
       { min: 1, max: 10_000 },
     ),
     errorEndsSession:
-      reader.oneOf('onLoaderError', options['onLoaderError'], 'keep', [
+      reader.oneOf('loader.onError', loader['onError'], 'keep', [
         'keep',
         'end',
       ]) === 'end',

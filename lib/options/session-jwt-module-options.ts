@@ -8,7 +8,6 @@ import type {
   LoaderOptions,
   MaxSessionsOptions,
   RefreshTokenOptions,
-  RotationOptions,
   SecretInput,
   TransportChoice,
 } from './option-groups.js';
@@ -85,13 +84,6 @@ export interface SessionJwtModuleOptions {
   /** When sessions end. */
   lifetime?: LifetimeOptions;
   /**
-   * How long a session token is valid if there are refresh tokens, which then carry the `lifetime`. Each session's
-   * tokens expire up to 10 % earlier. Requires `refreshToken`.
-   *
-   * @default the `dataRefreshInterval`
-   */
-  accessLifetime?: Duration;
-  /**
    * How far a token's times may be ahead of this machine's clock; at most 60 s. The expiry of a token is exact.
    *
    * @default '5s'
@@ -99,13 +91,6 @@ export interface SessionJwtModuleOptions {
   clockTolerance?: Duration;
   /** How the data loader is called. */
   loader?: LoaderOptions;
-  /**
-   * `'keep'` treats an error of the loader as an outage of the data source, which logs no one out. `'end'` ends the
-   * session on every error that the loader throws.
-   *
-   * @default 'keep'
-   */
-  onLoaderError?: 'keep' | 'end';
   /**
    * How tokens travel. With several transports, each request may use any of them; a request with two different
    * sessions is refused.
@@ -159,8 +144,6 @@ export interface SessionJwtModuleOptions {
    * @default 'reload'
    */
   revocationCheck?: 'reload' | 'always';
-  /** How refresh tokens rotate. */
-  rotation?: RotationOptions;
   /** How many sessions one subject may have at the same time; `false` for any number. Requires a `store`. */
   maxSessions?: MaxSessionsOptions | false;
   /**

@@ -36,11 +36,11 @@ export interface GenerateOptions<TAttributes = SessionAttributes> {
    */
   transport?: string;
   /**
-   * When the user proved who they are, if that was earlier.
+   * How the user proved who they are. `time`: when, if that was earlier.
    *
-   * @default now
+   * @default `{ time }` is now
    */
-  authenticatedAt?: Date;
+  authentication?: { time?: Date };
   /**
    * Where the session was created, for the list of devices. Kept by the store; values are truncated to 512 characters.
    *
@@ -63,10 +63,12 @@ const NAMES = [
   'dataRefreshInterval',
   'persistent',
   'transport',
-  'authenticatedAt',
+  'authentication',
   'metadata',
   'crossSite',
 ] as const satisfies readonly (keyof GenerateOptions)[];
+
+const HINTS = { authenticatedAt: 'unknown option; use authentication.time' };
 
 const METADATA_NAMES = [
   'ip',
@@ -94,7 +96,7 @@ export function readGenerateOptions(
   now: number,
 ): RequestedClaims {
   const reader = new OptionReader();
-  reader.group('options', options, NAMES);
+  reader.group('options', options, NAMES, HINTS);
   const lifetime = reader.group('lifetime', options.lifetime, [
     'idle',
     'absolute',
@@ -131,7 +133,12 @@ export function readGenerateOptions(
       reader.fault(`metadata.${name}`, 'expected a string', metadata[name]);
     }
   }
-  const authenticatedAt = readInstant(reader, options.authenticatedAt, now);
+  const authentication = reader.group(
+    'authentication',
+    options.authentication,
+    ['time'],
+  );
+  const authenticatedAt = readInstant(reader, authentication['time'], now);
   if (reader.faults.length > 0) {
     throw new SessionConfigError(
       reader.faults.map((fault) => `generate: ${fault}`),
@@ -203,7 +210,7 @@ function readInstant(
   const seconds =
     value instanceof Date ? Math.floor(value.getTime() / 1000) : NaN;
   if (!(seconds > 0)) {
-    reader.fault('authenticatedAt', 'expected a Date after 1970', value);
+    reader.fault('authentication.time', 'expected a Date after 1970', value);
     return now;
   }
   return Math.min(seconds, now);

@@ -46,7 +46,7 @@ export type SessionEvent =
     })
   | (OfSession & {
       /**
-       * The response to a refresh was lost, and the client came back after `rotation.grace`. It received the same
+       * The response to a refresh was lost, and the client came back after `refreshToken.grace`. It received the same
        * tokens again, because they were unused.
        */
       readonly type: 'recovered';

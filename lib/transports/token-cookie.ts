@@ -25,7 +25,7 @@ export class TokenCookie {
     this.#isReadable = isReadable;
     this.#attributes = attributesOf(options, isReadable);
     // A cookie with a domain cannot have had the `__Host-` prefix.
-    const name = options.name.replace(/^__Host-/, '__Secure-');
+    const name = options.name.replace(/^__Host-(?:Http-)?/, '__Secure-');
     this.#clearFormer = options.formerDomains.map((domain) =>
       delivery(name, '', 0, attributesOf({ ...options, domain }, isReadable)),
     );

@@ -69,7 +69,6 @@ const TYPES = [
   'RequestFacts',
   'RequestFieldOptions',
   'RevokeRequestOptions',
-  'RotationOptions',
   'RotationVerdict',
   'RoutesOptions',
   'SecretInput',

@@ -677,7 +677,7 @@ describe.each(adapters)('S-163: the name of the cookie on %s', (adapter) => {
       .browser()
       .post('/login', { user: 'ada' });
     expect(setCookie.map((line) => line.split('=')[0])).toEqual([
-      '__Host-session',
+      '__Host-Http-session',
     ]);
     expect(Object.keys(headers).join()).not.toMatch(/nest|jwt|session/i);
   });

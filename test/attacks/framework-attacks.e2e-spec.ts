@@ -294,7 +294,7 @@ describe.each(ROUTERS)(
 
         it('reach no protected handler without a session, and many with one', async () => {
           const { token } = await app.get(SessionService).generate('ada');
-          const session = { Cookie: `__Host-session=${token}` };
+          const session = { Cookie: `__Host-Http-session=${token}` };
           const reached: string[] = [];
           const wrong: object[] = [];
           for (const { what, ...given } of probesOf(base)) {
@@ -333,7 +333,9 @@ describe.each(ROUTERS)(
                 const response = await app.send({
                   method,
                   path,
-                  headers: value ? { Cookie: `__Host-session=${value}` } : {},
+                  headers: value
+                    ? { Cookie: `__Host-Http-session=${value}` }
+                    : {},
                 });
                 expect(response.status).toBe(404);
                 expect(response.setCookie).toEqual([]);
@@ -399,16 +401,18 @@ describe.each(adapters)('@Public() on %s', (adapter) => {
   });
 
   it.each<[string, (good: string) => [string, string][]]>([
-    ['a malformed token', () => [['Cookie', '__Host-session=x']]],
+    ['a malformed token', () => [['Cookie', '__Host-Http-session=x']]],
     [
       'a token with a bad signature',
-      (good) => [['Cookie', `__Host-session=${good.slice(0, -4)}AAAA`]],
+      (good) => [['Cookie', `__Host-Http-session=${good.slice(0, -4)}AAAA`]],
     ],
     [
       'two tokens',
-      (good) => [['Cookie', `__Host-session=${good}; __Host-session=${good}`]],
+      (good) => [
+        ['Cookie', `__Host-Http-session=${good}; __Host-Http-session=${good}`],
+      ],
     ],
-    ['a token', (good) => [['Cookie', `__Host-session=${good}`]]],
+    ['a token', (good) => [['Cookie', `__Host-Http-session=${good}`]]],
   ])(
     'with %s is anonymous: no 401, no loader call, nothing cleared, no event (A-141)',
     async (_what, headers) => {
@@ -510,7 +514,7 @@ describe('contexts that are not HTTP (A-143)', () => {
     '%p is refused even when its arguments look like a request with a good session',
     async (type) => {
       const { token } = await app.get(SessionService).generate('ada');
-      const request = { headers: { cookie: `__Host-session=${token}` } };
+      const request = { headers: { cookie: `__Host-Http-session=${token}` } };
       const session = { subject: 'ada' };
       const args = [{ ...request, session }, {}, { session, req: request }];
       expect(refusalOf(contextOf(type, proto.onMessage, args))).toMatchObject({
@@ -597,7 +601,7 @@ describe.each(adapters)(
       CountingLoader.loads = 0;
       CountingLoader.expansions = 0;
       app.events.length = 0;
-      return { Cookie: `__Host-session=${token}` };
+      return { Cookie: `__Host-Http-session=${token}` };
     }
 
     afterEach(() => app.close());
@@ -617,7 +621,7 @@ describe.each(adapters)(
 
     it('refuses once: one event for one request', async () => {
       await start();
-      for (const headers of [{}, { Cookie: '__Host-session=x' }] as Record<
+      for (const headers of [{}, { Cookie: '__Host-Http-session=x' }] as Record<
         string,
         string
       >[]) {
@@ -727,7 +731,9 @@ describe.each(adapters)(
         const foreign = { 'Sec-Fetch-Site': 'cross-site' };
         const answers = [
           await app.browser().get('/swallowed'),
-          await app.browser().get('/swallowed', { Cookie: '__Host-session=x' }),
+          await app
+            .browser()
+            .get('/swallowed', { Cookie: '__Host-Http-session=x' }),
           await browser.post('/swallowed', {}, foreign),
         ];
         app.users.failure = new Error('down');
@@ -790,8 +796,8 @@ describe.each(adapters)(
       ['Authorization', 'Bearer null'],
       ['Session-Token', 'ada'],
       ['Cookie', 'session=ada; subject=ada; authenticated=true'],
-      ['Cookie', '__Host-session='],
-      ['Cookie', '__Host-session'],
+      ['Cookie', '__Host-Http-session='],
+      ['Cookie', '__Host-Http-session'],
     ])('%s: %s opens nothing (V-50, S-100)', async (name, value) => {
       const { handled } = app.account;
       const response = await request({ path: '/me', headers: [[name, value]] });
@@ -803,7 +809,7 @@ describe.each(adapters)(
       '/me?session=1',
       '/me?subject=ada&authenticated=true',
       '/me?access_token=x&token=x',
-      '/me?__Host-session=x',
+      '/me?__Host-Http-session=x',
       '/me?_public=1&raw[headers][cookie]=x',
     ])('%s opens nothing (V-50, S-100)', async (path) => {
       const { handled } = app.account;
@@ -815,9 +821,9 @@ describe.each(adapters)(
       const { token } = await app.sessions.generate('ada');
       for (const body of [
         { session: { subject: 'ada' }, authenticated: true },
-        { token, access_token: token, '__Host-session': token },
-        { raw: { headers: { cookie: `__Host-session=${token}` } } },
-        { headers: { cookie: `__Host-session=${token}` } },
+        { token, access_token: token, '__Host-Http-session': token },
+        { raw: { headers: { cookie: `__Host-Http-session=${token}` } } },
+        { headers: { cookie: `__Host-Http-session=${token}` } },
       ]) {
         const { handled } = app.account;
         const response = await request({
@@ -865,17 +871,19 @@ describe('a misconfigured application (V-41)', () => {
     try {
       const asked = (cookie: string) =>
         app.sessions.authenticate({ headers: { cookie } });
-      await expect(asked('__Host-session=x')).resolves.toBeNull();
+      await expect(asked('__Host-Http-session=x')).resolves.toBeNull();
       await expect(asked('')).resolves.toBeNull();
       const { token } = await app.sessions.generate('ada');
-      await expect(asked(`__Host-session=${token}`)).resolves.toBeInstanceOf(
-        ActiveSession,
-      );
+      await expect(
+        asked(`__Host-Http-session=${token}`),
+      ).resolves.toBeInstanceOf(ActiveSession);
       app.users.failure = new Error('down');
       app.clock.advance('40m');
-      await expect(asked(`__Host-session=${token}`)).rejects.toMatchObject({
-        code: 'LOADER_UNAVAILABLE',
-      });
+      await expect(asked(`__Host-Http-session=${token}`)).rejects.toMatchObject(
+        {
+          code: 'LOADER_UNAVAILABLE',
+        },
+      );
     } finally {
       await app.close();
     }

@@ -37,7 +37,7 @@ const unhandled = new UnhandledErrors();
 beforeAll(() => unhandled.start());
 afterAll(() => unhandled.stop());
 
-const COOKIE = '__Host-session';
+const COOKIE = '__Host-Http-session';
 const IDS = rounds(10_000, 2_000);
 const INTERLEAVED = rounds(1_000, 300);
 const withCookie = (token: string): Record<string, string> => ({
@@ -558,8 +558,9 @@ describe('values of another type (S-125)', () => {
     ['lifetime', { lifetime: '1h' }],
     ['dataRefreshInterval', { dataRefreshInterval: '60' }],
     ['dataRefreshInterval', { dataRefreshInterval: [60] }],
-    ['authenticatedAt', { authenticatedAt: '2029-01-01' }],
-    ['authenticatedAt', { authenticatedAt: 1_800_000_000 }],
+    ['authentication.time', { authentication: { time: '2029-01-01' } }],
+    ['authentication.time', { authentication: { time: 1_800_000_000 } }],
+    ['authentication', { authentication: 1_800_000_000 }],
     ['transport', { transport: ['cookie'] }],
     ['transport', { transport: null }],
     ['crossSite', { crossSite: 'false' }],

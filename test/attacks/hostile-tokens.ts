@@ -13,14 +13,14 @@ import { titleOf } from '../support/titles.js';
 const HOUR = 3_600;
 const DAY = 24 * HOUR;
 
-export const COOKIE = '__Host-session';
+export const COOKIE = '__Host-Http-session';
 export const BODY = {
   statusCode: 401,
   message: 'Unauthorized',
   errorCode: 'SESSION_REQUIRED',
 };
 export const CLEARING =
-  '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax';
+  '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax';
 
 /** What the contract says of each reason: the code in the event, and whether the client's cookie is cleared. */
 const VERDICTS: Partial<

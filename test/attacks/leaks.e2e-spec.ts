@@ -48,7 +48,7 @@ import {
 } from '../support/test-app.js';
 import { Vault } from '../support/vault.js';
 
-const COOKIE = '__Host-session';
+const COOKIE = '__Host-Http-session';
 const withCookie = (token: string): Record<string, string> => ({
   Cookie: `${COOKIE}=${token}`,
 });

@@ -99,9 +99,8 @@ describe.each(adapters)(
         app = await startTestApp(adapter, {
           session: {
             transport: ['cookie', createField()],
-            refreshToken: {},
+            refreshToken: { accessLifetime: '1h' },
             dataRefreshInterval: '5m',
-            accessLifetime: '1h',
           },
           controllers: [RefreshController],
         });

@@ -182,7 +182,7 @@ describe.each(adapters)('attacks with refresh tokens on %s', (adapter) => {
       ['cookies', {}, 60],
       ['headers', { transport: 'header' }, 30],
       ['both', { transport: ['header', 'cookie'] }, 60],
-      ['a grace time of 5 s', { rotation: { grace: '5s' } }, 5],
+      ['a grace time of 5 s', { refreshToken: { grace: '5s' } }, 5],
     ])(
       'with %s the token before the last returns the same child until the grace period ends, and is reuse from then on (A-083, S-059)',
       async (_what, options, grace) => {

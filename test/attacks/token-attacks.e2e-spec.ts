@@ -33,7 +33,7 @@ const BODY = {
   errorCode: 'SESSION_REQUIRED',
 };
 const CLEARING =
-  '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax';
+  '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax';
 
 /** What the contract says of each reason: the code in the event, and whether the client's cookie is cleared. */
 const VERDICTS: Partial<
@@ -59,7 +59,7 @@ const wire = (text: string) => Buffer.from(text).toString('latin1');
 
 function headersFor(slot: Slot, token: string): Record<string, string> {
   return slot === 'cookie'
-    ? { Cookie: `__Host-session=${wire(token)}` }
+    ? { Cookie: `__Host-Http-session=${wire(token)}` }
     : { Authorization: `Bearer ${wire(token)}` };
 }
 
@@ -1289,7 +1289,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
             path: '/me',
             headers:
               slot === 'cookie'
-                ? { Cookie: `__Host-session=${token}` }
+                ? { Cookie: `__Host-Http-session=${token}` }
                 : { Authorization: `Bearer ${token}` },
           });
           expect(response.status).toBe(401);
@@ -1570,7 +1570,9 @@ function rawRequest(slot: Slot, value: Buffer): Buffer {
       'GET /me HTTP/1.1\r\nHost: app.example\r\nConnection: close\r\n',
     ),
     Buffer.from(
-      slot === 'cookie' ? 'Cookie: __Host-session=' : 'Authorization: Bearer ',
+      slot === 'cookie'
+        ? 'Cookie: __Host-Http-session='
+        : 'Authorization: Bearer ',
     ),
     value,
     Buffer.from('\r\n\r\n'),

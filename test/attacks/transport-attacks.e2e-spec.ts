@@ -332,7 +332,7 @@ describe.each(adapters)('attacks on the cookie transport on %s', (adapter) => {
         expect(response.status).toBe(200);
         expect(response.headers['x-evil']).toBeUndefined();
         expect(response.setCookie).toHaveLength(1);
-        expect(response.setCookie[0]).toMatch(/^__Host-session=[\w.-]+; /);
+        expect(response.setCookie[0]).toMatch(/^__Host-Http-session=[\w.-]+; /);
       }
       expect(reloaded.json).toMatchObject({
         subject: EVIL,

@@ -279,7 +279,7 @@ describe.each(adapters)('docs/coming-from.md on %s', (adapter) => {
       snippets['inCookies'],
     );
     const browser = await app.signIn();
-    expect(await browser.cookie('__Host-session-refresh')).toBeDefined();
+    expect(await browser.cookie('__Host-Http-session-refresh')).toBeDefined();
     for (let days = 0; days < 10; days += 1) {
       app.clock.advance('1d');
       const renewed = await browser.get('/me');
@@ -457,7 +457,7 @@ describe.each(adapters)('docs/coming-from.md on %s', (adapter) => {
     await app.sessions.update(session, { basket: ['book'] } as never);
     const seen = await app.sessions.verify((await browser.cookie())!);
     expect(seen.attributes).toEqual({ basket: ['book'] });
-    const old = { Cookie: `__Host-session=${before}` };
+    const old = { Cookie: `__Host-Http-session=${before}` };
     expect((await app.get('/me', old)).status).toBe(401);
     expect((await browser.post('/logout')).status).toBe(204);
     expect(await app.sessions.list('ada')).toEqual([]);

@@ -341,7 +341,7 @@ describe('docs/keys.md', () => {
       expect(json).toEqual(auth.get(SessionService).jwks());
       expect(json.keys).toHaveLength(1);
       const { token } = await auth.get(SessionService).generate('ada');
-      const cookies = { Cookie: `__Host-session=${token}` };
+      const cookies = { Cookie: `__Host-Http-session=${token}` };
       const me = await auth.send({ path: '/api/me', headers: cookies });
       expect([me.status, me.json]).toEqual([200, { subject: 'ada' }]);
       expect((await auth.send({ path: `/api${path}` })).status).toBe(404);
@@ -357,7 +357,7 @@ describe('docs/keys.md', () => {
         const me = (cookie: string | undefined) =>
           resource.send({
             path: '/me',
-            headers: { Cookie: `__Host-session=${cookie}` },
+            headers: { Cookie: `__Host-Http-session=${cookie}` },
           });
         const answer = await me(token);
         expect([answer.status, answer.json]).toEqual([200, { subject: 'ada' }]);
@@ -393,7 +393,7 @@ describe('docs/keys.md', () => {
     expect(await verdict(checking, token)).toBe('ada');
     clock.advance(1);
     expect(await verdict(checking, token)).toBe('TOKEN_EXPIRED');
-    const request = { headers: { cookie: `__Host-session=${token}` } };
+    const request = { headers: { cookie: `__Host-Http-session=${token}` } };
     expect(await checking.authenticate(request)).toBeNull();
     expect(reasons).toContain('stale');
   });
@@ -423,7 +423,7 @@ describe('docs/keys.md', () => {
     });
     const checking = await serviceOf(revocable);
     const { token, session } = await issuing.generate('ada');
-    const request = { headers: { cookie: `__Host-session=${token}` } };
+    const request = { headers: { cookie: `__Host-Http-session=${token}` } };
     expect((await checking.authenticate(request))?.subject).toBe('ada');
     await issuing.revoke(session);
     expect(await checking.authenticate(request)).toBeNull();

@@ -264,7 +264,7 @@ describe('the recipe for WebSockets with ws', () => {
 
   it('refuses a handshake without a session, and one that cannot be judged', async () => {
     expect(await connect(undefined, ORIGIN).status).toBe(401);
-    expect(await connect('__Host-session=x.y.z').status).toBe(401);
+    expect(await connect('__Host-Http-session=x.y.z').status).toBe(401);
     const { cookie } = await due();
     jest.spyOn(users(), 'find').mockRejectedValueOnce(new Error('down'));
     expect(await connect(cookie, ORIGIN).status).toBe(503);

@@ -717,8 +717,7 @@ describe.each(adapters)('the bearer pair on %s', (adapter) => {
       const store = new MemorySessionStore();
       const options = {
         transport: 'header',
-        refreshToken: {},
-        accessLifetime: '30s',
+        refreshToken: { accessLifetime: '30s' },
         store,
       } as const;
       const ahead = await openTestApp(adapter, { session: options });

@@ -27,13 +27,13 @@ const ATTRIBUTES: [
   session: Partial<SessionJwtModuleOptions>,
   cookies: string[],
 ][] = [
-  ['the defaults', {}, ['__Host-session app.test / HttpOnly Secure Lax']],
+  ['the defaults', {}, ['__Host-Http-session app.test / HttpOnly Secure Lax']],
   [
     'a pair, and a CSRF cookie',
     { refreshToken: {}, csrf: { token: { cookie: 'XSRF-TOKEN' } } },
     [
-      '__Host-session app.test / HttpOnly Secure Lax',
-      '__Host-session-refresh app.test / HttpOnly Secure Lax',
+      '__Host-Http-session app.test / HttpOnly Secure Lax',
+      '__Host-Http-session-refresh app.test / HttpOnly Secure Lax',
       'XSRF-TOKEN app.test / Secure Lax',
     ],
   ],
@@ -41,7 +41,7 @@ const ATTRIBUTES: [
     'a path of the refresh cookie',
     { refreshToken: { cookie: { path: '/session' } } },
     [
-      '__Host-session app.test / HttpOnly Secure Lax',
+      '__Host-Http-session app.test / HttpOnly Secure Lax',
       '__Secure-session-refresh app.test /session HttpOnly Secure Lax',
     ],
   ],
@@ -66,7 +66,7 @@ const ATTRIBUTES: [
   [
     'strict',
     { cookie: { sameSite: 'strict' } },
-    ['__Host-session app.test / HttpOnly Secure Strict'],
+    ['__Host-Http-session app.test / HttpOnly Secure Strict'],
   ],
   [
     'without Secure',
@@ -76,14 +76,14 @@ const ATTRIBUTES: [
   [
     'SameSite=None',
     { cookie: { sameSite: 'none' } },
-    ['__Host-session app.test / HttpOnly Secure None'],
+    ['__Host-Http-session app.test / HttpOnly Secure None'],
   ],
   [
     'partitioned, a pair',
     { cookie: { sameSite: 'none', partitioned: true }, refreshToken: {} },
     [
-      '__Host-session app.test / HttpOnly Secure None in https://app.test',
-      '__Host-session-refresh app.test / HttpOnly Secure None in https://app.test',
+      '__Host-Http-session app.test / HttpOnly Secure None in https://app.test',
+      '__Host-Http-session-refresh app.test / HttpOnly Secure None in https://app.test',
     ],
   ],
   [
@@ -282,13 +282,13 @@ describe.each(platforms('express'))(
         const { token } = await app.sessions.generate('bob');
         const wide = `Domain=${HOST}; Secure`;
         const names = [
-          '__Host-session',
+          '__Host-Http-session',
           '__host-session',
           '__HOST-SESSION',
           '__Host-Session',
-          ' __Host-session ',
-          '\t__Host-session\t',
-          '=__Host-session',
+          ' __Host-Http-session ',
+          '\t__Host-Http-session\t',
+          '=__Host-Http-session',
           '= __host-session',
         ];
         const planted = names.flatMap((name) => [
@@ -302,10 +302,10 @@ describe.each(platforms('express'))(
         const kept = [
           `__Secure-session=${token}; ${wide}; Path=/`,
           `session=${token}; ${wide}; Path=/me`,
-          `x__Host-session=${token}; ${wide}; Path=/me`,
-          `"__Host-session"=${token}; ${wide}; Path=/me`,
-          `a=b, __Host-session=${token}; ${wide}; Path=/me`,
-          `b="c __Host-session=${token}; ${wide}; Path=/me`,
+          `x__Host-Http-session=${token}; ${wide}; Path=/me`,
+          `"__Host-Http-session"=${token}; ${wide}; Path=/me`,
+          `a=b, __Host-Http-session=${token}; ${wide}; Path=/me`,
+          `b="c __Host-Http-session=${token}; ${wide}; Path=/me`,
         ];
         await toss([...planted, ...kept]);
         const evil = await browser.context.newPage();
@@ -325,10 +325,10 @@ describe.each(platforms('express'))(
         }
         expect((await post(page, '/change')).body.id).toBe('ada');
         for (const header of received) {
-          expect(ours(header, '__Host-session')).toHaveLength(1);
+          expect(ours(header, '__Host-Http-session')).toHaveLength(1);
           expect(header).toContain(`; __Secure-session=`);
         }
-        expect(received[0]!.split('__Host-session')).toHaveLength(6);
+        expect(received[0]!.split('__Host-Http-session')).toHaveLength(6);
         const jar = await browser.context.cookies(`${origin}/me`);
         expect(
           jar
@@ -336,8 +336,8 @@ describe.each(platforms('express'))(
             .map(shown)
             .toSorted(),
         ).toEqual([
-          '"__Host-session" .app.test /me Secure Lax',
-          '__Host-session app.test / HttpOnly Secure Lax',
+          '"__Host-Http-session" .app.test /me Secure Lax',
+          '__Host-Http-session app.test / HttpOnly Secure Lax',
         ]);
         app.clock.advance('15m');
         expect((await ask(page, '/me')).body.subject).toBe('ada');
@@ -412,8 +412,8 @@ describe.each(platforms('express'))(
         expect((await post(frame, '/change')).body.id).toBe('ada');
         const jar = await browser.context.cookies();
         expect(jar.map(shown).toSorted()).toEqual([
-          '__Host-session app.test / HttpOnly Secure None in https://other.test',
-          '__Host-session-refresh app.test / HttpOnly Secure None in https://other.test',
+          '__Host-Http-session app.test / HttpOnly Secure None in https://other.test',
+          '__Host-Http-session-refresh app.test / HttpOnly Secure None in https://other.test',
         ]);
 
         const alone = await browser.context.newPage();
@@ -426,7 +426,7 @@ describe.each(platforms('express'))(
         await page.evaluate(
           `fetch('${origin}/change', { method: 'POST', mode: 'no-cors', credentials: 'include' })`,
         );
-        expect(ours(received[0], '__Host-session')).toHaveLength(1);
+        expect(ours(received[0], '__Host-Http-session')).toHaveLength(1);
         expect(app.account.handled).toBe(handled);
         expect(app.eventsOf('rejected').at(-1)).toMatchObject({
           code: 'CSRF_REFUSED',

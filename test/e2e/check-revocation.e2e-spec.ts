@@ -179,7 +179,7 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
       const refused = await client.copy().get(path);
       expect(refused.status).toBe(401);
       expect(refused.setCookie).toHaveLength(1);
-      expect(refused.setCookie[0]).toMatch(/^__Host-session=; Max-Age=0/);
+      expect(refused.setCookie[0]).toMatch(/^__Host-Http-session=; Max-Age=0/);
       expect(app.eventsOf('rejected')).toMatchObject([{ reason: 'unknown' }]);
       expect(app.app.get(OneController).handled).toBe(0);
     },
@@ -261,7 +261,9 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
         expect((await client.copy().get('/one/unchecked')).status).toBe(200);
         const refused = await client.copy().get('/one/checked');
         expect(refused.status).toBe(401);
-        expect(refused.setCookie[0]).toMatch(/^__Host-session=; Max-Age=0/);
+        expect(refused.setCookie[0]).toMatch(
+          /^__Host-Http-session=; Max-Age=0/,
+        );
         expect(app.app.get(OneController).handled).toBe(0);
       });
 
@@ -318,7 +320,7 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
     it('asks without a response too, and false asks no less than is configured', async () => {
       const { a, b, store } = await openStoredNodes(adapter);
       const { token, id } = await signIn(a);
-      const request = { headers: { cookie: `__Host-session=${token}` } };
+      const request = { headers: { cookie: `__Host-Http-session=${token}` } };
       await a.sessions.revoke({ id, subject: 'ada' });
       store.takeCalls();
       const { sessions } = b;
@@ -336,7 +338,7 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
         revocationCheck: 'always',
       });
       const { token, id } = await signIn(a);
-      const request = { headers: { cookie: `__Host-session=${token}` } };
+      const request = { headers: { cookie: `__Host-Http-session=${token}` } };
       await a.sessions.revoke({ id, subject: 'ada' });
       const options = { checkRevocation: false };
       expect(await b.sessions.authenticate(request, options)).toBeNull();
@@ -386,7 +388,7 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
       const { token } = await signIn(app);
       await expect(
         app.sessions.authenticate(
-          { headers: { cookie: `__Host-session=${token}` } },
+          { headers: { cookie: `__Host-Http-session=${token}` } },
           { checkRevocation: true },
         ),
       ).rejects.toMatchObject({ code: 'STORE_REQUIRED' });

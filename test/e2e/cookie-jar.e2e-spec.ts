@@ -516,14 +516,18 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
 
   describe('S-081: forgets the cookie at sign-out', () => {
     it.each<[what: string, cookie: CookieOptions, stored: string]>([
-      ['by default', {}, '__Host-session app.example /'],
+      ['by default', {}, '__Host-Http-session app.example /'],
       [
         'with a domain',
         { domain: 'app.example' },
         '__Secure-session app.example /',
       ],
       ['with a path', { path: '/app' }, '__Secure-session app.example /app'],
-      ['in a partition', { partitioned: true }, '__Host-session app.example /'],
+      [
+        'in a partition',
+        { partitioned: true },
+        '__Host-Http-session app.example /',
+      ],
       [
         'with everything',
         {
@@ -538,7 +542,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
       [
         'that is strict',
         { sameSite: 'strict' },
-        '__Host-session app.example /',
+        '__Host-Http-session app.example /',
       ],
       ['that is not secure', { secure: false }, 'session app.example /'],
     ])('%s', async (_what, cookie, stored) => {
@@ -583,7 +587,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
       [
         'to the host alone',
         { formerDomains: ['app.example'] },
-        '__Host-session www.app.example',
+        '__Host-Http-session www.app.example',
       ],
     ])(
       'a sign-in leaves exactly the new cookie: %s',
@@ -647,7 +651,7 @@ describe.each(adapters)('a real cookie jar on %s', (adapter) => {
         'https://evil.app.example/me',
       );
       expect(await cookiesIn(browser)).toEqual([
-        '__Host-session app.example /',
+        '__Host-Http-session app.example /',
       ]);
       expect(await browser.cookie()).toBe(own);
       expect((await browser.get('/me')).status).toBe(200);

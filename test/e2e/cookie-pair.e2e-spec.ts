@@ -148,10 +148,10 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         const [refreshLine] = refreshLinesOf(response);
         expect(response.setCookie).toHaveLength(2);
         expect(attributesOf(sessionLine)).toBe(
-          '__Host-session; Path=/; HttpOnly; Secure; SameSite=Lax',
+          '__Host-Http-session; Path=/; HttpOnly; Secure; SameSite=Lax',
         );
         expect(attributesOf(refreshLine)).toBe(
-          '__Host-session-refresh; Path=/; HttpOnly; Secure; SameSite=Lax',
+          '__Host-Http-session-refresh; Path=/; HttpOnly; Secure; SameSite=Lax',
         );
         const now = app.clock.nowSeconds();
         const { exp } = claimsIn(session);
@@ -904,7 +904,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         const there = await browser.get('/auth/me');
         expect(there.status).toBe(200);
         expect(there.setCookie.map(attributesOf)).toEqual([
-          '__Host-session; Path=/; HttpOnly; Secure; SameSite=Lax',
+          '__Host-Http-session; Path=/; HttpOnly; Secure; SameSite=Lax',
           '__Secure-session-refresh; Path=/auth; HttpOnly; Secure; SameSite=Lax',
         ]);
         expect(app.users.loads).toHaveLength(1);
@@ -928,7 +928,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
         const browser = await app.signIn();
         const response = await browser.post('/logout');
         expect(response.setCookie.map(attributesOf)).toEqual([
-          '__Host-session; Path=/; HttpOnly; Secure; SameSite=Lax',
+          '__Host-Http-session; Path=/; HttpOnly; Secure; SameSite=Lax',
           '__Secure-session-refresh; Path=/auth; HttpOnly; Secure; SameSite=Lax',
         ]);
         expect(await cookieIn(browser, NAME)).toBeUndefined();
@@ -1336,7 +1336,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
       });
 
       it('ends every session that it throws for, where the application wants that rule', async () => {
-        const app = await open({ onLoaderError: 'end' });
+        const app = await open({ loader: { onError: 'end' } });
         const browser = await app.signIn();
         expire(app);
         app.users.failure = new Error('connection refused');
@@ -1348,7 +1348,7 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
 
     describe('the session token', () => {
       it('moves its end at a refresh only: not at a reload, not at an update', async () => {
-        const app = await open({ accessLifetime: '1h' });
+        const app = await open({ refreshToken: { accessLifetime: '1h' } });
         const browser = await app.signIn();
         const { exp } = claimsIn(await browser.cookie());
         const end = app.clock.nowSeconds() + 60 * MINUTE;

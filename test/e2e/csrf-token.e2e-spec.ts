@@ -1126,7 +1126,7 @@ describe.each(adapters)(
       async (kind) => {
         const { app } = await openWith(kind, {
           dataRefreshInterval: '5m',
-          accessLifetime: '1h',
+          refreshToken: { accessLifetime: '1h' },
         });
         const browser = await app.signIn();
         const token = (await browser.cookie(READABLE)) ?? '';

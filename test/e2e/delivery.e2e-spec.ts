@@ -432,7 +432,7 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
       expect(response.headers['cache-control']).toBe(cacheControlOf(kind));
       const ownCookies =
         kind.path === 'cookie-of-our-name'
-          ? ['own=1; Path=/', '__Host-session=forged; Path=/; Secure']
+          ? ['own=1; Path=/', '__Host-Http-session=forged; Path=/; Secure']
           : (kind.cookies ?? []);
       expect(response.setCookie).toEqual(ownCookies);
     });

@@ -163,7 +163,7 @@ describe.each(adapters)('encrypted sessions on %s', (adapter) => {
       [before, encrypted],
     ] as const) {
       const refused = await app.browser().get('/me', {
-        Cookie: `__Host-session=${stranger.token}`,
+        Cookie: `__Host-Http-session=${stranger.token}`,
       });
       expect(refused.status).toBe(401);
       expect(refused.setCookie).toContain(CLEARED);
@@ -206,7 +206,7 @@ describe.each(adapters)('encrypted sessions on %s', (adapter) => {
         .join('.');
       const response = await app
         .browser()
-        .get('/me', { Cookie: `__Host-session=${forged}` });
+        .get('/me', { Cookie: `__Host-Http-session=${forged}` });
       expect([changed, response.status]).toEqual([changed, 401]);
       expect(response.setCookie).toEqual([CLEARED]);
     }

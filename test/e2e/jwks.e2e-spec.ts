@@ -222,8 +222,8 @@ describe.each(adapters)('the published keys on %s', (adapter) => {
     app.events.length = 0;
     for (const response of [
       await browser.get(PATH),
-      await app.browser().get(PATH, { Cookie: `__Host-session=${ended}` }),
-      await app.browser().get(PATH, { Cookie: '__Host-session=a.b.c' }),
+      await app.browser().get(PATH, { Cookie: `__Host-Http-session=${ended}` }),
+      await app.browser().get(PATH, { Cookie: '__Host-Http-session=a.b.c' }),
       await app.browser().get(PATH, { Authorization: 'Bearer a.b.c' }),
     ]) {
       expect(response.status).toBe(200);

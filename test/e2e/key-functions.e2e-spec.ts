@@ -405,7 +405,7 @@ describe.each(adapters)('a function that gives secrets on %s', (adapter) => {
         const forged = forgeToken(header, claims, secret);
         const { status } = await send(app.port, {
           path: '/me',
-          headers: { Cookie: `__Host-session=${forged}` },
+          headers: { Cookie: `__Host-Http-session=${forged}` },
         });
         expect(status).toBe(401);
       }

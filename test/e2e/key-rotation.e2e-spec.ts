@@ -713,7 +713,7 @@ describe.each(adapters)(
         session: withoutSecret({
           keys: () => keys,
           derivedSecret: OTHER_SECRET,
-          accessLifetime: '5m',
+          refreshToken: { accessLifetime: '5m' },
           ...(refreshToken && { refreshToken }),
         }),
       });

@@ -80,7 +80,7 @@ const PROFILES: readonly [string, () => Options][] = [
   ['a cookie pair', () => ({ refreshToken: {} })],
   [
     'a cookie pair of shorter session tokens',
-    () => ({ refreshToken: {}, accessLifetime: '2m' }),
+    () => ({ refreshToken: { accessLifetime: '2m' } }),
   ],
   [
     'a cookie pair with a store',
@@ -156,7 +156,7 @@ describe.each([...PROFILES, ...FORMER])('polling with %s', (_name, options) => {
     const page = await OpenPage.signIn(app, { ...own, persistent: false });
     const send = (isClick: boolean) => (isClick ? page.click() : page.poll());
     expect(await stay(app, send, 25 * MINUTE, 150)).toBeUndefined();
-    expect(page.cookies.get('__Host-session')?.until).toBe(Infinity);
+    expect(page.cookies.get('__Host-Http-session')?.until).toBe(Infinity);
   });
 });
 
@@ -303,7 +303,7 @@ describe('a passive request', () => {
         // Whichever comes last: the browser is left with the later end.
         const end = app.clock.nowSeconds() + IDLE;
         const { until } = page.cookies.get(
-          page.cookie(REFRESH_COOKIE) ? REFRESH_COOKIE : '__Host-session',
+          page.cookie(REFRESH_COOKIE) ? REFRESH_COOKIE : '__Host-Http-session',
         )!;
         expect([name, until]).toEqual([name, end]);
       }

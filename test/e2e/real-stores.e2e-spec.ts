@@ -135,7 +135,7 @@ describe.each(Object.entries(SERVERS))(
       loader.open();
       const response = await request;
       expect(response.status).toBe(401);
-      expect(response.setCookie[0]).toMatch(/^__Host-session=; Max-Age=0/);
+      expect(response.setCookie[0]).toMatch(/^__Host-Http-session=; Max-Age=0/);
       expect(await a.sessions.list('ada')).toEqual([]);
     });
 

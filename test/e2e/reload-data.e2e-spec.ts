@@ -346,7 +346,7 @@ describe.each(adapters)('without a loader, on %s', (adapter) => {
 
   it('a session ends by sign-out as any other', async () => {
     const browser = await signIn();
-    const copy = `__Host-session=${await browser.cookie()}`;
+    const copy = `__Host-Http-session=${await browser.cookie()}`;
     await browser.post('/sign-out');
     expect((await app.browser().get('/me', { Cookie: copy })).status).toBe(401);
   });

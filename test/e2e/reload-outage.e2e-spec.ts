@@ -318,7 +318,7 @@ describe('while the data source is slow or down', () => {
       const browser = await app.signIn();
       app.clock.advance('15m');
       app.users.all.get('ada')!.role = 'x'.repeat(4_000);
-      const cookie = `__Host-session=${await browser.cookie()}`;
+      const cookie = `__Host-Http-session=${await browser.cookie()}`;
       await app.sessions.authenticate({ headers: { cookie } });
       const tooLarge = await browser.get('/me');
       expect(tooLarge.status).toBe(503);
@@ -536,7 +536,7 @@ describe('while the data source is slow or down', () => {
     const other = await startTestApp('express', { clock: app.clock });
     try {
       const browser = await app.signIn();
-      const cookie = `__Host-session=${await browser.cookie()}`;
+      const cookie = `__Host-Http-session=${await browser.cookie()}`;
       app.clock.advance('15m');
       for (const node of [app, other]) {
         node.users.all.delete('ada');
@@ -567,7 +567,7 @@ describe('while the data source is slow or down', () => {
     const response = await request;
     expect(response.status).toBe(401);
     expect(response.setCookie).toEqual([
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+      '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
     ]);
     expect(app.eventsOf('reloaded')).toEqual([]);
     expect(app.eventsOf('ended')).toHaveLength(1);

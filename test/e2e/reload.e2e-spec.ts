@@ -136,7 +136,7 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       expect(me.json.data).toEqual({ id: 'ada', role: 'owner' });
       expect(me.setCookie).toHaveLength(1);
       expect(me.setCookie[0]).toMatch(
-        /^__Host-session=[\w.-]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+        /^__Host-Http-session=[\w.-]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
       );
       expect(me.headers['cache-control']).toBe('no-store');
       const after = await browser.cookie();
@@ -154,14 +154,14 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       async (_what, breakIt) => {
         await start();
         const browser = await app.signIn();
-        const copy = `__Host-session=${await browser.cookie()}`;
+        const copy = `__Host-Http-session=${await browser.cookie()}`;
         app.clock.advance('15m');
         breakIt(app);
         const me = await browser.get('/me');
         expect(me.status).toBe(401);
         expect(me.json).toEqual(UNAUTHORIZED);
         expect(me.setCookie).toHaveLength(1);
-        expect(me.setCookie[0]).toMatch(/^__Host-session=; Max-Age=0;/);
+        expect(me.setCookie[0]).toMatch(/^__Host-Http-session=; Max-Age=0;/);
         expect(await browser.cookie()).toBeUndefined();
         expect(app.account.handled).toBe(0);
 
@@ -226,8 +226,8 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
     it.each<[string, number, Break]>([
       ['throws', 401, throwing(new Error('connection refused'))],
       ['returns what cannot be serialised', 200, giving(NaN)],
-    ])("%s, under onLoaderError: 'end': %i", async (_what, status, breakIt) => {
-      await start({ session: { onLoaderError: 'end' } });
+    ])("%s, under loader.onError: 'end': %i", async (_what, status, breakIt) => {
+      await start({ session: { loader: { onError: 'end' } } });
       const browser = await app.signIn();
       app.clock.advance('15m');
       breakIt(app);
@@ -235,9 +235,9 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       expect((await browser.cookie()) === undefined).toBe(status === 401);
     });
 
-    it("passes its timeout, under onLoaderError: 'end': nobody is logged out", async () => {
+    it("passes its timeout, under loader.onError: 'end': nobody is logged out", async () => {
       await start({
-        session: { onLoaderError: 'end', loader: { timeout: 0.01 } },
+        session: { loader: { onError: 'end', timeout: 0.01 } },
       });
       const browser = await app.signIn();
       app.clock.advance('15m');
@@ -310,7 +310,7 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       await start();
       const authenticatedAt = new Date((app.clock.nowSeconds() - 3_600) * 1000);
       const { session, cookie } = await createTestSession(app.app, 'ada', {
-        authenticatedAt,
+        authentication: { time: authenticatedAt },
       });
       const begun = session.issuedAt;
       const browser = app.browser();
@@ -426,13 +426,15 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
     it('follows the newest revision, whichever token a request brings', async () => {
       await start();
       const browser = await app.signIn('ada', { attributes: { n: 0 } });
-      const old = `__Host-session=${await browser.cookie()}`;
+      const old = `__Host-Http-session=${await browser.cookie()}`;
       await browser.post('/attributes', { n: 1 });
       await browser.post('/attributes', { n: 2 });
       const behind = await app.browser().get('/me', { Cookie: old });
       expect(behind.json.attributes).toEqual({ n: 2 });
       expect(behind.setCookie).toHaveLength(1);
-      const brought = /__Host-session=([^;]*)/.exec(behind.setCookie[0]!)![1];
+      const brought = /__Host-Http-session=([^;]*)/.exec(
+        behind.setCookie[0]!,
+      )![1];
       expect(claimsIn(brought)).toMatchObject({ attrs: { n: 2 }, rev: 2 });
 
       app.clock.advance('15m');
@@ -602,7 +604,7 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
 
   describe('remembers its last result', () => {
     const asOldClient = async (browser: Browser) => {
-      const cookie = `__Host-session=${await browser.cookie()}`;
+      const cookie = `__Host-Http-session=${await browser.cookie()}`;
       return (): Promise<TestResponse> =>
         app.browser().get('/me', { Cookie: cookie });
     };
@@ -678,7 +680,7 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       await browser.post('/sign-out');
       expect((await request()).status).toBe(401);
       expect((await request()).setCookie).toEqual([
-        '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+        '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
       ]);
     });
 

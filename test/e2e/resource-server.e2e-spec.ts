@@ -89,8 +89,7 @@ const modes = Object.entries<Mode>({
   'the shared secret of an issuer that derives its other keys elsewhere': {
     issuer: {
       derivedSecret: OTHER_SECRET,
-      refreshToken: {},
-      accessLifetime: '1h',
+      refreshToken: { accessLifetime: '1h' },
     },
     server: () => ({ verifyOnly: true }),
   },
@@ -417,7 +416,7 @@ interface Refused {
   ) => Promise<Record<string, string>> | Record<string, string>;
 }
 
-const cookie = (token: string) => ({ Cookie: `__Host-session=${token}` });
+const cookie = (token: string) => ({ Cookie: `__Host-Http-session=${token}` });
 
 const withClaims =
   (changes: object): Refused['request'] =>
@@ -531,7 +530,7 @@ const REFUSED: [string, Refused][] = [
       reason: 'ambiguous',
       code: 'TOKEN_CONFLICT',
       request: (token) => ({
-        Cookie: `__Host-session=${token}; __Host-session=${token}`,
+        Cookie: `__Host-Http-session=${token}; __Host-Http-session=${token}`,
       }),
     },
   ],

@@ -159,7 +159,7 @@ describe.each(adapters)(
     });
 
     it('any error of the loader removes the cookie for those who ask for that rule', async () => {
-      await start({ onLoaderError: 'end' });
+      await start({ loader: { onError: 'end' } });
       const browser = await app.signIn('ada');
       app.users.failure = new Error('User ada not found');
       app.clock.advance(INTERVAL);
@@ -286,7 +286,7 @@ describe.each(adapters)(
         expect(await browser.cookie()).toBeUndefined();
         const copied = await app
           .browser()
-          .get('/me', { Cookie: `__Host-session=${token}` });
+          .get('/me', { Cookie: `__Host-Http-session=${token}` });
         expect(copied.status).toBe(401);
       });
 
@@ -341,7 +341,7 @@ describe.each(adapters)(
           .post('/login', { user: 'ada' });
         expect(setCookie[0]).toContain(`; Max-Age=${seconds};`);
         const token = setCookie[0]!
-          .slice('__Host-session='.length)
+          .slice('__Host-Http-session='.length)
           .split(';')[0]!;
         const { exp } = readToken(token).claims as { exp: number };
         expect(exp).toBe(app.clock.nowSeconds() + seconds);
@@ -413,7 +413,7 @@ describe.each(adapters)(
       const { token } = await app.sessions.generate('ada');
       expect(readToken(token).header['alg']).toBe('HS256');
       const me = (value: string) =>
-        app.browser().get('/me', { Cookie: `__Host-session=${value}` });
+        app.browser().get('/me', { Cookie: `__Host-Http-session=${value}` });
       expect((await me(forge(token))).status).toBe(401);
       expect((await me(token)).status).toBe(200);
     });

@@ -245,7 +245,7 @@ describe.each(adapters)(
         await statusOf(`/me?accessToken=${one}&accessToken=${one}`, {}),
       ).toBe(401);
       expect(await statusOf('/me?accessToken[]=x', {})).toBe(401);
-      const Cookie = `__Host-session=${one}`;
+      const Cookie = `__Host-Http-session=${one}`;
       expect(await statusOf('/me', { ...inHeader, Cookie })).toBe(200);
       expect(await statusOf(`/me?accessToken=${two}`, { Cookie })).toBe(401);
       expect(app.eventsOf('rejected').map(({ reason }) => reason)).toEqual([

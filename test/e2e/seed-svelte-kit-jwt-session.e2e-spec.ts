@@ -88,12 +88,12 @@ class SeedController {
 function handleSession(kind: PairKind): Partial<SessionJwtModuleOptions> {
   return {
     secret: SECRET,
-    accessLifetime: 60,
     lifetime: { idle: '7d' },
     cookie: { name: ACCESS, path: '/' },
     refreshToken: {
       secret: OTHER_SECRET,
       cookie: { name: REFRESH, path: '/' },
+      accessLifetime: 60,
     },
     requestProperty: 'locals',
     ...(kind === 'stored' && { store: new MemorySessionStore() }),

@@ -218,7 +218,10 @@ const SITUATIONS: Situation[] = [
   ...(['stateless', 'stored'] as const).flatMap((kind): Situation[] => [
     {
       what: `the session token of a ${kind} pair is due`,
-      options: pair(kind, { dataRefreshInterval: '5m', accessLifetime: '15m' }),
+      options: pair(kind, {
+        dataRefreshInterval: '5m',
+        refreshToken: { accessLifetime: '15m' },
+      }),
       wait: '5m',
       reason: 'reload',
     },

@@ -13,7 +13,7 @@ import {
 } from '../support/test-app.js';
 
 const CLEARED =
-  '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax';
+  '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax';
 
 @Controller('store')
 class StoreController {
@@ -36,7 +36,8 @@ describe.each(adapters)('the end of a session on %s', (adapter) => {
 
   afterEach(() => app.close());
 
-  const asCookie = (token: string | undefined) => `__Host-session=${token}`;
+  const asCookie = (token: string | undefined) =>
+    `__Host-Http-session=${token}`;
   const me = (token: string | undefined) =>
     app.browser().get('/me', { Cookie: asCookie(token) });
 

@@ -83,10 +83,10 @@ describe('authenticate(request) without a response', () => {
     expect(found).toBeInstanceOf(ActiveSession);
     expect(found?.id === session.id).toBe(true);
     expect(await app.sessions.authenticate({ headers: {} })).toBeNull();
-    expect(await authenticate('__Host-session=garbage')).toBeNull();
+    expect(await authenticate('__Host-Http-session=garbage')).toBeNull();
     expect(
       await authenticate(
-        `__Host-session=${forgeToken(header, claims, OTHER_SECRET)}`,
+        `__Host-Http-session=${forgeToken(header, claims, OTHER_SECRET)}`,
       ),
     ).toBeNull();
   });
@@ -148,7 +148,10 @@ describe('authenticate(request) without a response', () => {
 
   describe('reads a fetch Headers object', () => {
     it.each<[string, (token: string) => Record<string, string>]>([
-      ['a cookie', (token) => ({ Cookie: `a=1; __Host-session=${token}` })],
+      [
+        'a cookie',
+        (token) => ({ Cookie: `a=1; __Host-Http-session=${token}` }),
+      ],
       ['a bearer token', (token) => ({ Authorization: `Bearer ${token}` })],
     ])('with %s', async (_kind, headersOf) => {
       await start({ session: { transport: ['cookie', 'header'] } });
@@ -167,7 +170,7 @@ describe('authenticate(request) without a response', () => {
     });
 
     it.each<[string, string, (token: string) => string]>([
-      ['two cookies', 'Cookie', (token) => `__Host-session=${token}`],
+      ['two cookies', 'Cookie', (token) => `__Host-Http-session=${token}`],
       ['two bearer tokens', 'Authorization', (token) => `Bearer ${token}`],
       ['two tokens in a header of its own', 'X-Token', (token) => token],
     ])('and refuses %s of the same name', async (_kind, name, valueOf) => {
@@ -239,7 +242,7 @@ describe('authenticate(request) with a response', () => {
     const { request, response } = exchange;
     expect(await app.sessions.authenticate(request, { response })).toBeNull();
     expect(cookiesOf(exchange)).toEqual([
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+      '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
     ]);
   });
 });
@@ -343,7 +346,7 @@ describe('tokenOf(session), for a request to another service', () => {
     const verified = await app.sessions.verify(token);
     expect(app.sessions.tokenOf(verified)).toBe(token);
     const found = await app.sessions.authenticate({
-      headers: { cookie: `__Host-session=${token}` },
+      headers: { cookie: `__Host-Http-session=${token}` },
     });
     expect(app.sessions.tokenOf(found!)).toBe(token);
   });
@@ -792,7 +795,7 @@ describe('sessions of different requests', () => {
     });
     app.clock.advance('15m');
     await app.sessions.authenticate({
-      headers: { cookie: `__Host-session=${token}` },
+      headers: { cookie: `__Host-Http-session=${token}` },
     });
     expect(seen).toEqual([original, original]);
   });

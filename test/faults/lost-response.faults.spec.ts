@@ -85,7 +85,7 @@ describe.each(STORES)('on %s', (name) => {
     const [other, third] = await Promise.all(
       [1, 2].map(() =>
         openNode(uses.watch(shared.storeForNode()), clock, {
-          rotation: { grace: GRACE },
+          refreshToken: { grace: GRACE },
         }),
       ),
     );
@@ -95,8 +95,7 @@ describe.each(STORES)('on %s', (name) => {
           SessionJwtModule.forRoot({
             secret: SECRET,
             transport: 'header',
-            refreshToken: {},
-            rotation: { grace: GRACE },
+            refreshToken: { grace: GRACE },
             storeTimeout: '20s',
             dataLoader: false,
             store: shared.storeForNode(),
@@ -180,7 +179,7 @@ describe.each(STORES)('on %s', (name) => {
     const clock = new TestSessionClock(new Date());
     const shared = await servers.open(name, clock);
     const store = new SickStore(shared.storeForNode());
-    const options = { rotation: { grace: GRACE } };
+    const options = { refreshToken: { grace: GRACE } };
     const node = await openNode(store, clock, options);
     const healthy = await openNode(shared.storeForNode(), clock, options);
     try {
@@ -228,7 +227,7 @@ describe.each(STORES)('on %s', (name) => {
     const clock = new TestSessionClock(new Date());
     const shared = await servers.open(name, clock);
     const node = await openNode(shared.storeForNode(), clock, {
-      rotation: { grace: GRACE },
+      refreshToken: { grace: GRACE },
     });
     try {
       const first = await signIn(node, 'ada');

@@ -73,8 +73,7 @@ describe.each(STORES)('on %s', (name) => {
       const nodes = await Promise.all(
         [1, 2].map(() =>
           openNode(uses.watch(shared.storeForNode()), clock, {
-            accessLifetime: ACCESS,
-            rotation: { grace: GRACE },
+            refreshToken: { accessLifetime: ACCESS, grace: GRACE },
           }),
         ),
       );

@@ -474,8 +474,7 @@ describe.each(STORES)('sessions on %s', (name) => {
           heard.watch(shared.storeForNode()),
           clock,
           {
-            refreshToken: { secret },
-            rotation: { grace: TIMES.grace },
+            refreshToken: { secret, grace: TIMES.grace },
             dataRefreshInterval: '5m',
             lifetime: { idle: TIMES.idle, absolute: TIMES.absolute },
           },

@@ -29,7 +29,7 @@ describe.each(adapters)('a Secure cookie over plain HTTP on %s', (adapter) => {
     const started = await start();
     const first = await signInWith(started);
     expect(first.setCookie).toHaveLength(1);
-    expect(first.setCookie[0]).toMatch(/^__Host-session=.*; Secure/);
+    expect(first.setCookie[0]).toMatch(/^__Host-Http-session=.*; Secure/);
     expect(warnings()).toHaveLength(1);
     expect(warnings()[0]).toContain('plain HTTP');
     expect(warnings()[0]).toContain('X-Forwarded-Proto');
@@ -79,7 +79,7 @@ describe.each(adapters)('a Secure cookie over plain HTTP on %s', (adapter) => {
     };
     const plain = await attributesWith({});
     expect(plain).toEqual([
-      '__Host-session; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax',
+      '__Host-Http-session; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax',
     ]);
     for (const headers of [
       { 'X-Forwarded-Proto': 'https' },

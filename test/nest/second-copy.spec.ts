@@ -54,7 +54,7 @@ const first = () =>
 
 async function get(app: BootedApp, path: string, user?: string) {
   const cookie = user
-    ? `__Host-session=${(await app.get(SessionService).generate(user)).token}`
+    ? `__Host-Http-session=${(await app.get(SessionService).generate(user)).token}`
     : '';
   return app.send({ path, headers: { Cookie: cookie } });
 }
@@ -294,7 +294,7 @@ describe('what does not fit together', () => {
     const response = await app.send({
       path: '/both',
       headers: {
-        Cookie: `__Host-session=${own.token}; __Host-second=${other.token}`,
+        Cookie: `__Host-Http-session=${own.token}; __Host-second=${other.token}`,
       },
     });
     expect(response.json).toEqual({

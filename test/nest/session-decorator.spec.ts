@@ -233,7 +233,7 @@ describe.each(adapters)('@Session() on %s', (adapter) => {
     });
     const response = await app
       .browser()
-      .get('/read/parts', { Cookie: `__Host-session=${token}` });
+      .get('/read/parts', { Cookie: `__Host-Http-session=${token}` });
     expect(response.json).toEqual({
       id: session.id,
       subject: 'ada',
@@ -530,7 +530,7 @@ describe.each(adapters)(
       for (const path of ['/me', '/optional']) {
         const response = await app
           .browser()
-          .get(path, { Cookie: `__Host-session=${token}` });
+          .get(path, { Cookie: `__Host-Http-session=${token}` });
         expect(response.status).toBe(500);
         expect(response.setCookie).toEqual([]);
       }
@@ -542,7 +542,7 @@ describe.each(adapters)(
     it('goes on with public routes and sign-outs, which attach nothing', async () => {
       await open();
       const { token } = await app.sessions.generate('ada');
-      const headers = { Cookie: `__Host-session=${token}` };
+      const headers = { Cookie: `__Host-Http-session=${token}` };
       expect((await app.browser().get('/public', headers)).status).toBe(200);
       const left = await app.browser().post('/logout', {}, headers);
       expect(left.status).toBe(204);

@@ -547,7 +547,7 @@ describe.each(adapters)(
           }
           const bad = await app.browser().get('/me', {
             Authorization: 'Bearer x',
-            Cookie: '__Host-session=x',
+            Cookie: '__Host-Http-session=x',
           });
           expect(bad.status).toBe(401);
           expect(bad.headers['www-authenticate']).toBe(expected);

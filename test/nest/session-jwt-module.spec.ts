@@ -100,7 +100,7 @@ async function dataSeenBy(app: BootedApp, user = 'ada'): Promise<unknown> {
   const { token } = await app.get(SessionService).generate(user);
   const response = await app.send({
     path: '/me',
-    headers: { Cookie: `__Host-session=${token}` },
+    headers: { Cookie: `__Host-Http-session=${token}` },
   });
   expect(response.status).toBe(200);
   return response.json.data;
@@ -725,7 +725,7 @@ describe('`guard: false` of SessionJwtModule', () => {
     const { token } = await app.get(SessionService).generate('ada');
     const closed = await app.send({
       path: '/closed',
-      headers: { Cookie: `__Host-session=${token}` },
+      headers: { Cookie: `__Host-Http-session=${token}` },
     });
     expect(closed.json).toEqual({ subject: 'ada' });
   });
@@ -914,7 +914,7 @@ describe('two copies of SessionJwtModule in one application', () => {
         return;
       }
       const { token } = await app.get(Customers).sessions.generate('customer');
-      const headers = { Cookie: `__Host-session=${token}` };
+      const headers = { Cookie: `__Host-Http-session=${token}` };
       const shop = await app.send({ path: '/shop', headers });
       expect(shop.json).toEqual({ subject: 'customer' });
 
@@ -926,7 +926,7 @@ describe('two copies of SessionJwtModule in one application', () => {
 
       const ofAdmin = await app.get(Admins).sessions.generate('administrator');
       const both = {
-        Cookie: `__Host-session=${token}; ${ADMIN_COOKIE}=${ofAdmin.token}`,
+        Cookie: `__Host-Http-session=${token}; ${ADMIN_COOKIE}=${ofAdmin.token}`,
       };
       const admitted = await app.send({ path: '/admin', headers: both });
       expect(admitted.json).toEqual({ subject: 'administrator' });
@@ -1134,7 +1134,7 @@ describe('two copies of SessionJwtModule in one application', () => {
       const { token } = await app.get(Both).sessions.generate('ada');
       const response = await app.send({
         path: '/elevate/mistake',
-        headers: { Cookie: `__Host-session=${token}` },
+        headers: { Cookie: `__Host-Http-session=${token}` },
       });
       expect(response.status).toBe(500);
       expect(response.setCookie).toEqual([]);
@@ -1146,7 +1146,7 @@ describe('two copies of SessionJwtModule in one application', () => {
       const { token } = await app.get(Both).sessions.generate('ada');
       const response = await app.send({
         path: '/elevate',
-        headers: { Cookie: `__Host-session=${token}` },
+        headers: { Cookie: `__Host-Http-session=${token}` },
       });
       expect(response.json).toEqual({
         before: 'ada',
@@ -1163,7 +1163,7 @@ describe('two copies of SessionJwtModule in one application', () => {
       const response = await app.send({
         path: '/elevate/leave',
         headers: {
-          Cookie: `__Host-session=${token}; ${ADMIN_COOKIE}=${admin.token}`,
+          Cookie: `__Host-Http-session=${token}; ${ADMIN_COOKIE}=${admin.token}`,
         },
       });
       expect(response.json).toEqual({ isKept: true });

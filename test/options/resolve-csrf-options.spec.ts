@@ -384,9 +384,13 @@ describe('the option csrf.token', () => {
         ['csrf.token.cookie'],
       ],
       ['__Secure-XSRF', { cookie: { secure: false } }, ['csrf.token.cookie']],
-      ['__Host-session', {}, ['csrf.token.cookie']],
-      ['own', { cookie: { name: 'own' } }, ['csrf.token.cookie']],
-      ['__Host-session-refresh', { refreshToken: {} }, ['csrf.token.cookie']],
+      ['__Host-Http-session', {}, ['csrf.token.cookie']],
+      ['__Host-sid', { cookie: { name: '__Host-sid' } }, ['csrf.token.cookie']],
+      [
+        '__Host-rid',
+        { refreshToken: { cookie: { name: '__Host-rid' } } },
+        ['csrf.token.cookie'],
+      ],
       [
         'own',
         { refreshToken: { cookie: { name: 'own' } } },

@@ -194,12 +194,10 @@ describe('where the keys come from', () => {
   });
 
   it.each<[name: string, options: object]>([
-    ['accessLifetime', { accessLifetime: '5m' }],
     ['refreshToken', { refreshToken: { secret: OTHER_SECRET } }],
-    ['rotation', { rotation: { grace: 30 } }],
     ['maxSessions', { maxSessions: { max: 5, policy: 'refuse' } }],
     ['derivedSecret', { derivedSecret: OTHER_SECRET }],
-    ['onLoaderError', { onLoaderError: 'keep' }],
+    ['loader.onError', { loader: { onError: 'keep' } }],
   ])(
     'has no %s where sessions are only checked, for each way to check',
     (name, option) => {

@@ -51,7 +51,7 @@ const COOKIE_OPTIONS: readonly OptionRow[] = [
   {
     path: 'cookie.name',
     read: ({ cookie }) => cookie.name,
-    fallback: '__Host-session',
+    fallback: '__Host-Http-session',
     valid: same('sid', '__Host-sid', '__Secure-sid', 'a.b_c~1', '__proto__'),
     invalid: ['', 'a b', 'a=b', null, 5, true, ['a'], {}, 'x'.repeat(257)],
   },
@@ -142,7 +142,7 @@ function ofRefreshCookie({
     ...row,
     path: `refreshToken.${path}`,
     beside: WITH_REFRESH,
-    fallback: path === 'cookie.name' ? '__Host-session-refresh' : fallback,
+    fallback: path === 'cookie.name' ? '__Host-Http-session-refresh' : fallback,
     read: (resolved) => read({ ...resolved, cookie: resolved.refresh!.cookie }),
   };
 }
@@ -260,7 +260,7 @@ const OPTIONS: readonly OptionRow[] = [
     invalid: ['64'],
   },
   {
-    path: 'onLoaderError',
+    path: 'loader.onError',
     read: ({ loader }) => loader.errorEndsSession,
     fallback: false,
     valid: [
@@ -374,7 +374,7 @@ const OPTIONS: readonly OptionRow[] = [
     invalid: ['', 'a b', 'a:b', 'a\r\nb', null, false, 5],
   },
   {
-    path: 'accessLifetime',
+    path: 'refreshToken.accessLifetime',
     beside: WITH_REFRESH,
     read: ({ refresh }) => refresh?.accessSeconds,
     fallback: 900,
@@ -454,7 +454,7 @@ const OPTIONS: readonly OptionRow[] = [
     invalid: ['ALWAYS', 'never', '', true, null, 5, ['always'], {}],
   },
   {
-    path: 'rotation.grace',
+    path: 'refreshToken.grace',
     beside: { ...WITH_STORE, ...WITH_REFRESH },
     read: ({ store }) => store?.graceSeconds,
     fallback: 60,
@@ -549,7 +549,6 @@ const GROUPS: Readonly<Record<string, object>> = {
   cache: {},
   refreshToken: {},
   'refreshToken.cookie': WITH_REFRESH,
-  rotation: { ...WITH_STORE, ...WITH_REFRESH },
   maxSessions: WITH_STORE,
 };
 /** Groups that may be given alone, empty, and then change nothing. */
@@ -661,7 +660,7 @@ describe('the options as a whole', () => {
       transports: ['cookie'],
       requestProperty: 'session',
       cookie: {
-        name: '__Host-session',
+        name: '__Host-Http-session',
         domain: undefined,
         path: '/',
         secure: true,
@@ -874,9 +873,9 @@ describe('the error of faulty options', () => {
       patience: null,
       maxStale: 1.5,
       concurrency: 0,
+      onError: 'maybe',
       retries: 3,
     },
-    onLoaderError: 'maybe',
     transport: 'smoke',
     requestProperty: '__proto__',
     cookie: {
@@ -896,7 +895,6 @@ describe('the error of faulty options', () => {
       renewedRefreshName: 'a b',
       prefix: 'x',
     },
-    accessLifetime: '900',
     refreshToken: {
       secret: ['short', ''],
       cookie: {
@@ -910,13 +908,14 @@ describe('the error of faulty options', () => {
         maxAge: 5,
       },
       field: 'a b',
+      accessLifetime: '900',
+      grace: 0,
       lifetime: '7d',
     },
     store: {},
     storeTimeout: '250',
     keepDataIn: 'database',
     revocationCheck: 'never',
-    rotation: { grace: 0, window: 1 },
     maxSessions: { max: 0, policy: 'any', per: 'subject' },
     csrf: { origin: { trustedOrigins: ['*'], all: true }, header: true, x: 1 },
     cache: { maxTokens: '1', maxBytes: 1, ttl: 5 },
@@ -964,7 +963,7 @@ describe('the error of faulty options', () => {
         'loader.maxStale',
         'loader.concurrency',
         'loader.retries',
-        'onLoaderError',
+        'loader.onError',
         'transport',
         'requestProperty',
         'cookie.name',
@@ -980,7 +979,7 @@ describe('the error of faulty options', () => {
         'header.renewedName',
         'header.renewedRefreshName',
         'header.prefix',
-        'accessLifetime',
+        'refreshToken.accessLifetime',
         'refreshToken.secret[0]',
         'refreshToken.secret[1]',
         'refreshToken.cookie.name',
@@ -997,8 +996,7 @@ describe('the error of faulty options', () => {
         'storeTimeout',
         'keepDataIn',
         'revocationCheck',
-        'rotation.grace',
-        'rotation.window',
+        'refreshToken.grace',
         'maxSessions.max',
         'maxSessions.policy',
         'maxSessions.per',
@@ -1016,6 +1014,16 @@ describe('the error of faulty options', () => {
     for (const fault of faults) {
       expect(message).toContain(`\n  - ${fault}`);
     }
+  });
+
+  it.each([
+    ['onLoaderError', 'end', 'loader.onError'],
+    ['accessLifetime', '5m', 'refreshToken.accessLifetime'],
+    ['rotation', { grace: 30 }, 'refreshToken.grace'],
+  ])('names the new place of the former option %s', (name, value, place) => {
+    expect(faultsOf({ secret: SECRET, [name]: value })).toEqual([
+      `${name}: unknown option; use ${place}`,
+    ]);
   });
 
   it('stands alone when something else than the options is missing', () => {
@@ -1062,8 +1070,13 @@ describe('what the user wrote', () => {
     dataRefreshInterval: '5m',
     lifetime: { idle: '1d', absolute: '2d' },
     clockTolerance: 1,
-    loader: { timeout: 1, patience: 1, maxStale: 1, concurrency: 1 },
-    onLoaderError: 'end',
+    loader: {
+      timeout: 1,
+      patience: 1,
+      maxStale: 1,
+      concurrency: 1,
+      onError: 'end',
+    },
     transport: ['cookie', 'header', transport],
     requestProperty: 'user',
     cookie: {
@@ -1072,16 +1085,16 @@ describe('what the user wrote', () => {
       formerDomains: ['example'],
     },
     header: { name: 'X-Session', scheme: '', renewedName: 'X-New' },
-    accessLifetime: '4m',
     refreshToken: {
       secret: [THIRD_SECRET],
       cookie: { path: '/auth', formerDomains: ['old.example'] },
       field: 'token',
+      accessLifetime: '4m',
+      grace: 10,
     },
     store: STORE,
     storeTimeout: '1s',
     revocationCheck: 'always',
-    rotation: { grace: 10 },
     maxSessions: { max: 5, policy: 'refuse' },
     csrf: {
       origin: { trustedOrigins: ['https://a.example'] },
@@ -1130,7 +1143,7 @@ describe('what the user wrote', () => {
     mine.refreshToken.cookie.path = '/evil';
     mine.refreshToken.cookie.formerDomains.push('evil.example');
     mine.refreshToken.field = 'evil';
-    mine.rotation.grace = 300;
+    mine.refreshToken.grace = 300;
     mine.maxSessions.max = 10_000;
     expect(
       JSON.stringify({ ...resolved, csrf: [...resolved.csrf.trustedOrigins] }),

@@ -3,7 +3,6 @@ import type { SessionStore } from '../../lib/options/session-store.js';
 import type { Transport } from '../../lib/options/transport.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
-import { rows } from '../support/titles.js';
 import {
   faultsOf,
   faultyPathsOf,
@@ -44,7 +43,7 @@ describe('refresh tokens', () => {
     expect(refreshOf({})).toEqual({
       secrets: [],
       cookie: {
-        name: '__Host-session-refresh',
+        name: '__Host-Http-session-refresh',
         domain: undefined,
         path: '/',
         secure: true,
@@ -83,42 +82,42 @@ describe('the lifetime of session tokens', () => {
   it.each([
     [{}, 900],
     [{ dataRefreshInterval: '5m' }, 300],
-    [{ accessLifetime: '5m' }, 300],
-    [{ accessLifetime: '1h' }, 3_600],
-    [{ dataRefreshInterval: '1h', accessLifetime: '5m' }, 300],
-  ])('is the reload interval unless it is given: %p', (options, expected) => {
+  ])('is the reload interval by default: %p', (options, expected) => {
     expect(refreshOf({}, options).accessSeconds).toBe(expected);
   });
 
   it.each([
-    [{ lifetime: { idle: 901 } }, []],
-    [{ lifetime: { idle: '1h' }, accessLifetime: 3_599 }, []],
-    [{ lifetime: { idle: '1h' }, accessLifetime: 3_600 }, ['accessLifetime']],
-    [{ lifetime: { idle: '1h' }, accessLifetime: 3_601 }, ['accessLifetime']],
-    [{ accessLifetime: 7 * DAY - 1 }, []],
-    [{ accessLifetime: 7 * DAY }, ['accessLifetime']],
-    [{ accessLifetime: '30d' }, ['accessLifetime']],
-  ])('must be shorter than the idle time: %p', (options, faulty) => {
-    expect(faultyPathsOf({ refreshToken: {}, ...options })).toEqual(faulty);
+    ['5m', {}, 300],
+    ['1h', {}, 3_600],
+    ['5m', { dataRefreshInterval: '1h' }, 300],
+  ])('is what is given: %p with %p', (accessLifetime, options, expected) => {
+    expect(refreshOf({ accessLifetime }, options).accessSeconds).toBe(expected);
   });
+
+  it.each([
+    [{ idle: 901 }, undefined, []],
+    [{ idle: '1h' }, 3_599, []],
+    [{ idle: '1h' }, 3_600, ['refreshToken.accessLifetime']],
+    [{ idle: '1h' }, 3_601, ['refreshToken.accessLifetime']],
+    [undefined, 7 * DAY - 1, []],
+    [undefined, 7 * DAY, ['refreshToken.accessLifetime']],
+    [undefined, '30d', ['refreshToken.accessLifetime']],
+  ])(
+    'must be shorter than the idle time: %p, %p',
+    (lifetime, accessLifetime, faulty) => {
+      const refreshToken = { accessLifetime };
+      expect(faultyPathsOf({ refreshToken, lifetime })).toEqual(faulty);
+    },
+  );
 
   it('says what it must be shorter than', () => {
     const lifetime = { idle: '1h' };
     expect(
-      messagesOf({ refreshToken: {}, lifetime, accessLifetime: '1h' }),
+      messagesOf({ refreshToken: { accessLifetime: '1h' }, lifetime }),
     ).toEqual([
-      'accessLifetime: expected less than lifetime.idle (3600 s), so that a refresh token outlives its session token, got 3600',
+      'refreshToken.accessLifetime: expected less than lifetime.idle (3600 s), so that a refresh token outlives its session token, got 3600',
     ]);
   });
-
-  it.each(rows([900, '15m', 60]))(
-    'stops the boot without refresh tokens: %s',
-    (_title, accessLifetime) => {
-      expect(messagesOf({ accessLifetime })).toEqual([
-        'accessLifetime: needs refreshToken; without it, set lifetime.idle',
-      ]);
-    },
-  );
 });
 
 describe('the secret of refresh tokens', () => {
@@ -224,15 +223,15 @@ describe('the secret of refresh tokens', () => {
 
 describe('the cookie of refresh tokens', () => {
   it.each<[string, object, object, string]>([
-    ['nothing', {}, {}, '__Host-session-refresh'],
-    ['a name', { name: 'sid' }, {}, '__Host-sid-refresh'],
-    ['a host name', { name: '__Host-sid' }, {}, '__Host-sid-refresh'],
-    ['a secure name', { name: '__Secure-sid' }, {}, '__Host-sid-refresh'],
+    ['nothing', {}, {}, '__Host-Http-session-refresh'],
+    ['a name', { name: 'sid' }, {}, '__Host-Http-sid-refresh'],
+    ['a host name', { name: '__Host-sid' }, {}, '__Host-Http-sid-refresh'],
+    ['a secure name', { name: '__Secure-sid' }, {}, '__Host-Http-sid-refresh'],
     [
       'a name that only looks like one',
       { name: 'x__Host-sid' },
       {},
-      '__Host-x__Host-sid-refresh',
+      '__Host-Http-x__Host-sid-refresh',
     ],
     ['a domain', { domain: 'app.example' }, {}, '__Secure-session-refresh'],
     ['a path', { path: '/app' }, {}, '__Secure-session-refresh'],
@@ -249,26 +248,26 @@ describe('the cookie of refresh tokens', () => {
       'secure off, and secure',
       { secure: false },
       { secure: true },
-      '__Host-session-refresh',
+      '__Host-Http-session-refresh',
     ],
     [
       "a path, and path '/'",
       { path: '/app' },
       { path: '/' },
-      '__Host-session-refresh',
+      '__Host-Http-session-refresh',
     ],
     ['a name, and its own', { name: 'sid' }, { name: 'rid' }, 'rid'],
     [
       'a domain, and this host alone',
       { domain: 'app.example' },
       { domain: false },
-      '__Host-session-refresh',
+      '__Host-Http-session-refresh',
     ],
     [
       'a secure name and a domain, and this host alone',
       { name: '__Secure-sid', domain: 'app.example' },
       { domain: false },
-      '__Host-sid-refresh',
+      '__Host-Http-sid-refresh',
     ],
     [
       'a domain, and this host alone with a path',
@@ -315,7 +314,7 @@ describe('the cookie of refresh tokens', () => {
     expect(pair.refresh!.cookie.domain).toBeUndefined();
     expect(pair.cookie.domain).toBe('app.example');
     expect(resolve({ cookie: { domain: false } }).cookie).toMatchObject({
-      name: '__Host-session',
+      name: '__Host-Http-session',
       domain: undefined,
     });
   });
@@ -366,7 +365,7 @@ describe('the cookie of refresh tokens', () => {
   });
 
   it.each<[object, object]>([
-    [{}, { name: '__Host-session' }],
+    [{}, { name: '__Host-Http-session' }],
     [{ name: 'sid' }, { name: 'sid' }],
     [{ name: 'sid' }, { name: 'sid', path: '/auth' }],
     [{ name: 'session-refresh', secure: false }, { name: 'session-refresh' }],
@@ -480,8 +479,6 @@ describe('a store', () => {
     ['storeTimeout', '1s'],
     ['keepDataIn', 'store'],
     ['revocationCheck', 'always'],
-    ['rotation', {}],
-    ['rotation', { grace: 30 }],
     ['maxSessions', { max: 5, policy: 'refuse' }],
   ])('is needed for %s', (name, value) => {
     const further = { refreshToken: {} };
@@ -498,15 +495,15 @@ describe('a store', () => {
         storeTimeout: 1,
         keepDataIn: 'store',
         revocationCheck: 'always',
-        rotation: { grace: 30 },
+        refreshToken: { grace: 30 },
         maxSessions: { max: 5, policy: 'refuse' },
       }),
     ).toEqual([
       'storeTimeout',
       'keepDataIn',
       'revocationCheck',
-      'rotation',
       'maxSessions',
+      'refreshToken.grace',
     ]);
   });
 
@@ -518,7 +515,6 @@ describe('a store', () => {
         storeTimeout: undefined,
         keepDataIn: undefined,
         revocationCheck: undefined,
-        rotation: undefined,
         maxSessions: undefined,
       },
     ],
@@ -568,7 +564,7 @@ describe("keepDataIn: 'store'", () => {
 
 describe('the grace time of rotation', () => {
   const graceOf = (options: object) =>
-    resolve({ store: STORE, refreshToken: {}, ...options }).store?.graceSeconds;
+    resolve({ store: STORE, ...options }).store?.graceSeconds;
 
   it.each<[string, unknown, number]>([
     ['the cookie by default', undefined, 60],
@@ -580,23 +576,16 @@ describe('the grace time of rotation', () => {
     ['a transport of its own', ownTransport(), 60],
     ['the header and a transport of its own', ['header', ownTransport()], 60],
   ])('with %s is by default', (_case, transport, expected) => {
-    expect(graceOf({ transport })).toBe(expected);
-    expect(graceOf({ transport, rotation: {} })).toBe(expected);
-    expect(graceOf({ transport, rotation: { grace: 45 } })).toBe(45);
-  });
-
-  it('needs refresh tokens', () => {
-    expect(messagesOf({ store: STORE, rotation: { grace: 30 } })).toEqual([
-      'rotation: needs refreshToken',
-    ]);
+    expect(graceOf({ transport, refreshToken: {} })).toBe(expected);
+    expect(graceOf({ transport, refreshToken: { grace: 45 } })).toBe(45);
   });
 
   it('says what it may be', () => {
-    expect(
-      messagesOf({ store: STORE, refreshToken: {}, rotation: { grace: '6m' } }),
-    ).toEqual([
-      'rotation.grace: expected whole seconds from 1 to 300, as a number or as a string with a unit (\'15m\'), got "6m"',
-    ]);
+    expect(messagesOf({ store: STORE, refreshToken: { grace: '6m' } })).toEqual(
+      [
+        'refreshToken.grace: expected whole seconds from 1 to 300, as a number or as a string with a unit (\'15m\'), got "6m"',
+      ],
+    );
   });
 });
 

@@ -83,8 +83,8 @@ describe('the cookie option', () => {
   });
 
   it.each([
-    ['nothing else', {}, '__Host-session'],
-    ["path '/'", { path: '/' }, '__Host-session'],
+    ['nothing else', {}, '__Host-Http-session'],
+    ["path '/'", { path: '/' }, '__Host-Http-session'],
     ['a domain', { domain: 'app.example' }, '__Secure-session'],
     ['a path', { path: '/app' }, '__Secure-session'],
     ['secure off', { secure: false }, 'session'],

@@ -116,7 +116,7 @@ describe('an application that installs the packed package', () => {
     expect(login.status).toBe(201);
     const [cookie = ''] = login.headers.getSetCookie();
     expect(cookie.replace(/=[^;]+/, '=…')).toMatch(
-      /^__Host-session=…;.*HttpOnly/,
+      /^__Host-Http-session=…;.*HttpOnly/,
     );
 
     const me = await fetch(`${url}/me`, {

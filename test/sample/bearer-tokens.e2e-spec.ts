@@ -156,7 +156,7 @@ describe('node sample/02-bearer-tokens/dist/main.js', () => {
   });
 
   it.each([
-    ['a time that nobody can read', { GRACE: 'soon' }, 'rotation.grace'],
+    ['a time that nobody can read', { GRACE: 'soon' }, 'refreshToken.grace'],
     ['NODE_ENV=production', { NODE_ENV: 'production' }, 'MemorySessionStore'],
   ])('does not start with %s (F-28)', async (_, environment, named) => {
     const { code, output } = await sampleEnds(SAMPLE, environment);

@@ -18,7 +18,11 @@ import { platforms } from '../support/effort.js';
 const SAMPLE = '05-browser-app';
 /** Longer than a test runs: the browser has a clock of its own. */
 const ACCESS_LIFETIME = 600;
-const COOKIES = ['XSRF-TOKEN', '__Host-session', '__Host-session-refresh'];
+const COOKIES = [
+  'XSRF-TOKEN',
+  '__Host-Http-session',
+  '__Host-Http-session-refresh',
+];
 
 /** Written with `UPDATE_SCREENSHOT=1` only. */
 const PICTURE = new URL(

@@ -89,7 +89,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
 
     const cookie = await ada.cookie();
     expect(cookie).toMatchObject({
-      name: '__Host-session',
+      name: '__Host-Http-session',
       httpOnly: true,
       secure: true,
       sameSite: 'Lax',

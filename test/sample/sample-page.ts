@@ -76,7 +76,7 @@ export class SamplePage {
 
   async cookie(): Promise<Cookie | undefined> {
     const cookies = await this.page.context().cookies(this.url);
-    const cookie = cookies.find(({ name }) => name === '__Host-session');
+    const cookie = cookies.find(({ name }) => name === '__Host-Http-session');
     if (cookie) {
       this.tokens.add(cookie.value);
     }

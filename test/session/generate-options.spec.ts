@@ -225,7 +225,9 @@ describe('readGenerateOptions', () => {
       ['now', new Date(NOW * 1000), NOW],
       ['ahead of now, as now', new Date((NOW + HOUR) * 1000), NOW],
     ])('%s', (_name, authenticatedAt, expected) => {
-      expect(read('ada', { authenticatedAt }).auth_time).toBe(expected);
+      expect(
+        read('ada', { authentication: { time: authenticatedAt } }).auth_time,
+      ).toBe(expected);
     });
 
     it.each<[string, unknown]>([
@@ -235,7 +237,9 @@ describe('readGenerateOptions', () => {
       ['1970', new Date(0)],
       ['null', null],
     ])('and refuses %s', (_kind, authenticatedAt) => {
-      expect(faultsOf({ authenticatedAt })).toHaveLength(1);
+      expect(
+        faultsOf({ authentication: { time: authenticatedAt } }),
+      ).toHaveLength(1);
     });
   });
 
@@ -347,7 +351,7 @@ describe('readGenerateOptions', () => {
       persistent: 'no',
       dataRefreshInterval: '900',
       lifetime: { idle: -1 },
-      authenticatedAt: 'now',
+      authentication: { time: 'now' },
       metadata: { ip: 5, userAgent: null, host: 'x' },
       ttl: 1,
     });
@@ -464,10 +468,12 @@ describe('a token from generate', () => {
     dataRefreshInterval: fc.integer({ min: 1, max: 900 }),
     persistent: fc.boolean(),
     transport: fc.constantFrom('cookie', 'header'),
-    authenticatedAt: fc.date({
-      min: new Date(1_000),
-      max: new Date((NOW + DAY) * 1000),
-      noInvalidDate: true,
+    authentication: fc.record({
+      time: fc.date({
+        min: new Date(1_000),
+        max: new Date((NOW + DAY) * 1000),
+        noInvalidDate: true,
+      }),
     }),
     crossSite: fc.boolean(),
   };

@@ -22,8 +22,8 @@ const transports = new SessionTransports(
 const namesIn = (dispatch: Dispatch | undefined): string[] =>
   dispatch?.deliveries.map(({ name }) => name) ?? [];
 const facts = (headers: RequestFacts['headers']): RequestFacts => ({ headers });
-const SESSION = '__Host-session=a';
-const REFRESH = '__Host-session-refresh=b';
+const SESSION = '__Host-Http-session=a';
+const REFRESH = '__Host-Http-session-refresh=b';
 const BEARER = 'Bearer a';
 
 describe('the transports of a request with two kinds of tokens', () => {
@@ -92,7 +92,7 @@ describe('the transports of a request with two kinds of tokens', () => {
   );
 
   it('make the client forget both cookies, and the leftovers that a request shows', () => {
-    const pair = ['__Host-session', '__Host-session-refresh'];
+    const pair = ['__Host-Http-session', '__Host-Http-session-refresh'];
     const once = facts({ cookie: SESSION });
     const twice = facts({ cookie: `${SESSION}; ${SESSION}` });
     expect(namesIn(transports.clearing(undefined))).toEqual(pair);
@@ -134,7 +134,7 @@ describe('the transports of a request with two kinds of tokens', () => {
       const rejected = transports.rejected(refusal, request, all);
       expect(rejected).toMatchObject({ kind: 'rejected', refusal });
       expect(namesIn(rejected.dispatch)).toEqual(
-        clears ? ['__Host-session', '__Host-session-refresh'] : [],
+        clears ? ['__Host-Http-session', '__Host-Http-session-refresh'] : [],
       );
       expect(REFUSALS[refusal].clears).toBe(clears);
     },

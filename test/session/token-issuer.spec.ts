@@ -245,7 +245,7 @@ describe('signing', () => {
     const signed = issuer.sign({ session }, transports, NOW);
     expect(signed.refreshToken).toBeUndefined();
     expect(signed.session.dispatch.deliveries.map(({ name }) => name)).toEqual([
-      '__Host-session',
+      '__Host-Http-session',
       'Session-Token',
     ]);
   });
@@ -260,11 +260,11 @@ describe('signing', () => {
     );
     const { deliveries } = session.dispatch;
     expect(deliveries).toHaveLength(4);
-    expect(lineOf(deliveries, '__Host-session')).toBe(
-      `__Host-session=${token}; Max-Age=${claims.session.exp - NOW - 60}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    expect(lineOf(deliveries, '__Host-Http-session')).toBe(
+      `__Host-Http-session=${token}; Max-Age=${claims.session.exp - NOW - 60}; Path=/; HttpOnly; Secure; SameSite=Lax`,
     );
-    expect(lineOf(deliveries, '__Host-session-refresh')).toBe(
-      `__Host-session-refresh=${refreshToken}; Max-Age=${7 * DAY - 60}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    expect(lineOf(deliveries, '__Host-Http-session-refresh')).toBe(
+      `__Host-Http-session-refresh=${refreshToken}; Max-Age=${7 * DAY - 60}; Path=/; HttpOnly; Secure; SameSite=Lax`,
     );
     expect(lineOf(deliveries, 'Session-Token')).toBe(token);
     expect(lineOf(deliveries, 'Session-Refresh-Token')).toBe(refreshToken);
@@ -279,7 +279,7 @@ describe('signing', () => {
       started.transports,
       NOW + 20,
     ).session.dispatch;
-    for (const name of ['__Host-session', '__Host-session-refresh']) {
+    for (const name of ['__Host-Http-session', '__Host-Http-session-refresh']) {
       expect(lineOf(deliveries, name)).toContain('; Max-Age=100;');
     }
   });
@@ -291,7 +291,7 @@ describe('signing', () => {
     const refresh = issuer.refreshClaims(session, LINK);
     const { deliveries } = issuer.sign({ session, refresh }, transports, NOW)
       .session.dispatch;
-    for (const name of ['__Host-session', '__Host-session-refresh']) {
+    for (const name of ['__Host-Http-session', '__Host-Http-session-refresh']) {
       expect(lineOf(deliveries, name)).not.toContain('Max-Age');
     }
   });
@@ -314,7 +314,7 @@ describe('signing', () => {
       const error = errorOf(() => issuer.sign({ session }, transports, NOW));
       expect(error.code).toBe('SESSION_TOO_LARGE');
       expect(error.message).toMatch(
-        /^the cookie __Host-session has \d{4} bytes, but browsers keep at most 4096; the largest parts: data\.note \(3002 bytes\), /,
+        /^the cookie __Host-Http-session has \d{4} bytes, but browsers keep at most 4096; the largest parts: data\.note \(3002 bytes\), /,
       );
     });
 
@@ -409,7 +409,7 @@ describe('what goes out after this process has moved the idle end', () => {
         expect(claims).toMatchObject(
           refreshes ? { exp: session.exp, rexp: LATER } : { exp: LATER },
         );
-        expect(lineOf(deliveries, '__Host-session')).toContain(
+        expect(lineOf(deliveries, '__Host-Http-session')).toContain(
           lineOf(deliveries, 'Session-Token'),
         );
         if (refreshName !== undefined) {
@@ -515,11 +515,11 @@ describe('offering a session token again', () => {
     expect(offered.refreshToken).toBeUndefined();
     const { deliveries } = offered.session.dispatch;
     expect(deliveries.map(({ name }) => name)).toEqual([
-      '__Host-session',
+      '__Host-Http-session',
       'Session-Token',
     ]);
-    expect(lineOf(deliveries, '__Host-session')).toBe(
-      `__Host-session=${signed.token}; Max-Age=${session.exp - NOW - 60}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+    expect(lineOf(deliveries, '__Host-Http-session')).toBe(
+      `__Host-Http-session=${signed.token}; Max-Age=${session.exp - NOW - 60}; Path=/; HttpOnly; Secure; SameSite=Lax`,
     );
     expect(claimsIn(offered.token)).toEqual(session);
     memory.refresh(session.sid, 99);

@@ -234,7 +234,10 @@ class CommonAnswers {
   @Get('cookie-of-our-name')
   async ourName(@Req() req: any, @Res({ passthrough: true }) res: any) {
     await this.acts.on(req, res);
-    res.header('Set-Cookie', [OWN, '__Host-session=forged; Path=/; Secure']);
+    res.header('Set-Cookie', [
+      OWN,
+      '__Host-Http-session=forged; Path=/; Secure',
+    ]);
     return { answer: 1 };
   }
 

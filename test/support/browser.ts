@@ -127,7 +127,7 @@ export class Browser {
   }
 
   /** The value of a cookie in the jar. */
-  async cookie(name = '__Host-session'): Promise<string | undefined> {
+  async cookie(name = '__Host-Http-session'): Promise<string | undefined> {
     const cookies = await this.jar.getCookies(ORIGIN);
     return cookies.find((cookie) => cookie.key === name)?.value;
   }

@@ -108,8 +108,10 @@ export function roleOf(
 export function inCookies(session?: string, refresh?: string) {
   return {
     cookie: [
-      ...(session === undefined ? [] : [`__Host-session=${session}`]),
-      ...(refresh === undefined ? [] : [`__Host-session-refresh=${refresh}`]),
+      ...(session === undefined ? [] : [`__Host-Http-session=${session}`]),
+      ...(refresh === undefined
+        ? []
+        : [`__Host-Http-session-refresh=${refresh}`]),
     ].join('; '),
   };
 }

@@ -25,7 +25,7 @@ describe('the search for issued tokens in the output', () => {
     ['the first half of its signature', signature.slice(0, 24)],
     ['the last half of its signature', signature.slice(-24)],
     ['a signature glued to other text', `token_${signature}_end`],
-    ['a cookie', `set-cookie: __Host-session=${token}; Path=/; HttpOnly`],
+    ['a cookie', `set-cookie: __Host-Http-session=${token}; Path=/; HttpOnly`],
     ['JSON', JSON.stringify({ headers: { cookie: `a=${token}` } })],
     ['JSON within JSON', JSON.stringify(JSON.stringify({ token }))],
     ['JSON with escaped dots', escapeBy(token, (hex) => `\\u00${hex}`)],

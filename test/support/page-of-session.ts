@@ -97,7 +97,7 @@ export class OpenPage {
     return lines;
   }
 
-  cookie(name = '__Host-session'): string | undefined {
+  cookie(name = '__Host-Http-session'): string | undefined {
     return this.cookies.get(name)?.value;
   }
 }

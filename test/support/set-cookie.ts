@@ -1,7 +1,7 @@
 import { CookieJar } from 'tough-cookie';
 import { Browser, ORIGIN, type TestResponse } from './browser.js';
 
-export const COOKIE = '__Host-session';
+export const COOKIE = '__Host-Http-session';
 
 /** The lines of a response for one cookie name. */
 export function linesOf(response: TestResponse, name = COOKIE): string[] {

@@ -76,7 +76,7 @@ describe.each(adapters)('createTestSession on %s', (adapter) => {
     expect(response.body).toEqual(JSON.parse(JSON.stringify(session)));
     expect(session).toBeInstanceOf(ActiveSession);
     expect(session.subject).toBe('ada');
-    expect(cookie).toBe(`__Host-session=${token}`);
+    expect(cookie).toBe(`__Host-Http-session=${token}`);
     expect(app.eventsOf('created')).toEqual([]);
   });
 
@@ -230,7 +230,7 @@ describe.each(adapters)('createTestSession on %s', (adapter) => {
         persistent: false,
         lifetime: { idle: '2h', absolute: '4h' },
         dataRefreshInterval: '5m',
-        authenticatedAt: ago(60),
+        authentication: { time: ago(60) },
       },
     );
     expect(session).toMatchObject({

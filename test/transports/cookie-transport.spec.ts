@@ -43,7 +43,7 @@ describe('the cookie transport', () => {
       [
         'S-070, S-080: a host cookie with everything explicit by default',
         {},
-        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        `__Host-Http-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
       ],
       [
         'S-070: a secure cookie where it has a domain',
@@ -68,17 +68,17 @@ describe('the cookie transport', () => {
       [
         'S-080: SameSite=Strict',
         { sameSite: 'strict' },
-        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Strict`,
+        `__Host-Http-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Strict`,
       ],
       [
         'S-080: SameSite=None with Secure',
         { sameSite: 'none' },
-        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=None`,
+        `__Host-Http-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=None`,
       ],
       [
         'Partitioned',
         { partitioned: true },
-        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; Partitioned; SameSite=Lax`,
+        `__Host-Http-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; Partitioned; SameSite=Lax`,
       ],
     ])('%s', (_what, cookie, line) => {
       expect(write(cookie)).toEqual([line]);
@@ -86,13 +86,13 @@ describe('the cookie transport', () => {
 
     it('no Max-Age for a session that ends with the browser', () => {
       expect(write({}, { persistent: false })).toEqual([
-        `__Host-session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        `__Host-Http-session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
       ]);
     });
 
     it('S-079: the seconds to the end of the session as Max-Age', () => {
       expect(write({}, { maxAgeSeconds: 1 })[0]).toBe(
-        `__Host-session=${TOKEN}; Max-Age=1; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        `__Host-Http-session=${TOKEN}; Max-Age=1; Path=/; HttpOnly; Secure; SameSite=Lax`,
       );
     });
 
@@ -102,7 +102,7 @@ describe('the cookie transport', () => {
       ).toEqual([
         '__Secure-session=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
         '__Secure-session=; Max-Age=0; Domain=old.example.com; Path=/; HttpOnly; Secure; SameSite=Lax',
-        `__Host-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        `__Host-Http-session=${TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
       ]);
     });
 
@@ -115,7 +115,10 @@ describe('the cookie transport', () => {
 
     it('S-076: a token as it is, without quotes or percent-encoding', () => {
       const [line = ''] = write();
-      const value = line.slice('__Host-session='.length, line.indexOf(';'));
+      const value = line.slice(
+        '__Host-Http-session='.length,
+        line.indexOf(';'),
+      );
       expect(value).toBe(TOKEN);
       expect(value).toMatch(/^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/);
     });
@@ -126,7 +129,9 @@ describe('the cookie transport', () => {
       [
         'a host cookie',
         {},
-        ['__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax'],
+        [
+          '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+        ],
       ],
       [
         'a cookie with a domain, a path and a partition',
@@ -194,7 +199,7 @@ describe('the cookie transport', () => {
           ? 'session'
           : domain || cookie.path !== '/'
             ? '__Secure-session'
-            : '__Host-session';
+            : '__Host-Http-session';
         const sameSite = { lax: 'Lax', strict: 'Strict', none: 'None' };
         const attributes = [
           ...(domain ? [`Domain=${domain}`] : []),
@@ -251,7 +256,7 @@ describe('the cookie transport', () => {
 
     it.each<[what: string, cookie: string | undefined, token: unknown]>([
       ['nothing without a Cookie header', undefined, undefined],
-      ['its own cookie', `a=1; __Host-session=${TOKEN}`, TOKEN],
+      ['its own cookie', `a=1; __Host-Http-session=${TOKEN}`, TOKEN],
       [
         'S-071: no cookie of its name in another case',
         `__host-session=${TOKEN}`,
@@ -264,7 +269,7 @@ describe('the cookie transport', () => {
       ],
       [
         'A-102: an ambiguity where there are two',
-        `__Host-session=${TOKEN}; __Host-session=${TOKEN}`,
+        `__Host-Http-session=${TOKEN}; __Host-Http-session=${TOKEN}`,
         AMBIGUOUS_TOKEN,
       ],
     ])('%s', (_what, cookie, token) => {
@@ -290,7 +295,7 @@ describe('the cookie transport', () => {
 
 describe('the cookie transport with refresh tokens', () => {
   const REFRESH_TOKEN = 'cmVmcmVzaA.cGF5bG9hZA.c2lnbmF0dXJl';
-  const NAME = '__Host-session-refresh';
+  const NAME = '__Host-Http-session-refresh';
 
   function pairWith(
     cookie: CookieOptions = {},
@@ -314,7 +319,7 @@ describe('the cookie transport with refresh tokens', () => {
 
   it('S-070, S-080: writes two cookies, each with the seconds to the end of its own token', () => {
     expect(linesOf(pairWith().write(tokens))).toEqual([
-      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      `__Host-Http-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
       `${NAME}=${REFRESH_TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
   });
@@ -322,7 +327,7 @@ describe('the cookie transport with refresh tokens', () => {
   it('writes neither with a Max-Age for a session that ends with the browser', () => {
     expect(linesOf(pairWith().write({ ...tokens, persistent: false }))).toEqual(
       [
-        `__Host-session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
+        `__Host-Http-session=${TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
         `${NAME}=${REFRESH_TOKEN}; Path=/; HttpOnly; Secure; SameSite=Lax`,
       ],
     );
@@ -331,13 +336,13 @@ describe('the cookie transport with refresh tokens', () => {
   it('leaves the refresh cookie alone where a new session token comes without one', () => {
     const { refresh: _, ...alone } = tokens;
     expect(linesOf(pairWith().write(alone))).toEqual([
-      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      `__Host-Http-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
   });
 
   it('writes no refresh cookie where the module has none', () => {
     expect(linesOf(transportWith().write(tokens))).toEqual([
-      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      `__Host-Http-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
   });
 
@@ -354,7 +359,7 @@ describe('the cookie transport with refresh tokens', () => {
 
   it('S-081: clears both, with every attribute of each', () => {
     expect(linesOf(pairWith().clear())).toEqual([
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+      '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
       `${NAME}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
     const pair = pairWith(
@@ -362,7 +367,7 @@ describe('the cookie transport with refresh tokens', () => {
       { path: '/auth', partitioned: false, sameSite: 'strict' },
     );
     expect(linesOf(pair.clear())).toEqual([
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
+      '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
       '__Secure-session-refresh=; Max-Age=0; Path=/auth; HttpOnly; Secure; SameSite=Strict',
     ]);
   });
@@ -375,13 +380,13 @@ describe('the cookie transport with refresh tokens', () => {
     );
     expect(linesOf(pair.write(tokens))).toEqual([
       former[0],
-      `__Host-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
+      `__Host-Http-session=${TOKEN}; Max-Age=900; Path=/; HttpOnly; Secure; SameSite=Lax`,
       former[1],
       `${NAME}=${REFRESH_TOKEN}; Max-Age=604800; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
     expect(linesOf(pair.clear())).toEqual([
       former[0],
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+      '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
       former[1],
       `${NAME}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`,
     ]);
@@ -402,7 +407,7 @@ describe('the cookie transport with refresh tokens', () => {
 
   describe('reads', () => {
     const pair = pairWith();
-    const session = `__Host-session=${TOKEN}`;
+    const session = `__Host-Http-session=${TOKEN}`;
     const refresh = `${NAME}=${REFRESH_TOKEN}`;
 
     it.each<[string, string | undefined, unknown, unknown]>([
@@ -499,17 +504,17 @@ describe('the leftovers that the cookie transport clears', () => {
 
   it('repeat the attributes, and are what browsers accept', () => {
     expect(
-      leftoversOf({ header: doubled('__Host-session'), cookie: {} }),
+      leftoversOf({ header: doubled('__Host-Http-session'), cookie: {} }),
     ).toEqual([
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
+      '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; Partitioned; SameSite=None',
     ]);
     expect(
       leftoversOf({
-        header: doubled('__Host-session'),
+        header: doubled('__Host-Http-session'),
         cookie: { sameSite: 'none', partitioned: true },
       }),
     ).toEqual([
-      '__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=None',
+      '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=None',
     ]);
     // Whatever is Secure now: only such cookies were ever partitioned.
     expect(
@@ -525,26 +530,27 @@ describe('the leftovers that the cookie transport clears', () => {
       'nothing where each is there once',
       {
         refresh: {},
-        header: '__Host-session=a; __Host-session-refresh=b; XSRF-TOKEN=c',
+        header:
+          '__Host-Http-session=a; __Host-Http-session-refresh=b; XSRF-TOKEN=c',
         csrf: 'XSRF-TOKEN',
       },
       [],
     ],
     [
       'the other partition alone of a name that is bound to the host, below any path',
-      { header: doubled('__Host-session'), url: '/a/b' },
-      ['__Host-session= / Partitioned'],
+      { header: doubled('__Host-Http-session'), url: '/a/b' },
+      ['__Host-Http-session= / Partitioned'],
     ],
     [
       'all three cookies when one of them is doubled',
       {
         refresh: {},
         csrf: 'XSRF-TOKEN',
-        header: `${doubled('__Host-session-refresh')}; __Host-session=a`,
+        header: `${doubled('__Host-Http-session-refresh')}; __Host-Http-session=a`,
       },
       [
-        '__Host-session= / Partitioned',
-        '__Host-session-refresh= / Partitioned',
+        '__Host-Http-session= / Partitioned',
+        '__Host-Http-session-refresh= / Partitioned',
         'XSRF-TOKEN= / Partitioned',
       ],
     ],
@@ -617,11 +623,11 @@ describe('the leftovers that the cookie transport clears', () => {
       'a cookie that is not sent here at its own path alone',
       {
         refresh: { path: '/session' },
-        header: doubled('__Host-session'),
+        header: doubled('__Host-Http-session'),
         url: '/a',
       },
       [
-        '__Host-session= / Partitioned',
+        '__Host-Http-session= / Partitioned',
         '__Secure-session-refresh= /session Partitioned',
       ],
     ],
@@ -630,7 +636,7 @@ describe('the leftovers that the cookie transport clears', () => {
       {
         cookie: { domain: 'app.example' },
         csrf: 'XSRF-TOKEN',
-        header: 'XSRF-TOKEN=a; __Host-session=b',
+        header: 'XSRF-TOKEN=a; __Host-Http-session=b',
       },
       [
         'XSRF-TOKEN= app.example / Partitioned',
@@ -722,7 +728,7 @@ describe('all tokens that the cookie transport reads', () => {
     );
     const facts = (cookie?: string) => ({ headers: { cookie } });
     const all =
-      '__Host-session=a; __Host-session-refresh=b;__Host-session = c ; x__Host-session=d; __Host-session-refresh=';
+      '__Host-Http-session=a; __Host-Http-session-refresh=b;__Host-Http-session = c ; x__Host-Http-session=d; __Host-Http-session-refresh=';
     expect(transport?.readAll?.(facts(all))).toEqual(['a', 'c']);
     expect(transport?.readAllRefresh?.(facts(all))).toEqual(['b', '']);
     expect(transport?.readAll?.(facts())).toEqual([]);

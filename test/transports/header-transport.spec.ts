@@ -140,7 +140,7 @@ describe('the header transport', () => {
     });
 
     it('S-162: no cookie', () => {
-      const request = facts(['Cookie', `__Host-session=${TOKEN}`]);
+      const request = facts(['Cookie', `__Host-Http-session=${TOKEN}`]);
       expect(transportWith().read(request)).toBeUndefined();
     });
 

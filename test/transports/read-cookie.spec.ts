@@ -5,7 +5,7 @@ import { readCookie } from '../../lib/transports/read-cookie.js';
 import { rounds } from '../support/effort.js';
 import { costOver } from '../support/relative-cost.js';
 
-const NAME = '__Host-session';
+const NAME = '__Host-Http-session';
 
 /** How often a name stands before a `=`, by the grammar and without any cleverness. */
 function countOf(header: string, name: string): number {

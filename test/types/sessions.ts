@@ -101,7 +101,7 @@ export async function generate(sessions: SessionService): Promise<void> {
   // @ts-expect-error: an option that does not exist
   await sessions.generate('ada', { lifetme: { idle: '1h' } });
   // @ts-expect-error: an instant is a Date
-  await sessions.generate('ada', { authenticatedAt: 1_800_000_000 });
+  await sessions.generate('ada', { authentication: { time: 1_800_000_000 } });
   // @ts-expect-error: true or false
   await sessions.generate('ada', { persistent: 'no' });
 }

@@ -35,7 +35,7 @@ class EchoLoader extends SessionDataLoader<string, object> {
 }
 
 const slots = {
-  cookie: (token: string) => ({ Cookie: `__Host-session=${token}` }),
+  cookie: (token: string) => ({ Cookie: `__Host-Http-session=${token}` }),
   header: (token: string) => ({ Authorization: `Bearer ${token}` }),
 };
 

@@ -704,7 +704,9 @@ function refusalIn(slot: 'cookie' | 'header'): string {
     401,
     { statusCode: 401, message: 'Unauthorized', errorCode: 'SESSION_REQUIRED' },
     slot === 'cookie'
-      ? ['__Host-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax']
+      ? [
+          '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+        ]
       : [],
     'Bearer',
     'TOKEN_INVALID',
@@ -719,7 +721,7 @@ async function answersTo(
   const answers = new Map<string, number>();
   for (const token of tokens) {
     for (const headers of [
-      { Cookie: `__Host-session=${token}` },
+      { Cookie: `__Host-Http-session=${token}` },
       { Authorization: `Bearer ${token}` },
     ]) {
       app.events.length = 0;

@@ -15,9 +15,7 @@ import { UsersModule } from './users/users.module.js';
         secret: readSessionSecret(),
         issuer: 'sample-bearer-tokens',
         transport: 'header',
-        refreshToken: {},
-        accessLifetime: accessLifetime(),
-        rotation: { grace: grace() },
+        refreshToken: { accessLifetime: accessLifetime(), grace: grace() },
         // Without a store all of this works too, but nobody notices that a refresh token was copied.
         store: new MemorySessionStore(),
       }),

@@ -26,8 +26,7 @@ import { UsersModule } from './users/users.module.js';
         issuer: 'sample-browser-app',
         store: new MemorySessionStore(),
         revocationCheck: 'always',
-        refreshToken: {},
-        accessLifetime: settings.accessLifetimeSeconds,
+        refreshToken: { accessLifetime: settings.accessLifetimeSeconds },
         // The origin check is also on by default. Without protection it trusts the attackers.
         csrf: settings.isProtected
           ? { token: { header: 'X-XSRF-TOKEN', cookie: 'XSRF-TOKEN' } }

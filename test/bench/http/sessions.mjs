@@ -43,5 +43,5 @@ export function serveSessions(
 function lineOfSession({ token }, transport) {
   return transport === 'header'
     ? bearer(token)
-    : cookie('__Host-session', token);
+    : cookie('__Host-Http-session', token);
 }

@@ -6,7 +6,7 @@ import { readCookie as byHand } from './by-hand.mjs';
 import { asReceived, cookieOf, openLibrary, tokensOf } from './library.mjs';
 import { timeAll } from './timing.mjs';
 
-const NAME = '__Host-session';
+const NAME = '__Host-Http-session';
 
 export async function measure(settings) {
   const library = await openLibrary();

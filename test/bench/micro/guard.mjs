@@ -131,7 +131,7 @@ function guardByHand() {
       const { cookie, authorization } = request.headers;
       const token =
         authorization?.slice('Bearer '.length) ??
-        readCookie(cookie, '__Host-session');
+        readCookie(cookie, '__Host-Http-session');
       let session = verified.get(token);
       if (!session) {
         session = verify(token);

@@ -98,7 +98,7 @@ export function asReceived(texts) {
 }
 
 export const cookieOf = (token) =>
-  `_ga=GA1.1.123456789.1700000000; __Host-session=${token}; theme=dark`;
+  `_ga=GA1.1.123456789.1700000000; __Host-Http-session=${token}; theme=dark`;
 export const bearerOf = (token) => `Bearer ${token}`;
 
 class Controller {

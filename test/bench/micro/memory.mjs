@@ -16,11 +16,11 @@ export async function measure() {
   const asHeader = asReceived;
   const asCookie = (tokens) => {
     const next = asReceived(tokens.map(cookieOf));
-    return (i) => readCookie(next(i), '__Host-session');
+    return (i) => readCookie(next(i), '__Host-Http-session');
   };
   const asLargeCookie = (tokens) => {
     const next = asReceived(tokens);
-    return (i) => readCookie(cookieOf(next(i)) + others, '__Host-session');
+    return (i) => readCookie(cookieOf(next(i)) + others, '__Host-Http-session');
   };
   const ways = [
     ['in a header', asHeader],

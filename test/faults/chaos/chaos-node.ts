@@ -154,9 +154,10 @@ const store = await openStore(settings.store, () => aheadMilliseconds);
     SessionJwtModule.forRoot({
       secret: settings.secret,
       transport: ['cookie', 'header'],
-      refreshToken: {},
-      accessLifetime: settings.accessSeconds,
-      rotation: { grace: settings.graceSeconds },
+      refreshToken: {
+        accessLifetime: settings.accessSeconds,
+        grace: settings.graceSeconds,
+      },
       dataRefreshInterval: settings.intervalSeconds,
       lifetime: { idle: settings.idleSeconds, absolute: '30d' },
       storeTimeout: settings.storeTimeout,

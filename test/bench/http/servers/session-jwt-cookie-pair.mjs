@@ -3,12 +3,12 @@ import { cookie } from '../app.mjs';
 import { serveSessions } from '../sessions.mjs';
 
 await serveSessions(
-  { refreshToken: {}, accessLifetime: '1d' },
+  { refreshToken: { accessLifetime: '1d' } },
   {
     lineOf: ({ token, refreshToken }) =>
       cookie(
-        '__Host-session-refresh',
-        `${refreshToken}; __Host-session=${token}`,
+        '__Host-Http-session-refresh',
+        `${refreshToken}; __Host-Http-session=${token}`,
       ),
   },
 );

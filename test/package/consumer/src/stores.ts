@@ -36,8 +36,7 @@ export const stores: SessionStore[] = [
 export const sql: string = postgresSessionSchema({ table: 'user_sessions' });
 
 export const options: Omit<SessionJwtModuleOptions, 'secret'> = {
-  refreshToken: { cookie: { path: '/auth' } },
+  refreshToken: { cookie: { path: '/auth' }, grace: '1m' },
   store: stores[0]!,
-  rotation: { grace: '1m' },
   maxSessions: { max: 5, policy: 'end-oldest' },
 };
