@@ -226,14 +226,17 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
     it.each<[string, number, Break]>([
       ['throws', 401, throwing(new Error('connection refused'))],
       ['returns what cannot be serialised', 200, giving(NaN)],
-    ])("%s, under loader.onError: 'end': %i", async (_what, status, breakIt) => {
-      await start({ session: { loader: { onError: 'end' } } });
-      const browser = await app.signIn();
-      app.clock.advance('15m');
-      breakIt(app);
-      expect((await browser.get('/me')).status).toBe(status);
-      expect((await browser.cookie()) === undefined).toBe(status === 401);
-    });
+    ])(
+      "%s, under loader.onError: 'end': %i",
+      async (_what, status, breakIt) => {
+        await start({ session: { loader: { onError: 'end' } } });
+        const browser = await app.signIn();
+        app.clock.advance('15m');
+        breakIt(app);
+        expect((await browser.get('/me')).status).toBe(status);
+        expect((await browser.cookie()) === undefined).toBe(status === 401);
+      },
+    );
 
     it("passes its timeout, under loader.onError: 'end': nobody is logged out", async () => {
       await start({
