@@ -248,6 +248,26 @@ describe.each(platforms('express'))(
       expect(after.filter(({ value }) => value === 'planted')).toEqual([]);
     });
 
+    it('are planted by no script of the page (S-182)', async () => {
+      const { app } = await signedIn({ refreshToken: {} });
+      const { token } = await app.sessions.generate('bob');
+      expect((await post(page, '/logout')).status).toBe(204);
+      for (const name of [
+        '__Host-Http-session',
+        '__Host-Http-session-refresh',
+      ]) {
+        await page.evaluate(
+          `document.cookie = ${JSON.stringify(`${name}=${token}; Path=/; Secure`)}`,
+        );
+        const set = `cookieStore.set(${JSON.stringify({ name, value: token, path: '/' })})`;
+        expect(
+          await page.evaluate(`${set}.then(() => 'set', () => 'refused')`),
+        ).toBe('refused');
+      }
+      expect(await browser.context.cookies()).toEqual([]);
+      expect((await ask(page, '/me')).status).toBe(401);
+    });
+
     describe('with a hostile subdomain', () => {
       /** Pages of the subdomain, which bring these lines. */
       async function serveEvil(lines: string[]): Promise<string[]> {
@@ -283,13 +303,13 @@ describe.each(platforms('express'))(
         const wide = `Domain=${HOST}; Secure`;
         const names = [
           '__Host-Http-session',
-          '__host-session',
-          '__HOST-SESSION',
-          '__Host-Session',
+          '__host-http-session',
+          '__HOST-HTTP-SESSION',
+          '__Host-http-Session',
           ' __Host-Http-session ',
           '\t__Host-Http-session\t',
           '=__Host-Http-session',
-          '= __host-session',
+          '= __host-http-session',
         ];
         const planted = names.flatMap((name) => [
           `${name}=${token}; ${wide}; Path=/`,
@@ -332,7 +352,7 @@ describe.each(platforms('express'))(
         const jar = await browser.context.cookies(`${origin}/me`);
         expect(
           jar
-            .filter(({ name }) => /^\W?__host-session\W?$/i.test(name))
+            .filter(({ name }) => /^\W?__host-http-session\W?$/i.test(name))
             .map(shown)
             .toSorted(),
         ).toEqual([
@@ -509,7 +529,7 @@ describe.each(platforms('express'))(
 
       it.each([
         ['for a domain within', { domain: WWW }, `__Secure- .${WWW}`],
-        ['for this host alone', {}, `__Host- ${WWW}`],
+        ['for this host alone', {}, `__Host-Http- ${WWW}`],
       ])(
         'A-102, S-081: %s, written before the former ones were named, cost one 401 and no more',
         async (_what, cookie, place) => {

@@ -11,6 +11,9 @@ const TROUBLE: readonly SentEvent['type'][] = [
 /** Events that say that one session has ended. */
 const ENDS: readonly SentEvent['type'][] = ['ended', 'refreshReused'];
 
+/** How long a session backs off after three loads that failed, and a second for the round. */
+const PAUSE_MILLISECONDS = 5_000;
+
 /** What the nodes have reported of themselves. */
 export class EventLedger {
   readonly #nameOfOperation = new Map<string, string>();
@@ -19,6 +22,7 @@ export class EventLedger {
   readonly #endedOperations = new Set<string>();
   readonly #troubleRounds = new Map<NodeProcess, number>();
   readonly #troubleTimes = new Map<NodeProcess, number>();
+  readonly #troubleInstants = new Map<NodeProcess, number>();
   #alarms: SentEvent[] = [];
   readonly counts = new Map<string, number>();
 
@@ -33,6 +37,7 @@ export class EventLedger {
     if (TROUBLE.includes(event.type)) {
       this.#troubleRounds.set(node, round);
       this.#troubleTimes.set(node, now);
+      this.#troubleInstants.set(node, performance.now());
     }
     if (event.type === 'created' && operation !== undefined) {
       this.#nameOfOperation.set(operation, event.session!);
@@ -69,9 +74,16 @@ export class EventLedger {
     return this.#endedOperations.has(operation);
   }
 
-  /** Whether a node has reported a trouble in this round or in the one before, of which an outage may be left. */
+  /**
+   * Whether a node has reported a trouble of which an outage may be left: in this round, in the one before, or while a
+   * session backs off, which is answered with the error that was reported.
+   */
   hadTrouble(node: NodeProcess, round: number): boolean {
-    return (this.#troubleRounds.get(node) ?? -Infinity) >= round - 1;
+    const instant = this.#troubleInstants.get(node) ?? -Infinity;
+    return (
+      (this.#troubleRounds.get(node) ?? -Infinity) >= round - 1 ||
+      performance.now() - instant < PAUSE_MILLISECONDS
+    );
   }
 
   /** When a node reported its latest trouble, in seconds of the application. */
