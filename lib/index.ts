@@ -1,5 +1,5 @@
 export type { JwkSet, PublicJwk } from './keys/jwk-set.js';
-export { SessionClock } from './clock.js';
+export { SessionClock } from './ports/clock.js';
 export { LateCallError } from './errors/late-call-error.js';
 export { SessionConfigError } from './errors/session-config-error.js';
 export type { Refusal } from './errors/refusal.js';
@@ -25,7 +25,7 @@ export {
   type SessionJwtOptionsFactory,
 } from './nest/session-jwt.module.js';
 export type { SessionJwtModuleExtras } from './nest/module-extras.js';
-export type { Device } from './nest/session-routes.controller.js';
+export type { Device } from './nest/routes/session-routes.controller.js';
 export { SessionService } from './nest/session.service.js';
 export type {
   AttributeChanges,
@@ -34,7 +34,10 @@ export type {
   RefreshOptions,
   RevokeRequestOptions,
 } from './nest/session-service-options.js';
-export type { SessionRequest, SessionResponse } from './nest/raw-exchange.js';
+export type {
+  SessionRequest,
+  SessionResponse,
+} from './nest/exchange/raw-exchange.js';
 export type { Duration } from './options/durations.js';
 export type {
   EncryptOptions,
@@ -77,34 +80,34 @@ export {
   type SessionRecord,
   type StoredData,
   type WriteDeadline,
-} from './options/session-store.js';
+} from './ports/session-store.js';
 export {
   AMBIGUOUS_TOKEN,
   type Delivery,
   type Transport,
   type TransportTokens,
-} from './options/transport.js';
-export type { RequestFacts } from './request-facts.js';
-export { ActiveSession } from './session/active-session.js';
+} from './ports/transport.js';
+export type { RequestFacts } from './ports/request-facts.js';
+export { ActiveSession } from './session/model/active-session.js';
 export type { GenerateOptions } from './session/generate-options.js';
-export { IssuedSession } from './session/issued-session.js';
+export { IssuedSession } from './session/model/issued-session.js';
 export {
   SessionDataLoader,
   type LoadContext,
   type SessionContext,
-} from './session/session-data-loader.js';
+} from './session/model/session-data-loader.js';
 export type {
   SessionEndReason,
   SessionEvent,
-} from './session/session-events.js';
-export type { SessionInfo } from './session/session-info.js';
+} from './session/model/session-events.js';
+export type { SessionInfo } from './session/model/session-info.js';
 export type {
   ExpandedSessionData,
   SessionAttributes,
   SessionData,
   SessionParams,
   SessionTypes,
-} from './session/session-types.js';
+} from './session/model/session-types.js';
 export {
   MemorySessionStore,
   type MemorySessionStoreOptions,

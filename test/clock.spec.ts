@@ -3,7 +3,7 @@ import {
   monotonicTimeOf,
   SessionClock,
   SystemSessionClock,
-} from '../lib/clock.js';
+} from '../lib/ports/clock.js';
 import { TestSessionClock } from '../lib/testing/index.js';
 
 /** A clock of an application: only what the abstract class asks for. */

@@ -1,8 +1,8 @@
 import { Deadline } from '../lib/deadline.js';
 import { KeyRing } from '../lib/keys/key-ring.js';
-import { LoaderCalls } from '../lib/session/loader-calls.js';
-import { patiently } from '../lib/session/patiently.js';
-import type { LoadResult } from '../lib/session/session-loads.js';
+import { LoaderCalls } from '../lib/session/loading/loader-calls.js';
+import { patiently } from '../lib/session/loading/patiently.js';
+import type { LoadResult } from '../lib/session/loading/session-loads.js';
 import { TestSessionClock } from '../lib/testing/test-session-clock.js';
 import { createGate, turn, until } from './support/asynchrony.js';
 import { blockLoop } from './support/blocked-loop.js';

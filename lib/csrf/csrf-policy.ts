@@ -2,7 +2,11 @@ import type {
   ResolvedCsrfOptions,
   ResolvedCsrfTokenOptions,
 } from '../options/resolved-options.js';
-import { bodyField, headerOf, type RequestFacts } from '../request-facts.js';
+import {
+  bodyField,
+  headerOf,
+  type RequestFacts,
+} from '../ports/request-facts.js';
 import { isSameOrigin, type RequestOrigin } from './cross-origin.js';
 
 /** The technique that refused a request: the origin, the custom header or the token. */

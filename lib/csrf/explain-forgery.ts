@@ -1,6 +1,6 @@
 import { parseUrl } from '../options/parse-url.js';
 import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
-import { headerOf, type RequestFacts } from '../request-facts.js';
+import { headerOf, type RequestFacts } from '../ports/request-facts.js';
 import { isAt, isThisMachine, type RequestOrigin } from './cross-origin.js';
 import { csrfTokenOf, originOf, type CsrfRefusal } from './csrf-policy.js';
 

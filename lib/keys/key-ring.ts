@@ -2,7 +2,7 @@ import {
   monotonicTimeOf,
   type MonotonicTime,
   type SessionClock,
-} from '../clock.js';
+} from '../ports/clock.js';
 import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import type {

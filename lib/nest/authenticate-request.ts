@@ -1,14 +1,14 @@
-import { saysPassive } from '../request-facts.js';
+import { saysPassive } from '../ports/request-facts.js';
 import {
   createActiveSession,
   verifiedOf,
   type ActiveSession,
-} from '../session/active-session.js';
-import { mustAskStore } from '../session/handling.js';
-import { Exchange } from './exchange.js';
-import type { SessionRequest } from './raw-exchange.js';
+} from '../session/model/active-session.js';
+import { mustAskStore } from '../session/model/handling.js';
+import { Exchange } from './exchange/exchange.js';
+import type { SessionRequest } from './exchange/raw-exchange.js';
 import { expandedData } from './expanded-data.js';
-import { attachedTo, judge, judgeAnew } from './judge.js';
+import { attachedTo, evaluate, evaluateAnew } from './request-outcome.js';
 import type { AuthenticateOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -33,8 +33,8 @@ export async function authenticateRequest(
     return attached;
   }
   const outcome = await (isShared
-    ? judge(runtime, exchange, asksStore, isPassive)
-    : judgeAnew(runtime, exchange, asksStore, isPassive));
+    ? evaluate(runtime, exchange, asksStore, isPassive)
+    : evaluateAnew(runtime, exchange, asksStore, isPassive));
   if (outcome.kind === 'unavailable') {
     throw outcome.error;
   }

@@ -1,8 +1,11 @@
 import type { Refusal } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
-import { verifiedOf, type ActiveSession } from '../session/active-session.js';
-import type { IssuedSession } from '../session/issued-session.js';
-import { Exchange } from './exchange.js';
+import {
+  verifiedOf,
+  type ActiveSession,
+} from '../session/model/active-session.js';
+import type { IssuedSession } from '../session/model/issued-session.js';
+import { Exchange } from './exchange/exchange.js';
 import { handOver, refusedWith } from './hand-over.js';
 import type { DeliverOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';

@@ -1,6 +1,9 @@
-import { sessionContext } from '../session/session-context.js';
-import { dataOf, type VerifiedSession } from '../session/verified-session.js';
-import type { Exchange } from './exchange.js';
+import { sessionContext } from '../session/model/session-context.js';
+import {
+  dataOf,
+  type VerifiedSession,
+} from '../session/model/verified-session.js';
+import type { Exchange } from './exchange/exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**

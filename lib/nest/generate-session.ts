@@ -1,6 +1,6 @@
 import type { GenerateOptions } from '../session/generate-options.js';
-import type { IssuedSession } from '../session/issued-session.js';
-import { Exchange } from './exchange.js';
+import type { IssuedSession } from '../session/model/issued-session.js';
+import { Exchange } from './exchange/exchange.js';
 import { handOver, warnOfNoResponse } from './hand-over.js';
 import type { DeliverOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';

@@ -2,8 +2,8 @@ import type { Observable } from 'rxjs';
 import type {
   ListenerFault,
   ReportFault,
-} from '../session/guarded-observable.js';
-import type { SessionEvent } from '../session/session-events.js';
+} from '../session/model/guarded-observable.js';
+import type { SessionEvent } from '../session/model/session-events.js';
 import { quoteError, quoteText, type RareLogger } from './rare-logger.js';
 
 const LISTENER_FAULTS: Readonly<

@@ -6,7 +6,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
-import { SessionClock, SystemSessionClock } from '../clock.js';
+import { SessionClock, SystemSessionClock } from '../ports/clock.js';
 import type { JwksOptions } from '../options/key-options.js';
 import { resolveJwks } from '../options/resolve-jwks-options.js';
 import {
@@ -14,16 +14,16 @@ import {
   type RoutesOptions,
 } from '../options/resolve-routes-options.js';
 import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
-import { SessionStore } from '../options/session-store.js';
-import { SessionDataLoader } from '../session/session-data-loader.js';
+import { SessionStore } from '../ports/session-store.js';
+import { SessionDataLoader } from '../session/model/session-data-loader.js';
 import {
   createSessionRuntime,
   type RuntimeSurroundings,
 } from './create-session-runtime.js';
-import { describeRoutes } from './describe-routes.js';
+import { describeRoutes } from './routes/describe-routes.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
-import { jwksControllerAt } from './session-jwks.controller.js';
-import { sessionRoutesAt } from './session-routes.controller.js';
+import { jwksControllerAt } from './routes/session-jwks.controller.js';
+import { sessionRoutesAt } from './routes/session-routes.controller.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';

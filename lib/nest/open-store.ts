@@ -1,8 +1,8 @@
-import type { MonotonicTime, SessionClock } from '../clock.js';
-import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
-import type { SessionStore } from '../options/session-store.js';
-import type { SessionEvents } from '../session/session-events.js';
-import { StoreHealth } from '../session/store-health.js';
+import type { MonotonicTime, SessionClock } from '../ports/clock.js';
+import type { ResolvedStoreOptions } from '../options/resolved-options.js';
+import type { SessionStore } from '../ports/session-store.js';
+import type { SessionEvents } from '../session/model/session-events.js';
+import { StoreHealth } from '../session/records/store-health.js';
 import {
   DeadlineSessionStore,
   type LateAnswer,
@@ -17,11 +17,18 @@ interface Surroundings {
   readonly onLateAnswer: (answer: LateAnswer) => void;
 }
 
+/** The options of a store whose calls have deadlines. */
+export interface OpenedStore extends ResolvedStoreOptions {
+  readonly store: DeadlineSessionStore;
+  /** Whether the store itself notices that it has lost all its records. */
+  readonly noticesLoss: boolean;
+}
+
 /** Adds deadlines, events and warnings to the application's store. Returns `undefined` without a store. */
 export function openStore(
-  options: ResolvedSessionJwtOptions['store'],
+  options: ResolvedStoreOptions | undefined,
   { clock, time, events, logger, onLateAnswer }: Surroundings,
-): DeadlineSessionStore | undefined {
+): OpenedStore | undefined {
   if (!options) {
     return undefined;
   }
@@ -30,14 +37,18 @@ export function openStore(
   const health = new StoreHealth(events, time);
   const warnings = new StoreWarnings(store, logger);
   warnings.look();
-  return new DeadlineSessionStore(store, timeoutSeconds, {
-    onFailure: (operation, error) => health.failed(operation, error),
-    onAnswer: () => {
-      health.answered();
-      warnings.look();
-    },
-    onLateAnswer,
-  });
+  return {
+    ...options,
+    noticesLoss: store.hasLostAll !== undefined,
+    store: new DeadlineSessionStore(store, timeoutSeconds, {
+      onFailure: (operation, error) => health.failed(operation, error),
+      onAnswer: () => {
+        health.answered();
+        warnings.look();
+      },
+      onLateAnswer,
+    }),
+  };
 }
 
 /** Logs the warnings of a store once: at startup or, if it was unreachable then, after its first answer. */

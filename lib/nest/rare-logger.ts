@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { MonotonicTime } from '../clock.js';
+import type { MonotonicTime } from '../ports/clock.js';
 
 const PAUSE_SECONDS = 60;
 

@@ -1,7 +1,7 @@
-import { bodyField, saysPassive } from '../request-facts.js';
-import type { IssuedSession } from '../session/issued-session.js';
-import { Exchange } from './exchange.js';
-import type { SessionRequest } from './raw-exchange.js';
+import { bodyField, saysPassive } from '../ports/request-facts.js';
+import type { IssuedSession } from '../session/model/issued-session.js';
+import { Exchange } from './exchange/exchange.js';
+import type { SessionRequest } from './exchange/raw-exchange.js';
 import { handOver, refusedWith, warnOfNoResponse } from './hand-over.js';
 import type { RefreshOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
@@ -20,7 +20,7 @@ export async function refreshSession(
     ? Exchange.ofResponse(response)
     : Exchange.of(from, response);
   exchange?.requirePlace(runtime);
-  const { carriers, renewal, presentedBy } = await refresh.refresh({
+  const { carriers, result, presentedBy } = await refresh.refresh({
     token: isToken ? from : undefined,
     tokenInBody: isToken ? undefined : refreshTokenInBody(runtime, exchange),
     facts: exchange,
@@ -29,13 +29,13 @@ export async function refreshSession(
       passive === true ||
       (exchange !== undefined && (exchange.isPassive || saysPassive(exchange))),
   });
-  switch (renewal.kind) {
+  switch (result.kind) {
     case 'signed':
-      return handOver(runtime, renewal.signed, carriers, exchange);
+      return handOver(runtime, result.signed, carriers, exchange);
     case 'rejected':
-      throw refusedWith(runtime, renewal.refusal, exchange, presentedBy);
+      throw refusedWith(runtime, result.refusal, exchange, presentedBy);
     case 'failed':
-      throw renewal.error;
+      throw result.error;
   }
 }
 

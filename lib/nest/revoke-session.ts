@@ -2,10 +2,10 @@ import {
   isActiveSession,
   verifiedOf,
   type ActiveSession,
-} from '../session/active-session.js';
-import type { FoundSessions } from '../session/carried-sessions.js';
-import { Exchange } from './exchange.js';
-import type { SessionRequest } from './raw-exchange.js';
+} from '../session/model/active-session.js';
+import type { FoundSessions } from '../session/request/carried-sessions.js';
+import { Exchange } from './exchange/exchange.js';
+import type { SessionRequest } from './exchange/raw-exchange.js';
 import { refreshTokenInBody } from './refresh-session.js';
 import type { DeliverOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';

@@ -3,7 +3,7 @@ import {
   type CustomDecorator,
   type ExecutionContext,
 } from '@nestjs/common';
-import type { RevocationCheck } from '../session/handling.js';
+import type { RevocationCheck } from '../session/model/handling.js';
 
 /** What a route requires of a request. */
 export type RouteAccess = 'required' | 'optional' | 'public';

@@ -2,8 +2,11 @@ import { Catch, Inject, Logger, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { SessionError } from '../errors/session-error.js';
-import { Exchange } from './exchange.js';
-import { endUnanswerable, type FrameworkResponse } from './raw-exchange.js';
+import { Exchange } from './exchange/exchange.js';
+import {
+  endUnanswerable,
+  type FrameworkResponse,
+} from './exchange/raw-exchange.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 

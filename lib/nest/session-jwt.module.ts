@@ -4,9 +4,9 @@ import {
   type ConfigurableModuleAsyncOptions,
   type DynamicModule,
 } from '@nestjs/common';
-import { SessionClock } from '../clock.js';
+import { SessionClock } from '../ports/clock.js';
 import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
-import { SessionStore } from '../options/session-store.js';
+import { SessionStore } from '../ports/session-store.js';
 import {
   ASYNC_FAULTS,
   partsOf,

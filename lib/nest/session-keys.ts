@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { SessionClock } from '../clock.js';
+import type { SessionClock } from '../ports/clock.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import type { SessionError } from '../errors/session-error.js';
 import { DailyKeys } from '../keys/daily-keys.js';
@@ -18,7 +18,7 @@ import type {
   ResolvedKeysOptions,
   ResolvedSessionJwtOptions,
 } from '../options/resolved-options.js';
-import type { SessionEvents } from '../session/session-events.js';
+import type { SessionEvents } from '../session/model/session-events.js';
 import type { ClaimsExpectation } from '../tokens/claims-profile.js';
 import { CryptoSigner } from '../tokens/crypto-signer.js';
 import type { RefreshClaims } from '../tokens/session-claims.js';

@@ -1,18 +1,18 @@
-import type { SessionClock } from '../clock.js';
+import type { SessionClock } from '../ports/clock.js';
 import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
-import type { CarriedSessions } from '../session/carried-sessions.js';
-import type { ClockPolicy } from '../session/freshness.js';
+import type { CarriedSessions } from '../session/request/carried-sessions.js';
+import type { ClockPolicy } from '../session/model/freshness.js';
 import type { SessionAuthenticator } from '../session/session-authenticator.js';
-import type { SessionDataLoader } from '../session/session-data-loader.js';
-import type { SessionEvents } from '../session/session-events.js';
+import type { SessionDataLoader } from '../session/model/session-data-loader.js';
+import type { SessionEvents } from '../session/model/session-events.js';
 import type { SessionIssuer } from '../session/session-issuer.js';
 import type { SessionRefusals } from '../session/session-refusals.js';
-import type { SessionReload } from '../session/session-reload.js';
+import type { SessionReload } from '../session/loading/session-reload.js';
 import type { SessionRefresh } from '../session/session-refresh.js';
 import type { SessionRevocation } from '../session/session-revocation.js';
-import type { SessionTransports } from '../session/session-transports.js';
-import type { TokenCheck } from '../session/token-check.js';
+import type { SessionTransports } from '../session/request/session-transports.js';
+import type { TokenInspection } from '../session/token-inspection.js';
 import { signingKeyRequired } from '../tokens/token-codec.js';
 import type { RareLogger } from './rare-logger.js';
 import type { SessionKeys } from './session-keys.js';
@@ -32,7 +32,7 @@ export interface SessionRuntime {
   readonly options: ResolvedSessionJwtOptions;
   readonly loader: SessionDataLoader<unknown, unknown> | undefined;
   readonly authenticator: SessionAuthenticator;
-  readonly check: TokenCheck;
+  readonly inspection: TokenInspection;
   /** `undefined` if sessions are only verified. */
   readonly issuing: SessionIssuing | undefined;
   readonly revocation: SessionRevocation;

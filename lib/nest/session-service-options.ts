@@ -1,4 +1,4 @@
-import type { SessionResponse } from './raw-exchange.js';
+import type { SessionResponse } from './exchange/raw-exchange.js';
 
 /** Where tokens are delivered. */
 export interface DeliverOptions {

@@ -6,9 +6,9 @@ import {
   originOf,
   verifiedOf,
   type ActiveSession,
-} from '../session/active-session.js';
-import { signedTokenOf } from '../session/verified-session.js';
-import type { Exchange } from './exchange.js';
+} from '../session/model/active-session.js';
+import { signedTokenOf } from '../session/model/verified-session.js';
+import type { Exchange } from './exchange/exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /** Returns the newest token of a session that its request knows: one issued on the way, or the one that it carried. */

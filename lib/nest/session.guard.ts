@@ -6,17 +6,17 @@ import {
 } from '@nestjs/common';
 import { REFUSALS, refusalError } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
-import { saysPassive } from '../request-facts.js';
-import { createActiveSession } from '../session/active-session.js';
-import { mustAskStore } from '../session/handling.js';
+import { saysPassive } from '../ports/request-facts.js';
+import { createActiveSession } from '../session/model/active-session.js';
+import { mustAskStore } from '../session/model/handling.js';
 import {
   mayGoWithout,
   type SessionOutcome,
-} from '../session/session-outcome.js';
-import type { VerifiedSession } from '../session/verified-session.js';
-import { Exchange } from './exchange.js';
+} from '../session/model/session-outcome.js';
+import type { VerifiedSession } from '../session/model/verified-session.js';
+import { Exchange } from './exchange/exchange.js';
 import { expandedData } from './expanded-data.js';
-import { attachedTo, judge } from './judge.js';
+import { attachedTo, evaluate } from './request-outcome.js';
 import { rulesOf, type RouteAccess } from './route-access.js';
 import { headersOf, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
@@ -60,7 +60,7 @@ export class SessionGuard implements CanActivate {
       exchange.attach(attached, this.runtime);
       return true;
     }
-    const outcome = judge(this.runtime, exchange, asksStore, isPassive);
+    const outcome = evaluate(this.runtime, exchange, asksStore, isPassive);
     return outcome instanceof Promise
       ? outcome.then((settled) => this.conclude(settled, exchange, access))
       : this.conclude(outcome, exchange, access);

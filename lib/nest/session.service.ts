@@ -1,19 +1,19 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { JwkSet } from '../keys/jwk-set.js';
-import type { SessionPage } from '../options/session-store.js';
-import type { ActiveSession } from '../session/active-session.js';
+import type { SessionPage } from '../ports/session-store.js';
+import type { ActiveSession } from '../session/model/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
-import type { IssuedSession } from '../session/issued-session.js';
-import type { SessionEvent } from '../session/session-events.js';
-import type { SessionInfo } from '../session/session-info.js';
+import type { IssuedSession } from '../session/model/issued-session.js';
+import type { SessionEvent } from '../session/model/session-events.js';
+import type { SessionInfo } from '../session/model/session-info.js';
 import type {
   ExpandedSessionData,
   SessionAttributes,
   SessionData,
   SessionParams,
-} from '../session/session-types.js';
-import type { SessionRequest } from './raw-exchange.js';
+} from '../session/model/session-types.js';
+import type { SessionRequest } from './exchange/raw-exchange.js';
 import { authenticateRequest } from './authenticate-request.js';
 import { reloadSession, updateSession } from './change-session.js';
 import { generateSession } from './generate-session.js';

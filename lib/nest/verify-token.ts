@@ -2,7 +2,7 @@ import { REFUSALS, refusalError } from '../errors/refusal.js';
 import {
   createActiveSession,
   type ActiveSession,
-} from '../session/active-session.js';
+} from '../session/model/active-session.js';
 import { expandedData } from './expanded-data.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -12,7 +12,9 @@ export async function verifyToken(
   token: unknown,
 ): Promise<ActiveSession<any, any, any>> {
   const verified =
-    typeof token === 'string' ? await runtime.check.check(token) : 'malformed';
+    typeof token === 'string'
+      ? await runtime.inspection.inspect(token)
+      : 'malformed';
   if (typeof verified === 'string') {
     runtime.events.rejected(REFUSALS[verified].code, verified);
     throw refusalError(verified);

@@ -1,5 +1,8 @@
-import { personalNamesIn } from '../session/personal-names.js';
-import { dataOf, type VerifiedSession } from '../session/verified-session.js';
+import { personalNamesIn } from '../session/model/personal-names.js';
+import {
+  dataOf,
+  type VerifiedSession,
+} from '../session/model/verified-session.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 const SHOWN_CHARACTERS = 40;

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Duration } from './durations.js';
-import type { Transport } from './transport.js';
+import type { Transport } from '../ports/transport.js';
 
 /** A secret for HS256. A string is used as its UTF-8 bytes, as in other JWT libraries. */
 export type SecretInput = string | Uint8Array | KeyObject;

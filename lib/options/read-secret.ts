@@ -19,20 +19,20 @@ export function readSecret(
   }
   if (input instanceof KeyObject) {
     return input.type === 'secret'
-      ? judged(input.export(), input)
+      ? checked(input.export(), input)
       : { fault: `expected a secret key, got a ${input.type} one` };
   }
   if (typeof input === 'string') {
     const bytes = Buffer.from(input, 'utf8');
-    return judged(bytes, undefined, input);
+    return checked(bytes, undefined, input);
   }
   if (input instanceof Uint8Array) {
-    return judged(Buffer.from(input));
+    return checked(Buffer.from(input));
   }
   return { fault: `expected a string, a Buffer or a KeyObject` };
 }
 
-function judged(
+function checked(
   bytes: Buffer,
   key?: KeyObject,
   text = bytes.toString('utf8'),

@@ -13,7 +13,7 @@ import {
   resolveReadableCookie,
 } from './resolve-cookie-options.js';
 import { FIELD_NAME } from './resolve-store-options.js';
-import type { Transport } from './transport.js';
+import type { Transport } from '../ports/transport.js';
 import { readTrustedOrigin } from './trusted-origin.js';
 
 const OPEN_SIGN_IN =

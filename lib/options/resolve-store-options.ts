@@ -9,8 +9,8 @@ import type {
   ResolvedRefreshOptions,
   ResolvedStoreOptions,
 } from './resolved-options.js';
-import type { SessionLimit, SessionStore } from './session-store.js';
-import type { Transport } from './transport.js';
+import type { SessionLimit, SessionStore } from '../ports/session-store.js';
+import type { Transport } from '../ports/transport.js';
 
 /** The name of a field in a parsed body. */
 export const FIELD_NAME = {

@@ -1,7 +1,7 @@
 import type { OptionReader } from './option-reader.js';
 import { HEADER_NAME } from './resolve-cookie-options.js';
 import type { ResolvedHeaderOptions } from './resolved-options.js';
-import type { Transport } from './transport.js';
+import type { Transport } from '../ports/transport.js';
 
 const SCHEME = {
   pattern: /^[!#$%&'*+.^_`|~0-9A-Za-z-]{0,64}$/,

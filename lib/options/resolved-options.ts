@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { SessionKeyAlgorithm } from './key-options.js';
-import type { SessionLimit, SessionStore } from './session-store.js';
-import type { Transport } from './transport.js';
+import type { SessionLimit, SessionStore } from '../ports/session-store.js';
+import type { Transport } from '../ports/transport.js';
 
 /** The options as all code reads them: with every default filled in, checked, frozen, and in seconds. */
 export interface ResolvedSessionJwtOptions {

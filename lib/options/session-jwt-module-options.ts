@@ -18,7 +18,7 @@ import type {
   SessionKey,
   VerifyOnlyOptions,
 } from './key-options.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionStore } from '../ports/session-store.js';
 
 /**
  * Options of `SessionJwtModule`. Invalid options and unknown option names stop the boot with one

@@ -2,12 +2,12 @@ import { SessionConfigError } from '../errors/session-config-error.js';
 import { SessionError } from '../errors/session-error.js';
 import type { Duration } from '../options/durations.js';
 import { OptionReader } from '../options/option-reader.js';
-import type { SessionMetadata } from '../options/session-store.js';
+import type { SessionMetadata } from '../ports/session-store.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { SessionClaims } from '../tokens/session-claims.js';
-import type { ClockPolicy } from './freshness.js';
-import { toFrozenJson } from './json-copy.js';
-import type { SessionAttributes } from './session-types.js';
+import type { ClockPolicy } from './model/freshness.js';
+import { toFrozenJson } from './model/json-copy.js';
+import type { SessionAttributes } from './model/session-types.js';
 
 /** Options of a new session, apart from its params. An unknown name throws `SessionConfigError`. */
 export interface GenerateOptions<TAttributes = SessionAttributes> {

@@ -1,20 +1,20 @@
-import type { RequestFacts } from '../request-facts.js';
-import { forgeryOf, type ForgeryParts } from './cross-site.js';
+import type { RequestFacts } from '../ports/request-facts.js';
+import { forgeryOf, type ForgeryParts } from './request/cross-site.js';
 import {
   findRefreshToken,
   type FoundRefreshToken,
-} from './find-refresh-token.js';
-import type { Handling } from './handling.js';
-import type { LoadFailures } from './load-failures.js';
-import type { SessionOutcome } from './session-outcome.js';
-import { required } from './required-records.js';
-import type { SessionRecords } from './session-records.js';
+} from './request/find-refresh-token.js';
+import type { Handling } from './model/handling.js';
+import type { LoadFailures } from './loading/load-failures.js';
+import type { SessionOutcome } from './model/session-outcome.js';
+import { required } from './records/required-records.js';
+import type { SessionRecords } from './records/session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
-import type { SessionRenewal } from './session-renewal.js';
-import type { VerifiedSession } from './verified-session.js';
+import type { RefreshExchange } from './refresh-exchange.js';
+import type { VerifiedSession } from './model/verified-session.js';
 
 export interface GuardRefreshParts extends ForgeryParts {
-  readonly renewal: SessionRenewal;
+  readonly refreshExchange: RefreshExchange;
   readonly refusals: SessionRefusals;
   /** `undefined` without a store. */
   readonly records: SessionRecords | undefined;
@@ -40,7 +40,7 @@ export class GuardRefresh {
     facts: RequestFacts,
     { canDeliver, asksStore, isPassive }: Handling,
   ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> | undefined {
-    const { renewal, refusals, transports, records } = this.#parts;
+    const { refreshExchange, refusals, transports, records } = this.#parts;
     const found = canDeliver ? this.#find(facts, expired) : undefined;
     if (!found) {
       return expired && refusals.ofSession('refresh-due', facts, expired);
@@ -56,9 +56,9 @@ export class GuardRefresh {
     const forgery = forgeryOf(this.#parts, facts, claims.sid, found.isAmbient);
     return forgery
       ? refusals.ofTokens(forgery, facts, carriers)
-      : renewal
-          .renew(claims, transports.carriersOf(facts), isPassive)
-          .then((renewed) => refusals.afterRenewal(renewed, facts, carriers));
+      : refreshExchange
+          .exchange(claims, transports.carriersOf(facts), isPassive)
+          .then((result) => refusals.ofRefresh(result, facts, carriers));
   }
 
   /**
@@ -96,19 +96,20 @@ export class GuardRefresh {
     session: VerifiedSession,
     facts: RequestFacts,
   ): Promise<SessionOutcome | undefined> {
-    const { renewal, refusals, transports, extensionFailures } = this.#parts;
-    const renewed = await renewal.renew(
+    const { refreshExchange, refusals, transports, extensionFailures } =
+      this.#parts;
+    const result = await refreshExchange.exchange(
       claims,
       transports.carriersOf(facts),
       false,
     );
-    if (renewed.kind !== 'failed') {
+    if (result.kind !== 'failed') {
       extensionFailures.forget(session.claims.sid);
-      return refusals.afterRenewal(renewed, facts, carriers);
+      return refusals.ofRefresh(result, facts, carriers);
     }
     // The loader backs off by itself; a store would be queried again immediately.
-    if (renewed.error.code === 'STORE_UNAVAILABLE') {
-      extensionFailures.add(session.claims, renewed.error);
+    if (result.error.code === 'STORE_UNAVAILABLE') {
+      extensionFailures.add(session.claims, result.error);
     }
     return undefined;
   }
@@ -117,11 +118,11 @@ export class GuardRefresh {
     facts: RequestFacts,
     session: VerifiedSession | undefined,
   ): ReturnType<typeof findRefreshToken> {
-    const { renewal, refusals, transports } = this.#parts;
+    const { refreshExchange, refusals, transports } = this.#parts;
     return findRefreshToken(
       transports.all,
       facts,
-      (token) => renewal.verify(token),
+      (token) => refreshExchange.verify(token),
       session && {
         sid: session.claims.sid,
         carriers: () => refusals.carriersOf(session, facts),

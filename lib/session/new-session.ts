@@ -1,6 +1,6 @@
 import type { SessionClaims } from '../tokens/session-claims.js';
 import type { RequestedClaims } from './generate-options.js';
-import { randomId } from './random-id.js';
+import { randomId } from './model/random-id.js';
 
 /**
  * Returns the claims of a new session, before its data is loaded and its token signed. The client never sets its id.

@@ -1,24 +1,28 @@
-import type { SessionClock } from '../clock.js';
+import type { SessionClock } from '../ports/clock.js';
 import type { SessionError } from '../errors/session-error.js';
-import { AMBIGUOUS_TOKEN, type Transport } from '../options/transport.js';
-import type { RequestFacts } from '../request-facts.js';
-import { forgeryOf, isAmbient, type ForgeryParts } from './cross-site.js';
-import type { FirstUses } from './first-uses.js';
+import { AMBIGUOUS_TOKEN, type Transport } from '../ports/transport.js';
+import type { RequestFacts } from '../ports/request-facts.js';
+import {
+  forgeryOf,
+  isAmbient,
+  type ForgeryParts,
+} from './request/cross-site.js';
+import type { FirstUses } from './records/first-uses.js';
 import type { GuardRefresh } from './guard-refresh.js';
-import { handlingOf, type Handling } from './handling.js';
-import type { SessionMemory } from './session-memory.js';
+import { handlingOf, type Handling } from './model/handling.js';
+import type { SessionMemory } from './model/session-memory.js';
 import {
   keysUnavailable,
   unavailable,
   type SessionOutcome,
-} from './session-outcome.js';
-import { required } from './required-records.js';
-import type { SessionRecords } from './session-records.js';
+} from './model/session-outcome.js';
+import { required } from './records/required-records.js';
+import type { SessionRecords } from './records/session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
-import type { SessionReload } from './session-reload.js';
-import { refusalOf, stalenessOf } from './session-standing.js';
-import type { TokenVerifier } from './token-verifier.js';
-import type { VerifiedSession } from './verified-session.js';
+import type { SessionReload } from './loading/session-reload.js';
+import { refusalOf, stalenessOf } from './model/session-standing.js';
+import type { TokenVerifier } from './tokens/token-verifier.js';
+import type { VerifiedSession } from './model/verified-session.js';
 
 const ANONYMOUS: SessionOutcome = { kind: 'anonymous' };
 
@@ -60,28 +64,28 @@ export class SessionAuthenticator {
     const handling = handlingOf(canDeliver, asksStore, isPassive);
     const waiting = this.#parts.verifier.ready();
     return waiting
-      ? waiting.then(() => this.#judged(facts, handling))
-      : this.#judged(facts, handling);
+      ? waiting.then(() => this.#evaluated(facts, handling))
+      : this.#evaluated(facts, handling);
   }
 
-  #judged(
+  #evaluated(
     facts: RequestFacts,
     handling: Handling,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const outcome = this.#judge(facts, handling);
+    const outcome = this.#evaluate(facts, handling);
     return outcome === 'unknown-key'
-      ? this.#judgeAgain(facts, handling)
+      ? this.#evaluateAgain(facts, handling)
       : outcome;
   }
 
   /** Looks for an unknown key that a token names: it may have been added meanwhile. */
-  async #judgeAgain(
+  async #evaluateAgain(
     facts: RequestFacts,
     handling: Handling,
   ): Promise<SessionOutcome> {
     const learning = this.#parts.verifier.learn();
     const outcome = learning
-      ? await learning.then(() => this.#judge(facts, handling))
+      ? await learning.then(() => this.#evaluate(facts, handling))
       : 'unknown-key';
     if (outcome !== 'unknown-key') {
       return outcome;
@@ -90,13 +94,17 @@ export class SessionAuthenticator {
       return unavailable(keysUnavailable());
     }
     // A removed key must not lock out clients with a valid refresh token.
-    const renewed = await this.#parts.refresh?.due(undefined, facts, handling);
-    return !renewed || renewed === 'unknown-key'
+    const refreshed = await this.#parts.refresh?.due(
+      undefined,
+      facts,
+      handling,
+    );
+    return !refreshed || refreshed === 'unknown-key'
       ? this.#parts.refusals.ofTokens('unknown-key', facts, [])
-      : renewed;
+      : refreshed;
   }
 
-  #judge(
+  #evaluate(
     facts: RequestFacts,
     handling: Handling,
   ): SessionOutcome | 'unknown-key' | Promise<SessionOutcome> {
@@ -135,7 +143,7 @@ export class SessionAuthenticator {
     }
     // Another transport may carry a newer token of the same session.
     return now < session.endsAt
-      ? this.judgeSession(session, isRead, facts, handling)
+      ? this.evaluateSession(session, isRead, facts, handling)
       : refusals.ofTokens('expired', facts, [carrier!]);
   }
 
@@ -144,7 +152,7 @@ export class SessionAuthenticator {
    *
    * @param isRead whether a browser may have sent it on its own; `undefined` if the sender of the request is known
    */
-  judgeSession(
+  evaluateSession(
     session: VerifiedSession,
     isRead: boolean | undefined,
     facts: RequestFacts,
@@ -230,7 +238,7 @@ export class SessionAuthenticator {
       return session;
     }
     const carriers = canDeliver ? transports.bringersOf(facts) : undefined;
-    const outcome = reload.renew(session, carriers, now, isPassive);
+    const outcome = reload.bringUpToDate(session, carriers, now, isPassive);
     return refusals.afterReload(outcome, facts, session);
   }
 }

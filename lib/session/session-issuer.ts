@@ -1,35 +1,38 @@
-import type { SessionClock } from '../clock.js';
+import type { SessionClock } from '../ports/clock.js';
 import { refusalError, type Refusal } from '../errors/refusal.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import { SessionError } from '../errors/session-error.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
-import type { Transport } from '../options/transport.js';
-import type { RequestFacts } from '../request-facts.js';
+import type { Transport } from '../ports/transport.js';
+import type { RequestFacts } from '../ports/request-facts.js';
 import { mergeAttributes } from '../stores/merge-attributes.js';
 import type {
   SessionClaims,
   StatelessRefreshClaims,
 } from '../tokens/session-claims.js';
-import type { CarriedSessions } from './carried-sessions.js';
-import { refuseCrossSiteSignIn, type CrossSiteParts } from './cross-site.js';
-import type { ClockPolicy } from './freshness.js';
+import type { CarriedSessions } from './request/carried-sessions.js';
+import {
+  refuseCrossSiteSignIn,
+  type CrossSiteParts,
+} from './request/cross-site.js';
+import type { ClockPolicy } from './model/freshness.js';
 import {
   readGenerateOptions,
   readMetadata,
   toFrozenAttributes,
   type GenerateOptions,
 } from './generate-options.js';
-import type { LoaderCalls } from './loader-calls.js';
+import type { LoaderCalls } from './loading/loader-calls.js';
 import { newSession } from './new-session.js';
-import { firstLink } from './refresh-chain.js';
-import { sessionContext } from './session-context.js';
-import type { SessionEnds } from './session-ends.js';
-import type { SessionMemory } from './session-memory.js';
-import type { SessionRecords } from './session-records.js';
-import { refusalOf } from './session-standing.js';
-import type { SignedSession } from './signed-session.js';
-import type { TokenIssuer } from './token-issuer.js';
-import type { VerifiedSession } from './verified-session.js';
+import { firstLink } from './model/refresh-chain.js';
+import { sessionContext } from './model/session-context.js';
+import type { SessionEnds } from './records/session-ends.js';
+import type { SessionMemory } from './model/session-memory.js';
+import type { SessionRecords } from './records/session-records.js';
+import { refusalOf } from './model/session-standing.js';
+import type { SignedSession } from './model/signed-session.js';
+import type { TokenIssuer } from './tokens/token-issuer.js';
+import type { VerifiedSession } from './model/verified-session.js';
 
 export interface SessionIssuerParts extends CrossSiteParts {
   readonly options: ResolvedSessionJwtOptions;
@@ -86,7 +89,7 @@ export class SessionIssuer {
     if (unready) await unready;
     const signedAt = clock.nowSeconds();
     const link = records && tokens.arePairs ? firstLink() : undefined;
-    const session = tokens.renewed(
+    const session = tokens.extended(
       { ...claims, ...(link && { gen: link.gen }) },
       signedAt,
     );

@@ -1,25 +1,25 @@
 import { SessionConfigError } from '../errors/session-config-error.js';
 import type { Refusal } from '../errors/refusal.js';
-import type { Transport } from '../options/transport.js';
-import type { RequestFacts } from '../request-facts.js';
+import type { Transport } from '../ports/transport.js';
+import type { RequestFacts } from '../ports/request-facts.js';
 import type {
   RefreshClaims,
   StatelessRefreshClaims,
 } from '../tokens/session-claims.js';
-import type { CarriedSessions } from './carried-sessions.js';
+import type { CarriedSessions } from './request/carried-sessions.js';
 import {
   isAmbient,
   refuseCrossSite,
   type CrossSiteParts,
-} from './cross-site.js';
-import { findRefreshToken } from './find-refresh-token.js';
-import { linkOf } from './refresh-chain.js';
-import type { Renewal, SessionRenewal } from './session-renewal.js';
-import type { VerifiedSession } from './verified-session.js';
+} from './request/cross-site.js';
+import { findRefreshToken } from './request/find-refresh-token.js';
+import { linkOf } from './model/refresh-chain.js';
+import type { RefreshResult, RefreshExchange } from './refresh-exchange.js';
+import type { VerifiedSession } from './model/verified-session.js';
 
 export interface SessionRefreshParts extends CrossSiteParts {
   /** `undefined` without refresh tokens. */
-  readonly renewal: SessionRenewal | undefined;
+  readonly refreshExchange: RefreshExchange | undefined;
   readonly carried: CarriedSessions;
 }
 
@@ -38,7 +38,7 @@ export interface RefreshRequest {
 
 /** The result of a refresh. */
 export interface Refreshed {
-  readonly renewal: Renewal;
+  readonly result: RefreshResult;
   /** The transports that deliver the new tokens. */
   readonly carriers: readonly Transport[];
   /** The transports that carried the refresh token, and lose theirs if it is refused. */
@@ -65,8 +65,8 @@ export class SessionRefresh {
    * @throws {SessionConfigError} without the option `refreshToken`
    */
   async refresh(request: RefreshRequest): Promise<Refreshed> {
-    const { renewal, carried, transports } = this.#parts;
-    if (!renewal) {
+    const { refreshExchange, carried, transports } = this.#parts;
+    if (!refreshExchange) {
       throw new SessionConfigError([
         'refresh: expected the option refreshToken, got none; set it',
       ]);
@@ -82,38 +82,38 @@ export class SessionRefresh {
       bringing.length > 0 ? bringing : [this.#carrierOfGivenToken()];
     const change = { facts, carriers, crossSite };
     await refuseCrossSite(this.#parts, change, carried);
-    await renewal.ready();
+    await refreshExchange.ready();
     const conflict =
       searched && (await carried.conflictOf(searched, tokenInBody));
     const find = (): PresentedToken =>
-      this.#find(renewal, token ?? tokenInBody, searched, facts);
+      this.#find(refreshExchange, token ?? tokenInBody, searched, facts);
     let found: PresentedToken = conflict
       ? { claims: 'conflict', presentedBy: conflict }
       : find();
     if (found.claims === 'unknown-key') {
-      await renewal.learn();
+      await refreshExchange.learn();
       found = find();
     }
     const { claims, presentedBy } = found;
     return {
       carriers,
       presentedBy,
-      renewal:
+      result:
         typeof claims === 'string'
           ? { kind: 'rejected', refusal: claims }
-          : await renewal.renew(claims, carriers, request.isPassive),
+          : await refreshExchange.exchange(claims, carriers, request.isPassive),
     };
   }
 
   /** Waits for the exchanges in flight, including those whose clients have gone. Never rejects. */
   async settled(): Promise<void> {
-    const { renewal } = this.#parts;
+    const { refreshExchange } = this.#parts;
     // Their deadlines do not keep the process alive, so it would exit in the middle of them.
     const alive = setInterval(() => undefined, 60_000);
     for (
-      let flights = renewal?.inFlight() ?? [];
+      let flights = refreshExchange?.inFlight() ?? [];
       flights.length > 0;
-      flights = renewal!.inFlight()
+      flights = refreshExchange!.inFlight()
     ) {
       await Promise.all(flights);
     }
@@ -128,13 +128,13 @@ export class SessionRefresh {
     { claims, refresh }: VerifiedSession,
     facts: RequestFacts | undefined,
   ): StatelessRefreshClaims | undefined {
-    const { renewal, transports } = this.#parts;
+    const { refreshExchange, transports } = this.#parts;
     const found =
-      renewal && facts && !refresh
+      refreshExchange && facts && !refresh
         ? findRefreshToken(
             transports.all,
             facts,
-            (token) => renewal.verify(token),
+            (token) => refreshExchange.verify(token),
             { sid: claims.sid, carriers: () => [] },
           )
         : undefined;
@@ -145,14 +145,14 @@ export class SessionRefresh {
   }
 
   #find(
-    renewal: SessionRenewal,
+    refreshExchange: RefreshExchange,
     token: string | undefined,
     searched: RequestFacts | undefined,
     facts: RequestFacts | undefined,
   ): PresentedToken {
     const { all } = this.#parts.transports;
     const found = searched
-      ? findRefreshToken(all, searched, (each) => renewal.verify(each))
+      ? findRefreshToken(all, searched, (each) => refreshExchange.verify(each))
       : undefined;
     if (found) {
       return {
@@ -161,7 +161,7 @@ export class SessionRefresh {
       };
     }
     return {
-      claims: token === undefined ? 'missing' : renewal.verify(token),
+      claims: token === undefined ? 'missing' : refreshExchange.verify(token),
       // The application may have read it from a cookie itself.
       presentedBy: facts
         ? all.filter(

@@ -1,13 +1,13 @@
 import { REFUSALS, type Refusal } from '../errors/refusal.js';
-import type { Transport } from '../options/transport.js';
-import type { RequestFacts } from '../request-facts.js';
-import type { CarriedSessions } from './carried-sessions.js';
-import { clearedByConflict } from './conflict-carriers.js';
-import type { SessionEvents } from './session-events.js';
-import { unavailable, type SessionOutcome } from './session-outcome.js';
-import type { Renewal } from './session-renewal.js';
-import type { SessionTransports } from './session-transports.js';
-import type { VerifiedSession } from './verified-session.js';
+import type { Transport } from '../ports/transport.js';
+import type { RequestFacts } from '../ports/request-facts.js';
+import type { CarriedSessions } from './request/carried-sessions.js';
+import { clearedByConflict } from './request/conflict-carriers.js';
+import type { SessionEvents } from './model/session-events.js';
+import { unavailable, type SessionOutcome } from './model/session-outcome.js';
+import type { RefreshResult } from './refresh-exchange.js';
+import type { SessionTransports } from './request/session-transports.js';
+import type { VerifiedSession } from './model/verified-session.js';
 
 export interface SessionRefusalsParts {
   readonly transports: SessionTransports;
@@ -94,18 +94,18 @@ export class SessionRefusals {
    *
    * @param carriers the transports that carried the refresh token
    */
-  afterRenewal(
-    renewal: Renewal,
+  ofRefresh(
+    result: RefreshResult,
     facts: RequestFacts,
     carriers: readonly Transport[],
   ): SessionOutcome {
-    switch (renewal.kind) {
+    switch (result.kind) {
       case 'signed':
-        return renewal.signed.session;
+        return result.signed.session;
       case 'rejected':
-        return this.ofTokens(renewal.refusal, facts, carriers);
+        return this.ofTokens(result.refusal, facts, carriers);
       case 'failed':
-        return unavailable(renewal.error);
+        return unavailable(result.error);
     }
   }
 }

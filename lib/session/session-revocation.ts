@@ -4,14 +4,17 @@ import {
   LARGEST_PAGE,
   type SessionPage,
   type SessionStore,
-} from '../options/session-store.js';
-import type { RequestFacts } from '../request-facts.js';
+} from '../ports/session-store.js';
+import type { RequestFacts } from '../ports/request-facts.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { NamedSession } from '../tokens/session-claims.js';
-import type { CarriedSessions, FoundSessions } from './carried-sessions.js';
-import { refuseCrossSite, type CrossSiteParts } from './cross-site.js';
-import type { SessionEnds } from './session-ends.js';
-import { sessionInfo, type SessionInfo } from './session-info.js';
+import type {
+  CarriedSessions,
+  FoundSessions,
+} from './request/carried-sessions.js';
+import { refuseCrossSite, type CrossSiteParts } from './request/cross-site.js';
+import type { SessionEnds } from './records/session-ends.js';
+import { sessionInfo, type SessionInfo } from './model/session-info.js';
 
 export interface SessionRevocationParts extends CrossSiteParts {
   readonly store: SessionStore | undefined;

@@ -8,7 +8,7 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
-} from '../options/session-store.js';
+} from '../ports/session-store.js';
 import { checkedRecord } from './store-answers.js';
 import type { StoreBreaker } from './store-breaker.js';
 import { StoreCalls, type CallListeners } from './store-calls.js';

@@ -5,7 +5,7 @@ import type {
   SessionLifetime,
   SessionRecord,
   StoredData,
-} from '../options/session-store.js';
+} from '../ports/session-store.js';
 import { mergeAttributes } from './merge-attributes.js';
 
 /** A record as the memory store holds it. Times are in milliseconds since the Unix epoch. */

@@ -1,4 +1,4 @@
-import { SystemSessionClock, type SessionClock } from '../clock.js';
+import { SystemSessionClock, type SessionClock } from '../ports/clock.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import {
   LARGEST_PAGE,
@@ -12,7 +12,7 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
-} from '../options/session-store.js';
+} from '../ports/session-store.js';
 import {
   changedEntry,
   isListedBefore,
@@ -23,7 +23,7 @@ import {
 } from './memory-entry.js';
 import { MemoryRecords } from './memory-records.js';
 import { riskOfThisProcess } from './risk-of-this-process.js';
-import { judgeRotation } from './rotation.js';
+import { decideRotation } from './rotation.js';
 import { whoMakesRoom } from './session-limit.js';
 
 /** Options of {@link MemorySessionStore}. */
@@ -124,7 +124,7 @@ export class MemorySessionStore extends SessionStore {
       return 'unknown';
     }
     const now = this.#now();
-    const verdict = judgeRotation(entry, presented, now);
+    const verdict = decideRotation(entry, presented, now);
     switch (verdict) {
       case 'rotated':
       case 'rolled-forward':

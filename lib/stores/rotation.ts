@@ -1,7 +1,7 @@
 import type {
   PresentedRefresh,
   RotationVerdict,
-} from '../options/session-store.js';
+} from '../ports/session-store.js';
 
 /** The state of a chain of refresh tokens in its record. Times are in milliseconds since the Unix epoch. */
 export interface RotationState {
@@ -33,7 +33,7 @@ export interface RotationState {
  *
  * The Redis and Postgres stores contain translations of this function. One table of tests covers all three.
  */
-export function judgeRotation(
+export function decideRotation(
   state: RotationState,
   presented: PresentedRefresh,
   now: number,

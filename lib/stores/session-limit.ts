@@ -1,4 +1,4 @@
-import type { SessionLimit } from '../options/session-store.js';
+import type { SessionLimit } from '../ports/session-store.js';
 
 /** What matters about a session when another session of its subject begins. Times are in milliseconds. */
 export interface LimitedSession {

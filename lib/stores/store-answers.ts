@@ -1,4 +1,4 @@
-import type { SessionRecord, SessionStore } from '../options/session-store.js';
+import type { SessionRecord, SessionStore } from '../ports/session-store.js';
 
 /** Calls a store, which may throw instead of rejecting and may return something other than a promise. */
 export function answerOf<T>(

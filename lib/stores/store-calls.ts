@@ -1,6 +1,6 @@
 import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
-import type { SessionStore, WriteDeadline } from '../options/session-store.js';
+import type { SessionStore, WriteDeadline } from '../ports/session-store.js';
 import {
   answerOf,
   timeIn,

@@ -1,4 +1,4 @@
-import type { WriteDeadline } from '../options/session-store.js';
+import type { WriteDeadline } from '../ports/session-store.js';
 
 /** Milliseconds for which an answer says something about the clock of the store. */
 const MEMORY = 30_000;

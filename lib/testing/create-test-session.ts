@@ -7,15 +7,18 @@ import {
 import {
   createActiveSession,
   type ActiveSession,
-} from '../session/active-session.js';
+} from '../session/model/active-session.js';
 import {
   readGenerateOptions,
   type GenerateOptions,
 } from '../session/generate-options.js';
-import { toFrozenJson } from '../session/json-copy.js';
+import { toFrozenJson } from '../session/model/json-copy.js';
 import { newSession } from '../session/new-session.js';
-import type { SessionData, SessionParams } from '../session/session-types.js';
-import { dataOf } from '../session/verified-session.js';
+import type {
+  SessionData,
+  SessionParams,
+} from '../session/model/session-types.js';
+import { dataOf } from '../session/model/verified-session.js';
 
 /** How the session of a test differs from a new one. */
 export interface TestSessionOverrides extends GenerateOptions {

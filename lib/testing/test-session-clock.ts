@@ -1,4 +1,4 @@
-import { SessionClock } from '../clock.js';
+import { SessionClock } from '../ports/clock.js';
 import { readDurationSeconds, type Duration } from '../options/durations.js';
 
 /**

@@ -4,8 +4,8 @@ import {
   type Delivery,
   type Transport,
   type TransportTokens,
-} from '../options/transport.js';
-import type { RequestFacts } from '../request-facts.js';
+} from '../ports/transport.js';
+import type { RequestFacts } from '../ports/request-facts.js';
 import { TokenCookie } from './token-cookie.js';
 
 /** The most lines that one response uses for clearing, including the other lines of our cookies. */

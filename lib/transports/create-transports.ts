@@ -1,5 +1,5 @@
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
-import type { Transport } from '../options/transport.js';
+import type { Transport } from '../ports/transport.js';
 import { CookieTransport } from './cookie-transport.js';
 import { HeaderTransport } from './header-transport.js';
 

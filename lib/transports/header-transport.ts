@@ -5,13 +5,13 @@ import {
   type Delivery,
   type Transport,
   type TransportTokens,
-} from '../options/transport.js';
+} from '../ports/transport.js';
 import {
   countHeader,
   headerLines,
   headerOf,
   type RequestFacts,
-} from '../request-facts.js';
+} from '../ports/request-facts.js';
 
 /** Schemes that browsers send in `Authorization` on their own, with what the user once typed or signed in to. */
 const BROWSER_SCHEMES = new Set(['basic', 'digest', 'negotiate', 'ntlm', '']);

@@ -1,4 +1,4 @@
-import { AMBIGUOUS_TOKEN } from '../options/transport.js';
+import { AMBIGUOUS_TOKEN } from '../ports/transport.js';
 
 const SPACE = 32;
 const TAB = 9;

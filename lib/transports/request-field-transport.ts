@@ -4,13 +4,13 @@ import {
   type Delivery,
   type Transport,
   type TransportTokens,
-} from '../options/transport.js';
+} from '../ports/transport.js';
 import {
   bodyField,
   headerLines,
   headerOf,
   type RequestFacts,
-} from '../request-facts.js';
+} from '../ports/request-facts.js';
 
 /** Where {@link RequestFieldTransport} looks for a token. Places that are not named are ignored. */
 export interface RequestFieldOptions {

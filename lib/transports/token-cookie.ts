@@ -1,7 +1,7 @@
 import { stringifySetCookie } from 'cookie';
 import type { ResolvedCookieOptions } from '../options/resolved-options.js';
-import type { AMBIGUOUS_TOKEN, Delivery } from '../options/transport.js';
-import { headerOf, type RequestFacts } from '../request-facts.js';
+import type { AMBIGUOUS_TOKEN, Delivery } from '../ports/transport.js';
+import { headerOf, type RequestFacts } from '../ports/request-facts.js';
 import {
   otherShapes,
   type CookieShape,

@@ -1,26 +1,13 @@
-import { execFile } from 'node:child_process';
-import {
-  mkdtempSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { librarySources, ROOT } from '../support/library-sources.js';
+import { librarySources } from '../support/library-sources.js';
 import {
   forbiddenSources,
   importCycles,
   layerViolations,
-  MAY_IMPORT,
-  MAY_IMPORT_NEST,
   starExports,
 } from './layers.js';
 
 const MAX_LINES = 250;
 const sources = librarySources();
-const parts = Object.keys(MAY_IMPORT);
 
 describe('the layers of lib/', () => {
   it('has files to look at', () => {
@@ -56,8 +43,12 @@ describe('the layers of lib/', () => {
   it('takes randomness from randomBytes only, and time from the clock only (S-101)', () => {
     const found = sources.flatMap(forbiddenSources);
     const [inClock, elsewhere] = [
-      found.filter((line) => /^lib\/clock\.ts:\d+ Date\.now$/.test(line)),
-      found.filter((line) => !/^lib\/clock\.ts:\d+ Date\.now$/.test(line)),
+      found.filter((line) =>
+        /^lib\/ports\/clock\.ts:\d+ Date\.now$/.test(line),
+      ),
+      found.filter(
+        (line) => !/^lib\/ports\/clock\.ts:\d+ Date\.now$/.test(line),
+      ),
     ];
     expect(elsewhere).toEqual([]);
     expect(inClock).toHaveLength(1);
@@ -116,9 +107,25 @@ describe('the check of the layers', () => {
     ],
     [
       'an import from the foundation upwards',
-      'lib/clock.ts',
-      `import { x } from './keys/x.js';`,
+      'lib/ports/clock.ts',
+      `import { x } from '../keys/x.js';`,
     ],
+    [
+      'a room above',
+      'lib/session/model/a.ts',
+      `import type { x } from '../loading/x.js';`,
+    ],
+    [
+      'a room beside',
+      'lib/session/records/a.ts',
+      `import { x } from '../tokens/x.js';`,
+    ],
+    [
+      'a use case in a room',
+      'lib/session/loading/a.ts',
+      `import { x } from '../session-issuer.js';`,
+    ],
+    ['a room nobody planned', 'lib/session/utils/a.ts', ``],
     [
       'an import in errors',
       'lib/errors/a.ts',
@@ -154,7 +161,7 @@ describe('the check of the layers', () => {
     [
       'the foundation',
       'lib/csrf/a.ts',
-      `import { x } from '../request-facts.js';`,
+      `import { x } from '../ports/request-facts.js';`,
     ],
     ['a package', 'lib/transports/a.ts', `import { serialize } from 'cookie';`],
     [
@@ -215,92 +222,4 @@ describe('the check of the layers', () => {
     const text = `export * from './a.js';\nexport * as b from './b.js';\nexport { c } from './c.js';`;
     expect(starExports({ path: 'lib/index.ts', text })).toHaveLength(2);
   });
-});
-
-describe('the linter', () => {
-  interface Override {
-    files: string[];
-    rules: {
-      'no-restricted-imports'?: [string, { patterns: { regex: string }[] }];
-    };
-  }
-  const { overrides } = JSON.parse(
-    readFileSync(join(ROOT, '.oxlintrc.json'), 'utf8'),
-  ) as { overrides: Override[] };
-
-  const patternsFor = (part: string): RegExp[] =>
-    overrides
-      .filter(({ files }) =>
-        files.includes(part.endsWith('.ts') ? `lib/${part}` : `lib/${part}/**`),
-      )
-      .flatMap(
-        ({ rules }) => rules['no-restricted-imports']?.[1].patterns ?? [],
-      )
-      .map(({ regex }) => new RegExp(regex));
-
-  const specifier = (from: string, to: string): string =>
-    `${from.endsWith('.ts') ? '.' : '..'}/${to.endsWith('.ts') ? to.replace(/ts$/, 'js') : `${to}/x.js`}`;
-
-  it.each(parts)('draws the same arrows as the table for %s', (part) => {
-    const patterns = patternsFor(part);
-    const refuses = (name: string) =>
-      patterns.some((pattern) => pattern.test(name));
-    const others = parts.filter((other) => other !== part);
-
-    expect(others.filter((other) => !refuses(specifier(part, other)))).toEqual(
-      others.filter((other) => MAY_IMPORT[part]?.includes(other)),
-    );
-    expect(refuses('@nestjs/common')).toBe(!MAY_IMPORT_NEST.includes(part));
-    expect(refuses('./x.js')).toBe(false);
-  });
-
-  it('fails on a planted import against the arrows', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'layers-'));
-    try {
-      const plant = (path: string, text: string) => {
-        mkdirSync(dirname(join(folder, path)), { recursive: true });
-        writeFileSync(join(folder, path), text);
-      };
-      plant(
-        '.oxlintrc.json',
-        readFileSync(join(ROOT, '.oxlintrc.json'), 'utf8'),
-      );
-      plant('lib/csrf/planted.ts', `export { x } from '../tokens/x.js';\n`);
-      plant(
-        'lib/tokens/sub/planted.ts',
-        `export type { Type } from '@nestjs/common';\n`,
-      );
-      plant('lib/tokens/sound.ts', `export { x } from '../keys/x.js';\n`);
-
-      const report = await lint(folder);
-      expect(report.map(({ filename }) => filename).toSorted()).toEqual([
-        'lib/csrf/planted.ts',
-        'lib/tokens/sub/planted.ts',
-      ]);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-
-  /** Runs the real linter in a folder; it fails when it finds something, so the exit code is no error here. */
-  function lint(folder: string): Promise<{ filename: string }[]> {
-    const bin = join(ROOT, 'node_modules/oxlint/bin/oxlint');
-    return new Promise((resolve, reject) => {
-      execFile(
-        process.execPath,
-        [bin, '--format=json', 'lib'],
-        { cwd: folder },
-        (error, stdout) => {
-          try {
-            resolve(
-              (JSON.parse(stdout) as { diagnostics: { filename: string }[] })
-                .diagnostics,
-            );
-          } catch {
-            reject(error ?? new Error(stdout));
-          }
-        },
-      );
-    });
-  }
 });

@@ -13,37 +13,51 @@ export interface ImportedModule {
   readonly typeOnly: boolean;
 }
 
-const FOUNDATION = [
-  'errors',
-  'options',
-  'clock.ts',
-  'deadline.ts',
-  'request-facts.ts',
-];
+const FOUNDATION = ['errors', 'options', 'ports', 'deadline.ts'];
 const USE_CASES = ['tokens', 'stores', 'transports', 'csrf'];
+const BELOW_SESSION = [...USE_CASES, ...FOUNDATION];
+const ROOMS = [
+  'session/model',
+  'session/tokens',
+  'session/request',
+  'session/records',
+  'session/loading',
+];
+const SERVER = ['session', ...ROOMS, 'keys', ...BELOW_SESSION];
 
 /**
- * Which parts of lib/ a part may import besides itself. A part is a folder or a file directly in lib/; one
- * that is not listed here is a violation by itself, so that a new folder is a decision and not an accident.
+ * Which parts of lib/ a part may import besides itself. A part is a folder or a file directly in lib/, or a room of
+ * `session/`; one that is not listed here is a violation by itself, so that a new folder is a decision and not an
+ * accident.
  */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   options: FOUNDATION,
-  'clock.ts': FOUNDATION,
+  ports: FOUNDATION,
   'deadline.ts': FOUNDATION,
-  'request-facts.ts': FOUNDATION,
   keys: FOUNDATION,
   tokens: ['keys', ...FOUNDATION],
   stores: FOUNDATION,
   transports: FOUNDATION,
   csrf: FOUNDATION,
-  session: [...USE_CASES, ...FOUNDATION],
+  'session/model': BELOW_SESSION,
+  'session/tokens': ['session/model', ...BELOW_SESSION],
+  'session/request': ['session/model', ...BELOW_SESSION],
+  'session/records': ['session/model', ...BELOW_SESSION],
+  'session/loading': [
+    'session/model',
+    'session/tokens',
+    'session/request',
+    'session/records',
+    ...BELOW_SESSION,
+  ],
+  session: [...ROOMS, ...BELOW_SESSION],
   // For browsers: neither a part of the server nor a package.
   client: [],
   // Wiring builds every part, so it may name every part; what it may not hold is a rule.
-  nest: ['session', 'keys', ...USE_CASES, ...FOUNDATION],
-  testing: ['nest', 'session', 'keys', ...USE_CASES, ...FOUNDATION],
-  'index.ts': ['nest', 'session', 'keys', ...USE_CASES, ...FOUNDATION],
+  nest: SERVER,
+  testing: ['nest', ...SERVER],
+  'index.ts': ['nest', ...SERVER],
 };
 
 /** The only parts that know the framework. */
@@ -56,9 +70,10 @@ export const MAY_IMPORT_NEST: readonly string[] = [
 /** Parts that import no package and nothing of Node. */
 const SELF_CONTAINED: readonly string[] = ['client'];
 
-/** `tokens` for `lib/tokens/codec.ts`, `clock.ts` for `lib/clock.ts`. */
+/** `tokens` for `lib/tokens/codec.ts`, `index.ts` for `lib/index.ts`, `session/model` for a file in that room. */
 export function partOf(path: string): string {
-  return path.split('/')[1] ?? '';
+  const [, part = '', room, file] = path.split('/');
+  return part === 'session' && file !== undefined ? `${part}/${room}` : part;
 }
 
 /** The source file that a relative specifier names: TypeScript files import each other as `.js`. */

@@ -9,7 +9,7 @@ import {
   type CsrfRefusal,
 } from '../../lib/csrf/csrf-policy.js';
 import type { ResolvedCsrfOptions } from '../../lib/options/resolved-options.js';
-import type { RequestFacts } from '../../lib/request-facts.js';
+import type { RequestFacts } from '../../lib/ports/request-facts.js';
 
 const ORIGIN_ALONE: ResolvedCsrfOptions = {
   checksOrigin: true,

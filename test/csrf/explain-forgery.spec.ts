@@ -4,7 +4,7 @@ import {
 } from '../../lib/csrf/explain-forgery.js';
 import type { CsrfRefusal } from '../../lib/csrf/csrf-policy.js';
 import type { ResolvedCsrfOptions } from '../../lib/options/resolved-options.js';
-import type { RequestFacts } from '../../lib/request-facts.js';
+import type { RequestFacts } from '../../lib/ports/request-facts.js';
 
 const OPTIONS: ResolvedCsrfOptions = {
   checksOrigin: true,

@@ -102,7 +102,7 @@ describe('the reference', () => {
   });
 
   it('lists every event', () => {
-    const source = readFileSync('lib/session/session-events.ts', 'utf8');
+    const source = readFileSync('lib/session/model/session-events.ts', 'utf8');
     const types = [...source.matchAll(/readonly type: '(\w+)'/g)].map(
       ([, type]) => type,
     );

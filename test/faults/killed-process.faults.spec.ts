@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { SystemSessionClock } from '../../lib/clock.js';
-import { childOf, hashOf } from '../../lib/session/refresh-chain.js';
+import { SystemSessionClock } from '../../lib/ports/clock.js';
+import { childOf, hashOf } from '../../lib/session/model/refresh-chain.js';
 import type { CompiledLibrary } from '../support/compiled-library.js';
 import { rounds } from '../support/effort.js';
 import { seededRandom } from '../support/random.js';

@@ -5,12 +5,12 @@
  */
 import { connect, type Socket } from 'node:net';
 import type { PoolConfig } from 'pg';
-import type { SessionStore } from '../../lib/options/session-store.js';
+import type { SessionStore } from '../../lib/ports/session-store.js';
 import {
   childOf,
   hashOf,
   type RefreshLink,
-} from '../../lib/session/refresh-chain.js';
+} from '../../lib/session/model/refresh-chain.js';
 import type { IoredisClient } from '../../lib/stores/redis/index.js';
 
 /** Where in a refresh the process is killed. */

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { SessionStore } from '../../lib/index.js';
-import { SystemSessionClock } from '../../lib/clock.js';
+import { SystemSessionClock } from '../../lib/ports/clock.js';
 import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { createGate } from '../support/asynchrony.js';

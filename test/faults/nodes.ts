@@ -11,7 +11,7 @@ import {
   type SessionJwtModuleOptions,
   type SessionStore,
 } from '../../lib/index.js';
-import type { RefreshLink } from '../../lib/session/refresh-chain.js';
+import type { RefreshLink } from '../../lib/session/model/refresh-chain.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import { claimsIn } from '../support/session-claims.js';

@@ -1,6 +1,6 @@
 import { expandedData } from '../../lib/nest/expanded-data.js';
 import type { SessionRuntime } from '../../lib/nest/session-runtime.js';
-import type { VerifiedSession } from '../../lib/session/verified-session.js';
+import type { VerifiedSession } from '../../lib/session/model/verified-session.js';
 
 const session = {
   claims: { sid: 's', sub: 'ada', oiat: 1, attrs: {}, data: { id: 'ada' } },

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Subject } from 'rxjs';
-import { monotonicTimeOf, SystemSessionClock } from '../../lib/clock.js';
+import { monotonicTimeOf, SystemSessionClock } from '../../lib/ports/clock.js';
 import { SessionError, type SessionEvent } from '../../lib/index.js';
 import {
   LOGGED_EVENTS,

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { ResponseHead } from '../../lib/nest/response-head.js';
-import type { Delivery } from '../../lib/options/transport.js';
+import { ResponseHead } from '../../lib/nest/exchange/response-head.js';
+import type { Delivery } from '../../lib/ports/transport.js';
 import { createExchange } from '../support/node-exchange.js';
 
 type Head = readonly [status: number, ...given: unknown[]];

@@ -1199,12 +1199,12 @@ describe('dependency injection in lib/nest', () => {
     }) as { path: string; name: string; parameters: string }[];
 
   it('is found by this test at all', () => {
-    expect(injectables.map(({ name }) => name)).toEqual([
+    expect(injectables.map(({ name }) => name).toSorted()).toEqual([
       'ProvidedSessionGuard',
       'SessionExceptionFilter',
+      'SessionGuard',
       'SessionJwksController',
       'SessionRoutesController',
-      'SessionGuard',
       'SessionService',
     ]);
   });

@@ -1,4 +1,4 @@
-import type { Transport } from '../../lib/options/transport.js';
+import type { Transport } from '../../lib/ports/transport.js';
 import {
   at,
   faultsOf,

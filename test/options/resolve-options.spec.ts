@@ -2,7 +2,7 @@ import { createSecretKey, KeyObject } from 'node:crypto';
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
-import type { Transport } from '../../lib/options/transport.js';
+import type { Transport } from '../../lib/ports/transport.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { rows, titleOf } from '../support/titles.js';

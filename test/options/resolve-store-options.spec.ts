@@ -1,6 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import type { SessionStore } from '../../lib/options/session-store.js';
-import type { Transport } from '../../lib/options/transport.js';
+import type { SessionStore } from '../../lib/ports/session-store.js';
+import type { Transport } from '../../lib/ports/transport.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import {

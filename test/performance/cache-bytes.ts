@@ -1,22 +1,22 @@
-import { monotonicTimeOf } from '../../lib/clock.js';
-import { RecentShapes, heapSizeOf } from '../../lib/session/heap-size.js';
+import { monotonicTimeOf } from '../../lib/ports/clock.js';
+import { RecentShapes, heapSizeOf } from '../../lib/session/model/heap-size.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import { LoadFailures } from '../../lib/session/load-failures.js';
-import { LoaderCalls } from '../../lib/session/loader-calls.js';
-import type { SessionDataLoader } from '../../lib/session/session-data-loader.js';
-import { SessionEnds } from '../../lib/session/session-ends.js';
-import { SessionEvents } from '../../lib/session/session-events.js';
-import { SessionExtension } from '../../lib/session/session-extension.js';
-import { SessionLoads } from '../../lib/session/session-loads.js';
-import { SessionMemory } from '../../lib/session/session-memory.js';
-import { SessionReload } from '../../lib/session/session-reload.js';
-import { SessionTransports } from '../../lib/session/session-transports.js';
-import { TokenIssuer } from '../../lib/session/token-issuer.js';
+import { LoadFailures } from '../../lib/session/loading/load-failures.js';
+import { LoaderCalls } from '../../lib/session/loading/loader-calls.js';
+import type { SessionDataLoader } from '../../lib/session/model/session-data-loader.js';
+import { SessionEnds } from '../../lib/session/records/session-ends.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
+import { SessionExtension } from '../../lib/session/loading/session-extension.js';
+import { SessionLoads } from '../../lib/session/loading/session-loads.js';
+import { SessionMemory } from '../../lib/session/model/session-memory.js';
+import { SessionReload } from '../../lib/session/loading/session-reload.js';
+import { SessionTransports } from '../../lib/session/request/session-transports.js';
+import { TokenIssuer } from '../../lib/session/tokens/token-issuer.js';
 import {
   verifiedSession,
   type VerifiedSession,
-} from '../../lib/session/verified-session.js';
-import { VerifiedTokens } from '../../lib/session/verified-tokens.js';
+} from '../../lib/session/model/verified-session.js';
+import { VerifiedTokens } from '../../lib/session/tokens/verified-tokens.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
@@ -204,7 +204,7 @@ function startReloads(load: () => unknown) {
   return {
     loads,
     reload: async (session: VerifiedSession) =>
-      parts.renew(session, transports.all, clock.nowSeconds(), false),
+      parts.bringUpToDate(session, transports.all, clock.nowSeconds(), false),
   };
 }
 

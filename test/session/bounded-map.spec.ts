@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { BoundedMap } from '../../lib/session/bounded-map.js';
+import { BoundedMap } from '../../lib/session/model/bounded-map.js';
 import { rounds } from '../support/effort.js';
 
 interface Value {

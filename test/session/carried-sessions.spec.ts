@@ -1,11 +1,8 @@
 import { jest } from '@jest/globals';
 import type { CurrentKeys } from '../../lib/keys/key-ring.js';
-import {
-  AMBIGUOUS_TOKEN,
-  type Transport,
-} from '../../lib/options/transport.js';
-import { CarriedSessions } from '../../lib/session/carried-sessions.js';
-import { SessionTransports } from '../../lib/session/session-transports.js';
+import { AMBIGUOUS_TOKEN, type Transport } from '../../lib/ports/transport.js';
+import { CarriedSessions } from '../../lib/session/request/carried-sessions.js';
+import { SessionTransports } from '../../lib/session/request/session-transports.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { secretKeys } from '../support/token-keys.js';

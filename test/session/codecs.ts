@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import type { CurrentKeys } from '../../lib/keys/key-ring.js';
 import { keysDerivedFrom, keysOfSecrets } from '../../lib/keys/key-set.js';
 import type { ClaimsExpectation } from '../../lib/tokens/claims-profile.js';
-import type { RefreshLink } from '../../lib/session/refresh-chain.js';
+import type { RefreshLink } from '../../lib/session/model/refresh-chain.js';
 import type {
   RefreshClaims,
   SessionClaims,

@@ -1,24 +1,21 @@
 import { createSecretKey } from 'node:crypto';
 import { CsrfTokens } from '../../lib/csrf/csrf-tokens.js';
-import {
-  AMBIGUOUS_TOKEN,
-  type Transport,
-} from '../../lib/options/transport.js';
+import { AMBIGUOUS_TOKEN, type Transport } from '../../lib/ports/transport.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import type { RequestFacts } from '../../lib/request-facts.js';
-import { CarriedSessions } from '../../lib/session/carried-sessions.js';
+import type { RequestFacts } from '../../lib/ports/request-facts.js';
+import { CarriedSessions } from '../../lib/session/request/carried-sessions.js';
 import {
   forgeryOf,
   isAmbient,
   refuseCrossSite,
   refuseCrossSiteSignIn,
   type CrossSiteParts,
-} from '../../lib/session/cross-site.js';
+} from '../../lib/session/request/cross-site.js';
 import {
   SessionEvents,
   type SessionEvent,
-} from '../../lib/session/session-events.js';
-import { SessionTransports } from '../../lib/session/session-transports.js';
+} from '../../lib/session/model/session-events.js';
+import { SessionTransports } from '../../lib/session/request/session-transports.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
 import { SECRET } from '../support/secrets.js';
 import { createCodecs, refreshClaimsOf } from './codecs.js';

@@ -1,10 +1,13 @@
-import { EndMarks, type EndedSession } from '../../lib/session/end-marks.js';
-import { SessionEnds } from '../../lib/session/session-ends.js';
+import {
+  EndMarks,
+  type EndedSession,
+} from '../../lib/session/model/end-marks.js';
+import { SessionEnds } from '../../lib/session/records/session-ends.js';
 import {
   SessionEvents,
   type SessionEvent,
-} from '../../lib/session/session-events.js';
-import { SessionMemory } from '../../lib/session/session-memory.js';
+} from '../../lib/session/model/session-events.js';
+import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import { MemorySessionStore } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { usedHeap } from '../support/heap.js';

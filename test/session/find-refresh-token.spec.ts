@@ -1,9 +1,6 @@
 import type { Refusal } from '../../lib/errors/refusal.js';
-import {
-  AMBIGUOUS_TOKEN,
-  type Transport,
-} from '../../lib/options/transport.js';
-import { findRefreshToken } from '../../lib/session/find-refresh-token.js';
+import { AMBIGUOUS_TOKEN, type Transport } from '../../lib/ports/transport.js';
+import { findRefreshToken } from '../../lib/session/request/find-refresh-token.js';
 import type { RefreshClaims } from '../../lib/tokens/session-claims.js';
 import { claimsOf } from '../support/session-claims.js';
 import { refreshClaimsOf } from './codecs.js';

@@ -9,7 +9,7 @@ import {
   timesOf,
   validFrom,
   type ClockPolicy,
-} from '../../lib/session/freshness.js';
+} from '../../lib/session/model/freshness.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import {
   claimsOf,

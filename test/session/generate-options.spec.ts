@@ -7,7 +7,7 @@ import {
   toFrozenAttributes,
   type GenerateOptions,
 } from '../../lib/session/generate-options.js';
-import type { SessionDataLoader } from '../../lib/session/session-data-loader.js';
+import type { SessionDataLoader } from '../../lib/session/model/session-data-loader.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import {
   claimsIn,
@@ -483,7 +483,7 @@ describe('a token from generate', () => {
   );
 
   it('V-15: always has exp, iss, aud, typ and sid, for all 256 subsets of the options', async () => {
-    const { issuing, check } = await opened;
+    const { issuing, inspection } = await opened;
     const sids = new Set<string>();
     let tokens = 0;
     for (const subset of subsets) {
@@ -530,7 +530,7 @@ describe('a token from generate', () => {
             expect(claims.auth_time).toBeLessThanOrEqual(NOW);
             sids.add(claims.sid);
             // What generate signs, verify accepts.
-            expect(await check.check(token)).toMatchObject({
+            expect(await inspection.inspect(token)).toMatchObject({
               kind: 'authenticated',
             });
           },

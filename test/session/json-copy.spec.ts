@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { SessionError } from '../../lib/errors/session-error.js';
-import { toFrozenJson, pathOfMember } from '../../lib/session/json-copy.js';
+import {
+  toFrozenJson,
+  pathOfMember,
+} from '../../lib/session/model/json-copy.js';
 
 class ObjectId {
   constructor(readonly hex: string) {}

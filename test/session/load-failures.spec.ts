@@ -1,11 +1,11 @@
 import { jest } from '@jest/globals';
-import { monotonicTimeOf, SystemSessionClock } from '../../lib/clock.js';
+import { monotonicTimeOf, SystemSessionClock } from '../../lib/ports/clock.js';
 import { SessionError } from '../../lib/errors/session-error.js';
-import { LoadFailures } from '../../lib/session/load-failures.js';
+import { LoadFailures } from '../../lib/session/loading/load-failures.js';
 import {
   SessionEvents,
   type SessionEvent,
-} from '../../lib/session/session-events.js';
+} from '../../lib/session/model/session-events.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';
 

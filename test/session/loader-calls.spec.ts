@@ -13,12 +13,12 @@ import type { ResolvedLoaderOptions } from '../../lib/options/resolved-options.j
 import {
   LoaderCalls,
   type LoadOutcome,
-} from '../../lib/session/loader-calls.js';
-import { sessionContext } from '../../lib/session/session-context.js';
+} from '../../lib/session/loading/loader-calls.js';
+import { sessionContext } from '../../lib/session/model/session-context.js';
 import type {
   LoadContext,
   SessionDataLoader,
-} from '../../lib/session/session-data-loader.js';
+} from '../../lib/session/model/session-data-loader.js';
 import { createGate } from '../support/asynchrony.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
 

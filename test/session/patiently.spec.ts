@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
-import { patiently } from '../../lib/session/patiently.js';
-import type { LoadResult } from '../../lib/session/session-loads.js';
+import { patiently } from '../../lib/session/loading/patiently.js';
+import type { LoadResult } from '../../lib/session/loading/session-loads.js';
 import { turn } from '../support/asynchrony.js';
 
 const LOADED: LoadResult = {

@@ -5,7 +5,7 @@ import {
   hashOf,
   linkOf,
   type RefreshLink,
-} from '../../lib/session/refresh-chain.js';
+} from '../../lib/session/model/refresh-chain.js';
 import { claimsOf, newSessionId } from '../support/session-claims.js';
 import { refreshClaimsOf, sharedClaimsOf } from './codecs.js';
 

@@ -1,11 +1,11 @@
 import {
   isActiveSession,
   type ActiveSession,
-} from '../../lib/session/active-session.js';
+} from '../../lib/session/model/active-session.js';
 import {
   occupantOf,
   propertyTaken,
-} from '../../lib/session/request-property.js';
+} from '../../lib/session/request/request-property.js';
 
 class Session {
   readonly token = 'opens everything';

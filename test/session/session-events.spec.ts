@@ -20,8 +20,8 @@ import {
 import {
   SessionEvents,
   type SessionEvent,
-} from '../../lib/session/session-events.js';
-import type { ListenerFault } from '../../lib/session/guarded-observable.js';
+} from '../../lib/session/model/session-events.js';
+import type { ListenerFault } from '../../lib/session/model/guarded-observable.js';
 import { turn } from '../support/asynchrony.js';
 import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';
 import { refreshClaimsOf } from './codecs.js';

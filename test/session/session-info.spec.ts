@@ -1,5 +1,5 @@
-import type { SessionRecord } from '../../lib/options/session-store.js';
-import { sessionInfo } from '../../lib/session/session-info.js';
+import type { SessionRecord } from '../../lib/ports/session-store.js';
+import { sessionInfo } from '../../lib/session/model/session-info.js';
 import { newSessionId, NOW } from '../support/session-claims.js';
 
 const SECRET_PART = 'a secret that no list of devices shows';

@@ -1,4 +1,4 @@
-import { SessionMemory } from '../../lib/session/session-memory.js';
+import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import { newSessionId } from '../support/session-claims.js';
 
 describe('SessionMemory', () => {

@@ -1,11 +1,11 @@
 import { REFUSALS, type Refusal } from '../../lib/errors/refusal.js';
 import { SessionError } from '../../lib/errors/session-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import type { Transport } from '../../lib/options/transport.js';
-import type { RequestFacts } from '../../lib/request-facts.js';
-import type { Dispatch } from '../../lib/session/dispatch.js';
-import { unavailable } from '../../lib/session/session-outcome.js';
-import { SessionTransports } from '../../lib/session/session-transports.js';
+import type { Transport } from '../../lib/ports/transport.js';
+import type { RequestFacts } from '../../lib/ports/request-facts.js';
+import type { Dispatch } from '../../lib/session/model/dispatch.js';
+import { unavailable } from '../../lib/session/model/session-outcome.js';
+import { SessionTransports } from '../../lib/session/request/session-transports.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
 import { SECRET } from '../support/secrets.js';
 

@@ -1,8 +1,8 @@
 import {
   SessionEvents,
   type SessionEvent,
-} from '../../lib/session/session-events.js';
-import { StoreHealth } from '../../lib/session/store-health.js';
+} from '../../lib/session/model/session-events.js';
+import { StoreHealth } from '../../lib/session/records/store-health.js';
 
 function start() {
   const state = { seconds: 0 };

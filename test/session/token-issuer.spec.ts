@@ -1,10 +1,10 @@
 import { SessionError } from '../../lib/errors/session-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { CookieOptions } from '../../lib/options/option-groups.js';
-import type { Delivery, Transport } from '../../lib/options/transport.js';
-import type { ClockPolicy } from '../../lib/session/freshness.js';
-import { SessionMemory } from '../../lib/session/session-memory.js';
-import { TokenIssuer } from '../../lib/session/token-issuer.js';
+import type { Delivery, Transport } from '../../lib/ports/transport.js';
+import type { ClockPolicy } from '../../lib/session/model/freshness.js';
+import { SessionMemory } from '../../lib/session/model/session-memory.js';
+import { TokenIssuer } from '../../lib/session/tokens/token-issuer.js';
 import type {
   RefreshClaims,
   SessionClaims,
@@ -73,7 +73,7 @@ describe('the claims of a session token', () => {
   it('of a session that begins or is refreshed end with the access lifetime, a tenth of it taken off at most', () => {
     const { issuer } = start();
     for (let i = 0; i < 200; i += 1) {
-      const claims = issuer.renewed(begun(), NOW + 60);
+      const claims = issuer.extended(begun(), NOW + 60);
       expect(claims.iat).toBe(NOW + 60);
       expect(claims.exp - claims.iat).toBeGreaterThanOrEqual(810);
       expect(claims.exp - claims.iat).toBeLessThanOrEqual(900);
@@ -82,7 +82,7 @@ describe('the claims of a session token', () => {
 
   it('of such a session end with its idle time where there are no refresh tokens', () => {
     const { issuer } = start({ refreshes: false });
-    expect(issuer.renewed(begun(), NOW + 60).exp).toBe(NOW + 60 + 7 * DAY);
+    expect(issuer.extended(begun(), NOW + 60).exp).toBe(NOW + 60 + 7 * DAY);
   });
 
   it('of a reload keep their end where there are refresh tokens: without them the token would extend itself (S-054)', () => {
@@ -104,9 +104,9 @@ describe('the claims of a session token', () => {
     'have the idle end from now where %s, and a passive one where it was',
     (_case, refreshes, claim) => {
       const { issuer } = start({ refreshes });
-      const active = issuer.renewed(begun(), NOW + HOUR);
+      const active = issuer.extended(begun(), NOW + HOUR);
       expect(active[claim]).toBe(NOW + HOUR + 7 * DAY);
-      const passive = issuer.renewed(begun(), NOW + HOUR, NOW + 7 * DAY);
+      const passive = issuer.extended(begun(), NOW + HOUR, NOW + 7 * DAY);
       expect(passive[claim]).toBe(NOW + 7 * DAY);
       expect('rexp' in passive).toBe(refreshes);
     },
@@ -114,7 +114,7 @@ describe('the claims of a session token', () => {
 
   it('end with the idle end when that comes before the access lifetime is over', () => {
     const { issuer } = start();
-    const { exp, rexp } = issuer.renewed(begun(), NOW, NOW + 60);
+    const { exp, rexp } = issuer.extended(begun(), NOW, NOW + 60);
     expect([exp, rexp]).toEqual([NOW + 60, NOW + 60]);
   });
 
@@ -137,7 +137,7 @@ describe('the claims of a session token', () => {
     const ids = new Set([claims.jti]);
     for (let i = 0; i < 300; i += 1) {
       for (const next of [
-        issuer.renewed(claims, NOW),
+        issuer.extended(claims, NOW),
         issuer.reissued(claims, NOW),
       ]) {
         expect(next.jti).toMatch(/^[\w-]{22}$/);
@@ -150,7 +150,7 @@ describe('the claims of a session token', () => {
   it('are never issued before their data was loaded, on a node whose clock is behind (F-15)', () => {
     const { issuer, codec } = start({ refreshes: false });
     const ahead = begun({ lat: NOW + 4, iat: NOW + 4, oiat: NOW + 4 });
-    const claims = issuer.renewed(ahead, NOW);
+    const claims = issuer.extended(ahead, NOW);
     expect(claims.iat).toBe(NOW + 4);
     expect(codec.verify(codec.sign(claims))).toEqual(claims);
   });
@@ -160,7 +160,7 @@ describe('the claims of a session token', () => {
     const own = { oiat: NOW - HOUR, auth_time: NOW - DAY, abs: DAY, int: 60 };
     const claims = claimsOf({ ...own, per: false, iat: NOW, exp: NOW + 600 });
     for (const next of [
-      issuer.renewed(claims, NOW + 60),
+      issuer.extended(claims, NOW + 60),
       issuer.reissued(claims, NOW + 60),
       issuer.refreshClaims(claims, LINK),
       issuer.refreshClaims(claims, undefined),
@@ -209,7 +209,7 @@ describe('the claims of a refresh token', () => {
     ['its own absolute end', { abs: DAY }, NOW + HOUR, NOW + DAY],
   ])('end at %s (S-054)', (_case, overrides, now, expected) => {
     const { issuer } = start();
-    const session = issuer.renewed(begun(overrides), now);
+    const session = issuer.extended(begun(overrides), now);
     expect(issuer.refreshClaims(session, LINK)?.exp).toBe(expected);
   });
 
@@ -222,7 +222,7 @@ describe('the claims of a refresh token', () => {
 
 describe('signing', () => {
   function claimsFor({ issuer }: ReturnType<typeof start>, now = NOW) {
-    const session = issuer.renewed(begun(), now);
+    const session = issuer.extended(begun(), now);
     return { session, refresh: issuer.refreshClaims(session, LINK)! };
   }
 
@@ -287,7 +287,7 @@ describe('signing', () => {
   it('gives both cookies no Max-Age in a session that ends with the browser', () => {
     const started = start();
     const { issuer, transports } = started;
-    const session = issuer.renewed(begun({ per: false }), NOW);
+    const session = issuer.extended(begun({ per: false }), NOW);
     const refresh = issuer.refreshClaims(session, LINK);
     const { deliveries } = issuer.sign({ session, refresh }, transports, NOW)
       .session.dispatch;
@@ -310,7 +310,7 @@ describe('signing', () => {
     it('into the cookie of the session, and names the largest parts (F-23)', () => {
       const { issuer, transports } = start();
       const data = { note: 'x'.repeat(3_000), id: 'ada' };
-      const session = issuer.renewed(begun({ data }), NOW);
+      const session = issuer.extended(begun({ data }), NOW);
       const error = errorOf(() => issuer.sign({ session }, transports, NOW));
       expect(error.code).toBe('SESSION_TOO_LARGE');
       expect(error.message).toMatch(
@@ -326,7 +326,7 @@ describe('signing', () => {
           refreshCookie: { path },
         });
         const params = 'x'.repeat(2_000);
-        const session = issuer.renewed(
+        const session = issuer.extended(
           begun({ sid: 'A'.repeat(43), params, data: 1 }),
           NOW,
         );
@@ -394,7 +394,7 @@ describe('what goes out after this process has moved the idle end', () => {
       const { issuer, memory, transports, codec, refreshCodec } = start({
         refreshes,
       });
-      const session = issuer.renewed(begun(), NOW);
+      const session = issuer.extended(begun(), NOW);
       const refresh = issuer.refreshClaims(session, LINK);
       const sign = () => issuer.sign({ session, refresh }, transports, NOW);
       const before = sign();
@@ -425,7 +425,7 @@ describe('what goes out after this process has moved the idle end', () => {
 
   it('is as it was signed where the end is earlier, or the tokens of 0.1 do not say it', () => {
     const { issuer, memory, transports } = start();
-    for (const session of [issuer.renewed(begun(), NOW), claimsOf()]) {
+    for (const session of [issuer.extended(begun(), NOW), claimsOf()]) {
       const signed = issuer.sign({ session }, transports, NOW);
       memory.extend(session.sid, NOW + 7 * DAY);
       const { deliveries } = signed.session.dispatch;
@@ -439,7 +439,7 @@ describe('what is dispatched', () => {
   function dispatched(gen = 3, rev = 2) {
     const started = start();
     const { issuer, transports } = started;
-    const session = issuer.renewed(begun({ rev }), NOW);
+    const session = issuer.extended(begun({ rev }), NOW);
     const refresh = issuer.refreshClaims(session, { ...LINK, gen });
     const signed = issuer.sign({ session, refresh }, transports, NOW);
     const { sid } = session;
@@ -507,7 +507,7 @@ describe('what is dispatched', () => {
 describe('offering a session token again', () => {
   it('brings the same session token to another response, and never a refresh token', () => {
     const { issuer, transports, memory } = start();
-    const session = issuer.renewed(begun(), NOW);
+    const session = issuer.extended(begun(), NOW);
     const refresh = issuer.refreshClaims(session, LINK);
     const signed = issuer.sign({ session, refresh }, transports, NOW);
     const offered = issuer.offer(signed, transports, NOW + 60);

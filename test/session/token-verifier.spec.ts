@@ -1,8 +1,8 @@
 import type { CurrentKeys } from '../../lib/keys/key-ring.js';
 import type { KeySet } from '../../lib/keys/key-set.js';
-import { SessionMemory } from '../../lib/session/session-memory.js';
-import { TokenCheck } from '../../lib/session/token-check.js';
-import { TokenVerifier } from '../../lib/session/token-verifier.js';
+import { SessionMemory } from '../../lib/session/model/session-memory.js';
+import { TokenInspection } from '../../lib/session/token-inspection.js';
+import { TokenVerifier } from '../../lib/session/tokens/token-verifier.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import {
   claimsOf,
@@ -93,7 +93,7 @@ describe('the check of a session token', () => {
     const clock = new TestSessionClock(NOW);
     const memory = new SessionMemory();
     const { verifier, state } = createVerifier(keys, learned);
-    const check = new TokenCheck({
+    const check = new TokenInspection({
       verifier,
       records: undefined,
       memory,
@@ -106,18 +106,18 @@ describe('the check of a session token', () => {
   it('asks for a key that it does not know, once', async () => {
     const { check, state } = createCheck(OTHERS, OURS);
     const token = issuer.sign(claimsOf());
-    expect(await check.check(token)).toMatchObject({ kind: 'authenticated' });
+    expect(await check.inspect(token)).toMatchObject({ kind: 'authenticated' });
     expect(state.asked).toBe(1);
   });
 
   it('refuses a key that nobody knows', async () => {
     const { check } = createCheck(OTHERS);
-    expect(await check.check(issuer.sign(claimsOf()))).toBe('unknown-key');
+    expect(await check.inspect(issuer.sign(claimsOf()))).toBe('unknown-key');
   });
 
   it('fails where no key could be had yet: that is no verdict on the token', async () => {
     const { check } = createCheck(EMPTY);
-    await expect(check.check(issuer.sign(claimsOf()))).rejects.toMatchObject({
+    await expect(check.inspect(issuer.sign(claimsOf()))).rejects.toMatchObject({
       code: 'KEYS_UNAVAILABLE',
       retryAfterSeconds: 1,
     });
@@ -128,9 +128,9 @@ describe('the check of a session token', () => {
     const claims = claimsOf();
     const token = issuer.sign(claims);
     memory.end(claims.sid);
-    expect(await check.check(token)).toBe('ended');
+    expect(await check.inspect(token)).toBe('ended');
     clock.advance(7 * DAY);
-    expect(await check.check(token)).toBe('expired');
+    expect(await check.inspect(token)).toBe('expired');
   });
 
   it.each([
@@ -143,7 +143,7 @@ describe('the check of a session token', () => {
       const { check, clock } = createCheck(OURS, undefined, isVerifyOnly);
       const token = issuer.sign(claimsOf());
       clock.advance(age);
-      const verdict = await check.check(token);
+      const verdict = await check.inspect(token);
       expect(typeof verdict === 'string' ? verdict : verdict.kind).toBe(
         expected,
       );

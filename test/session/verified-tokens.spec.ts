@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { verifiedSession } from '../../lib/session/verified-session.js';
-import { VerifiedTokens } from '../../lib/session/verified-tokens.js';
+import { verifiedSession } from '../../lib/session/model/verified-session.js';
+import { VerifiedTokens } from '../../lib/session/tokens/verified-tokens.js';
 import { rounds } from '../support/effort.js';
 import { claimsOf, POLICY } from '../support/session-claims.js';
 

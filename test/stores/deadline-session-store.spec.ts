@@ -3,7 +3,7 @@ import { SessionError } from '../../lib/errors/session-error.js';
 import {
   SessionStore,
   type SessionRecord,
-} from '../../lib/options/session-store.js';
+} from '../../lib/ports/session-store.js';
 import { DeadlineSessionStore } from '../../lib/stores/deadline-session-store.js';
 import type { StoreOperation } from '../../lib/stores/store-calls.js';
 import { turn } from '../support/asynchrony.js';

@@ -6,7 +6,7 @@ import type {
   NewSessionRecord,
   RotationVerdict,
   SessionRecord,
-} from '../../lib/options/session-store.js';
+} from '../../lib/ports/session-store.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { describeSessionStore } from '../../lib/testing/describe-session-store.js';
 import { TestSessionClock } from '../../lib/testing/test-session-clock.js';

@@ -3,7 +3,7 @@ import {
   SessionStore,
   type PresentedRefresh,
   type WriteDeadline,
-} from '../../lib/options/session-store.js';
+} from '../../lib/ports/session-store.js';
 import {
   DeadlineSessionStore,
   type LateAnswer,

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NewSessionRecord } from '../../lib/options/session-store.js';
+import type { NewSessionRecord } from '../../lib/ports/session-store.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { describeSessionStore } from '../../lib/testing/describe-session-store.js';
 import { TestSessionClock } from '../../lib/testing/test-session-clock.js';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import {
-  judgeRotation,
+  decideRotation,
   type RotationState,
 } from '../../lib/stores/rotation.js';
-import type { PresentedRefresh } from '../../lib/options/session-store.js';
+import type { PresentedRefresh } from '../../lib/ports/session-store.js';
 import {
   rotationTable,
   type RotationRow,
@@ -11,12 +11,12 @@ import {
 
 const BEGUN = Date.UTC(2030, 0, 1);
 
-describe('judgeRotation', () => {
+describe('decideRotation', () => {
   it.each(rotationTable.map((row) => [row.verdict, row.title, row] as const))(
     'answers %s to %s',
     (verdict, _title, row) => {
       const { state, presented, now } = caseOf(row);
-      expect(judgeRotation(state, presented, now)).toBe(verdict);
+      expect(decideRotation(state, presented, now)).toBe(verdict);
     },
   );
 
@@ -50,7 +50,7 @@ describe('judgeRotation', () => {
         generation: 0,
         ...(usedAfter !== undefined && { usedAfter }),
       });
-      expect(judgeRotation(state, presented, BEGUN + after)).toBe(verdict);
+      expect(decideRotation(state, presented, BEGUN + after)).toBe(verdict);
     },
   );
 
@@ -60,9 +60,9 @@ describe('judgeRotation', () => {
       generation: 0,
       presentedAfter: 30,
     });
-    expect(judgeRotation(state, presented, now)).toBe('recovered');
+    expect(decideRotation(state, presented, now)).toBe('recovered');
     const older = { ...state, usedAt: undefined };
-    expect(judgeRotation(older, presented, now)).toBe('reused');
+    expect(decideRotation(older, presented, now)).toBe('reused');
   });
 
   it.each([
@@ -70,15 +70,15 @@ describe('judgeRotation', () => {
     [1_000_000, 'expired'],
   ])('decides the end to the millisecond: %i (S-054)', (after, verdict) => {
     const { state, presented } = caseOf({ rotations: 1, generation: 1 });
-    expect(judgeRotation(state, presented, BEGUN + after)).toBe(verdict);
+    expect(decideRotation(state, presented, BEGUN + after)).toBe(verdict);
   });
 
   it('lets the first token of a record without refresh tokens not pass', () => {
     const { state, presented, now } = caseOf({ rotations: 0, generation: 0 });
     const without = { ...state, hash: undefined };
-    expect(judgeRotation(without, presented, now)).toBe('reused');
+    expect(decideRotation(without, presented, now)).toBe('reused');
     const ofNothing = { ...presented, secretHash: 'undefined' };
-    expect(judgeRotation(without, ofNothing, now)).toBe('reused');
+    expect(decideRotation(without, ofNothing, now)).toBe('reused');
   });
 
   it('says expired exactly when the record or the present absolute lifetime has ended (S-054)', () => {
@@ -87,7 +87,7 @@ describe('judgeRotation', () => {
         const absoluteEnd =
           state.createdAt + presented.lifetime.absoluteSeconds * 1000;
         const isOver = now >= Math.min(state.expiresAt, absoluteEnd);
-        return (judgeRotation(state, presented, now) === 'expired') === isOver;
+        return (decideRotation(state, presented, now) === 'expired') === isOver;
       }),
       { numRuns: 2_000 },
     );
@@ -96,7 +96,7 @@ describe('judgeRotation', () => {
   it('lets nothing pass but the current token and its parent', () => {
     fc.assert(
       fc.property(anyCase, ({ state, presented, now }) => {
-        const verdict = judgeRotation(state, presented, now);
+        const verdict = decideRotation(state, presented, now);
         const { generation, secretHash } = presented;
         if (verdict === 'rotated') {
           expect([generation, secretHash]).toEqual([
@@ -129,7 +129,7 @@ describe('judgeRotation', () => {
   it('F-09: rolls forward for every token ahead, and for no other, unless the session has expired', () => {
     fc.assert(
       fc.property(anyCase, ({ state, presented, now }) => {
-        const verdict = judgeRotation(state, presented, now);
+        const verdict = decideRotation(state, presented, now);
         const isAhead = presented.generation > state.generation;
         return (
           (verdict === 'rolled-forward') === (isAhead && verdict !== 'expired')
@@ -145,8 +145,8 @@ describe('judgeRotation', () => {
         anyCase,
         fc.nat(100_000),
         ({ state, presented, now }, later) => {
-          const verdict = judgeRotation(state, presented, now);
-          const next = judgeRotation(state, presented, now + later);
+          const verdict = decideRotation(state, presented, now);
+          const next = decideRotation(state, presented, now + later);
           const isReplay = presented.generation < state.generation;
           fc.pre(isReplay && verdict === 'reused');
           expect(['reused', 'expired']).toContain(next);

@@ -1,5 +1,5 @@
 import { SessionError } from '../../lib/errors/session-error.js';
-import type { SessionStore } from '../../lib/options/session-store.js';
+import type { SessionStore } from '../../lib/ports/session-store.js';
 import { DeadlineSessionStore } from '../../lib/stores/deadline-session-store.js';
 import { StoreBreaker } from '../../lib/stores/store-breaker.js';
 import { turn } from '../support/asynchrony.js';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ClockPolicy } from '../../lib/session/freshness.js';
+import type { ClockPolicy } from '../../lib/session/model/freshness.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 
 /** 2030-01-01T00:00:00Z, where the clock of tests stands at first. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { CookieOptions } from '../../lib/options/option-groups.js';
-import { AMBIGUOUS_TOKEN, type Delivery } from '../../lib/options/transport.js';
+import { AMBIGUOUS_TOKEN, type Delivery } from '../../lib/ports/transport.js';
 import { CookieTransport } from '../../lib/transports/cookie-transport.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
 

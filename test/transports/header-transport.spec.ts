@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { HeaderOptions } from '../../lib/options/option-groups.js';
-import {
-  AMBIGUOUS_TOKEN,
-  type Transport,
-} from '../../lib/options/transport.js';
+import { AMBIGUOUS_TOKEN, type Transport } from '../../lib/ports/transport.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
 import { HeaderTransport } from '../../lib/transports/header-transport.js';
 

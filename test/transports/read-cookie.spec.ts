@@ -1,6 +1,6 @@
 import { parseCookie } from 'cookie';
 import fc from 'fast-check';
-import { AMBIGUOUS_TOKEN } from '../../lib/options/transport.js';
+import { AMBIGUOUS_TOKEN } from '../../lib/ports/transport.js';
 import { readCookie } from '../../lib/transports/read-cookie.js';
 import { rounds } from '../support/effort.js';
 import { costOver } from '../support/relative-cost.js';

@@ -2,7 +2,7 @@ import {
   RequestFieldTransport,
   type RequestFieldOptions,
 } from '../../lib/transports/request-field-transport.js';
-import type { RequestFacts } from '../../lib/request-facts.js';
+import type { RequestFacts } from '../../lib/ports/request-facts.js';
 
 const EVERYWHERE: RequestFieldOptions = {
   header: 'X-Token',

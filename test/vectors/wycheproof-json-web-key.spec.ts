@@ -2,7 +2,7 @@ import { createPublicKey, createSecretKey, type JsonWebKey } from 'node:crypto';
 import { readJwkSet } from '../../lib/keys/jwk-set.js';
 import { keysOfSecrets } from '../../lib/keys/key-set.js';
 import type { TokenAlgorithm } from '../../lib/keys/token-key.js';
-import { SessionEvents } from '../../lib/session/session-events.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { openSessionKeys } from '../../lib/nest/session-keys.js';
 import type { SessionKeyAlgorithm } from '../../lib/options/key-options.js';
 import {

@@ -3,7 +3,7 @@ import type {
   CreateVerdict,
   NewSessionRecord,
   SessionLimit,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import { whoMakesRoom, type LimitedSession } from '../session-limit.js';
 import {
   fromKey,

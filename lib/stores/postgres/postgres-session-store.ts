@@ -10,7 +10,7 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import { createRecord } from './create-record.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import {

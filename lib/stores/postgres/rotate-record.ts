@@ -1,7 +1,7 @@
 import type {
   PresentedRefresh,
   RotationVerdict,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import { toDeadline, toKey } from './session-row.js';
 import { isFailed } from './sql.js';
 import type { StatementRunner } from './statement-runner.js';

@@ -3,7 +3,7 @@ import type {
   SessionRecord,
   StoredData,
   WriteDeadline,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 
 /** A record as statements return it: everything as text, so that no type parser of the pool changes it. */
 export interface SessionRow {

@@ -112,7 +112,7 @@ WHERE ${RECORD} AND generation = $4::bigint AND hash = $5
   AND expires_at > ${NOW} AND created_at + ${seconds(8)} > ${NOW} AND ${isInTime(10, CLOCK)}
 RETURNING ${failUnless(isBefore(11, CLOCK))}`,
 
-    // `judgeRotation` in SQL. The lock makes the row the newest version, and keeps it so until the end.
+    // `decideRotation` in SQL. The lock makes the row the newest version, and keeps it so until the end.
     rotate: `
 WITH found AS MATERIALIZED (
   SELECT * FROM ${table} WHERE ${RECORD} FOR UPDATE

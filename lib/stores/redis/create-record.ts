@@ -2,7 +2,7 @@ import type {
   CreateOptions,
   CreateVerdict,
   NewSessionRecord,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import { forgetEvicted, unreadable } from './list-sessions.js';
 import { newFields } from './redis-record.js';
 import { millisecondsOf, type ScriptRunner } from './script-runner.js';

@@ -2,7 +2,7 @@ import {
   LARGEST_PAGE,
   type SessionPage,
   type SessionRecord,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import { recordOf, type RecordReply } from './redis-record.js';
 import type { ScriptRunner } from './script-runner.js';
 import { FORGET_EVICTED, LIST } from './subject-scripts.js';

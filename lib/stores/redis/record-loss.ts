@@ -1,5 +1,5 @@
 const CHECK_PAUSE = 1_000;
-const RENEWAL_PAUSE = 86_400_000;
+const WRITE_PAUSE = 86_400_000;
 
 /** A mark alongside the records, which is gone when they are. */
 export interface RecordMark {
@@ -20,7 +20,7 @@ export class RecordLoss {
   #known: string | undefined;
   #isLost = false;
   #nextCheck = -Infinity;
-  #nextRenewal = -Infinity;
+  #nextWrite = -Infinity;
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(mark: RecordMark, now: () => number = () => performance.now()) {
@@ -31,12 +31,12 @@ export class RecordLoss {
   /** Sets the mark at the first use of the store and extends its life once a day, in the background. */
   keepWatch(): void {
     const now = this.#now();
-    if (now < this.#nextRenewal) {
+    if (now < this.#nextWrite) {
       return;
     }
-    this.#nextRenewal = now + RENEWAL_PAUSE;
+    this.#nextWrite = now + WRITE_PAUSE;
     this.#check().catch(() => {
-      this.#nextRenewal = this.#now() + CHECK_PAUSE;
+      this.#nextWrite = this.#now() + CHECK_PAUSE;
     });
   }
 

@@ -2,7 +2,7 @@ import type {
   NewSessionRecord,
   SessionChange,
   SessionRecord,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 
 type Attributes = Readonly<Record<string, unknown>>;
 

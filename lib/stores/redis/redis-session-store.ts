@@ -9,7 +9,7 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import { createRecord } from './create-record.js';
 import { evictionWarnings } from './eviction-policy.js';
 import { listSessions } from './list-sessions.js';

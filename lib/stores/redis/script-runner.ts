@@ -2,7 +2,7 @@ import { LateCallError } from '../../errors/late-call-error.js';
 import type {
   SessionLifetime,
   WriteDeadline,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import type { RedisSettings } from './redis-options.js';
 import type { RedisScript, RevocationScript } from './redis-script.js';
 

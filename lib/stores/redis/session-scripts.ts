@@ -43,7 +43,7 @@ export const READ = sessionReader(`
 `);
 
 /**
- * `judgeRotation` in Lua. ARGV: generation, hash of the secret, hash of the next; in milliseconds grace, idle,
+ * `decideRotation` in Lua. ARGV: generation, hash of the secret, hash of the next; in milliseconds grace, idle,
  * absolute; '1' if passive. Returns the verdict.
  */
 export const ROTATE = sessionWriter(`

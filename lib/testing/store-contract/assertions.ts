@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SessionRecord } from '../../options/session-store.js';
+import type { SessionRecord } from '../../ports/session-store.js';
 import { assertAlive, idsOf, type StoreBench } from './scenario.js';
 
 /** Fails unless the session has ended according to every method. */

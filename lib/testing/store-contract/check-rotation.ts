@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { SessionStore } from '../../options/session-store.js';
-import { childOf, firstLink } from '../../session/refresh-chain.js';
+import type { SessionStore } from '../../ports/session-store.js';
+import { childOf, firstLink } from '../../session/model/refresh-chain.js';
 import {
   assertEnded,
   assertSameRecord,

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import type {
-  SessionStore,
-  WriteDeadline,
-} from '../../options/session-store.js';
+import type { SessionStore, WriteDeadline } from '../../ports/session-store.js';
 import { assertEnded, assertSameRecord } from './assertions.js';
 import {
   beginChain,

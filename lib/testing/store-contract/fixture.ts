@@ -1,4 +1,4 @@
-import type { SessionStore } from '../../options/session-store.js';
+import type { SessionStore } from '../../ports/session-store.js';
 
 /** A store under test, with the means to move its clock and to read its contents. */
 export interface SessionStoreFixture {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SessionLimit } from '../../options/session-store.js';
+import type { SessionLimit } from '../../ports/session-store.js';
 import { assertEnded, assertHeld } from './assertions.js';
 import {
   begin,

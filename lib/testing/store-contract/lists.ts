@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LARGEST_PAGE } from '../../options/session-store.js';
+import { LARGEST_PAGE } from '../../ports/session-store.js';
 import {
   begin,
   idsOf,

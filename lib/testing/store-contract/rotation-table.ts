@@ -1,4 +1,4 @@
-import type { RotationVerdict } from '../../options/session-store.js';
+import type { RotationVerdict } from '../../ports/session-store.js';
 import { recoveryTable } from './recovery-table.js';
 
 /** A refresh token that is presented to the record of its session, and the verdict. Times are in seconds. */
@@ -30,7 +30,7 @@ export interface RotationRow {
   readonly verdictWithoutUse?: RotationRow['verdict'];
 }
 
-/** The verdicts of `judgeRotation` and of every store. */
+/** The verdicts of `decideRotation` and of every store. */
 export const rotationTable: readonly RotationRow[] = [
   ...recoveryTable,
   { title: 'the first token', rotations: 0, generation: 0, verdict: 'rotated' },

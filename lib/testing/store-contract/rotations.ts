@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { firstLink } from '../../session/refresh-chain.js';
+import { firstLink } from '../../session/model/refresh-chain.js';
 import { checkRotation } from './check-rotation.js';
 import { rotationTable } from './rotation-table.js';
 import { assertEnded, assertHeld, assertSameRecord } from './assertions.js';
@@ -18,7 +18,7 @@ import {
   type AddStoreTest,
 } from './scenario.js';
 
-/** Tests that a store decides on refresh tokens like `judgeRotation`, in one step. */
+/** Tests that a store decides on refresh tokens like `decideRotation`, in one step. */
 export function rotationTests(test: AddStoreTest): void {
   for (const row of rotationTable) {
     test(

@@ -8,13 +8,13 @@ import type {
   SessionLifetime,
   SessionRecord,
   SessionStore,
-} from '../../options/session-store.js';
+} from '../../ports/session-store.js';
 import {
   childOf,
   firstLink,
   hashOf,
   type RefreshLink,
-} from '../../session/refresh-chain.js';
+} from '../../session/model/refresh-chain.js';
 import type { SessionStoreFixture } from './fixture.js';
 import type { StoreTrace } from './store-trace.js';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { SessionStore } from '../../options/session-store.js';
+import type { SessionStore } from '../../ports/session-store.js';
 import {
   assertEnded,
   assertHeld,

@@ -1,4 +1,4 @@
-import type { RefreshLink } from '../../../lib/session/refresh-chain.js';
+import type { RefreshLink } from '../../../lib/session/model/refresh-chain.js';
 import { claimsIn } from '../../support/session-claims.js';
 import type { Answer } from './http-call.js';
 

@@ -2,7 +2,7 @@ import type {
   CreateVerdict,
   RotationVerdict,
   SessionLimit,
-} from '../../../lib/options/session-store.js';
+} from '../../../lib/ports/session-store.js';
 import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
 import { rounds } from '../../support/effort.js';
 import {

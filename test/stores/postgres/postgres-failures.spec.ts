@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { SessionLimit } from '../../../lib/options/session-store.js';
+import type { SessionLimit } from '../../../lib/ports/session-store.js';
 import {
   PostgresSessionStore,
   type PostgresPool,

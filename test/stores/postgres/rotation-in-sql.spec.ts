@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import type { Pool } from 'pg';
-import type { PresentedRefresh } from '../../../lib/options/session-store.js';
+import type { PresentedRefresh } from '../../../lib/ports/session-store.js';
 import { endOf } from '../../../lib/stores/memory-entry.js';
 import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
 import {
-  judgeRotation,
+  decideRotation,
   type RotationState,
 } from '../../../lib/stores/rotation.js';
 import { rounds } from '../../support/effort.js';
@@ -145,7 +145,7 @@ function expectedRows(
 }
 
 describe('rotation in SQL', () => {
-  it('V-25 is judgeRotation for every record and token', async () => {
+  it('V-25 is decideRotation for every record and token', async () => {
     const seen = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(
@@ -160,7 +160,7 @@ describe('rotation in SQL', () => {
             ...rest,
             generation: Math.max(state.generation + ahead, 0),
           };
-          const expected = judgeRotation(state, presented, NOW);
+          const expected = decideRotation(state, presented, NOW);
           seen.set(expected, (seen.get(expected) ?? 0) + 1);
           await write(state);
           expect(await store.rotate('i', 's', presented)).toBe(expected);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type {
   NewSessionRecord,
   PresentedRefresh,
-} from '../../../lib/options/session-store.js';
+} from '../../../lib/ports/session-store.js';
 
 export const LIFETIME = {
   idleSeconds: 7 * 86_400,

@@ -98,7 +98,7 @@ describe.each(Object.entries(CLUSTER_CLIENTS))(
         expect([name, outcome]).toEqual([name, 'rejected']);
       }
       // What needs no other record goes on.
-      const [here, other] = stay as [string, string];
+      const [here, other] = stay;
       expect(await store.read(here, 'ada', 'seen', 0)).toMatchObject({
         id: here,
       });

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { SessionRecord } from '../../../lib/options/session-store.js';
+import type { SessionRecord } from '../../../lib/ports/session-store.js';
 import {
   RedisSessionStore,
   type RedisClient,

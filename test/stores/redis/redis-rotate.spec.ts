@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import type { PresentedRefresh } from '../../../lib/options/session-store.js';
+import type { PresentedRefresh } from '../../../lib/ports/session-store.js';
 import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
 import {
-  judgeRotation,
+  decideRotation,
   type RotationState,
 } from '../../../lib/stores/rotation.js';
 import { rounds } from '../../support/effort.js';
@@ -185,7 +185,7 @@ function numberIn(text: string | undefined): number | undefined {
 function expectedState(
   state: KeptState,
   presented: PresentedRefresh,
-  verdict: ReturnType<typeof judgeRotation>,
+  verdict: ReturnType<typeof decideRotation>,
 ): KeptState | undefined {
   const { idleSeconds, absoluteSeconds } = presented.lifetime;
   switch (verdict) {
@@ -219,7 +219,7 @@ function expectedState(
 }
 
 describe('rotate of RedisSessionStore', () => {
-  it('gives the verdict of judgeRotation and its consequence, in any state and to the millisecond (F-01, F-02, F-09)', async () => {
+  it('gives the verdict of decideRotation and its consequence, in any state and to the millisecond (F-01, F-02, F-09)', async () => {
     const store = new RedisSessionStore({ client: clientAt(redis, () => NOW) });
     const met = new Map<string, number>();
     await fc.assert(
@@ -230,7 +230,7 @@ describe('rotate of RedisSessionStore', () => {
           const [{ expiresAt }, presented] = given;
           const state = { ...given[0], kept: expiresAt + surplus };
           await place(state);
-          const verdict = judgeRotation(state, presented, NOW);
+          const verdict = decideRotation(state, presented, NOW);
           met.set(verdict, (met.get(verdict) ?? 0) + 1);
           expect(await store.rotate('id', 'ada', presented)).toBe(verdict);
           expect(await stateNow()).toEqual(

@@ -1,0 +1,249 @@
+import { headerOf, type RequestFacts } from '../../ports/request-facts.js';
+import {
+  belongsTo,
+  isActiveSession,
+  originOf,
+  type ActiveSession,
+} from '../../session/model/active-session.js';
+import type { Dispatch } from '../../session/model/dispatch.js';
+import { requireFree } from '../../session/request/request-property.js';
+import type { SessionOutcome } from '../../session/model/session-outcome.js';
+import {
+  headersOfRaw,
+  isPlainHttp,
+  isReply,
+  isRequest,
+  isResponse,
+  preventStoringOf,
+  putSessionOn,
+  rawRequestOf,
+  rawResponseOf,
+  sessionOn,
+  setHeaderOf,
+  type FrameworkRequest,
+  type FrameworkResponse,
+  type RawRequest,
+} from './raw-exchange.js';
+import { ResponseHead } from './response-head.js';
+
+/** The session module that decides on a request: its runtime. */
+interface Owner {
+  readonly options: { readonly requestProperty: string | undefined };
+}
+
+const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
+
+/**
+ * One request and its response, the same for Express and Fastify: the only place that touches either. Stored under a
+ * symbol on Node's own request, so that nothing a client sends can stand in for it.
+ */
+export class Exchange implements RequestFacts {
+  /** The outcome for this request, so that a guard used twice checks once. */
+  outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
+  /** Whether the store was queried for that outcome. */
+  hasAskedStore = false;
+  /** The method of the request at that time. */
+  evaluatedMethod: string | undefined;
+  /** Whether that outcome treated the request as passive: not as user activity. */
+  isPassive = false;
+  /** The result of `expand`, with the session and the data that it was made from. */
+  expansion:
+    | { readonly sid: string; readonly of: unknown; readonly value: unknown }
+    | undefined;
+  readonly #raw: RawRequest;
+  #request: FrameworkRequest;
+  #headers!: RequestFacts['headers'];
+  #owner: Owner | undefined;
+  #response: FrameworkResponse | undefined;
+  #head: ResponseHead | undefined;
+
+  private constructor(request: FrameworkRequest, raw: RawRequest) {
+    this.#request = request;
+    this.#raw = raw;
+  }
+
+  get method(): string | undefined {
+    return this.#raw.method;
+  }
+
+  /** The original method, as kept by `method-override` and similar middleware. */
+  get wireMethod(): string | undefined {
+    return (this.#raw as { originalMethod?: string }).originalMethod;
+  }
+
+  get url(): string | undefined {
+    return this.#raw.url;
+  }
+
+  /** The original URL, as Express keeps it for middleware mounted at a path. */
+  get originalUrl(): string | undefined {
+    return this.#raw.originalUrl;
+  }
+
+  get headers(): RequestFacts['headers'] {
+    return this.#headers;
+  }
+
+  get rawHeaders(): RequestFacts['rawHeaders'] {
+    return this.#raw.rawHeaders;
+  }
+
+  get body(): unknown {
+    return this.#request['body'];
+  }
+
+  /** With a `owner`, the module that decides, drops what another session module found on this request. */
+  static of(request: object, response?: object, owner?: Owner): Exchange {
+    const raw: RawRequest & { [EXCHANGE]?: Exchange } = rawRequestOf(request);
+    const exchange = (raw[EXCHANGE] ??= new Exchange(
+      request as FrameworkRequest,
+      raw,
+    ));
+    exchange.#headers = headersOfRaw(raw);
+    // On Fastify, middleware sees Node's own objects first; handlers see the framework's.
+    if (request !== raw) {
+      exchange.#request = request as FrameworkRequest;
+    }
+    if (owner) {
+      exchange.#turnTo(owner);
+    }
+    const isReplied = exchange.#response && isReply(exchange.#response);
+    if (!isReplied && isResponse(response)) exchange.#response = response;
+    return exchange;
+  }
+
+  static ofResponse(response: object | undefined): Exchange | undefined {
+    const { req, request } = (response ?? {}) as Record<string, unknown>;
+    const found = request ?? req;
+    return isRequest(found) ? Exchange.of(found, response) : undefined;
+  }
+
+  /** Returns the exchange that a session came with, or that of another response. */
+  static ofSession(
+    session: ActiveSession<any, any, any>,
+    response: object | undefined,
+  ): Exchange | undefined {
+    return response
+      ? Exchange.ofResponse(response)
+      : (originOf(session) as Exchange | undefined);
+  }
+
+  /** The session attached by the module that decides. */
+  get session(): ActiveSession<any, any, any> | undefined {
+    const session = sessionOn(this.#raw);
+    return this.#owner && belongsTo(session, this.#owner) ? session : undefined;
+  }
+
+  /**
+   * Refuses to continue, before anything is issued, if other code holds the property of the request.
+   *
+   * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
+   */
+  requirePlace({ options: { requestProperty } }: Owner): void {
+    if (this.#response) requireFree(this.#request, requestProperty);
+  }
+
+  /**
+   * Attaches a session for handlers to read; `undefined` removes it.
+   *
+   * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
+   */
+  attach(
+    session: ActiveSession<any, any, any> | undefined,
+    owner: Owner,
+  ): void {
+    this.#turnTo(owner);
+    const { requestProperty } = owner.options;
+    if (requestProperty !== undefined) {
+      if (session) {
+        this.requirePlace(owner);
+        this.#request[requestProperty] = session;
+      } else if (isActiveSession(this.#request[requestProperty])) {
+        this.#request[requestProperty] = undefined;
+      }
+    }
+    if (sessionOn(this.#raw) !== session) {
+      putSessionOn(this.#raw, session);
+    }
+  }
+
+  /** Removes the session of one module; the next caller gets a new outcome. */
+  detach(owner: Owner): void {
+    if (belongsTo(sessionOn(this.#raw), owner)) {
+      putSessionOn(this.#raw, undefined);
+    }
+    if (owner === this.#owner) {
+      this.#forget();
+    }
+    const { requestProperty } = owner.options;
+    if (
+      requestProperty !== undefined &&
+      belongsTo(this.#request[requestProperty], owner)
+    ) {
+      this.#request[requestProperty] = undefined;
+    }
+  }
+
+  /** Drops what another session module found on this request. */
+  #turnTo(owner: Owner): void {
+    if (owner !== this.#owner) {
+      this.#owner = owner;
+      this.#forget();
+    }
+  }
+
+  #forget(): void {
+    this.outcome = undefined;
+    this.hasAskedStore = false;
+    this.evaluatedMethod = undefined;
+    this.isPassive = false;
+    this.expansion = undefined;
+  }
+
+  /** Whether there is a response that can still deliver something to the client. */
+  get canDeliver(): boolean {
+    const response = this.#response && rawResponseOf(this.#response);
+    return (
+      response !== undefined && !response.headersSent && !response.destroyed
+    );
+  }
+
+  /** Adds deliveries to the response. Returns whether they will reach the client. */
+  deliver(dispatch: Dispatch): boolean {
+    return this.canDeliver && this.#headOfResponse()!.put(dispatch);
+  }
+
+  /** Whether tokens of this exchange may travel unencrypted. */
+  get isPlainHttp(): boolean {
+    return isPlainHttp(this.#raw, headerOf(this, 'x-forwarded-proto'));
+  }
+
+  /** Lists the request headers that the response depends on in `Vary`, for caches. */
+  varyBy(fields: string): void {
+    this.#headOfResponse()?.keepInVary(fields);
+  }
+
+  /** Sets a header that arrives whether the handler answers through the framework or through Node's response. */
+  setHeader(name: string, value: string): void {
+    setHeaderOf(this.#response, name, value);
+  }
+
+  /** Keeps the response out of every cache, unless the handler later decides otherwise. */
+  preventStoring(): void {
+    preventStoringOf(this.#response);
+  }
+
+  /** Sets the headers of a refusal, and keeps it out of every cache. */
+  refuseWith(headers: Iterable<readonly [name: string, value: string]>): void {
+    this.preventStoring();
+    for (const [name, value] of headers) this.setHeader(name, value);
+  }
+
+  #headOfResponse(): ResponseHead | undefined {
+    const response = this.#response && rawResponseOf(this.#response);
+    if (response && this.#head?.response !== response) {
+      this.#head = new ResponseHead(response);
+    }
+    return this.#head;
+  }
+}

@@ -1,0 +1,171 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestFacts } from '../../ports/request-facts.js';
+import {
+  isActiveSession,
+  type ActiveSession,
+} from '../../session/model/active-session.js';
+import { preventStoring } from './cache-headers.js';
+
+/** A request of Express, Fastify or Node.js, or any object with headers. */
+export interface SessionRequest {
+  readonly headers: object;
+}
+
+/** A response of Express or Node.js, or a reply of Fastify. */
+export type SessionResponse = object;
+
+export interface FrameworkRequest {
+  raw?: unknown;
+  [property: string]: unknown;
+}
+
+interface FastifyReply {
+  raw: ServerResponse;
+  /** Also `true` once the handler has taken over the reply (`hijack`). */
+  sent?: boolean;
+  getHeader(name: string): number | string | string[] | undefined;
+  getHeaders(): object;
+  header(name: string, value: string): unknown;
+  removeHeader(name: string): unknown;
+}
+
+export type FrameworkResponse = ServerResponse | FastifyReply;
+
+/** Where `@Session()` finds the session: the only thing on a request that all copies of the package share. */
+const SESSION = Symbol.for('nestjs-session-jwt:session:v1');
+
+/** Node's own request, or its substitute. */
+export interface RawRequest extends Omit<RequestFacts, 'headers'> {
+  readonly headers: RequestFacts['headers'] | Headers;
+  [SESSION]?: ActiveSession<any, any, any> | undefined;
+}
+
+/** Returns Node's own request, which Fastify wraps; on Express it is the same object. */
+export function rawRequestOf(request: object): RawRequest {
+  const { raw } = request as FrameworkRequest;
+  return (isRequest(raw) ? raw : request) as RawRequest;
+}
+
+/** Returns the session attached to a request by any module or copy of the package. */
+export function sessionOn(
+  request: object,
+): ActiveSession<any, any, any> | undefined {
+  const session = rawRequestOf(request)[SESSION];
+  return isActiveSession(session) ? session : undefined;
+}
+
+/** Attaches a session to a request; `undefined` removes it. */
+export function putSessionOn(
+  raw: RawRequest,
+  session: ActiveSession<any, any, any> | undefined,
+): void {
+  raw[SESSION] = session;
+}
+
+/** Returns the headers of a request by lower-case name, converting those of a fetch `Request`. */
+export function headersOfRaw({ headers }: RawRequest): RequestFacts['headers'] {
+  return isFetchHeaders(headers)
+    ? (Object.fromEntries(headers) as Record<string, string>)
+    : headers;
+}
+
+/** Detects fetch headers of any implementation. A header named `get` would be a string. */
+function isFetchHeaders(headers: RawRequest['headers']): headers is Headers {
+  return (
+    typeof headers.get === 'function' &&
+    Object.prototype.toString.call(headers) === '[object Headers]'
+  );
+}
+
+/** @param forwarded the schemes that proxies report: the first is the one that the client used */
+export function isPlainHttp(raw: RawRequest, forwarded = ''): boolean {
+  const { socket } = raw as Partial<IncomingMessage>;
+  return (
+    (socket as { encrypted?: boolean } | undefined)?.encrypted !== true &&
+    !/^\s*https\s*(?:,|$)/i.test(forwarded)
+  );
+}
+
+export function isRequest(value: unknown): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { headers?: unknown }).headers === 'object'
+  );
+}
+
+/** Whether a value is a response of Node.js or a reply of Fastify. Other protocols pass neither. */
+export function isResponse(value: unknown): value is FrameworkResponse {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof rawResponseOf(value as FrameworkResponse).writeHead === 'function'
+  );
+}
+
+export function isReply(response: FrameworkResponse): response is FastifyReply {
+  const { raw } = response as Partial<FastifyReply>;
+  return typeof raw === 'object' && raw !== null;
+}
+
+export function rawResponseOf(response: FrameworkResponse): ServerResponse {
+  return isReply(response) ? response.raw : response;
+}
+
+/** Sets a header that arrives whether the handler answers through the framework or through Node's response. */
+export function setHeaderOf(
+  response: FrameworkResponse | undefined,
+  name: string,
+  value: string,
+): void {
+  if (!response || rawResponseOf(response).headersSent) {
+    return;
+  }
+  if (isReply(response)) {
+    response.header(name, value);
+    response.raw.setHeader(name, value);
+  } else {
+    response.setHeader(name, value);
+  }
+}
+
+/** Keeps a response out of every cache, unless the handler later decides otherwise. */
+export function preventStoringOf(
+  response: FrameworkResponse | undefined,
+): void {
+  if (!response || rawResponseOf(response).headersSent) {
+    return;
+  }
+  preventStoring({
+    names: () => Object.keys(response.getHeaders()),
+    get: (name) => response.getHeader(name),
+    set: (name, value) => setHeaderOf(response, name, value),
+    remove: (name) => void response.removeHeader(name),
+  });
+}
+
+/**
+ * Ends a response that the framework can no longer answer, so that it does not hang: its head was sent (by a streaming
+ * handler, for example), or the handler has taken over the Fastify reply.
+ *
+ * @returns `false` if the framework still answers
+ */
+export function endUnanswerable(
+  response: FrameworkResponse,
+  status: number,
+  body: unknown,
+): boolean {
+  const raw = rawResponseOf(response);
+  if (raw.headersSent) {
+    raw.end();
+    return true;
+  }
+  if (isReply(response) && response.sent) {
+    raw.writeHead(status, {
+      'Content-Type': 'application/json; charset=utf-8',
+    });
+    raw.end(JSON.stringify(body));
+    return true;
+  }
+  return false;
+}

@@ -1,0 +1,250 @@
+import type { SessionClock } from './clock.js';
+import type { SessionPage } from './session-page.js';
+import type {
+  NewSessionRecord,
+  SessionLifetime,
+  SessionRecord,
+  StoredData,
+} from './session-record.js';
+
+export { LARGEST_PAGE, type SessionPage } from './session-page.js';
+export type {
+  NewSessionRecord,
+  SessionLifetime,
+  SessionMetadata,
+  SessionRecord,
+  StoredData,
+} from './session-record.js';
+
+/**
+ * The time in which a store may carry out a write, by its own clock. A call may reach the store after its caller has
+ * given up and others have moved on. Outside these bounds, the store changes nothing and rejects with a
+ * {@link LateCallError}. It checks the bounds after it has waited for its own locks.
+ */
+export interface WriteDeadline {
+  /** From this instant on, the call is late. */
+  readonly notAfter?: Date;
+  /** Before this instant, the call is late as well: the store's clock has gone back since the bounds were set. */
+  readonly notBefore?: Date;
+}
+
+/** How many sessions one subject may have. */
+export interface SessionLimit {
+  readonly max: number;
+  /**
+   * At the limit, a sign-in is refused or ends other sessions. Sessions whose refresh tokens were never used make room
+   * first, because the response to their sign-in was lost. The oldest session comes next.
+   */
+  readonly policy: 'refuse' | 'end-oldest';
+  /**
+   * Seconds that the response to a sign-in may take to arrive. A younger session counts as used.
+   *
+   * @default every session counts as used
+   */
+  readonly graceSeconds?: number;
+}
+
+/** Options of {@link SessionStore.create}, which take effect in the step that creates the record. */
+export interface CreateOptions extends WriteDeadline {
+  readonly limit?: SessionLimit;
+  /**
+   * Id of a session of the same subject that the new one replaces. It ends, and does not count towards the limit. A
+   * refused `create` changes nothing: the session that it would have replaced goes on.
+   */
+  readonly replaces?: string;
+}
+
+/** The result of {@link SessionStore.create}. `ended` contains the ids of the sessions that made room. */
+export type CreateVerdict =
+  | { readonly kind: 'created'; readonly ended: readonly string[] }
+  | { readonly kind: 'refused' };
+
+/** Options of {@link SessionStore.endAll}. */
+export interface EndAllOptions extends WriteDeadline {
+  /** Spares sessions created after this instant, by the store's clock. */
+  readonly begunUntil?: Date;
+}
+
+/** A change to a record. */
+export interface SessionChange extends WriteDeadline {
+  /**
+   * Attributes to set; `null` removes one. The store merges them in one step, so that concurrent changes to different
+   * attributes all survive. Raises the revision by one, even for an empty object.
+   */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  /** Replaces the data, unless the record holds data that was loaded later. */
+  readonly data?: StoredData;
+  /** Moves the idle end to now + idle, but never past sign-in + absolute. */
+  readonly extend?: SessionLifetime;
+  /**
+   * `true` if the user was not active. The change then does not count as use: {@link SessionRecord.lastSeenAt} stays.
+   *
+   * @default false
+   */
+  readonly isPassive?: boolean;
+}
+
+/** A refresh token as a store sees it: hashes only, so that no record holds a usable token. */
+export interface PresentedRefresh extends WriteDeadline {
+  /** Its position in the chain; the first refresh token of a session has 0. */
+  readonly generation: number;
+  /** SHA-256 of its secret part. */
+  readonly secretHash: string;
+  /** SHA-256 of the secret part of its child. */
+  readonly nextHash: string;
+  /**
+   * Grace period: the parent of the current token is `repeated` while now < start + grace. It starts at the rotation,
+   * or at the first use of the current token if that came later.
+   */
+  readonly graceSeconds: number;
+  /** Determines the idle end after the rotation. */
+  readonly lifetime: SessionLifetime;
+  /**
+   * `true` if the user was not active. Neither the idle end nor {@link SessionRecord.lastSeenAt} moves. `lifetime` then
+   * contains the time that the session has left, for stores that do not support this flag.
+   *
+   * @default false
+   */
+  readonly isPassive?: boolean;
+}
+
+/**
+ * The result of {@link SessionStore.rotate}:
+ *
+ * - `rotated`: the current token was presented. Its child is now the current token.
+ * - `repeated`: the parent of the current token was presented again within the grace period. Nothing changed.
+ * - `recovered`: the parent was presented after the grace period, and neither the current token nor a session token
+ *   issued with it was ever used: the response was lost. The current token stays; the record notes that it was
+ *   recovered. Never for a parent that was itself recovered, since a thief who uses nothing would go unnoticed.
+ *   Optional, like {@link SessionStore.confirmUse}.
+ * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored backup). Its
+ *   child is now the current token.
+ * - `reused`: an older token, a token of another chain, or the parent after the grace period. The session is ended.
+ * - `expired`: the session is past its idle end, its absolute end, or the absolute end by the presented `lifetime`,
+ *   which may be shorter than the original one. The record is deleted.
+ * - `unknown`: there is no such record. The session was ended, or expired and was removed.
+ * - `lost`: as `unknown`, and the store detected that all its records are gone. Reported once. Optional: a store that
+ *   cannot detect this answers `unknown`, and a store with {@link SessionStore.hasLostAll} reports it there.
+ */
+export type RotationVerdict =
+  | 'rotated'
+  | 'repeated'
+  | 'recovered'
+  | 'rolled-forward'
+  | 'reused'
+  | 'expired'
+  | 'unknown'
+  | 'lost';
+
+/**
+ * Keeps the records of sessions on the server, and is the injection token of the store in use.
+ *
+ * Every method is one atomic step on the store's own clock, and rejects when the store cannot answer. No method revives
+ * an ended session. Records expire by themselves: from `expiresAt` on, a record counts as gone. Every method that finds
+ * an expired record deletes it, so that a clock that goes back cannot revive it. Every implementation must pass the
+ * tests of `describeSessionStore` from `nestjs-session-jwt/testing`.
+ */
+export abstract class SessionStore {
+  /** Creates a record. The check of the limit and the creation are one step. */
+  abstract create(
+    record: NewSessionRecord,
+    options?: CreateOptions,
+  ): Promise<CreateVerdict>;
+
+  /**
+   * Returns the record of a session that has not ended.
+   *
+   * Deletes a record only if its own fields show that it has expired: a missing record may be moving to another server.
+   *
+   * @param use `'seen'` also notes that the session is in use, at most once a minute
+   * @param generation of a presented token; also does what {@link confirmUse} does
+   */
+  abstract read(
+    id: string,
+    subject: string,
+    use?: 'seen',
+    generation?: number,
+  ): Promise<SessionRecord | undefined>;
+
+  /**
+   * Does what `read(id, subject, 'seen')` does, for a caller that knows the attributes of a revision. Returns only the
+   * time of the store while the session has not ended and there are no newer attributes. For stores where this is less
+   * work than reading a whole record.
+   */
+  confirm?(
+    id: string,
+    subject: string,
+    revision: number,
+    generation?: number,
+  ): Promise<Date | SessionRecord | undefined>;
+
+  /** Decides on a refresh token and moves the chain on. */
+  abstract rotate(
+    id: string,
+    subject: string,
+    presented: PresentedRefresh,
+  ): Promise<RotationVerdict>;
+
+  /**
+   * Notes that the current refresh token of a session, or a session token issued with it, was presented: its owner has
+   * received it. Only the first presentation counts. Any other generation changes nothing.
+   *
+   * Without this method, a refresh token that comes back after the grace period is always `reused`.
+   *
+   * @param generation of the token
+   */
+  confirmUse?(id: string, subject: string, generation: number): Promise<void>;
+
+  /**
+   * Changes a record and returns it, or `undefined` if the session has ended. Notes use unless the change is passive.
+   */
+  abstract update(
+    id: string,
+    subject: string,
+    change: SessionChange,
+  ): Promise<SessionRecord | undefined>;
+
+  /** Ends a session. Returns `false` if there was none. */
+  abstract end(id: string, subject: string): Promise<boolean>;
+
+  /**
+   * Ends all sessions of a subject in one round trip, however many there are.
+   *
+   * With `except`, ends the others only if that session has not ended, checked in the same step: an ended session must
+   * not end the sessions of its owner. Of two concurrent calls that spare different sessions, one ends nothing.
+   *
+   * @param except id of the session to spare; any string, even one that was never an id
+   * @returns how many it ended; `undefined` if the subject has no such session to spare, so that nothing ended
+   */
+  abstract endAll(
+    subject: string,
+    except?: string,
+    options?: EndAllOptions,
+  ): Promise<number | undefined>;
+
+  /**
+   * Returns the sessions of a subject that have not ended, at most 1,000, those that end last first. Rejects if the
+   * store knows of sessions that it cannot read.
+   */
+  abstract list(subject: string, page?: SessionPage): Promise<SessionRecord[]>;
+
+  /**
+   * Returns the time of the store. A store with this method receives a {@link WriteDeadline} with each call that writes
+   * and rejects with a {@link LateCallError} outside of it.
+   *
+   * @param subject whose sessions are concerned: of several servers, the one that holds them answers
+   */
+  now?(subject: string): Promise<Date>;
+
+  /**
+   * Returns whether all records are gone, as after a flush. Called whenever a method does not find the record of a
+   * valid token. Reports each loss once, to one caller across all processes. For stores that can detect it.
+   */
+  hasLostAll?(): Promise<boolean>;
+
+  /** Returns what is wrong with the server, for the log, such as a setting that may cost sessions. Called at start. */
+  warnings?(): Promise<readonly string[]>;
+
+  /** Receives the clock of the module, for stores that have none. */
+  useClock?(clock: SessionClock): void;
+}

@@ -1,0 +1,69 @@
+import type { MonotonicTime } from '../../ports/clock.js';
+import { SessionError } from '../../errors/session-error.js';
+import type { NamedSession } from '../../tokens/session-claims.js';
+import { BoundedMap } from '../model/bounded-map.js';
+import type { SessionEvents } from '../model/session-events.js';
+
+interface Failure {
+  readonly count: number;
+  readonly retryAt: number;
+  readonly error: SessionError;
+}
+
+const LONGEST_BACK_OFF_SECONDS = 30;
+const LONGEST_RETRY_AFTER_SECONDS = 5;
+const FAILING_SESSIONS = 10_000;
+
+/** Remembers failed loads, so that requests do not keep calling a failing data source. */
+export class LoadFailures {
+  readonly #events: SessionEvents;
+  readonly #time: MonotonicTime;
+  readonly #failures = new BoundedMap<string, Failure>(FAILING_SESSIONS);
+
+  /** @param time the clock of the back-off: setting the machine's clock neither lengthens nor ends a pause */
+  constructor(events: SessionEvents, time: MonotonicTime) {
+    this.#events = events;
+    this.#time = time;
+  }
+
+  /** Returns why a session must not be loaded now, if its last load failed a moment ago. */
+  recentOf(sid: string): SessionError | undefined {
+    const failure = this.#failures.get(sid);
+    return failure && this.#time() < failure.retryAt
+      ? failure.error
+      : undefined;
+  }
+
+  forget(sid: string): void {
+    this.#failures.delete(sid);
+  }
+
+  /** Notes a failed load. Returns its error, with the time to wait before the next load. */
+  add(claims: NamedSession, thrown: unknown): SessionError {
+    const { sid } = claims;
+    const reason =
+      thrown instanceof SessionError
+        ? thrown
+        : new SessionError(
+            'LOADER_UNAVAILABLE',
+            'the session token could not be issued',
+            { cause: thrown },
+          );
+    const count = (this.#failures.get(sid)?.count ?? 0) + 1;
+    const pause = Math.min(2 ** (count - 1), LONGEST_BACK_OFF_SECONDS);
+    const error = new SessionError(reason.code, reason.message, {
+      cause: reason.cause,
+      retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
+    });
+    this.#failures.set(sid, { count, retryAt: this.#time() + pause, error });
+    // The store's failure was already reported.
+    if (reason.code !== 'STORE_UNAVAILABLE') {
+      this.#events.ofSession(claims, {
+        type: 'loaderFailed',
+        code: reason.code,
+        error: reason.cause ?? reason,
+      });
+    }
+    return error;
+  }
+}

@@ -1,0 +1,175 @@
+import type { SessionClaims } from '../../tokens/session-claims.js';
+import { BoundedMap } from './bounded-map.js';
+import { EndMarks, type End } from './end-marks.js';
+
+/** The attributes of a session as last set by `update`, or as they were at the last reload on demand. */
+export interface AttributeRevision {
+  readonly rev: number;
+  readonly attrs: Readonly<Record<string, unknown>>;
+}
+
+/** An early load, which replaced data that tokens still contain. */
+export interface EarlyLoad {
+  readonly lat: number;
+  /** The revision from which tokens of the same second contain the loaded data. */
+  readonly rev: number;
+}
+
+interface Newest {
+  readonly revision: AttributeRevision;
+  readonly load: EarlyLoad | undefined;
+}
+
+type TokenAge = Pick<SessionClaims, 'sid' | 'rev' | 'lat'>;
+
+const UPDATED_SESSIONS = 10_000;
+const REFRESHED_SESSIONS = 10_000;
+const EXTENDED_SESSIONS = 10_000;
+
+/**
+ * Remembers what this process knows of sessions, so that slower requests cannot undo it. Bounded. Without a store,
+ * other processes know nothing of it.
+ */
+export class SessionMemory {
+  readonly #ended: EndMarks;
+  readonly #newest = new BoundedMap<string, Newest>(UPDATED_SESSIONS);
+
+  readonly #generations = new BoundedMap<string, number>(REFRESHED_SESSIONS);
+  readonly #idleEnds = new BoundedMap<string, number>(EXTENDED_SESSIONS);
+  readonly #listeners: ((sid: string) => void)[] = [];
+
+  constructor(ended = new EndMarks()) {
+    this.#ended = ended;
+  }
+
+  /** Registers what to do when a session ends: others that remember something of it must forget it. */
+  whenEnded(forget: (sid: string) => void): void {
+    this.#listeners.push(forget);
+  }
+
+  /**
+   * Notes the end of a session.
+   *
+   * @param sub the subject of the session
+   * @param until when its last token expires at the latest
+   */
+  end(sid: string, how: End = 'ended', sub = sid, until = Infinity): void {
+    this.#ended.set({ sid, sub, how, until });
+    this.#newest.delete(sid);
+    this.#generations.delete(sid);
+    this.#idleEnds.delete(sid);
+    for (const forget of this.#listeners) {
+      forget(sid);
+    }
+  }
+
+  /** Returns how a session ended in this process, if it did. */
+  endOf(sid: string): End | undefined {
+    return this.#ended.of(sid);
+  }
+
+  /** Notes that the store has ended a session as well: it accepts no token after `until`, whatever its `exp`. */
+  endReachedStore(sid: string, until: number): void {
+    this.#ended.shorten(sid, until);
+  }
+
+  update(sid: string, revision: AttributeRevision): void {
+    const known = this.#newest.get(sid);
+    if (revision.rev > (known?.revision.rev ?? -1)) {
+      this.#newest.set(sid, { revision, load: known?.load });
+    }
+  }
+
+  /**
+   * Notes an early load, so that tokens with older data are due.
+   *
+   * @param revision the attributes at that time; tokens of a lower revision were issued before the load
+   */
+  reload(sid: string, revision: AttributeRevision, loadedAt: number): void {
+    const known = this.#newest.get(sid);
+    const lat = Math.max(loadedAt, known?.load?.lat ?? 0);
+    this.#newest.set(sid, {
+      revision:
+        known && known.revision.rev > revision.rev ? known.revision : revision,
+      load: { lat, rev: revision.rev },
+    });
+  }
+
+  /** Returns the last early load that this process knows of. */
+  loadOf(sid: string): EarlyLoad | undefined {
+    return this.#newest.get(sid)?.load;
+  }
+
+  /** Whether this process knows of newer attributes or a newer load. One lookup, for every request. */
+  isOutdated({ sid, rev, lat }: TokenAge): boolean {
+    const known = this.#newest.get(sid);
+    return (
+      known !== undefined &&
+      (known.revision.rev > rev ||
+        (known.load !== undefined && known.load.lat > lat))
+    );
+  }
+
+  /** Whether an early load has replaced the data of a token. */
+  hasReplaced(token: TokenAge): boolean {
+    const load = this.loadOf(token.sid);
+    return load !== undefined && isReplacedBy(load, token);
+  }
+
+  /** Returns attributes newer than revision `rev`, if this process knows of any. */
+  newerThan(sid: string, rev: number): AttributeRevision | undefined {
+    const known = this.#newest.get(sid)?.revision;
+    return known !== undefined && known.rev > rev ? known : undefined;
+  }
+
+  /** Notes that a refresh token of this generation was issued. */
+  refresh(sid: string, generation: number): void {
+    this.#generations.set(
+      sid,
+      Math.max(generation, this.#generations.get(sid) ?? 0),
+    );
+  }
+
+  /** Notes an idle end of a session, unless a later one is known. */
+  extend(sid: string, end: number): void {
+    if (end > this.idleEndOf(sid)) {
+      this.#idleEnds.set(sid, end);
+    }
+  }
+
+  /** Returns the latest idle end that this process knows of; `0` if only the tokens of the session contain one. */
+  idleEndOf(sid: string): number {
+    return this.#idleEnds.get(sid) ?? 0;
+  }
+
+  /**
+   * Whether tokens of this session may still be sent: it has not ended, and no newer ones were issued meanwhile that a
+   * slow response would overwrite. A refresh token known only to the store is sent with old attributes as well, since
+   * nothing else can replace it.
+   *
+   * @param attrs the attributes in a refresh token without a generation: newer ones replace it, a reload does not
+   */
+  isCurrent(
+    sid: string,
+    rev: number,
+    generation?: number,
+    attrs?: AttributeRevision['attrs'],
+  ): boolean {
+    if (this.endOf(sid) !== undefined) {
+      return false;
+    }
+    if (generation !== undefined) {
+      return generation >= (this.#generations.get(sid) ?? 0);
+    }
+    const newer = this.newerThan(sid, rev);
+    return newer === undefined || newer.attrs === attrs;
+  }
+}
+
+/** Whether a load came after the data of a token was loaded. */
+export function isReplacedBy(
+  load: EarlyLoad,
+  { lat, rev }: Pick<TokenAge, 'lat' | 'rev'>,
+): boolean {
+  return lat < load.lat || (lat === load.lat && rev < load.rev);
+}

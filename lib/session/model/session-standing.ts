@@ -1,0 +1,38 @@
+import type { Refusal } from '../../errors/refusal.js';
+import type { SessionError } from '../../errors/session-error.js';
+import { assessFreshness } from './freshness.js';
+import type { SessionMemory } from './session-memory.js';
+import { unavailable, type SessionOutcome } from './session-outcome.js';
+import type { VerifiedSession } from './verified-session.js';
+
+/** Returns why a session is refused now, if it is: by its clocks, or because it ended in this process. */
+export function refusalOf(
+  session: VerifiedSession,
+  memory: SessionMemory,
+  now: number,
+): Refusal | undefined {
+  const freshness = assessFreshness(session, now);
+  return freshness === 'expired' || freshness === 'not-yet-valid'
+    ? freshness
+    : memory.endOf(session.claims.sid);
+}
+
+/** Refuses data that is too old to use, if nothing can be loaded. */
+export function stalenessOf(
+  session: VerifiedSession,
+  now: number,
+): Refusal | undefined {
+  return now < session.staleUntil ? undefined : 'stale';
+}
+
+/** Uses old data while it may still be used. After that, the session is unavailable, but has not ended. */
+export function stale(
+  session: VerifiedSession,
+  reason: SessionError,
+  now: number,
+): SessionOutcome {
+  if (now < session.staleUntil) {
+    return session;
+  }
+  return unavailable(reason);
+}

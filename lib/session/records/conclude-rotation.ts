@@ -1,0 +1,50 @@
+import type { Refusal } from '../../errors/refusal.js';
+import type { RotationVerdict } from '../../ports/session-store.js';
+import type { TokenClaims } from '../../tokens/session-claims.js';
+import type { RefreshLink } from '../model/refresh-chain.js';
+import type { SessionEnds } from './session-ends.js';
+import type { SessionEvents } from '../model/session-events.js';
+import type { SessionMemory } from '../model/session-memory.js';
+
+interface Parts {
+  readonly memory: SessionMemory;
+  readonly ends: SessionEnds;
+  readonly events: SessionEvents;
+}
+
+/** Applies the store's verdict to the session. Returns why the session is refused, if it is. */
+export function concludeRotation(
+  { memory, ends, events }: Parts,
+  claims: TokenClaims & RefreshLink,
+  verdict: RotationVerdict,
+): Refusal | undefined {
+  switch (verdict) {
+    case 'rotated':
+    case 'repeated':
+    case 'recovered':
+    case 'rolled-forward':
+      if (verdict === 'rolled-forward') {
+        events.ofSession(claims, { type: 'storeRolledBack', lost: 'rotation' });
+      }
+      if (verdict === 'recovered') {
+        events.ofSession(claims, { type: 'recovered' });
+      }
+      memory.refresh(claims.sid, claims.gen + 1);
+      events.ofSession(claims, {
+        type: 'refreshed',
+        repeated: verdict === 'repeated' || verdict === 'recovered',
+      });
+      return memory.endOf(claims.sid);
+    case 'reused':
+      events.ofSession(claims, { type: 'refreshReused' });
+      ends.noteEndInStore(claims, 'reused');
+      return 'reused';
+    case 'expired':
+      return 'expired';
+    case 'lost':
+      events.ofSession(claims, { type: 'storeRolledBack', lost: 'everything' });
+      return 'unknown';
+    case 'unknown':
+      return 'unknown';
+  }
+}
