@@ -2,7 +2,7 @@ import { saysPassive } from '../ports/request-facts.js';
 import {
   createActiveSession,
   verifiedOf,
-  type ActiveSession,
+  type AnySession,
 } from '../session/model/active-session.js';
 import { mustAskStore } from '../session/model/handling.js';
 import { Exchange } from './exchange/exchange.js';
@@ -20,7 +20,7 @@ export async function authenticateRequest(
   runtime: SessionRuntime,
   request: SessionRequest,
   { response, checkRevocation, passive }: AuthenticateOptions,
-): Promise<ActiveSession<any, any, any> | null> {
+): Promise<AnySession | null> {
   const exchange = Exchange.of(request, response, runtime);
   if (response) exchange.requirePlace(runtime);
   const asksStore = mustAskStore(runtime.options.store, checkRevocation);

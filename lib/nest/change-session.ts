@@ -2,7 +2,7 @@ import type { Refusal } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
 import {
   verifiedOf,
-  type ActiveSession,
+  type AnySession,
 } from '../session/model/active-session.js';
 import type { IssuedSession } from '../session/model/issued-session.js';
 import { Exchange } from './exchange/exchange.js';
@@ -13,7 +13,7 @@ import { issuingOf, type SessionRuntime } from './session-runtime.js';
 /** Reloads the data of a session now, and delivers its new token. */
 export async function reloadSession(
   runtime: SessionRuntime,
-  session: ActiveSession<any, any, any>,
+  session: AnySession,
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { reload } = issuingOf(runtime);
@@ -35,7 +35,7 @@ export async function reloadSession(
 /** Merges attributes into a session, and delivers its new tokens. */
 export async function updateSession(
   runtime: SessionRuntime,
-  session: ActiveSession<any, any, any>,
+  session: AnySession,
   attributes: object,
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
@@ -62,7 +62,7 @@ function refusedSession(
   runtime: SessionRuntime,
   refusal: Refusal,
   exchange: Exchange | undefined,
-  session: ActiveSession<any, any, any>,
+  session: AnySession,
 ): SessionError {
   const carriers = exchange
     ? runtime.carried.carriersOf(exchange, session.id)

@@ -1,7 +1,7 @@
 import { holdsFor } from '../csrf/csrf-policy.js';
 import {
   verifiedOf,
-  type ActiveSession,
+  type AnySession,
 } from '../session/model/active-session.js';
 import { handlingOf } from '../session/model/handling.js';
 import type { SessionOutcome } from '../session/model/session-outcome.js';
@@ -85,7 +85,7 @@ export function attachedTo(
   exchange: Exchange,
   asksStore: boolean,
   isPassive: boolean,
-): ActiveSession<any, any, any> | undefined {
+): AnySession | undefined {
   const { session, outcome } = exchange;
   if (
     !session ||

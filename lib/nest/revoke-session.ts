@@ -1,7 +1,7 @@
 import {
   isActiveSession,
   verifiedOf,
-  type ActiveSession,
+  type AnySession,
 } from '../session/model/active-session.js';
 import type { FoundSessions } from '../session/request/carried-sessions.js';
 import { Exchange } from './exchange/exchange.js';
@@ -13,10 +13,7 @@ import type { SessionRuntime } from './session-runtime.js';
 /** Ends a session: the given one, those of a request, or one named by id. Returns `true` if a store ended one. */
 export async function revokeSession(
   runtime: SessionRuntime,
-  target:
-    | ActiveSession<any, any, any>
-    | SessionRequest
-    | { id: string; subject: string },
+  target: AnySession | SessionRequest | { id: string; subject: string },
   options: DeliverOptions & { crossSite?: boolean },
 ): Promise<boolean> {
   const { revocation } = runtime;

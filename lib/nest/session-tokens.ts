@@ -5,7 +5,7 @@ import {
   givenTokenOf,
   originOf,
   verifiedOf,
-  type ActiveSession,
+  type AnySession,
 } from '../session/model/active-session.js';
 import { signedTokenOf } from '../session/model/verified-session.js';
 import type { Exchange } from './exchange/exchange.js';
@@ -14,7 +14,7 @@ import type { SessionRuntime } from './session-runtime.js';
 /** Returns the newest token of a session that its request knows: one issued on the way, or the one that it carried. */
 export function currentToken(
   runtime: SessionRuntime,
-  session: ActiveSession<any, any, any>,
+  session: AnySession,
 ): string {
   const verified = verifiedOf(session, runtime);
   const exchange = originOf(session) as Exchange | undefined;
@@ -35,7 +35,7 @@ export function currentToken(
 /** Issues a CSRF token for a session. */
 export function csrfTokenOf(
   runtime: SessionRuntime,
-  session: ActiveSession<any, any, any>,
+  session: AnySession,
 ): string {
   if (!runtime.options.csrf.token) {
     throw new SessionConfigError([

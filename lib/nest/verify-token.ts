@@ -1,7 +1,7 @@
 import { REFUSALS, refusalError } from '../errors/refusal.js';
 import {
   createActiveSession,
-  type ActiveSession,
+  type AnySession,
 } from '../session/model/active-session.js';
 import { expandedData } from './expanded-data.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -10,7 +10,7 @@ import type { SessionRuntime } from './session-runtime.js';
 export async function verifyToken(
   runtime: SessionRuntime,
   token: unknown,
-): Promise<ActiveSession<any, any, any>> {
+): Promise<AnySession> {
   const verified =
     typeof token === 'string'
       ? await runtime.inspection.inspect(token)

@@ -1,5 +1,5 @@
 import type { SessionClock } from '../ports/clock.js';
-import type { SessionError } from '../errors/session-error.js';
+import { SessionError } from '../errors/session-error.js';
 import { AMBIGUOUS_TOKEN, type Transport } from '../ports/transport.js';
 import type { RequestFacts } from '../ports/request-facts.js';
 import {
@@ -216,7 +216,8 @@ export class SessionAuthenticator {
         ? await this.#upToDate(current, facts, handling, now)
         : this.#parts.refusals.ofSession(end ?? 'unknown', facts, session);
     } catch (error) {
-      return unavailable(error as SessionError);
+      if (error instanceof SessionError) return unavailable(error);
+      throw error;
     }
   }
 

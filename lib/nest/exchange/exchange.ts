@@ -3,7 +3,7 @@ import {
   belongsTo,
   isActiveSession,
   originOf,
-  type ActiveSession,
+  type AnySession,
 } from '../../session/model/active-session.js';
 import type { Dispatch } from '../../session/model/dispatch.js';
 import { requireFree } from '../../session/request/request-property.js';
@@ -120,7 +120,7 @@ export class Exchange implements RequestFacts {
 
   /** Returns the exchange that a session came with, or that of another response. */
   static ofSession(
-    session: ActiveSession<any, any, any>,
+    session: AnySession,
     response: object | undefined,
   ): Exchange | undefined {
     return response
@@ -129,7 +129,7 @@ export class Exchange implements RequestFacts {
   }
 
   /** The session attached by the module that decides. */
-  get session(): ActiveSession<any, any, any> | undefined {
+  get session(): AnySession | undefined {
     const session = sessionOn(this.#raw);
     return this.#owner && belongsTo(session, this.#owner) ? session : undefined;
   }
@@ -148,10 +148,7 @@ export class Exchange implements RequestFacts {
    *
    * @throws {SessionError} `REQUEST_PROPERTY_TAKEN`
    */
-  attach(
-    session: ActiveSession<any, any, any> | undefined,
-    owner: Owner,
-  ): void {
+  attach(session: AnySession | undefined, owner: Owner): void {
     this.#turnTo(owner);
     const { requestProperty } = owner.options;
     if (requestProperty !== undefined) {

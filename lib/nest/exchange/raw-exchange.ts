@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestFacts } from '../../ports/request-facts.js';
 import {
   isActiveSession,
-  type ActiveSession,
+  type AnySession,
 } from '../../session/model/active-session.js';
 import { preventStoring } from './cache-headers.js';
 
@@ -37,7 +37,7 @@ const SESSION = Symbol.for('nestjs-session-jwt:session:v1');
 /** Node's own request, or its substitute. */
 export interface RawRequest extends Omit<RequestFacts, 'headers'> {
   readonly headers: RequestFacts['headers'] | Headers;
-  [SESSION]?: ActiveSession<any, any, any> | undefined;
+  [SESSION]?: AnySession | undefined;
 }
 
 /** Returns Node's own request, which Fastify wraps; on Express it is the same object. */
@@ -47,9 +47,7 @@ export function rawRequestOf(request: object): RawRequest {
 }
 
 /** Returns the session attached to a request by any module or copy of the package. */
-export function sessionOn(
-  request: object,
-): ActiveSession<any, any, any> | undefined {
+export function sessionOn(request: object): AnySession | undefined {
   const session = rawRequestOf(request)[SESSION];
   return isActiveSession(session) ? session : undefined;
 }
@@ -57,7 +55,7 @@ export function sessionOn(
 /** Attaches a session to a request; `undefined` removes it. */
 export function putSessionOn(
   raw: RawRequest,
-  session: ActiveSession<any, any, any> | undefined,
+  session: AnySession | undefined,
 ): void {
   raw[SESSION] = session;
 }

@@ -19,7 +19,10 @@ import {
   exposedParts,
   type ResolvedRoutesOptions,
 } from '../../options/resolve-routes-options.js';
-import { ActiveSession } from '../../session/model/active-session.js';
+import {
+  ActiveSession,
+  type AnySession,
+} from '../../session/model/active-session.js';
 import { shownSession } from '../../session/model/shown-session.js';
 import type { SessionInfo } from '../../session/model/session-info.js';
 import { Exchange } from '../exchange/exchange.js';
@@ -63,7 +66,7 @@ export function sessionRoutesAt(
 
     /** Returns the session of the request. */
     @Get()
-    current(@Session() session: ActiveSession<any, any, any>) {
+    current(@Session() session: AnySession) {
       // A guard that replaces ours in a test may attach anything.
       return session instanceof ActiveSession
         ? shownSession(
@@ -116,9 +119,7 @@ export function sessionRoutesAt(
     /** Lists the sessions of the user, most recently used first. */
     @Get('devices')
     @CheckRevocationInStore()
-    async devices(
-      @Session() session: ActiveSession<any, any, any>,
-    ): Promise<Device[]> {
+    async devices(@Session() session: AnySession): Promise<Device[]> {
       this.#requireStore();
       const devices = await this.sessions.list(session.subject);
       return devices.map((device) => ({
@@ -134,7 +135,7 @@ export function sessionRoutesAt(
     @Delete('devices/others')
     @CheckRevocationInStore()
     async endOtherDevices(
-      @Session() { id, subject }: ActiveSession<any, any, any>,
+      @Session() { id, subject }: AnySession,
     ): Promise<{ ended: number }> {
       this.#requireStore();
       return { ended: await this.sessions.revokeAll(subject, { except: id }) };
@@ -146,7 +147,7 @@ export function sessionRoutesAt(
     @HttpCode(204)
     async endDevice(
       @Param('id') id: string,
-      @Session() session: ActiveSession<any, any, any>,
+      @Session() session: AnySession,
     ): Promise<void> {
       this.#requireStore();
       const { subject } = session;

@@ -24,7 +24,7 @@ export let createActiveSession: (
   data: unknown,
   origin?: object,
   token?: string,
-) => ActiveSession<any, any, any>;
+) => AnySession;
 /**
  * Returns what is known of a session, for the module that it belongs to.
  *
@@ -32,31 +32,25 @@ export let createActiveSession: (
  *   value
  * @internal
  */
-export let verifiedOf: (
-  session: ActiveSession<any, any, any>,
-  owner: object,
-) => VerifiedSession;
+export let verifiedOf: (session: AnySession, owner: object) => VerifiedSession;
 /** Returns the token that was given with the session. @internal */
-export let givenTokenOf: (
-  session: ActiveSession<any, any, any>,
-) => string | undefined;
+export let givenTokenOf: (session: AnySession) => string | undefined;
 /** Returns what the session came with. @internal */
-export let originOf: (
-  session: ActiveSession<any, any, any>,
-) => object | undefined;
+export let originOf: (session: AnySession) => object | undefined;
 /** Whether a value is a session of the given module. @internal */
 export let belongsTo: (value: unknown, owner: object) => boolean;
 
 /** Whether a value is a session of any module, or of another copy of the package. @internal */
-export function isActiveSession(
-  value: unknown,
-): value is ActiveSession<any, any, any> {
+export function isActiveSession(value: unknown): value is AnySession {
   return (
     typeof value === 'object' &&
     value !== null &&
     (value as { [BRAND]?: unknown })[BRAND] === true
   );
 }
+
+/** A session of any application, whatever its types. */
+export type AnySession = ActiveSession<any, any, any>;
 
 /**
  * A valid session, as injected by `@Session()`. Frozen, created anew for each request, and usable only with the

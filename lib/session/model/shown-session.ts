@@ -1,5 +1,5 @@
 import type { ExposedPart } from '../../options/resolve-routes-options.js';
-import { type ActiveSession, verifiedOf } from './active-session.js';
+import { verifiedOf, type AnySession } from './active-session.js';
 import { dataOf } from './verified-session.js';
 
 /**
@@ -9,7 +9,7 @@ import { dataOf } from './verified-session.js';
  * @throws {SessionError} `SESSION_FOREIGN`
  */
 export function shownSession(
-  session: ActiveSession<any, any, any>,
+  session: AnySession,
   owner: object,
   parts: readonly ExposedPart[],
 ): object {
