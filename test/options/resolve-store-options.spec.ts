@@ -590,6 +590,14 @@ describe('the grace time of rotation', () => {
 });
 
 describe('a limit of sessions', () => {
+  it.each([
+    ['1,000 by default', undefined, { max: 1_000, policy: 'end-oldest' }],
+    ['none with false', false, undefined],
+  ])('is %s', (_what, maxSessions, limit) => {
+    const { store } = resolve({ store: STORE, maxSessions });
+    expect(store?.limit).toEqual(limit);
+  });
+
   it.each(['refuse', 'end-oldest'])(
     'has a number and a policy: %s',
     (policy) => {
