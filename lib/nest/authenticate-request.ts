@@ -4,7 +4,7 @@ import {
   verifiedOf,
   type AnySession,
 } from '../session/model/active-session.js';
-import { mustAskStore } from '../session/model/handling.js';
+import { handlingOf, mustAskStore } from '../session/model/handling.js';
 import { Exchange } from './exchange/exchange.js';
 import type { SessionRequest } from './exchange/raw-exchange.js';
 import { expandedData } from './expanded-data.js';
@@ -26,15 +26,14 @@ export async function authenticateRequest(
   const asksStore = mustAskStore(runtime.options.store, checkRevocation);
   const isPassive = passive === true || saysPassive(exchange);
   const isShared = response !== undefined && exchange.canDeliver;
-  const attached = isShared
-    ? attachedTo(exchange, asksStore, isPassive)
-    : undefined;
+  const handling = handlingOf({ canDeliver: isShared, asksStore, isPassive });
+  const attached = isShared ? attachedTo(exchange, handling) : undefined;
   if (attached) {
     return attached;
   }
   const outcome = await (isShared
-    ? evaluate(runtime, exchange, asksStore, isPassive)
-    : evaluateAnew(runtime, exchange, asksStore, isPassive));
+    ? evaluate(runtime, exchange, handling)
+    : evaluateAnew(runtime, exchange, handling));
   if (outcome.kind === 'unavailable') {
     throw outcome.error;
   }

@@ -3,7 +3,7 @@ import {
   verifiedOf,
   type AnySession,
 } from '../session/model/active-session.js';
-import { handlingOf } from '../session/model/handling.js';
+import { handlingOf, type Handling } from '../session/model/handling.js';
 import type { SessionOutcome } from '../session/model/session-outcome.js';
 import type { Exchange } from './exchange/exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -12,46 +12,43 @@ import type { SessionRuntime } from './session-runtime.js';
  * Decides on a request whose response can deliver tokens: once, however often it is called. Decides again only for what
  * the first outcome does not cover: the store's answer, the origin of a request that middleware has made unsafe since,
  * and user activity. An idle end that has moved cannot move back, so active wins.
- *
- * @param asksStore whether the store must have confirmed that the session is alive
- * @param isPassive whether the request does not count as user activity
  */
 export function evaluate(
   runtime: SessionRuntime,
   exchange: Exchange,
-  asksStore: boolean,
-  isPassive: boolean,
+  handling: Handling,
 ): SessionOutcome | Promise<SessionOutcome> {
   const { authenticator, transports } = runtime;
   if (!exchange.canDeliver) {
-    return evaluateAnew(runtime, exchange, asksStore, isPassive);
+    return evaluateAnew(runtime, exchange, handling);
   }
   const known = exchange.outcome;
   if (known === undefined) {
     if (transports.varyBy !== undefined) exchange.varyBy(transports.varyBy);
-    keep(
-      exchange,
-      authenticator.authenticate(exchange, true, asksStore, isPassive),
-    );
-    exchange.isPassive = isPassive;
-  } else if (!covers(exchange, asksStore, isPassive)) {
+    keep(exchange, authenticator.authenticate(exchange, handling));
+    exchange.isPassive = handling.isPassive;
+  } else if (!covers(exchange, handling)) {
     // Computed before the method is noted: the earlier outcome may still be pending.
     const isOther = !holdsFor(exchange, exchange.evaluatedMethod);
-    exchange.isPassive &&= isPassive;
+    exchange.isPassive &&= handling.isPassive;
     const again = (outcome: SessionOutcome) =>
       outcome.kind === 'authenticated'
         ? authenticator.evaluateSession(
             exchange.session ? verifiedOf(exchange.session, runtime) : outcome,
             isOther ? false : undefined,
             exchange,
-            handlingOf(exchange.canDeliver, asksStore, exchange.isPassive),
+            handlingOf({
+              canDeliver: exchange.canDeliver,
+              asksStore: handling.asksStore,
+              isPassive: exchange.isPassive,
+            }),
           )
         : outcome;
     keep(exchange, known instanceof Promise ? known.then(again) : again(known));
   } else {
     return known;
   }
-  exchange.hasAskedStore ||= asksStore;
+  exchange.hasAskedStore ||= handling.asksStore;
   exchange.evaluatedMethod = exchange.method;
   return exchange.outcome!;
 }
@@ -63,41 +60,41 @@ export function evaluate(
 export function evaluateAnew(
   runtime: SessionRuntime,
   exchange: Exchange,
-  asksStore: boolean,
-  isPassive: boolean,
+  handling: Handling,
 ): SessionOutcome | Promise<SessionOutcome> {
   const { authenticator } = runtime;
   const { session } = exchange;
+  const undelivered = handlingOf({ ...handling, canDeliver: false });
   if (!session) {
-    return authenticator.authenticate(exchange, false, asksStore, isPassive);
+    return authenticator.authenticate(exchange, undelivered);
   }
   const isOther = !holdsFor(exchange, exchange.evaluatedMethod);
   return authenticator.evaluateSession(
     verifiedOf(session, runtime),
     isOther ? false : undefined,
     exchange,
-    handlingOf(false, asksStore, isPassive),
+    undelivered,
   );
 }
 
 /** Returns the session that an earlier outcome attached, if that outcome is settled and covers this check. */
 export function attachedTo(
   exchange: Exchange,
-  asksStore: boolean,
-  isPassive: boolean,
+  handling: Handling,
 ): AnySession | undefined {
   const { session, outcome } = exchange;
   if (
     !session ||
     !outcome ||
     outcome instanceof Promise ||
-    !covers(exchange, asksStore, isPassive)
+    !covers(exchange, handling)
   ) {
     return undefined;
   }
   const { kind } = outcome;
   // An unavailable store does not affect a check that does not query it.
-  return kind === 'authenticated' || (kind === 'unavailable' && !asksStore)
+  return kind === 'authenticated' ||
+    (kind === 'unavailable' && !handling.asksStore)
     ? session
     : undefined;
 }
@@ -120,8 +117,7 @@ function keep(
 
 function covers(
   exchange: Exchange,
-  asksStore: boolean,
-  isPassive: boolean,
+  { asksStore, isPassive }: Handling,
 ): boolean {
   return (
     (!asksStore || exchange.hasAskedStore) &&

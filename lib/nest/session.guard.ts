@@ -8,7 +8,7 @@ import { REFUSALS, refusalError } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
 import { saysPassive } from '../ports/request-facts.js';
 import { createActiveSession } from '../session/model/active-session.js';
-import { mustAskStore } from '../session/model/handling.js';
+import { handlingOf, mustAskStore } from '../session/model/handling.js';
 import {
   mayGoWithout,
   type SessionOutcome,
@@ -50,17 +50,17 @@ export class SessionGuard implements CanActivate {
       this.runtime,
     );
     exchange.requirePlace(this.runtime);
-    const asksStore = mustAskStore(
-      this.runtime.options.store,
-      checksRevocation,
-    );
-    const isPassive = rules.isPassive || saysPassive(exchange);
-    const attached = attachedTo(exchange, asksStore, isPassive);
+    const handling = handlingOf({
+      canDeliver: exchange.canDeliver,
+      asksStore: mustAskStore(this.runtime.options.store, checksRevocation),
+      isPassive: rules.isPassive || saysPassive(exchange),
+    });
+    const attached = attachedTo(exchange, handling);
     if (attached) {
       exchange.attach(attached, this.runtime);
       return true;
     }
-    const outcome = evaluate(this.runtime, exchange, asksStore, isPassive);
+    const outcome = evaluate(this.runtime, exchange, handling);
     return outcome instanceof Promise
       ? outcome.then((settled) => this.conclude(settled, exchange, access))
       : this.conclude(outcome, exchange, access);

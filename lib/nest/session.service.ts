@@ -2,10 +2,7 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { SessionPage } from '../ports/session-store.js';
-import type {
-  ActiveSession,
-  AnySession,
-} from '../session/model/active-session.js';
+import type { ActiveSession } from '../session/model/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/model/issued-session.js';
 import type { SessionEvent } from '../session/model/session-events.js';
@@ -144,7 +141,10 @@ export class SessionService<
    * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared nonetheless); `CSRF_REFUSED` for a
    *   request posted by another site; for a session named by id, `STORE_REQUIRED` or `SUBJECT_REQUIRED`
    */
-  revoke(session: AnySession, options?: DeliverOptions): Promise<boolean>;
+  revoke(
+    session: ActiveSession<any, any, any>,
+    options?: DeliverOptions,
+  ): Promise<boolean>;
   revoke(
     request: SessionRequest,
     options: RevokeRequestOptions,
@@ -215,7 +215,7 @@ export class SessionService<
    *
    * @throws {SessionError} `TOKEN_MISSING` if the request no longer carries its token
    */
-  tokenOf(session: AnySession): string {
+  tokenOf(session: ActiveSession<any, any, any>): string {
     return currentToken(this.runtime, session);
   }
 
@@ -223,7 +223,7 @@ export class SessionService<
    * Returns a CSRF token of a session, for a server-rendered page: a new one each time, valid as long as the session.
    * @throws {SessionConfigError} without the option `csrf.token`
    */
-  csrfToken(session: AnySession): string {
+  csrfToken(session: ActiveSession<any, any, any>): string {
     return csrfTokenOf(this.runtime, session);
   }
 

@@ -9,7 +9,7 @@ import {
 } from './request/cross-site.js';
 import type { FirstUses } from './records/first-uses.js';
 import type { GuardRefresh } from './guard-refresh.js';
-import { handlingOf, type Handling } from './model/handling.js';
+import type { Handling } from './model/handling.js';
 import type { SessionMemory } from './model/session-memory.js';
 import {
   keysUnavailable,
@@ -50,18 +50,11 @@ export class SessionAuthenticator {
 
   /**
    * Finds the session of a request. Needs no promise and no I/O for a cached, fresh token, unless the store is queried.
-   *
-   * @param canDeliver whether a re-issued token would reach the client; otherwise nothing is re-issued
-   * @param asksStore whether the store must confirm that the session is alive
-   * @param isPassive whether the request does not count as user activity, so that it moves no idle end
    */
   authenticate(
     facts: RequestFacts,
-    canDeliver: boolean,
-    asksStore = false,
-    isPassive = false,
+    handling: Handling,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const handling = handlingOf(canDeliver, asksStore, isPassive);
     const waiting = this.#parts.verifier.ready();
     return waiting
       ? waiting.then(() => this.#evaluated(facts, handling))

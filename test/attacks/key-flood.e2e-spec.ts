@@ -68,7 +68,7 @@ function judge(app: TestApp, headers: Record<string, string>) {
   );
   return runtimeOf(app).authenticator.authenticate(
     { method: 'GET', url: '/me', headers: lowerCased },
-    true,
+    { canDeliver: true, asksStore: false, isPassive: false },
   );
 }
 

@@ -32,8 +32,7 @@ describe('a session that the store must confirm', () => {
           headers: { authorization: `Bearer ${token}` },
           rawHeaders: [],
         } as never,
-        true,
-        true,
+        { canDeliver: true, asksStore: true, isPassive: false },
       );
     return { clock, store, authenticate };
   }

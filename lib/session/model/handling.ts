@@ -20,11 +20,11 @@ const ALL: readonly Handling[] = BOTH.flatMap((canDeliver) =>
   ),
 );
 
-export function handlingOf(
-  canDeliver: boolean,
-  asksStore: boolean,
-  isPassive: boolean,
-): Handling {
+export function handlingOf({
+  canDeliver,
+  asksStore,
+  isPassive,
+}: Handling): Handling {
   const index = (canDeliver ? 4 : 0) + (asksStore ? 2 : 0) + Number(isPassive);
   return ALL[index]!;
 }
