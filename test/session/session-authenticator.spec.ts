@@ -1,8 +1,7 @@
 import { SessionError } from '../../lib/errors/session-error.js';
-import { createSessionRuntime } from '../../lib/nest/create-session-runtime.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
-import { SECRET } from '../support/secrets.js';
+import { HANDLING, openRuntime, withBearer } from './session-runtime.js';
 
 /** A clock that a test can break, as a fault of the library would be. */
 class BreakableClock extends TestSessionClock {
@@ -18,22 +17,17 @@ describe('a session that the store must confirm', () => {
   async function open() {
     const clock = new BreakableClock();
     const store = new MemorySessionStore();
-    const { authenticator, issuing } = await createSessionRuntime(
-      { secret: SECRET, store, revocationCheck: 'always', transport: 'header' },
+    const { authenticator, issuing } = await openRuntime(
+      { store, revocationCheck: 'always', transport: 'header' },
+      undefined,
       clock,
-      { loader: false },
     );
     const { token } = await issuing!.issuer.generate('ada', {}, undefined);
     const authenticate = () =>
-      authenticator.authenticate(
-        {
-          method: 'GET',
-          url: '/',
-          headers: { authorization: `Bearer ${token}` },
-          rawHeaders: [],
-        } as never,
-        { canDeliver: true, asksStore: true, isPassive: false },
-      );
+      authenticator.authenticate(withBearer(token), {
+        ...HANDLING,
+        asksStore: true,
+      });
     return { clock, store, authenticate };
   }
 

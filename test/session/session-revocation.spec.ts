@@ -1,16 +1,13 @@
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
-import { createSessionRuntime } from '../../lib/nest/create-session-runtime.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
-import { TestSessionClock } from '../../lib/testing/index.js';
-import { SECRET } from '../support/secrets.js';
+import { openRuntime } from './session-runtime.js';
 
 describe('a page of sessions', () => {
   async function open() {
-    const { revocation, issuing } = await createSessionRuntime(
-      { secret: SECRET, store: new MemorySessionStore(), refreshToken: {} },
-      new TestSessionClock(),
-      { loader: false },
-    );
+    const { revocation, issuing } = await openRuntime({
+      store: new MemorySessionStore(),
+      refreshToken: {},
+    });
     for (let i = 0; i < 3; i += 1) {
       await issuing!.issuer.generate('ada', {}, undefined);
     }
