@@ -8,6 +8,18 @@ const paths = [...page.matchAll(/`((?:[a-z-]+\/)*[\w.-]+(?:\.ts|\/))`/g)].map(
 );
 const names = librarySources().map(({ path }) => path.slice('lib/'.length));
 
+describe('test/README.md', () => {
+  const text = readFileSync(join(ROOT, 'test/README.md'), 'utf8');
+  const named = [...text.matchAll(/`((?:[a-z-]+\/)+(?:[\w.-]+\.ts)?)`/g)].map(
+    ([, path]) => path!,
+  );
+
+  it.each([...new Set(named)])('names something that exists: %s', (path) => {
+    const roots = ['test', '.', 'lib'].map((root) => join(ROOT, root, path));
+    expect(roots.some(existsSync)).toBe(true);
+  });
+});
+
 describe('CONTRIBUTING.md', () => {
   it.each([...new Set(paths)])('names something that is there: %s', (path) => {
     const isInLibrary = path.endsWith('/')
