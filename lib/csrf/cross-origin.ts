@@ -1,4 +1,4 @@
-import { parseUrl } from '../options/parse-url.js';
+import { isThisMachine, parseUrl } from '../options/parse-url.js';
 
 /** What the browser says about the origin of a request. */
 export interface RequestOrigin {
@@ -70,15 +70,5 @@ export function isAt(url: URL, host: string): boolean {
   return (
     url.host === authority ||
     (!url.port && `${url.hostname}:${defaultPort}` === authority)
-  );
-}
-
-/** Returns whether browsers keep Secure cookies of a host over plain HTTP. */
-export function isThisMachine(hostname: string): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127(?:\.\d{1,3}){3}$/.test(hostname)
   );
 }

@@ -1,7 +1,8 @@
 import { parseUrl } from '../options/parse-url.js';
 import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
 import { headerOf, type RequestFacts } from '../ports/request-facts.js';
-import { isAt, isThisMachine, type RequestOrigin } from './cross-origin.js';
+import { isThisMachine } from '../options/parse-url.js';
+import { isAt, type RequestOrigin } from './cross-origin.js';
 import { csrfTokenOf, originOf, type CsrfRefusal } from './csrf-policy.js';
 
 /** The distinct causes of a refusal, each with its remedy. */

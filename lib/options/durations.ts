@@ -1,5 +1,8 @@
 import ms from 'ms';
 
+/** The longest time that browsers keep a cookie (RFC 6265bis, section 5.5), and therefore the longest session: 400 days. */
+export const MAXIMUM_LIFETIME = 400 * 86_400;
+
 /** A number of seconds, or a string with a unit in the syntax of the `ms` package: `900`, `'15m'`, `'7 days'`. */
 export type Duration = number | string;
 

@@ -9,3 +9,13 @@ export function parseUrl(text: string): URL | undefined {
     return undefined;
   }
 }
+
+/** Returns whether a host is this machine, where browsers keep Secure cookies over plain HTTP too. */
+export function isThisMachine(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    /^127(?:\.\d{1,3}){3}$/.test(hostname)
+  );
+}

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import { OptionReader } from './option-reader.js';
-import { parseUrl } from './parse-url.js';
+import { isThisMachine, parseUrl } from './parse-url.js';
 import type {
   KeyMaterial,
   ResolvedKeyCacheOptions,
@@ -9,10 +9,9 @@ import type {
 } from './resolved-options.js';
 import { resolveKeys } from './resolve-keys.js';
 import { resolveSecrets } from './resolve-secrets.js';
-import { MAXIMUM_LIFETIME } from './resolve-time-options.js';
+import { MAXIMUM_LIFETIME } from './durations.js';
 
 const NOTHING: KeyMaterial = { secrets: [], keys: [] };
-const LOOPBACK = /^(?:localhost|.+\.localhost|127(?:\.\d+){3}|\[::1\])$/;
 
 /** Options for issuing sessions, which a service that only checks sessions must not set. */
 const ISSUING = [
@@ -163,7 +162,7 @@ function resolveJwksUri(
   const url = typeof jwksUri === 'string' ? parseUrl(jwksUri) : undefined;
   const isSafe =
     url?.protocol === 'https:' ||
-    (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
+    (url?.protocol === 'http:' && isThisMachine(url.hostname));
   if (!url || !isSafe || url.username || url.password) {
     reader.fault(
       'verifyOnly.jwksUri',

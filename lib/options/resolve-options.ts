@@ -1,4 +1,5 @@
 import { SessionConfigError } from '../errors/session-config-error.js';
+import { MAXIMUM_LIFETIME } from './durations.js';
 import { OptionReader } from './option-reader.js';
 import type { ResolvedSessionJwtOptions } from './resolved-options.js';
 import { resolveCookie } from './resolve-cookie-options.js';
@@ -10,7 +11,6 @@ import {
 import { refuseSharedSecrets, resolveKeySource } from './resolve-key-source.js';
 import { resolveRefresh, resolveStore } from './resolve-store-options.js';
 import {
-  MAXIMUM_LIFETIME,
   resolveCache,
   resolveLifetime,
   resolveLoader,

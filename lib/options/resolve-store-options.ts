@@ -2,7 +2,7 @@ import type { OptionReader } from './option-reader.js';
 import { HOW_TO_MAKE_A_SECRET } from './read-secret.js';
 import { resolveRefreshCookie } from './resolve-cookie-options.js';
 import { resolveSecrets } from './resolve-secrets.js';
-import { MAXIMUM_LIFETIME } from './resolve-time-options.js';
+import { MAXIMUM_LIFETIME } from './durations.js';
 import type {
   ResolvedCookieOptions,
   ResolvedKeysOptions,

@@ -1,3 +1,4 @@
+import { MAXIMUM_LIFETIME } from './durations.js';
 import type { OptionReader } from './option-reader.js';
 import type {
   ResolvedCacheOptions,
@@ -6,8 +7,6 @@ import type {
 } from './resolved-options.js';
 
 const DAY = 86_400;
-/** The longest time that browsers keep a cookie (RFC 6265bis, section 5.5), and therefore the longest session. */
-export const MAXIMUM_LIFETIME = 400 * DAY;
 
 export function resolveLifetime(
   reader: OptionReader,

@@ -1,4 +1,5 @@
 import type { Refusal } from '../errors/refusal.js';
+import { MAXIMUM_LIFETIME } from '../options/durations.js';
 import type {
   RefreshClaims,
   SessionClaims,
@@ -25,7 +26,6 @@ export interface ClaimsExpectation {
 export const MAXIMUM_DEPTH = 32;
 
 const YEAR_9999 = 2 ** 33;
-const MAXIMUM_LIFETIME_SECONDS = 400 * 86_400;
 /** 32 bytes in canonical base64url. */
 const SECRET = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 const TOKEN_ID = /^[\w-]{16,128}$/;
@@ -124,7 +124,7 @@ function isTokenClaims(
     c.oiat <= c.iat &&
     c.auth_time <= c.iat &&
     c.iat < c.exp &&
-    c.exp <= c.iat + MAXIMUM_LIFETIME_SECONDS &&
+    c.exp <= c.iat + MAXIMUM_LIFETIME &&
     (c.per === undefined || c.per === false) &&
     isOptionalTime(c.nbf) &&
     isOptionalTime(c.idl) &&
@@ -142,7 +142,7 @@ function isRefreshEnd(
     rexp === undefined ||
     (isTime(rexp) &&
       claims.exp <= rexp &&
-      rexp <= claims.iat + MAXIMUM_LIFETIME_SECONDS)
+      rexp <= claims.iat + MAXIMUM_LIFETIME)
   );
 }
 

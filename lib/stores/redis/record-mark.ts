@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { MAXIMUM_LIFETIME } from '../../options/durations.js';
 import type { RecordMark } from './record-loss.js';
 import type { RedisConnection } from './redis-client.js';
 import { redisScript } from './redis-script.js';
 
-const LIFE = String(400 * 86_400_000);
+const LIFE = String(MAXIMUM_LIFETIME * 1_000);
 
 /** ARGV: life of the mark in milliseconds, its value if it is missing. Returns its value. */
 const KEEP = redisScript(`
