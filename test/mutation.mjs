@@ -1,6 +1,7 @@
 /**
- * `npm run test:mutation`: changes `lib/keys` and `lib/tokens` in small ways, one at a time, and asks the specs of
- * the changed file whether they notice. Takes about half an hour; arguments name files to begin with.
+ * `npm run test:mutation`: changes `lib/keys`, `lib/tokens` and the use cases of `lib/session` in small ways, one at a
+ * time, and checks whether the specs of the changed file notice: those of `test/session` for a use case. Takes hours;
+ * arguments name the groups to run by their first files.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,6 +35,19 @@ const GROUPS = [
     ['tokens/claims-profile', 'tokens/session-claims'],
     ['tokens/claims-profile', 'tokens/refresh-claims'],
   ],
+  ...[
+    ['session/session-authenticator', 'session/session-refusals'],
+    ['session/guard-refresh'],
+    ['session/token-inspection'],
+    ['session/session-revocation'],
+    ['session/session-issuer'],
+    ['session/refresh-exchange', 'session/records/conclude-rotation'],
+    ['session/session-refresh'],
+    ['session/loading/session-reload', 'session/loading/session-extension'],
+    ['session/loading/session-loads', 'session/loading/shared-tokens'],
+    ['session/records/session-records'],
+    ['session/records/session-ends', 'session/records/late-answers'],
+  ].map((useCase) => [useCase, ['session/[\\w-]+']]),
 ];
 const GOAL = 90;
 const NOTICED = new Set(['Killed', 'Timeout']);
@@ -50,7 +64,7 @@ for (const [sources, specs] of GROUPS) {
   if (wanted.length > 0 && !wanted.some((name) => sources.includes(name))) {
     continue;
   }
-  const fileName = join(scratch, `${sources[0].replace('/', '-')}.json`);
+  const fileName = join(scratch, `${sources[0].replaceAll('/', '-')}.json`);
   await new Stryker({
     mutate: sources.map((name) => `lib/${name}.ts`),
     testRunner: 'jest',
