@@ -23,7 +23,7 @@ export async function openRuntime(
   const runtime = await createSessionRuntime(
     { secret: SECRET, ...options },
     clock,
-    { loader: load ? ({ load } as SessionDataLoader<any, any>) : false },
+    { loader: load ? { load } : false },
   );
   const heard: SessionEvent[] = [];
   runtime.events.stream.subscribe((event) => heard.push(event));
