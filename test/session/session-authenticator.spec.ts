@@ -3,11 +3,15 @@ import { SessionError } from '../../lib/errors/session-error.js';
 import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-module-options.js';
 import type { Handling } from '../../lib/session/model/handling.js';
 import type { RequestFacts } from '../../lib/ports/request-facts.js';
-import type { VerifiedSession } from '../../lib/session/model/verified-session.js';
+import {
+  signedTokenOf,
+  type VerifiedSession,
+} from '../../lib/session/model/verified-session.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { keyOf, withoutSecret } from '../support/key-kinds.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
+import { claimsIn, DAY } from '../support/session-claims.js';
 import { Vault } from '../support/vault.js';
 import {
   carrying,
@@ -126,7 +130,7 @@ describe('the session of a request', () => {
     const newer = 'token' in updated ? updated.token : '';
     expect(
       await authenticate(carrying({ cookie: newer, bearer: token })),
-    ).toMatchObject({ claims: { attrs: { theme: 'dark' } } });
+    ).toMatchObject({ claims: claimsIn(newer), dispatch: undefined });
   });
 
   it.each<[string, boolean, boolean, string[]]>([
@@ -494,6 +498,23 @@ describe('a session whose data is due', () => {
     });
   });
 
+  it('does not go where only a refresh token was', async () => {
+    const { authenticate, signIn, clock } = await open(
+      {
+        transport: ['cookie', new OtherTransport()],
+        refreshToken: { accessLifetime: '1h' },
+      },
+      () => ({}),
+    );
+    const { token, refreshToken, session } = await signIn();
+    clock.set(session.dueAt);
+    const facts = carrying({ other: token, refreshCookie: refreshToken });
+    expect(told(await authenticate(facts))).toEqual({
+      subject: 'ada',
+      sends: ['X-Other'],
+    });
+  });
+
   it('is loaded where nothing can be delivered, and sends nothing', async () => {
     const data = { role: 'user' };
     const { authenticate, signIn, clock } = await open({}, () => ({ ...data }));
@@ -521,6 +542,32 @@ describe('a session whose data is due', () => {
       isPassive ? 0 : session.dueAt - session.claims.lat,
     );
   });
+
+  it.each([
+    [true, 0],
+    [false, 7 * DAY],
+  ])(
+    'was loaded by passive requests: a passive one (%s) does not move its idle end either',
+    async (isPassive, idle) => {
+      const load = jest.fn(() => ({}));
+      const { authenticate, signIn, clock } = await open({}, load);
+      const { token, session } = await signIn();
+      clock.set(session.dueAt);
+      const loaded = (await authenticate(carrying({ cookie: token }), {
+        isPassive: true,
+      })) as VerifiedSession;
+      load.mockClear();
+      clock.set(loaded.extendAt);
+      const cookie = signedTokenOf(loaded);
+      const outcome = (await authenticate(carrying({ cookie }), {
+        isPassive,
+      })) as VerifiedSession;
+      expect(outcome.claims.exp).toBe(
+        isPassive ? session.claims.exp : loaded.extendAt + idle,
+      );
+      expect(load).not.toHaveBeenCalled();
+    },
+  );
 
   it('is loaded once for two requests in parallel', async () => {
     const load = jest.fn(() => Promise.resolve({}));
