@@ -436,7 +436,7 @@ describe('the idle end of a session with fresh data', () => {
       await openExtendable(store);
     clock.advance(1);
     const outcomes = await Promise.all(
-      Array.from({ length: 5 }, () => bringUpToDate({ session })),
+      Array.from({ length: 5 }, async () => bringUpToDate({ session })),
     );
     for (const outcome of outcomes) {
       expect(claimsIn(tokenIn(outcome)).exp).toBe(moved);
