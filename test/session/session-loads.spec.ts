@@ -118,8 +118,10 @@ describe('one load', () => {
       const flights = passive.map(async (isPassive) =>
         bringUpToDate({ isPassive }),
       );
+      store.takeCalls();
       gate.open();
       await Promise.all(flights);
+      expect(store.takeCalls()).toEqual(['update']);
       const end = NOW + moved + 7 * DAY;
       expect(reload.newestOf(session).claims.exp).toBe(end);
       const record = await store.healthy.read(session.claims.sid, 'ada');
@@ -229,26 +231,40 @@ describe('one load', () => {
     expect(reload.newestOf(session)).toBe(session);
   });
 
-  it.each([['unable to answer', 'storeFailed', 'STORE_UNAVAILABLE']])(
-    'fails where the store is %s',
-    async (_which, event, code) => {
-      const store = new SickStore();
-      const { bringUpToDate, clock, session, events, loader } =
-        await openSession({ store });
-      store.fall('rejects', 'update');
-      clock.set(session.staleUntil);
-      const before = events().length;
-      expect(await bringUpToDate()).toMatchObject({
-        kind: 'unavailable',
-        error: { code },
-      });
-      expect(events().slice(before)).toEqual([event]);
-      expect(loader.calls).toBe(2);
-      // A pause follows, as after a failure of the loader.
-      expect(bringUpToDate()).toMatchObject({ kind: 'unavailable' });
-      expect(loader.calls).toBe(2);
-    },
-  );
+  it('forgets its failure with the session', async () => {
+    const { bringUpToDate, clock, loader, runtime, session } =
+      await openSession();
+    loader.answer = () => {
+      throw new Error('down');
+    };
+    clock.advance(INTERVAL);
+    expect(await bringUpToDate()).toBe(session);
+    await runtime.revocation.end(session.claims);
+    expect(await bringUpToDate()).toEqual({
+      kind: 'rejected',
+      refusal: 'ended',
+      dispatch: undefined,
+    });
+  });
+
+  it('fails where the store is unable to answer', async () => {
+    const store = new SickStore();
+    const { bringUpToDate, clock, session, events, loader } = await openSession(
+      { store },
+    );
+    store.fall('rejects', 'update');
+    clock.set(session.staleUntil);
+    const before = events().length;
+    expect(await bringUpToDate()).toMatchObject({
+      kind: 'unavailable',
+      error: { code: 'STORE_UNAVAILABLE' },
+    });
+    expect(events().slice(before)).toEqual(['storeFailed']);
+    expect(loader.calls).toBe(2);
+    // A pause follows, as after a failure of the loader.
+    expect(bringUpToDate()).toMatchObject({ kind: 'unavailable' });
+    expect(loader.calls).toBe(2);
+  });
 });
 
 describe('a load on demand', () => {

@@ -378,6 +378,24 @@ describe('a session that is brought up to date', () => {
     expect(loader.calls).toBe(4);
   });
 
+  it('is one failure for all requests whose tokens cannot hold what was loaded', async () => {
+    const { clock, loader, bringUpToDate, events } = await openSession({
+      transport: 'cookie',
+    });
+    loader.answer = () => HALF_A_COOKIE.repeat(3);
+    clock.advance(INTERVAL);
+    // The first one signs nothing, so that the load itself succeeds.
+    const outcomes = await Promise.all([
+      bringUpToDate({ canDeliver: false }),
+      bringUpToDate(),
+      bringUpToDate(),
+    ]);
+    const [read, ...kept] = outcomes.map(sessionIn);
+    expect(read?.claims.data).toHaveLength(4_800);
+    for (const { claims } of kept) expect(claims.data).toEqual({ call: 1 });
+    expect(events()).toEqual(['created', 'reloaded', 'loaderFailed']);
+  });
+
   it('is unavailable where its token is too old and the new data fits into none', async () => {
     const { clock, loader, bringUpToDate, session } = await openSession({
       transport: 'cookie',
