@@ -129,6 +129,20 @@ describe('a new session', () => {
     expect(carriers).toEqual([transports.all[1]]);
   });
 
+  it('lives in a cookie as long as its token', async () => {
+    const { generate, loader, clock } = await open({ transport: 'cookie' });
+    loader.answer = () => {
+      clock.advance(3);
+      return {};
+    };
+    const { session } = await generate();
+    expect(session.dispatch.deliveries).toEqual([
+      expect.objectContaining({
+        line: expect.stringContaining(`; Max-Age=${7 * DAY};`),
+      }),
+    ]);
+  });
+
   it('goes to no transport that the module does not know', async () => {
     const { generate, loader } = await open({
       transport: ['cookie', 'header'],
@@ -667,6 +681,18 @@ describe('an update of a recorded session', () => {
     expect(issuing!.reload.newestOf(created.session).claims).toMatchObject(
       newest,
     );
+  });
+
+  it('changes only what it names, whatever the token holds', async () => {
+    const store = new SickStore();
+    const { generate, update } = await open({ store });
+    const created = await generate('ada', { attributes: { theme: 'dark' } });
+    // Another node has removed it.
+    await store.healthy.update(created.session.claims.sid, 'ada', {
+      attributes: { theme: null },
+    });
+    const updated = await update(created, { a: 1 });
+    expect(claimsIn(tokenOf(updated)).attrs).toEqual({ a: 1 });
   });
 
   it.each([
