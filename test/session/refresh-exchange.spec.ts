@@ -176,6 +176,19 @@ describe.each<[string, StoreOptions]>([
     expect(runtime.users.count).toBe(2);
   });
 
+  it('is not shared with an older token of the session', async () => {
+    const runtime = await open(storeOptions());
+    const { users, refreshToken } = runtime;
+    const first = signedOf(await exchange(runtime, refreshToken));
+    users.contexts.length = 0;
+    const [older, newer] = await Promise.all([
+      exchange(runtime, refreshToken),
+      exchange(runtime, first.refreshToken!),
+    ]);
+    expect(newer).not.toBe(older);
+    expect(users.count).toBe(2);
+  });
+
   it('is not shared by an active and a passive request, but its load is', async () => {
     const runtime = await open(storeOptions());
     runtime.clock.advance('1h');
@@ -365,6 +378,23 @@ describe.each<[string, StoreOptions]>([
     await exchange(runtime, runtime.refreshToken);
     const result = await exchange(runtime, runtime.refreshToken, true);
     expect(endOf(result)).toBe(NOW + 30 + 7 * DAY);
+  });
+
+  it('moves the idle end of session tokens that are issued again later', async () => {
+    const runtime = await open(storeOptions());
+    const { issuing, session, refreshToken } = runtime;
+    runtime.clock.advance(30);
+    await exchange(runtime, refreshToken);
+    const updated = await issuing!.issuer.update(
+      session,
+      { theme: 'light' },
+      [],
+      undefined,
+      true,
+    );
+    expect(updated).toMatchObject({
+      session: { claims: { rexp: NOW + 30 + 7 * DAY } },
+    });
   });
 
   it('does not move the idle end while it fails', async () => {
@@ -658,6 +688,35 @@ describe('an exchange that a store decides', () => {
     expect(endOf(await exchange(runtime, refreshToken, true))).toBe(
       NOW + 7 * DAY,
     );
+  });
+
+  it.each([
+    ['leaves it where it is if it is passive', [true], 0],
+    ['moves it if it is active', [false], HOUR],
+    ['moves it if it is repeated actively', [true, false], HOUR],
+    ['leaves it where it is if it is repeated passively', [true, true], 0],
+  ])(
+    'finds an idle end in the record, and %s',
+    async (_what, exchanges, seconds) => {
+      const runtime = await openStored();
+      const { store, clock, session, refreshToken } = runtime;
+      clock.advance('1h');
+      for (const isPassive of exchanges) {
+        await exchange(runtime, refreshToken, isPassive);
+      }
+      const record = await store.healthy.read(session.claims.sid, 'ada');
+      expect(record!.expiresAt).toEqual(
+        new Date((NOW + seconds + 7 * DAY) * 1000),
+      );
+    },
+  );
+
+  it('is carried out as usual by a store that notices losses itself', async () => {
+    const runtime = await openStored(new WatchfulStore());
+    expect(await exchange(runtime, runtime.refreshToken)).toMatchObject({
+      kind: 'signed',
+    });
+    expect(runtime.store.takeCalls()).toEqual(['read', 'rotate']);
   });
 
   it('shares one load between requests that rotate separately', async () => {
