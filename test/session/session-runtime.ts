@@ -4,6 +4,10 @@ import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-modu
 import type { RequestFacts } from '../../lib/ports/request-facts.js';
 import type { SessionDataLoader } from '../../lib/session/model/session-data-loader.js';
 import type { SessionEvent } from '../../lib/session/model/session-events.js';
+import type {
+  Refreshed,
+  RefreshRequest,
+} from '../../lib/session/session-refresh.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { SECRET } from '../support/secrets.js';
 
@@ -66,3 +70,19 @@ export const HANDLING = {
   asksStore: false,
   isPassive: false,
 } as const;
+
+/** Exchanges a refresh token that the application passes itself. */
+export function refreshWith(
+  { issuing }: SessionRuntime,
+  token: string | undefined,
+  rest: Partial<RefreshRequest> = {},
+): Promise<Refreshed> {
+  return issuing!.refresh.refresh({
+    token,
+    tokenInBody: undefined,
+    facts: undefined,
+    crossSite: undefined,
+    isPassive: false,
+    ...rest,
+  });
+}
