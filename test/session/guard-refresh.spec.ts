@@ -6,7 +6,8 @@ import type { VerifiedSession } from '../../lib/session/model/verified-session.j
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { createGate, until } from '../support/asynchrony.js';
 import { DAY, MINUTE, NOW } from '../support/session-claims.js';
-import { OTHER_SECRET } from '../support/secrets.js';
+import { OTHER_SECRET, SECRET } from '../support/secrets.js';
+import { Vault } from '../support/vault.js';
 import {
   carrying,
   COOKIE,
@@ -177,6 +178,19 @@ describe('a session token that has expired', () => {
     expect(heard).toMatchObject([{ code: 'KEY_UNKNOWN' }]);
   });
 
+  it('is replaced once the key of the refresh token is found', async () => {
+    const vault = new Vault<string[]>([SECRET]);
+    const store = new MemorySessionStore();
+    const { authenticate } = await open({ secret: vault.provide, store });
+    const { signIn } = await open({ secret: OTHER_SECRET, store });
+    const { refreshCookie } = await signIn();
+    vault.content = [SECRET, OTHER_SECRET];
+    expect(told(await authenticate(carrying({ refreshCookie })))).toEqual(
+      REFRESHED,
+    );
+    expect(vault.asked).toBe(2);
+  });
+
   it.each<[string, CarriedTokens, string[]]>([
     ['both in cookies', { cookie: '', refreshCookie: '' }, PAIR],
     ['both elsewhere', { other: '', refreshOther: '' }, OTHER_PAIR],
@@ -262,7 +276,7 @@ describe('a session token that has expired', () => {
 
   it('is replaced for a POST that no browser sent on its own', async () => {
     const { signIn, authenticate } = await open({
-      transport: new OtherTransport(false),
+      transport: ['cookie', new OtherTransport(false)],
     });
     const { refreshCookie } = await signIn();
     expect(

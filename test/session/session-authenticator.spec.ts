@@ -226,6 +226,33 @@ describe('the session of a request', () => {
     ]);
   });
 
+  it('is cleared in every shape that its cookie may have where a request carries two', async () => {
+    const { authenticate, transports } = await open();
+    const facts = carrying({ cookie: `x; ${COOKIE}=y` });
+    const outcome = await authenticate(facts);
+    const { deliveries } = transports.clearing(facts);
+    expect(deliveries.length).toBeGreaterThan(1);
+    expect(outcome).toMatchObject({ dispatch: { deliveries } });
+  });
+
+  it('was carried by the only transport there is, or by those that name it', async () => {
+    const one = await open();
+    const { token, session } = await one.signIn();
+    expect(one.refusals.carriersOf(session, factsOf())).toEqual(
+      one.transports.all,
+    );
+    const { refusals, transports } = await open({
+      transport: ['cookie', 'header'],
+    });
+    const carriers = (tokens: CarriedTokens) =>
+      refusals.carriersOf(session, carrying(tokens));
+    expect(carriers({})).toEqual([]);
+    expect(carriers({ bearer: token })).toEqual([transports.named('header')]);
+    expect(carriers({ cookie: token, bearer: 'x' })).toEqual([
+      transports.named('cookie'),
+    ]);
+  });
+
   it('is refused but not cleared where a new sign-in has replaced it', async () => {
     const { authenticate, signIn, issuing } = await open();
     const { token } = await signIn();
