@@ -249,8 +249,15 @@ describe('the current state of a session', () => {
     store.fault = undefined;
     await records.current(used);
     await records.current(used);
+    await records.current(used);
     await records.current(verifiedSession({ ...GEN, gen: 5 }, POLICY));
-    expect(store.calls.map((call) => call[4])).toEqual([4, 4, undefined, 5]);
+    expect(store.calls.map((call) => call[4])).toEqual([
+      4,
+      4,
+      undefined,
+      undefined,
+      5,
+    ]);
   });
 
   it('reports no generation of a token without one, now or later', async () => {
