@@ -471,6 +471,28 @@ describe('the idle end of a session with fresh data', () => {
     expect(claimsIn(tokenIn(later)).exp).toBe(moved + INTERVAL);
   });
 
+  it('does not bring back data that a reload on demand replaced meanwhile', async () => {
+    const store = new SickStore();
+    const { clock, bringUpToDate, reloadNow } = await openSession({ store });
+    clock.advance(INTERVAL);
+    // Another request has loaded in this second, and left the idle end alone.
+    await bringUpToDate({ isPassive: true });
+    const update = store.update.bind(store);
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    store.update = async (...call) => {
+      store.update = update;
+      await gate;
+      return update(...call);
+    };
+    const moving = bringUpToDate();
+    await reloadNow();
+    release();
+    expect(sessionIn(await moving).claims).toMatchObject({
+      data: { call: 3 },
+    });
+  });
+
   it('moves a second time in the store after the first flight has landed', async () => {
     const store = new SickStore();
     const { clock, bringUpToDate, session, token } =

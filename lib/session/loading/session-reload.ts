@@ -169,9 +169,11 @@ export class SessionReload {
       ? this.#offer(session, result, carriers, isPassive)
       : isAlive.then((stillAlive) => {
           const end = stillAlive ? this.#refusalOf(session) : 'unknown';
+          // A reload on demand may have replaced the result meanwhile.
+          const latest = this.#parts.loads.resultOf(session.claims.sid);
           return end
             ? this.#parts.transports.rejected(end)
-            : this.#offer(session, result, carriers, isPassive);
+            : this.#offer(session, latest ?? result, carriers, isPassive);
         });
   }
 

@@ -87,7 +87,7 @@ export const CREATE = subjectWriter(`
 
 /**
  * KEYS[2] is the record to spare, if any. ARGV: spares sessions created after this millisecond too, or ''. Returns how
- * many it ended, or nothing if the session to spare has ended. Removing the index ends the sessions. To keep Redis
+ * many it ended, or nothing if the session to spare has ended. A session ends when the index loses it. To keep Redis
  * responsive, the script reads and removes only the thousand records that expire first; the others expire by themselves
  * and count as ended by this call. It reads all of them only if a session was just created.
  */
@@ -130,17 +130,15 @@ export const END_ALL = revocationScript(
   if #keys > 0 then
     redis.call('UNLINK', unpack(keys))
   end
-  -- All but those that stay, from the last one down. The index itself stays too: a key that is removed from a moving
-  -- slot cannot be written there again.
-  local last = redis.call('ZCARD', index) - 1
-  for i = #ranks, 1, -1 do
-    if ranks[i] < last then
-      redis.call('ZREMRANGEBYRANK', index, ranks[i] + 1, last)
+  -- Removes the ranges between those that stay, from the last one down. Never the index itself: a key that is removed
+  -- from a moving slot cannot be written there again.
+  local top = redis.call('ZCARD', index) - 1
+  for i = #ranks, 0, -1 do
+    local bottom = (ranks[i] or -1) + 1
+    if bottom <= top then
+      redis.call('ZREMRANGEBYRANK', index, bottom, top)
     end
-    last = ranks[i] - 1
-  end
-  if last >= 0 then
-    redis.call('ZREMRANGEBYRANK', index, 0, last)
+    top = bottom - 2
   end
   for _, each in ipairs(staying) do
     keep(each[1], each[2])
