@@ -52,6 +52,11 @@ export interface LiveSession {
   reloadNow(
     bringing?: Bringing,
   ): ReturnType<SessionIssuing['reload']['reloadNow']>;
+  /** Changes attributes, by its first token or by another one. */
+  update(
+    attributes: Parameters<SessionIssuing['issuer']['update']>[1],
+    by?: VerifiedSession,
+  ): ReturnType<SessionIssuing['issuer']['update']>;
   /** The types of the events so far. */
   events(): string[];
 }
@@ -96,6 +101,8 @@ export async function openSession(
         bringing.carriers ?? transports.all,
         bringing.isPassive ?? false,
       ),
+    update: (attributes, by = session) =>
+      issuer.update(by, attributes, transports.all, undefined, false),
     events: () => heard.map(({ type }) => type),
   };
 }

@@ -626,7 +626,8 @@ describe('an exchange that a store decides', () => {
     expect(one.session.dispatch.isCurrent()).toBe(false);
   });
 
-  it('leaves the clocks of the token to the store', async () => {
+  /** A session of a store whose clock stands still, and a node whose own clock is past its end. */
+  async function openAhead() {
     const store = new SickStore();
     const ahead = new TestSessionClock();
     // Opened first: the store gets the clock of the other node.
@@ -637,21 +638,18 @@ describe('an exchange that a store decides', () => {
     );
     const { refreshToken } = await openStored(store);
     ahead.advance('8d');
+    return { fast, refreshToken };
+  }
+
+  it('leaves the clocks of the token to the store', async () => {
+    const { fast, refreshToken } = await openAhead();
     expect(await exchange(fast, refreshToken)).toMatchObject({
       kind: 'signed',
     });
   });
 
   it('returns a token valid for a moment if it is passive and the clock of this node is past the end', async () => {
-    const store = new SickStore();
-    const ahead = new TestSessionClock();
-    const fast = await openRuntime(
-      { store, refreshToken: {}, transport: 'header' },
-      () => ({ id: 'ada' }),
-      ahead,
-    );
-    const { refreshToken } = await openStored(store);
-    ahead.advance('8d');
+    const { fast, refreshToken } = await openAhead();
     const result = await exchange(fast, refreshToken, true);
     expect(endOf(result)).toBe(NOW + 8 * DAY + 1);
   });

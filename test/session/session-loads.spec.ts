@@ -144,15 +144,8 @@ describe('one load', () => {
   });
 
   it('shows the loader the newest attributes that this process knows', async () => {
-    const { bringUpToDate, clock, loader, issuer, session, runtime } =
-      await openSession();
-    await issuer.update(
-      session,
-      { theme: 'dark' },
-      runtime.transports.all,
-      undefined,
-      false,
-    );
+    const { bringUpToDate, clock, loader, update } = await openSession();
+    await update({ theme: 'dark' });
     clock.advance(INTERVAL);
     const outcome = await bringUpToDate();
     expect(loader.contexts[1]?.attributes).toEqual({ theme: 'dark' });
@@ -495,15 +488,9 @@ describe('the token of a load', () => {
   });
 
   it('is signed anew for data that another node has loaded later', async () => {
-    const { token, bringUpToDate, issuer, runtime } = await openLoaded();
+    const { token, bringUpToDate, update } = await openLoaded();
     const session = token({ lat: NOW + INTERVAL + 5, data: 'of another' });
-    await issuer.update(
-      session,
-      { theme: 'dark' },
-      runtime.transports.all,
-      undefined,
-      false,
-    );
+    await update({ theme: 'dark' }, session);
     const one = claimsIn(tokenIn(await bringUpToDate({ session })));
     const two = claimsIn(tokenIn(await bringUpToDate({ session })));
     expect(one).toMatchObject({

@@ -57,15 +57,8 @@ describe('a session', () => {
   });
 
   it('is outdated once this process knows newer attributes or newer data', async () => {
-    const { issuer, reload, session, runtime, reloadNow, token } =
-      await openSession();
-    await issuer.update(
-      session,
-      { theme: 'dark' },
-      runtime.transports.all,
-      undefined,
-      false,
-    );
+    const { reload, session, reloadNow, token, update } = await openSession();
+    await update({ theme: 'dark' });
     expect(reload.isCurrent(session, NOW, false)).toBe(false);
     const updated = token({ rev: 1 });
     expect(reload.isCurrent(updated, NOW, false)).toBe(true);
@@ -82,17 +75,11 @@ describe('the newest of a session', () => {
   });
 
   it('has the data, attributes and idle end that this process knows, however old they are', async () => {
-    const { reload, session, clock, bringUpToDate, issuer, runtime } =
+    const { reload, session, clock, bringUpToDate, update } =
       await openSession();
     clock.advance(INTERVAL);
     await bringUpToDate();
-    await issuer.update(
-      session,
-      { theme: 'dark' },
-      runtime.transports.all,
-      undefined,
-      false,
-    );
+    await update({ theme: 'dark' });
     clock.advance('2h');
     const newest = reload.newestOf(session);
     expect(newest.claims).toEqual({
