@@ -77,9 +77,16 @@ describe.each(Object.entries(CLUSTER_CLIENTS))(
         ids.push(record.id);
         await store.create(record);
       }
+      const leaving = newRecord();
+      await store.create(leaving);
+      // The index names one more, which has expired.
+      await store.create(
+        newRecord({ lifetime: { idleSeconds: 0.001, absoluteSeconds: 60 } }),
+      );
       const [moved, ...stay] = ids as [string, string, string];
       const slot = await MovingSlot.begin();
       await slot.move(`${INDEX}:${moved}`);
+      expect(await store.end(leaving.id, 'ada')).toBe(true);
       const limit = { max: 3, policy: 'end-oldest' } as const;
       const calls: Record<string, () => Promise<unknown>> = {
         list: () => store.list('ada'),
