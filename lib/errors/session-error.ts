@@ -61,6 +61,14 @@ export class SessionError extends Error {
 }
 
 /**
+ * Whether an error says that the loader, the store or the keys cannot answer. Any other error is a defect: it is thrown
+ * on, so that the request is answered with 500 and somebody sees it.
+ */
+export function isOutage(error: unknown): error is SessionError {
+  return error instanceof SessionError;
+}
+
+/**
  * Thrown by a `SessionDataLoader` to end the session: the user is gone, disabled, or was logged out everywhere. The
  * client gets 401 and its tokens are cleared. Any other error means that the data source is down, and logs no one
  * out unless `loader.onError` is `'end'`.

@@ -1,3 +1,4 @@
+import { isOutage } from '../errors/session-error.js';
 import type { RequestFacts } from '../ports/request-facts.js';
 import { forgeryOf, type ForgeryParts } from './request/cross-site.js';
 import {
@@ -63,8 +64,8 @@ export class GuardRefresh {
 
   /**
    * Exchanges the refresh token of an active session before its session token expires. Passive requests keep that token
-   * fresh, so the session would otherwise reach its idle end although the user is active. Never rejects: if the loader
-   * or the store fails, it returns nothing, since the session does not need new tokens yet.
+   * fresh, so the session would otherwise reach its idle end although the user is active. If the loader or the store
+   * is unavailable, it returns nothing, since the session does not need new tokens yet.
    *
    * @returns `undefined` if it is not time yet, or if the request carries no valid refresh token of the session
    */
@@ -106,6 +107,9 @@ export class GuardRefresh {
     if (result.kind !== 'failed') {
       extensionFailures.forget(session.claims.sid);
       return refusals.ofRefresh(result, facts, carriers);
+    }
+    if (!isOutage(result.error)) {
+      throw result.error;
     }
     // The loader backs off by itself; a store would be queried again immediately.
     if (result.error.code === 'STORE_UNAVAILABLE') {

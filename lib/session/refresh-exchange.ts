@@ -41,7 +41,7 @@ export interface RefreshExchangeParts {
 export type RefreshResult =
   | { readonly kind: 'signed'; readonly signed: SignedSession }
   | { readonly kind: 'rejected'; readonly refusal: Refusal }
-  | { readonly kind: 'failed'; readonly error: SessionError };
+  | { readonly kind: 'failed'; readonly error: Error };
 
 /** Exchanges refresh tokens for new tokens. */
 export class RefreshExchange {

@@ -1,5 +1,4 @@
 import type { SessionClock } from '../ports/clock.js';
-import { SessionError } from '../errors/session-error.js';
 import { AMBIGUOUS_TOKEN, type Transport } from '../ports/transport.js';
 import type { RequestFacts } from '../ports/request-facts.js';
 import {
@@ -209,8 +208,7 @@ export class SessionAuthenticator {
         ? await this.#upToDate(current, facts, handling, now)
         : this.#parts.refusals.ofSession(end ?? 'unknown', facts, session);
     } catch (error) {
-      if (error instanceof SessionError) return unavailable(error);
-      throw error;
+      return unavailable(error);
     }
   }
 

@@ -185,11 +185,12 @@ export class SessionIssuer {
     carriers: readonly Transport[],
     refresh: StatelessRefreshClaims | undefined,
   ): SignedSession {
-    const { tokens, clock } = this.#parts;
+    const { tokens, clock, memory } = this.#parts;
     const now = clock.nowSeconds();
+    const lat = memory.loadTimeOf(claims);
     return tokens.sign(
       {
-        session: tokens.reissued({ ...claims, ...merged }, now),
+        session: tokens.reissued({ ...claims, ...merged, lat }, now),
         refresh: refresh && tokens.rewritten(refresh, merged),
       },
       carriers,

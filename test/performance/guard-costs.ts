@@ -39,6 +39,8 @@ export interface GuardCosts {
   readonly seenBefore: readonly (Costs & {
     readonly name: string;
     readonly bytesPerRequest: number;
+    /** What the guard adds to the request and to the response of Node. */
+    readonly properties: readonly PropertyKey[];
   })[];
   /** One request whose session is due: what shows that the counters count. */
   readonly due: Costs;
@@ -211,6 +213,16 @@ function bytesOf(guard: SessionGuard, requests: ExecutionContext[]): number {
   return (process.memoryUsage().heapUsed - before) / requests.length;
 }
 
+function propertiesAdded(
+  guard: SessionGuard,
+  context: ExecutionContext,
+): PropertyKey[] {
+  const objects = context.getArgs<object[]>().slice(0, 2);
+  const before = new Set(objects.flatMap(Reflect.ownKeys));
+  void guard.canActivate(context);
+  return objects.flatMap(Reflect.ownKeys).filter((key) => !before.has(key));
+}
+
 async function seenBefore(): Promise<GuardCosts['seenBefore']> {
   const figures: GuardCosts['seenBefore'][number][] = [];
   for (const store of [undefined, new MemorySessionStore()]) {
@@ -234,6 +246,7 @@ async function seenBefore(): Promise<GuardCosts['seenBefore']> {
         ...costs,
         name: `${name}, ${store ? 'with' : 'without'} a store`,
         bytesPerRequest: bytesOf(guard, requestsOf(carried, FEWER_REQUESTS)),
+        properties: propertiesAdded(guard, requestsOf(carried, 1)[0]!),
       });
     }
     await app.close();

@@ -115,6 +115,16 @@ export function sessionIn(outcome: SessionOutcome): VerifiedSession {
   return outcome;
 }
 
+/** The session of an update or a reload that was not refused. */
+export function sessionOf(
+  answer: Awaited<ReturnType<LiveSession['update']>>,
+): VerifiedSession {
+  if ('refusal' in answer) {
+    throw new Error(`expected a session, got ${answer.refusal}`);
+  }
+  return answer.session;
+}
+
 /** The token that an outcome delivers; `undefined` if the client keeps what it has. */
 export function tokenIn(outcome: SessionOutcome): string | undefined {
   return signedTokenOf(sessionIn(outcome));

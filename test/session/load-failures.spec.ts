@@ -7,6 +7,7 @@ import {
   type SessionEvent,
 } from '../../lib/session/model/session-events.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
+import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';
 
 function start() {
@@ -14,10 +15,14 @@ function start() {
   const stream = new SessionEvents(() => clock.nowSeconds());
   const events: SessionEvent[] = [];
   stream.stream.subscribe((event) => events.push(event));
+  const failures = new LoadFailures(stream, monotonicTimeOf(clock));
   return {
     clock,
     events,
-    failures: new LoadFailures(stream, monotonicTimeOf(clock)),
+    failures,
+    /** Notes an outage. */
+    add: (claims: SessionClaims, thrown: SessionError) =>
+      failures.add(claims, thrown) as SessionError,
   };
 }
 
@@ -29,12 +34,12 @@ const down = (message = 'the data loader failed') =>
 
 describe('LoadFailures', () => {
   it('F-19: waits 1, 2, 4, 8, 16 and then 30 seconds, and tells clients to wait 5 at most', () => {
-    const { clock, failures } = start();
+    const { clock, failures, add } = start();
     const claims = claimsOf();
     const pauses: number[] = [];
     const told: unknown[] = [];
     for (let i = 0; i < 9; i += 1) {
-      const error = failures.add(claims, down());
+      const error = add(claims, down());
       told.push(error.retryAfterSeconds);
       let pause = 0;
       while (failures.recentOf(claims.sid)) {
@@ -56,22 +61,22 @@ describe('LoadFailures', () => {
   });
 
   it('counts each session for itself', () => {
-    const { failures } = start();
+    const { failures, add } = start();
     const [one, other] = [claimsOf(), claimsOf()];
     failures.add(one, down());
     failures.add(one, down());
-    expect(failures.add(one, down()).retryAfterSeconds).toBe(4);
-    expect(failures.add(other, down()).retryAfterSeconds).toBe(1);
+    expect(add(one, down()).retryAfterSeconds).toBe(4);
+    expect(add(other, down()).retryAfterSeconds).toBe(1);
   });
 
   it('begins at 1 second again after a load that went well', () => {
-    const { failures } = start();
+    const { failures, add } = start();
     const claims = claimsOf();
     failures.add(claims, down());
     failures.add(claims, down());
     failures.forget(claims.sid);
     expect(failures.recentOf(claims.sid)).toBeUndefined();
-    expect(failures.add(claims, down()).retryAfterSeconds).toBe(1);
+    expect(add(claims, down()).retryAfterSeconds).toBe(1);
   });
 
   it.each<[string, ...number[]]>([
@@ -125,20 +130,37 @@ describe('LoadFailures', () => {
     ).toMatchObject({ code: 'SESSION_TOO_LARGE', message: 'big' });
   });
 
-  it.each([undefined, null, 'x', new TypeError('a bug'), {}])(
-    'makes LOADER_UNAVAILABLE of anything else that was thrown: %p',
+  it.each([undefined, null, 'x', {}])(
+    'makes an error of something else that was thrown: %p',
     (thrown) => {
       const { failures, events } = start();
-      const error = failures.add(claimsOf(), thrown);
+      const claims = claimsOf();
+      const error = failures.add(claims, thrown);
+      expect(error).not.toBeInstanceOf(SessionError);
       expect(error).toMatchObject({
-        code: 'LOADER_UNAVAILABLE',
-        message: 'the session token could not be issued',
-        retryAfterSeconds: 1,
+        message: 'something other than an error was thrown',
       });
       expect(error.cause).toBe(thrown);
+      expect(failures.recentOf(claims.sid)).toBe(error);
       expect(events).toHaveLength(1);
     },
   );
+
+  it('leaves a defect as it is, tells it, and waits all the same', () => {
+    const { failures, events, clock } = start();
+    const claims = claimsOf();
+    const defect = new TypeError('a bug');
+    for (const pause of [1, 2, 4]) {
+      expect(failures.add(claims, defect)).toBe(defect);
+      clock.advance(pause - 1);
+      expect(failures.recentOf(claims.sid)).toBe(defect);
+      clock.advance(1);
+      expect(failures.recentOf(claims.sid)).toBeUndefined();
+    }
+    expect(events).toMatchObject(
+      [1, 2, 3].map(() => ({ type: 'loaderFailed', error: defect })),
+    );
+  });
 
   it('tells each failure, with what the loader threw', () => {
     const { failures, events } = start();
@@ -170,7 +192,9 @@ describe('LoadFailures', () => {
         code: 'STORE_UNAVAILABLE',
         retryAfterSeconds: pause,
       });
-      expect(failures.recentOf(claims.sid)?.code).toBe('STORE_UNAVAILABLE');
+      expect(failures.recentOf(claims.sid)).toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+      });
     }
     expect(events).toEqual([]);
     failures.add(claims, down());

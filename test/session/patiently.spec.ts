@@ -1,11 +1,19 @@
 import { jest } from '@jest/globals';
+import { LoadedResult } from '../../lib/session/loading/loaded-result.js';
 import { patiently } from '../../lib/session/loading/patiently.js';
 import type { LoadResult } from '../../lib/session/loading/session-loads.js';
+import { RecentShapes } from '../../lib/session/model/heap-size.js';
 import { turn } from '../support/asynchrony.js';
 
 const LOADED: LoadResult = {
   kind: 'loaded',
-  result: { lat: 0, data: {}, bytes: 0, signed: new Map(), since: undefined },
+  result: new LoadedResult({
+    lat: 0,
+    data: {},
+    since: undefined,
+    shapes: new RecentShapes(),
+    whenGrown: () => undefined,
+  }),
 };
 const TOOK_LONGER = {
   kind: 'failed',

@@ -8,8 +8,9 @@ import {
   MINUTE,
   NOW,
 } from '../support/session-claims.js';
+import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-module-options.js';
 import { SessionEndedError } from '../../lib/errors/session-error.js';
-import { openSession, sessionIn, tokenIn } from './live-session.js';
+import { openSession, sessionIn, sessionOf, tokenIn } from './live-session.js';
 import { openRuntime } from './session-runtime.js';
 
 const INTERVAL = 15 * MINUTE;
@@ -456,6 +457,43 @@ describe('the idle end of a session with fresh data', () => {
     clock.advance(INTERVAL);
     const later = await bringUpToDate({ session: sessionIn(outcomes[0]!) });
     expect(claimsIn(tokenIn(later)).exp).toBe(moved + INTERVAL);
+  });
+
+  it.each<[string, Partial<SessionJwtModuleOptions>]>([
+    ['this process', {}],
+    ['this process, which keeps no loaded data', { cache: false }],
+  ])(
+    'stays replaced in the token of an update in the second of a reload on demand by %s',
+    async (_where, options) => {
+      const { bringUpToDate, reloadNow, session, update, loader, reload } =
+        await openSession(options);
+      await reloadNow();
+      const updated = await update({ theme: 'dark' }, reload.newestOf(session));
+      const outcome = await bringUpToDate({ session: sessionOf(updated) });
+      expect(sessionIn(outcome).claims).toMatchObject({
+        data: { call: 2 + Number(options.cache === false) },
+        attrs: { theme: 'dark' },
+      });
+      expect(loader.calls).toBe(2 + Number(options.cache === false));
+    },
+  );
+
+  it('stays replaced in the token of an update in the second of a reload on demand by another node', async () => {
+    const store = new SickStore();
+    const one = await openSession({ store });
+    const other = await openSession({ store }, one);
+    await one.reloadNow();
+    const updated = sessionOf(await other.update({ theme: 'dark' }));
+    expect(other.reload.isCurrent(updated, NOW, false)).toBe(false);
+    const outcome = await other.bringUpToDate({ session: updated });
+    expect(sessionIn(outcome).claims).toMatchObject({
+      // The first load of its own process.
+      data: { call: 1 },
+      attrs: { theme: 'dark' },
+    });
+    expect(other.loader.contexts.map(({ reason }) => reason)).toEqual([
+      'reload',
+    ]);
   });
 
   it('does not bring back data that a reload on demand replaced meanwhile', async () => {

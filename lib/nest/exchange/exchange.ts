@@ -31,11 +31,11 @@ interface Owner {
   readonly options: { readonly requestProperty: string | undefined };
 }
 
-const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
+const exchanges = new WeakMap<RawRequest, Exchange>();
 
 /**
- * One request and its response, the same for Express and Fastify: the only place that touches either. Stored under a
- * symbol on Node's own request, so that nothing a client sends can stand in for it.
+ * One request and its response, the same for Express and Fastify: the only place that touches either. Found by Node's
+ * own request, so that nothing a client sends can stand in for it.
  */
 export class Exchange implements RequestFacts {
   /** The outcome for this request, so that a guard used twice checks once. */
@@ -94,11 +94,12 @@ export class Exchange implements RequestFacts {
 
   /** With a `owner`, the module that decides, drops what another session module found on this request. */
   static of(request: object, response?: object, owner?: Owner): Exchange {
-    const raw: RawRequest & { [EXCHANGE]?: Exchange } = rawRequestOf(request);
-    const exchange = (raw[EXCHANGE] ??= new Exchange(
-      request as FrameworkRequest,
-      raw,
-    ));
+    const raw = rawRequestOf(request);
+    let exchange = exchanges.get(raw);
+    if (!exchange) {
+      exchange = new Exchange(request as FrameworkRequest, raw);
+      exchanges.set(raw, exchange);
+    }
     exchange.#headers = headersOfRaw(raw);
     // On Fastify, middleware sees Node's own objects first; handlers see the framework's.
     if (request !== raw) {

@@ -1,5 +1,5 @@
 import type { MonotonicTime } from '../../ports/clock.js';
-import { SessionError } from '../../errors/session-error.js';
+import { isOutage, SessionError } from '../../errors/session-error.js';
 import type { NamedSession } from '../../tokens/session-claims.js';
 import { BoundedMap } from '../model/bounded-map.js';
 import type { SessionEvents } from '../model/session-events.js';
@@ -7,7 +7,7 @@ import type { SessionEvents } from '../model/session-events.js';
 interface Failure {
   readonly count: number;
   readonly retryAt: number;
-  readonly error: SessionError;
+  readonly error: Error;
 }
 
 const LONGEST_BACK_OFF_SECONDS = 30;
@@ -27,7 +27,7 @@ export class LoadFailures {
   }
 
   /** Returns why a session must not be loaded now, if its last load failed a moment ago. */
-  recentOf(sid: string): SessionError | undefined {
+  recentOf(sid: string): Error | undefined {
     const failure = this.#failures.get(sid);
     return failure && this.#time() < failure.retryAt
       ? failure.error
@@ -38,32 +38,36 @@ export class LoadFailures {
     this.#failures.delete(sid);
   }
 
-  /** Notes a failed load. Returns its error, with the time to wait before the next load. */
-  add(claims: NamedSession, thrown: unknown): SessionError {
+  /**
+   * Notes a failed load. Returns its error: that of an outage with the time to wait before the next load, a defect as it
+   * is.
+   */
+  add(claims: NamedSession, thrown: unknown): Error {
     const { sid } = claims;
-    const reason =
-      thrown instanceof SessionError
-        ? thrown
-        : new SessionError(
-            'LOADER_UNAVAILABLE',
-            'the session token could not be issued',
-            { cause: thrown },
-          );
     const count = (this.#failures.get(sid)?.count ?? 0) + 1;
     const pause = Math.min(2 ** (count - 1), LONGEST_BACK_OFF_SECONDS);
-    const error = new SessionError(reason.code, reason.message, {
-      cause: reason.cause,
-      retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
-    });
+    const error = isOutage(thrown)
+      ? new SessionError(thrown.code, thrown.message, {
+          cause: thrown.cause,
+          retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
+        })
+      : asError(thrown);
     this.#failures.set(sid, { count, retryAt: this.#time() + pause, error });
+    const code = isOutage(error) ? error.code : 'LOADER_UNAVAILABLE';
     // The store's failure was already reported.
-    if (reason.code !== 'STORE_UNAVAILABLE') {
+    if (code !== 'STORE_UNAVAILABLE') {
       this.#events.ofSession(claims, {
         type: 'loaderFailed',
-        code: reason.code,
-        error: reason.cause ?? reason,
+        code,
+        error: error.cause ?? thrown,
       });
     }
     return error;
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new Error('something other than an error was thrown', { cause: thrown });
 }

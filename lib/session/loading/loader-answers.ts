@@ -1,4 +1,3 @@
-import type { SessionError } from '../../errors/session-error.js';
 import type {
   SessionContent,
   TokenClaims,
@@ -18,7 +17,7 @@ export type NotLoaded =
       readonly kind: 'rejected';
       readonly refusal: 'ended' | 'params' | 'unknown';
     }
-  | { readonly kind: 'failed'; readonly error: SessionError };
+  | { readonly kind: 'failed'; readonly error: Error };
 
 export interface LoaderAnswersParts {
   /** `undefined` if the params are the data, so that there is nothing to load. */

@@ -1,3 +1,4 @@
+import { isOutage } from '../../errors/session-error.js';
 import type { SessionClock } from '../../ports/clock.js';
 import type { SessionClaims } from '../../tokens/session-claims.js';
 import { endOfSessionUsedAt, type ClockPolicy } from '../model/freshness.js';
@@ -37,7 +38,7 @@ export class SessionExtension {
    * Moves the idle end if that is due; tokens signed afterwards contain the new one. If the store is unavailable, the
    * idle end stays where it is, and the store is not queried again for a while.
    *
-   * @returns `false` if the store has ended the session. Never rejects.
+   * @returns `false` if the store has ended the session
    */
   extend(session: VerifiedSession): boolean | Promise<boolean> {
     const { records, clock, failures } = this.#parts;
@@ -75,7 +76,8 @@ export class SessionExtension {
       return isAlive;
     } catch (error) {
       failures.add(claims, error);
-      return true;
+      if (isOutage(error)) return true;
+      throw error;
     }
   }
 

@@ -4,31 +4,16 @@ import { freezeWithin, MAXIMUM_DEPTH } from '../../tokens/claims-profile.js';
 import type { SessionClaims } from '../../tokens/session-claims.js';
 import { BoundedMap } from '../model/bounded-map.js';
 import { endOfSessionUsedAt, type ClockPolicy } from '../model/freshness.js';
-import {
-  heapSizeOf,
-  RecentShapes,
-  type KnownShapes,
-} from '../model/heap-size.js';
+import { RecentShapes } from '../model/heap-size.js';
+import { LoadedResult } from './loaded-result.js';
 import {
   LoaderAnswers,
   type LoaderAnswersParts,
   type NotLoaded,
 } from './loader-answers.js';
 import type { SessionEvents } from '../model/session-events.js';
-import type { EarlyLoad, SessionMemory } from '../model/session-memory.js';
+import type { SessionMemory } from '../model/session-memory.js';
 import type { SessionRecords } from '../records/session-records.js';
-import type { SignedSession } from '../model/signed-session.js';
-
-/** Loaded data, and the tokens signed with it: every request gets the same one. */
-export interface LoadedResult {
-  readonly lat: number;
-  readonly data: unknown;
-  /** The bytes of the data on the heap. */
-  readonly bytes: number;
-  readonly signed: Map<string, SignedSession>;
-  /** The last early load at the end of this one. */
-  readonly since: EarlyLoad | undefined;
-}
 
 export type LoadResult =
   { readonly kind: 'loaded'; readonly result: LoadedResult } | NotLoaded;
@@ -66,8 +51,10 @@ export class SessionLoads {
     this.#parts = parts;
     this.answers = new LoaderAnswers(parts);
     const { cache, memory, failures } = parts;
-    this.#results = new BoundedMap(cache.maxTokens, cache.maxBytes, (result) =>
-      sizeOf(result, this.#shapes),
+    this.#results = new BoundedMap(
+      cache.maxTokens,
+      cache.maxBytes,
+      ({ bytes }) => bytes,
     );
     memory.whenEnded((sid) => {
       this.discard(sid);
@@ -80,13 +67,6 @@ export class SessionLoads {
     const result = this.#results.get(sid);
     const load = this.#parts.memory.loadOf(sid);
     return load === undefined || result?.since === load ? result : undefined;
-  }
-
-  /** Counts the tokens signed with a result since it was cached. */
-  measure(sid: string, result: LoadedResult): void {
-    if (this.#results.get(sid) === result) {
-      this.#results.set(sid, result);
-    }
   }
 
   /** Drops an unusable result, so that the data is loaded again. */
@@ -188,9 +168,13 @@ export class SessionLoads {
       // Another node has loaded it on demand meanwhile: this data may be outdated.
       return this.#loaded(flight, sign);
     }
-    const bytes = heapSizeOf(data, this.#shapes);
-    const signed = new Map<string, SignedSession>();
-    const result: LoadedResult = { lat, data, bytes, signed, since };
+    const result = new LoadedResult({
+      lat,
+      data,
+      since,
+      shapes: this.#shapes,
+      whenGrown: (grown) => this.#measure(sid, grown),
+    });
     if (!memory.endOf(sid)) {
       if (!isPassive && policy.accessSeconds === undefined) {
         memory.extend(sid, endOfSessionUsedAt(lat, claims, policy));
@@ -201,6 +185,12 @@ export class SessionLoads {
       events.ofSession(claims, { type: 'reloaded' });
     }
     return { kind: 'loaded', result };
+  }
+
+  #measure(sid: string, result: LoadedResult): void {
+    if (this.#results.get(sid) === result) {
+      this.#results.set(sid, result);
+    }
   }
 
   /** Returns claims with the newest attributes that this process knows. */
@@ -214,21 +204,6 @@ function newerOf(one: SessionClaims, other: SessionClaims): SessionClaims {
   return other.rev > one.rev || (other.rev === one.rev && other.lat > one.lat)
     ? other
     : one;
-}
-
-/** The bytes of a result apart from its data and tokens, and of each token apart from its text: measured. */
-const BYTES_PER_RESULT = 500;
-const BYTES_PER_VARIANT = 2_400;
-
-function sizeOf(result: LoadedResult, shapes: KnownShapes): number {
-  let bytes = BYTES_PER_RESULT + result.bytes;
-  for (const { session, token } of result.signed.values()) {
-    const { params, attrs } = session.claims;
-    // The token, and the line that delivers it to the client.
-    bytes += BYTES_PER_VARIANT + 2 * token.length;
-    bytes += heapSizeOf(params, shapes) + heapSizeOf(attrs, shapes);
-  }
-  return bytes;
 }
 
 /**

@@ -6,7 +6,8 @@ import { extendedTo } from '../model/freshness.js';
 import type { LoadFailures } from './load-failures.js';
 import { patiently } from './patiently.js';
 import type { SessionExtension } from './session-extension.js';
-import type { LoadedResult } from './session-loads.js';
+import type { LoadedResult } from './loaded-result.js';
+import type { SessionLoads } from './session-loads.js';
 import type { SessionMemory } from '../model/session-memory.js';
 import type { SessionOutcome } from '../model/session-outcome.js';
 import { refusalOf, stale } from '../model/session-standing.js';
@@ -19,6 +20,7 @@ import {
 } from '../model/verified-session.js';
 
 export interface SessionReloadParts extends SharedTokensParts {
+  readonly loads: SessionLoads;
   readonly failures: LoadFailures;
   readonly extension: SessionExtension;
   readonly transports: SessionTransports;
@@ -197,7 +199,7 @@ export class SessionReload {
     }
     const merged: SessionClaims = {
       ...extended,
-      ...(newer && { lat: newer.lat }),
+      lat: newer ? newer.lat : memory.loadTimeOf(claims),
       ...(newer && 'data' in claims && { data: newer.data }),
       ...revision,
     };

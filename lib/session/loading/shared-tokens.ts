@@ -1,16 +1,12 @@
 import type { SessionClock } from '../../ports/clock.js';
 import type { Transport } from '../../ports/transport.js';
 import type { ClockPolicy } from '../model/freshness.js';
-import type { LoadedResult, SessionLoads } from './session-loads.js';
+import type { LoadedResult } from './loaded-result.js';
 import type { SignedSession } from '../model/signed-session.js';
 import type { TokenIssuer } from '../tokens/token-issuer.js';
 import type { VerifiedSession } from '../model/verified-session.js';
 
-/** The most tokens kept for one result: revisions of attributes come and go. */
-const MAXIMUM_VARIANTS = 8;
-
 export interface SharedTokensParts {
-  readonly loads: SessionLoads;
   readonly tokens: TokenIssuer;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
@@ -31,7 +27,7 @@ export class SharedTokens {
     carriers: readonly Transport[],
     isPassive: boolean,
   ): SignedSession {
-    const { tokens, policy, clock, loads } = this.#parts;
+    const { tokens, policy, clock } = this.#parts;
     const now = clock.nowSeconds();
     if (result?.lat !== claims.lat) {
       // Only the attributes or the idle end are newer, or another client had the data loaded.
@@ -40,8 +36,8 @@ export class SharedTokens {
     }
     // With refresh tokens, a reload keeps the end: tokens from before and after a refresh are never shared.
     const end = policy.accessSeconds === undefined ? '' : claims.exp;
-    const variant = `${claims.rev} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
-    const known = result.signed.get(variant);
+    const kind = `${claims.rev} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
+    const known = result.tokenOf(kind);
     if (known && tokens.isGood(known, now)) {
       return known.preparedAt === now
         ? known
@@ -49,11 +45,7 @@ export class SharedTokens {
     }
     const session = tokens.reissued(claims, now);
     const signed = tokens.sign({ session }, carriers, now);
-    if (result.signed.size >= MAXIMUM_VARIANTS) {
-      result.signed.clear();
-    }
-    result.signed.set(variant, signed);
-    loads.measure(claims.sid, result);
+    result.keep(kind, signed);
     return signed;
   }
 }

@@ -116,6 +116,17 @@ export class SessionMemory {
     return load !== undefined && isReplacedBy(load, token);
   }
 
+  /**
+   * Returns the load time for the next token with the data of this one. Data that an early load has replaced counts as
+   * loaded before, whatever revision that token gets.
+   */
+  loadTimeOf(token: TokenAge): number {
+    const load = this.loadOf(token.sid);
+    return load && isReplacedBy(load, token)
+      ? Math.min(token.lat, load.lat - 1)
+      : token.lat;
+  }
+
   /** Returns attributes newer than revision `rev`, if this process knows of any. */
   newerThan(sid: string, rev: number): AttributeRevision | undefined {
     const known = this.#newest.get(sid)?.revision;

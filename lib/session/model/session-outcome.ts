@@ -1,5 +1,6 @@
 import { REFUSALS, type Refusal } from '../../errors/refusal.js';
 import {
+  isOutage,
   SessionError,
   type SessionErrorCode,
 } from '../../errors/session-error.js';
@@ -43,10 +44,15 @@ export function keysUnavailable(): SessionError {
 
 /**
  * Returns the outcome if the loader, the store or the keys are unavailable. Any mistake of the loader counts as such.
+ *
+ * @throws any other error: a defect is not an outage
  */
 export function unavailable(
-  reason: SessionError,
+  reason: unknown,
 ): Extract<SessionOutcome, { kind: 'unavailable' }> {
+  if (!isOutage(reason)) {
+    throw reason;
+  }
   const code = OTHER_SOURCES.has(reason.code)
     ? reason.code
     : 'LOADER_UNAVAILABLE';

@@ -1,5 +1,5 @@
 import type { Refusal } from '../../errors/refusal.js';
-import type { SessionError } from '../../errors/session-error.js';
+import { isOutage } from '../../errors/session-error.js';
 import { assessFreshness } from './freshness.js';
 import type { SessionMemory } from './session-memory.js';
 import { unavailable, type SessionOutcome } from './session-outcome.js';
@@ -25,14 +25,17 @@ export function stalenessOf(
   return now < session.staleUntil ? undefined : 'stale';
 }
 
-/** Uses old data while it may still be used. After that, the session is unavailable, but has not ended. */
+/**
+ * Uses old data while it may still be used. After that, the session is unavailable, but has not ended.
+ *
+ * @throws what is not an outage, however old the data is
+ */
 export function stale(
   session: VerifiedSession,
-  reason: SessionError,
+  reason: Error,
   now: number,
 ): SessionOutcome {
-  if (now < session.staleUntil) {
-    return session;
-  }
-  return unavailable(reason);
+  return isOutage(reason) && now < session.staleUntil
+    ? session
+    : unavailable(reason);
 }

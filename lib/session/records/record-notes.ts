@@ -68,10 +68,18 @@ export class RecordNotes {
     }
   }
 
-  /** Whether a node has replaced the data of a token early. This process remembers it from then on. */
-  hasReplaced(claims: SessionClaims, record: SessionRecord): boolean {
+  /**
+   * Whether a node has replaced the data of a token early. This process remembers it from then on.
+   *
+   * @param rev the highest revision that the record can have had then
+   */
+  hasReplaced(
+    claims: SessionClaims,
+    record: SessionRecord,
+    rev = record.revision,
+  ): boolean {
     const { keepsData, memory } = this.#parts;
-    const { data, revision: rev } = record;
+    const { data } = record;
     if (
       keepsData ||
       !data ||
@@ -81,7 +89,8 @@ export class RecordNotes {
     }
     const known = memory.loadOf(claims.sid);
     if (!known || isReplacedBy({ lat: data.loadedAt, rev }, known)) {
-      memory.reload(claims.sid, revisionOf(record), data.loadedAt);
+      const revision = { ...revisionOf(record), rev };
+      memory.reload(claims.sid, revision, data.loadedAt);
     }
     return true;
   }

@@ -157,9 +157,7 @@ export class SessionRecords {
     if (!record) {
       return false;
     }
-    if (!extend) {
-      this.#notes.end(claims, record);
-    }
+    if (!extend) this.#notes.end(claims, record);
     if (keepsData) {
       return true;
     }
@@ -183,15 +181,17 @@ export class SessionRecords {
 
   /** Merges attributes. Returns `undefined` if the session has ended. */
   async changed(
-    claims: NamedSession,
+    claims: SessionClaims,
     attributes: SessionClaims['attrs'],
     isPassive: boolean,
   ): Promise<Pick<SessionClaims, 'attrs' | 'rev'> | undefined> {
-    const record = await this.#parts.store.update(claims.sid, claims.sub, {
-      attributes,
-      ...(isPassive && { isPassive }),
-    });
-    return (await this.#notes.found(claims, record)) && revisionOf(record!);
+    const change = { attributes, ...(isPassive && { isPassive }) };
+    const { sid, sub } = claims;
+    const record = await this.#parts.store.update(sid, sub, change);
+    const found = await this.#notes.found(claims, record);
+    // An early load came before this change.
+    if (found) this.#notes.hasReplaced(claims, found, found.revision - 1);
+    return found && revisionOf(found);
   }
 
   /**
