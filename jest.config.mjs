@@ -11,11 +11,11 @@ const config = {
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testEnvironment: 'node',
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
-  // One more than processors: some specs wait for servers and browsers.
+  // More than processors: some specs wait for servers and browsers.
   maxWorkers: Math.max(
     1,
     Math.min(
-      availableParallelism() + 1,
+      availableParallelism() + 2,
       Math.floor(totalmem() / WORKER_AND_SERVERS_BYTES),
     ),
   ),

@@ -45,17 +45,17 @@ if (
   (await step('redis', provideRedis))
 ) {
   const built = await step('build', (print) => script(print, 'build'));
+  await step(
+    'build the samples',
+    built && ((print) => script(print, 'build:samples')),
+  );
+  // Jest first: many of its specs wait for servers and browsers, and leave room for the others.
   await allAtOnce([
-    () =>
-      step(
-        'build the samples',
-        built && ((print) => script(print, 'build:samples')),
-      ),
+    () => step(`jest, ${effort} effort`, runJest),
     () => step('typecheck', (print) => script(print, 'typecheck')),
     () => step('lint', (print) => script(print, 'lint')),
     () => step('format', (print) => script(print, 'format:check')),
   ]);
-  await step(`jest, ${effort} effort`, runJest);
   await step('no token in any output', searchTokens);
 }
 console.log(

@@ -10,7 +10,7 @@ const TIMEOUT = 1_000;
 const BLOCK = 1_100;
 // As many as there are connections, so that every request leaves before the block.
 const AT_ONCE = 5;
-const CALLS = AT_ONCE * rounds(20, 2);
+const CALLS = AT_ONCE * rounds(20, 1);
 
 type Issued = IssuedSession<any, any, any, any>;
 
