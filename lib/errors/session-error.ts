@@ -62,7 +62,7 @@ export class SessionError extends Error {
 
 /**
  * Whether an error says that the loader, the store or the keys cannot answer. Any other error is a defect: it is thrown
- * on, so that the request is answered with 500 and somebody sees it.
+ * on, so that the request is answered with 500 and it gets noticed.
  */
 export function isOutage(error: unknown): error is SessionError {
   return error instanceof SessionError;

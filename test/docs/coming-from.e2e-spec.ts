@@ -15,9 +15,12 @@ import {
   type PostgresServer,
 } from '../support/postgres-server.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { adapters, type AdapterName } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { type AdapterName } from '../support/test-app.js';
 import { libraries, writeSnippets } from './coming-from-snippets.js';
 import type { SnippetFiles } from './snippets/page.js';
+
+const adapters = platforms('fastify');
 
 type Application = typeof import('./snippets/application.js');
 

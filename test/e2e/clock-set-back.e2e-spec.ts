@@ -1,7 +1,10 @@
 import { CapturedLogs } from '../support/captured-logs.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { SickStore } from '../support/sick-store.js';
-import { adapters, type TestApp } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { type TestApp } from '../support/test-app.js';
+
+const adapters = platforms('express');
 
 const HOUR = 3_600;
 

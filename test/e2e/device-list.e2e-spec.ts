@@ -8,7 +8,10 @@ import { createTestSession } from '../../lib/testing/index.js';
 import { DAY, HOUR, MINUTE, NOW } from '../support/session-claims.js';
 import { clearingOf, SessionClient } from '../support/session-client.js';
 import { openStoredNode, openStoredNodes } from '../support/stored-nodes.js';
-import { adapters, type TestApp } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { type TestApp } from '../support/test-app.js';
+
+const adapters = platforms('fastify');
 
 type Options = Partial<SessionJwtModuleOptions>;
 

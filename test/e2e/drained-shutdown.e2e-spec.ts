@@ -8,7 +8,9 @@ import {
   type CompiledLibrary,
 } from '../support/compiled-library.js';
 import { SECRET } from '../support/secrets.js';
-import { adapters } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+
+const adapters = platforms('express');
 
 /** An application whose loader waits for its parent, and that tells what it hears until its process ends. */
 const APPLICATION = `

@@ -8,14 +8,16 @@ import { openTestApp } from '../support/opened-apps.js';
 import { claimsIn, DAY, headerIn, NOW } from '../support/session-claims.js';
 import { clients, SessionClient } from '../support/session-client.js';
 import { CLEARED } from '../support/set-cookie.js';
+import { platforms } from '../support/effort.js';
 import {
-  adapters,
   OTHER_SECRET,
   SECRET,
   type AdapterName,
   type TestApp,
 } from '../support/test-app.js';
 import { codeOf, RefreshController, refreshOf } from '../support/token-pair.js';
+
+const adapters = platforms('fastify');
 
 const THIRD_SECRET = 'q7Xb2LsVd9TfKeWz4MnRy6UcPj8GaHo1iQx5tBvYw3E';
 const EMAIL = 'grace.hopper@navy.example';

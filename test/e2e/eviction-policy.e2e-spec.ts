@@ -10,7 +10,10 @@ import {
   until,
   type RedisServer,
 } from '../support/redis-server.js';
-import { adapters, type TestApp } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import type { AdapterName, TestApp } from '../support/test-app.js';
+
+const adapters = platforms('express');
 
 describe('the maxmemory-policy of Redis (F-10)', () => {
   let server: RedisServer;
@@ -26,7 +29,7 @@ describe('the maxmemory-policy of Redis (F-10)', () => {
 
   function openApp(
     store: RedisSessionStore,
-    adapter = adapters[0]![0],
+    adapter: AdapterName = 'express',
   ): Promise<TestApp> {
     return openTestApp(adapter, {
       session: { store, storeTimeout: '20s' },
@@ -39,7 +42,7 @@ describe('the maxmemory-policy of Redis (F-10)', () => {
   /** Lets the application start and work, and waits for what it says. */
   async function warningsOf(
     store: RedisSessionStore,
-    adapter = adapters[0]![0],
+    adapter: AdapterName = 'express',
   ): Promise<string[]> {
     const app = await openApp(store, adapter);
     await store.warnings();

@@ -22,8 +22,8 @@ import {
   renewedIn,
   SessionClient,
 } from '../support/session-client.js';
+import { platforms } from '../support/effort.js';
 import {
-  adapters,
   OTHER_SECRET,
   SECRET,
   type AdapterName,
@@ -40,6 +40,8 @@ import {
 } from '../support/token-pair.js';
 import { UnhandledErrors } from '../support/unhandled.js';
 import { Vault } from '../support/vault.js';
+
+const adapters = platforms('express');
 
 afterEach(closeBooted);
 

@@ -4,12 +4,14 @@ import { CapturedLogs } from '../support/captured-logs.js';
 import { COOKIE } from '../support/set-cookie.js';
 import { SickStore } from '../support/sick-store.js';
 import { codeOf } from '../support/token-pair.js';
+import { platforms } from '../support/effort.js';
 import {
-  adapters,
   startTestApp,
   type AdapterName,
   type TestApp,
 } from '../support/test-app.js';
+
+const adapters = platforms('fastify');
 
 const FORGED = 1_000;
 

@@ -9,7 +9,10 @@ import type { TestRequest, TestResponse } from '../support/browser.js';
 import { SickStore } from '../support/sick-store.js';
 import { openStoredNode } from '../support/stored-nodes.js';
 import { asCookies, RefreshController } from '../support/token-pair.js';
-import { adapters, type TestApp } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { type TestApp } from '../support/test-app.js';
+
+const adapters = platforms('express');
 
 const SENT = 100;
 

@@ -33,8 +33,11 @@ import {
 } from '../support/page-of-session.js';
 import { claimsIn, MINUTE } from '../support/session-claims.js';
 import { SickStore } from '../support/sick-store.js';
-import { adapters, type TestApp } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { type TestApp } from '../support/test-app.js';
 import { REFRESH_COOKIE, refreshClaimsIn } from '../support/token-pair.js';
+
+const adapters = platforms('fastify');
 
 const IDLE = 30 * MINUTE;
 const POLL = 5;

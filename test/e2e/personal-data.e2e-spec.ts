@@ -5,7 +5,9 @@ import {
 } from '../../lib/index.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import { openTestApp } from '../support/opened-apps.js';
-import { adapters } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+
+const adapters = platforms('express');
 
 describe.each(adapters)(
   'data that looks personal in a token that can be read on %s',

@@ -17,7 +17,10 @@ import {
   type SessionContext,
 } from '../../lib/index.js';
 import { claimsIn, DAY } from '../support/session-claims.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
+
+const adapters = platforms('fastify');
 
 interface Plain {
   id: string;

@@ -5,12 +5,14 @@ import { createTestSession } from '../../lib/testing/index.js';
 import { arrived, createGate, until } from '../support/asynchrony.js';
 import { ORIGIN, type Browser, type TestResponse } from '../support/browser.js';
 import { claimsIn, DAY, MINUTE } from '../support/session-claims.js';
+import { platforms } from '../support/effort.js';
 import {
-  adapters,
   startTestApp,
   type TestApp,
   type TestAppOptions,
 } from '../support/test-app.js';
+
+const adapters = platforms('express');
 
 const UNAUTHORIZED = {
   statusCode: 401,

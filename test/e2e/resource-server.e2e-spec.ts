@@ -33,8 +33,8 @@ import { openTestApp } from '../support/opened-apps.js';
 import { claimsIn, MINUTE } from '../support/session-claims.js';
 import { clients, SessionClient } from '../support/session-client.js';
 import { linesOf } from '../support/set-cookie.js';
+import { platforms } from '../support/effort.js';
 import {
-  adapters,
   OTHER_SECRET,
   SECRET,
   type AdapterName,
@@ -44,6 +44,8 @@ import {
 import { codeOf, RefreshController } from '../support/token-pair.js';
 import { until } from '../support/asynchrony.js';
 import { UnhandledErrors } from '../support/unhandled.js';
+
+const adapters = platforms('fastify');
 
 type Options = Partial<SessionJwtModuleOptions>;
 

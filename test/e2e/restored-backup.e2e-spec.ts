@@ -5,7 +5,10 @@ import {
   startPostgres,
   type PostgresServer,
 } from '../support/postgres-server.js';
-import { adapters, type TestApp } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { type TestApp } from '../support/test-app.js';
+
+const adapters = platforms('express');
 
 const COLUMNS =
   'subject, id, params, metadata, attributes, revision, data, data_loaded_at, created_at, last_seen_at, expires_at, generation, hash, previous_hash, rotated_at';

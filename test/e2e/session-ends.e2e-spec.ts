@@ -4,13 +4,15 @@ import { Public, SessionService, type SessionError } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { claimsIn, DAY, MINUTE } from '../support/session-claims.js';
+import { platforms } from '../support/effort.js';
 import {
-  adapters,
   OTHER_SECRET,
   startTestApp,
   type TestApp,
   type TestAppOptions,
 } from '../support/test-app.js';
+
+const adapters = platforms('fastify');
 
 const CLEARED =
   '__Host-Http-session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax';

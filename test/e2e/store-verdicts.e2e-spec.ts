@@ -16,7 +16,9 @@ import {
 import { SessionClient } from '../support/session-client.js';
 import { SickStore } from '../support/sick-store.js';
 import { openStoredNode, openStoredNodes } from '../support/stored-nodes.js';
-import { adapters } from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+
+const adapters = platforms('express');
 
 /** A guard of the application that is stricter than the module's, and lets the handler decide. */
 @Injectable()

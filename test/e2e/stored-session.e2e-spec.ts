@@ -22,12 +22,10 @@ import { boot, closeBooted } from '../support/nest-app.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { SickStore } from '../support/sick-store.js';
 import { openStoredNode, openStoredNodes } from '../support/stored-nodes.js';
-import {
-  adapters,
-  OTHER_SECRET,
-  SECRET,
-  type TestApp,
-} from '../support/test-app.js';
+import { platforms } from '../support/effort.js';
+import { OTHER_SECRET, SECRET, type TestApp } from '../support/test-app.js';
+
+const adapters = platforms('fastify');
 
 type Options = Partial<SessionJwtModuleOptions>;
 

@@ -19,8 +19,8 @@ export function inTurn<Case>(
 }
 
 /**
- * The platforms on which browsers and samples run: both, or the one that is named. What the library does is shown on
- * both at any effort; these start a process or a page for each test.
+ * The platforms for what does not depend on them: both, or the one that is named. What the library does to requests and
+ * responses is shown on both at any effort; browsers, samples, clocks, keys, loaders and stores are not.
  */
 export function platforms(
   modest: 'express' | 'fastify',

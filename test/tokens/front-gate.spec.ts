@@ -5,6 +5,7 @@ import {
   openSigned,
 } from '../../lib/tokens/front-gate.js';
 import { costOver } from '../support/relative-cost.js';
+import { rounds } from '../support/effort.js';
 
 const GOOD = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl';
 const ALPHABET =
@@ -201,7 +202,7 @@ describe('the front gate of signed tokens', () => {
           }
         },
       ),
-      { seed: 32, numRuns: 5_000 },
+      { seed: 32, numRuns: rounds(5_000, 1_500) },
     );
     expect(open).toBeGreaterThan(100);
     expect(shut).toBeGreaterThan(1_000);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { parseStrictJson } from '../../lib/tokens/strict-json.js';
 import { titleOf } from '../support/titles.js';
+import { rounds } from '../support/effort.js';
 
 function parse(content: string | Uint8Array): unknown {
   return parseStrictJson(Buffer.from(content as Uint8Array));
@@ -287,7 +288,7 @@ describe('strict JSON', () => {
           expect(parse(double)).toBeUndefined();
         },
       ),
-      { seed: 61, numRuns: 2_000 },
+      { seed: 61, numRuns: rounds(2_000, 600) },
     );
   });
 
@@ -321,7 +322,7 @@ describe('strict JSON', () => {
           }
         },
       ),
-      { seed: 40, numRuns: 3_000 },
+      { seed: 40, numRuns: rounds(3_000, 900) },
     );
   });
 });

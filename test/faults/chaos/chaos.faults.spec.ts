@@ -7,13 +7,13 @@ import type { ChaosStoreName } from './chaos-store.js';
 
 /** So many that a full run takes about 40 s each on two cores. */
 const ROUNDS: Readonly<Record<ChaosStoreName, number>> = {
-  redis: rounds(16, 2),
+  redis: rounds(16, 1),
   sentinel: rounds(8, 1),
   cluster: rounds(14, 1),
   postgres: rounds(14, 1),
   pgbouncer: rounds(10, 1),
 };
-const THEFTS = rounds(20, 4);
+const THEFTS = rounds(20, 2);
 const SEED = 1;
 
 let library: CompiledLibrary;
@@ -31,8 +31,8 @@ describe.each(Object.entries(ROUNDS) as [ChaosStoreName, number][])(
       const run = await ChaosRun.start(library, {
         store,
         seed: SEED,
-        nodes: 3,
-        clientsEach: rounds(4, 3),
+        nodes: rounds(3, 2),
+        clientsEach: rounds(4, 2),
         print: printFigures,
       });
       try {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { timeOf } from '../../../lib/stores/postgres/session-row.js';
+import { rounds } from '../../support/effort.js';
 
 describe('a time of Postgres', () => {
   it('keeps its millisecond, and drops what lies within it', () => {
@@ -14,7 +15,7 @@ describe('a time of Postgres', () => {
           expect(timeOf(text).getTime()).toBe(milliseconds);
         },
       ),
-      { numRuns: 20_000 },
+      { numRuns: rounds(20_000, 3_000) },
     );
   });
 
