@@ -10,7 +10,7 @@ const config = {
   rootDir: '.',
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testEnvironment: 'node',
-  testSequencer: '<rootDir>/test/support/longest-first.mjs',
+  testSequencer: '<rootDir>/test/runner/longest-first.mjs',
   // More than processors: some specs wait for servers and browsers.
   maxWorkers: Math.max(
     1,
@@ -23,7 +23,7 @@ const config = {
   // Only what hangs takes so long, on the slowest of machines too.
   testTimeout: 10 * 60_000,
   workerGracefulExitTimeout: 60_000,
-  setupFilesAfterEnv: ['<rootDir>/test/support/record-issued-tokens.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/runner/record-issued-tokens.ts'],
   moduleFileExtensions: ['js', 'json', 'ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

@@ -14,8 +14,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { createCommands } from './support/commands.mjs';
-import { createTokenSearch } from './support/issued-tokens.mjs';
+import { createCommands } from './runner/commands.mjs';
+import { createTokenSearch } from './runner/issued-tokens.mjs';
 
 const scratch = mkdtempSync(join(tmpdir(), 'session-jwt-'));
 const issuedTokensFile = join(scratch, 'issued-tokens');

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { register } from 'node:module';
 import { Population, refreshHash } from './population.mjs';
 
-register('../support/typescript-hooks.mjs', import.meta.url);
+register('../runner/typescript-hooks.mjs', import.meta.url);
 const { fillMemory, fillPostgres, fillRedis } = await import('./stores.mjs');
 
 const RUNS = 300;

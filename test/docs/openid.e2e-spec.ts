@@ -6,10 +6,7 @@ import {
   type TestResponse,
 } from '../support/browser.js';
 import { boot, closeBooted, type BootedApp } from '../support/nest-app.js';
-import {
-  OpenIdProvider,
-  type AuthorizationAnswer,
-} from '../support/openid-provider.js';
+import { OpenIdProvider, type AuthorizationAnswer } from './openid-provider.js';
 import { SessionService } from '../../lib/index.js';
 import { writeRecipes } from './recipes-snippets.js';
 import {

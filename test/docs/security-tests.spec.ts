@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { specsByRequirement } from '../support/named-requirements.mjs';
+import { specsByRequirement } from './named-requirements.mjs';
 
 const rows = [
   ...readFileSync('docs/security-tests.md', 'utf8').matchAll(

@@ -1,6 +1,6 @@
 // Regenerates the third column of docs/security-tests.md: the specs whose test titles contain the ID of the row.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { specsByRequirement } from '../support/named-requirements.mjs';
+import { specsByRequirement } from './named-requirements.mjs';
 
 const FILE = 'docs/security-tests.md';
 const specs = specsByRequirement();

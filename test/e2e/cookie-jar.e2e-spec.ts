@@ -9,7 +9,7 @@ import {
   SessionError,
   SessionService,
 } from '../../lib/index.js';
-import { Acts, ActsModule, answersOf } from '../support/answers.js';
+import { Acts, ActsModule, answersOf } from './answers.js';
 import { createGate, until } from '../support/asynchrony.js';
 import {
   type Browser,

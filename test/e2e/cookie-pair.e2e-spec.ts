@@ -15,7 +15,7 @@ import {
   answersOf,
   cacheControlOf,
   type AnswerKind,
-} from '../support/answers.js';
+} from './answers.js';
 import { createGate, turn, until } from '../support/asynchrony.js';
 import { inTurn, rounds } from '../support/effort.js';
 import { forgeToken, readToken } from '../support/forged-token.js';

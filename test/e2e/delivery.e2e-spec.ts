@@ -37,7 +37,7 @@ import {
   cacheControlOf,
   type Act,
   type AnswerKind,
-} from '../support/answers.js';
+} from './answers.js';
 import type { Browser, TestResponse } from '../support/browser.js';
 import '../support/real-inject.js';
 import { openTestApp } from '../support/opened-apps.js';

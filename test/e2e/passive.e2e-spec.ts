@@ -25,12 +25,7 @@ import {
 import { createGate } from '../support/asynchrony.js';
 import { createExchange } from '../support/node-exchange.js';
 import { openTestApp } from '../support/opened-apps.js';
-import {
-  Clicks,
-  OpenPage,
-  Polls,
-  statusAt,
-} from '../support/page-of-session.js';
+import { Clicks, OpenPage, Polls, statusAt } from './page-of-session.js';
 import { claimsIn, MINUTE } from '../support/session-claims.js';
 import { SickStore } from '../support/sick-store.js';
 import { platforms } from '../support/effort.js';

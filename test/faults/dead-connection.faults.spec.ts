@@ -15,7 +15,7 @@ import {
   until,
   type RedisServer,
 } from '../support/redis-server.js';
-import { startSilentProxy, type SilentProxy } from '../support/silent-proxy.js';
+import { startSilentProxy, type SilentProxy } from './silent-proxy.js';
 import { printFigures } from './nodes.js';
 
 const LIFETIME = { idleSeconds: 3_600, absoluteSeconds: 86_400 };

@@ -11,7 +11,7 @@ import {
   openNode,
   roleOf,
   type ContextNode,
-} from '../support/context-node.js';
+} from './context-node.js';
 import { cookiesOf, createExchange } from '../support/node-exchange.js';
 import { valueOf } from '../support/set-cookie.js';
 

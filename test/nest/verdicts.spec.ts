@@ -12,7 +12,7 @@ import {
   roleOf,
   type ContextNode,
   type NodeOptions,
-} from '../support/context-node.js';
+} from './context-node.js';
 import {
   cookiesOf,
   createExchange,

@@ -1,7 +1,7 @@
 /** Starts the stores that variants need on this machine, as the tests do. */
 import { register } from 'node:module';
 
-register('../../support/typescript-hooks.mjs', import.meta.url);
+register('../../runner/typescript-hooks.mjs', import.meta.url);
 
 /** Returns the servers' environment and a function that stops the stores. */
 export async function startStores(variants) {

@@ -3,7 +3,7 @@ import { register } from 'node:module';
 import { PostgresSessionStore } from '../../../dist/stores/postgres/index.js';
 import { compareRotations, idAt, NEW_HASH } from './rotations.mjs';
 
-register('../../support/typescript-hooks.mjs', import.meta.url);
+register('../../runner/typescript-hooks.mjs', import.meta.url);
 const { startPostgres } = await import('../../support/postgres-server.ts');
 
 const CONNECTIONS = 8;

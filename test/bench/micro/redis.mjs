@@ -13,7 +13,7 @@ import {
   SESSIONS,
 } from './rotations.mjs';
 
-register('../../support/typescript-hooks.mjs', import.meta.url);
+register('../../runner/typescript-hooks.mjs', import.meta.url);
 const { startRedis } = await import('../../support/redis-server.ts');
 
 const BARE = `redis.call('HSET', KEYS[1], 'hash', ARGV[1])

@@ -1,5 +1,5 @@
 /** Runs the harness without Jest, as long as asked: see main.ts. */
 import { register } from 'node:module';
 
-register('../../support/typescript-hooks.mjs', import.meta.url);
+register('../../runner/typescript-hooks.mjs', import.meta.url);
 await import('./main.ts');

@@ -29,7 +29,7 @@ describe('a program outside Jest', () => {
       const imports = importsOf(path);
       expect(imports.length).toBeGreaterThan(0);
       const hooks = pathToFileURL(
-        join(TEST, 'support/typescript-hooks.mjs'),
+        join(TEST, 'runner/typescript-hooks.mjs'),
       ).href;
       const script = `
       import { register } from 'node:module';

@@ -9,8 +9,8 @@ import {
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
-import { publicJwk } from './jwks-server.js';
-import { keyPairs } from './key-pairs.js';
+import { publicJwk } from '../support/jwks-server.js';
+import { keyPairs } from '../support/key-pairs.js';
 
 /** What a code stands for until it is exchanged. */
 interface Grant {

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { createTokenSearch } from './issued-tokens.mjs';
-import { costOver } from './relative-cost.js';
+import { costOver } from '../support/relative-cost.js';
 
 function issue(): string {
   const encode = (value: unknown) =>

@@ -5,8 +5,8 @@ import {
   cookiesOf,
   createExchange,
   type NodeExchange,
-} from './node-exchange.js';
-import type { TestApp } from './test-app.js';
+} from '../support/node-exchange.js';
+import type { TestApp } from '../support/test-app.js';
 
 /** A handler of each kind; they never run. */
 export class Clicks {

@@ -30,8 +30,8 @@ import {
   type ActiveSession,
   type IssuedSession,
 } from '../../lib/index.js';
-import { createGate } from './asynchrony.js';
-import type { AdapterName } from './test-app.js';
+import { createGate } from '../support/asynchrony.js';
+import type { AdapterName } from '../support/test-app.js';
 
 /** What a handler does with its session before it answers; named by the request header `X-Act`. */
 export type Act = 'nothing' | 'generate' | 'revoke' | 'wait';

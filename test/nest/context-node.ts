@@ -15,14 +15,14 @@ import {
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
-import { CapturedLogs } from './captured-logs.js';
+import { CapturedLogs } from '../support/captured-logs.js';
 import {
   cookiesOf,
   createExchange,
   type NodeExchange,
-} from './node-exchange.js';
-import { SECRET } from './secrets.js';
-import { UserLoader, Users } from './test-app.js';
+} from '../support/node-exchange.js';
+import { SECRET } from '../support/secrets.js';
+import { UserLoader, Users } from '../support/test-app.js';
 
 /** What the guard made of a request. */
 export interface Judged {
