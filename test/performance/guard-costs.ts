@@ -40,7 +40,7 @@ export interface GuardCosts {
     readonly name: string;
     readonly bytesPerRequest: number;
     /** What the guard adds to the request and to the response of Node. */
-    readonly properties: readonly PropertyKey[];
+    readonly properties: readonly string[];
   })[];
   /** One request whose session is due: what shows that the counters count. */
   readonly due: Costs;
@@ -216,11 +216,12 @@ function bytesOf(guard: SessionGuard, requests: ExecutionContext[]): number {
 function propertiesAdded(
   guard: SessionGuard,
   context: ExecutionContext,
-): PropertyKey[] {
+): string[] {
   const objects = context.getArgs<object[]>().slice(0, 2);
   const before = new Set(objects.flatMap(Reflect.ownKeys));
   void guard.canActivate(context);
-  return objects.flatMap(Reflect.ownKeys).filter((key) => !before.has(key));
+  const after = objects.flatMap(Reflect.ownKeys);
+  return after.filter((key) => !before.has(key)).map(String);
 }
 
 async function seenBefore(): Promise<GuardCosts['seenBefore']> {

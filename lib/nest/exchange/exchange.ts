@@ -10,12 +10,12 @@ import { requireFree } from '../../session/request/request-property.js';
 import type { SessionOutcome } from '../../session/model/session-outcome.js';
 import {
   headersOfRaw,
+  HOLDER,
   isPlainHttp,
   isReply,
   isRequest,
   isResponse,
   preventStoringOf,
-  putSessionOn,
   rawRequestOf,
   rawResponseOf,
   sessionOn,
@@ -23,6 +23,7 @@ import {
   type FrameworkRequest,
   type FrameworkResponse,
   type RawRequest,
+  type SessionHolder,
 } from './raw-exchange.js';
 import { ResponseHead } from './response-head.js';
 
@@ -31,13 +32,15 @@ interface Owner {
   readonly options: { readonly requestProperty: string | undefined };
 }
 
-const exchanges = new WeakMap<RawRequest, Exchange>();
+/** Where this copy of the package finds its exchange if another copy came first. */
+const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
 
 /**
- * One request and its response, the same for Express and Fastify: the only place that touches either. Found by Node's
- * own request, so that nothing a client sends can stand in for it.
+ * One request and its response, the same for Express and Fastify: the only place that touches either. Stored under a
+ * symbol on Node's own request, so that nothing a client sends can stand in for it.
  */
-export class Exchange implements RequestFacts {
+export class Exchange implements RequestFacts, SessionHolder {
+  attached: AnySession | undefined;
   /** The outcome for this request, so that a guard used twice checks once. */
   outcome: SessionOutcome | Promise<SessionOutcome> | undefined;
   /** Whether the store was queried for that outcome. */
@@ -95,22 +98,26 @@ export class Exchange implements RequestFacts {
   /** With a `owner`, the module that decides, drops what another session module found on this request. */
   static of(request: object, response?: object, owner?: Owner): Exchange {
     const raw = rawRequestOf(request);
-    let exchange = exchanges.get(raw);
-    if (!exchange) {
-      exchange = new Exchange(request as FrameworkRequest, raw);
-      exchanges.set(raw, exchange);
-    }
+    const exchange = Exchange.#on(raw, request as FrameworkRequest);
     exchange.#headers = headersOfRaw(raw);
     // On Fastify, middleware sees Node's own objects first; handlers see the framework's.
     if (request !== raw) {
       exchange.#request = request as FrameworkRequest;
     }
-    if (owner) {
-      exchange.#turnTo(owner);
-    }
+    if (owner) exchange.#turnTo(owner);
     const isReplied = exchange.#response && isReply(exchange.#response);
     if (!isReplied && isResponse(response)) exchange.#response = response;
     return exchange;
+  }
+
+  static #on(
+    raw: RawRequest & { [EXCHANGE]?: Exchange },
+    request: FrameworkRequest,
+  ): Exchange {
+    const holder = (raw[HOLDER] ??= new Exchange(request, raw));
+    return #raw in holder
+      ? holder
+      : (raw[EXCHANGE] ??= new Exchange(request, raw));
   }
 
   static ofResponse(response: object | undefined): Exchange | undefined {
@@ -160,19 +167,14 @@ export class Exchange implements RequestFacts {
         this.#request[requestProperty] = undefined;
       }
     }
-    if (sessionOn(this.#raw) !== session) {
-      putSessionOn(this.#raw, session);
-    }
+    this.#raw[HOLDER]!.attached = session;
   }
 
   /** Removes the session of one module; the next caller gets a new outcome. */
   detach(owner: Owner): void {
-    if (belongsTo(sessionOn(this.#raw), owner)) {
-      putSessionOn(this.#raw, undefined);
-    }
-    if (owner === this.#owner) {
-      this.#forget();
-    }
+    const holder = this.#raw[HOLDER]!;
+    if (belongsTo(holder.attached, owner)) holder.attached = undefined;
+    if (owner === this.#owner) this.#forget();
     const { requestProperty } = owner.options;
     if (
       requestProperty !== undefined &&

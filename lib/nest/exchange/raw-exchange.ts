@@ -31,20 +31,22 @@ interface FastifyReply {
 
 export type FrameworkResponse = ServerResponse | FastifyReply;
 
+/** Where `@Session()` finds the session of a request. */
+export interface SessionHolder {
+  attached: AnySession | undefined;
+}
+
+/**
+ * The only thing on a request that all copies of the package share: the exchange of the first one. A second property
+ * would cost 1 to 2 µs on Express, and a `WeakMap` ten times that in garbage collections.
+ */
+export const HOLDER = Symbol.for('nestjs-session-jwt:holder:v1');
+
 /** Node's own request, or its substitute. */
 export interface RawRequest extends Omit<RequestFacts, 'headers'> {
   readonly headers: RequestFacts['headers'] | Headers;
+  [HOLDER]?: SessionHolder;
 }
-
-const SESSIONS = Symbol.for('nestjs-session-jwt:sessions:v1');
-
-/**
- * Where `@Session()` finds the session of a request: shared by all copies of the package. Not a property, because each
- * one costs 1 to 2 µs on a request of Express, whose prototype was exchanged.
- */
-const sessions = ((
-  globalThis as { [SESSIONS]?: WeakMap<RawRequest, AnySession> }
-)[SESSIONS] ??= new WeakMap());
 
 /** Returns Node's own request, which Fastify wraps; on Express it is the same object. */
 export function rawRequestOf(request: object): RawRequest {
@@ -54,20 +56,8 @@ export function rawRequestOf(request: object): RawRequest {
 
 /** Returns the session attached to a request by any module or copy of the package. */
 export function sessionOn(request: object): AnySession | undefined {
-  const session = sessions.get(rawRequestOf(request));
+  const session = rawRequestOf(request)[HOLDER]?.attached;
   return isActiveSession(session) ? session : undefined;
-}
-
-/** Attaches a session to a request; `undefined` removes it. */
-export function putSessionOn(
-  raw: RawRequest,
-  session: AnySession | undefined,
-): void {
-  if (session) {
-    sessions.set(raw, session);
-  } else {
-    sessions.delete(raw);
-  }
 }
 
 /** Returns the headers of a request by lower-case name, converting those of a fetch `Request`. */
