@@ -51,7 +51,9 @@ export function logSessionEvents(
         logger.log(
           'error',
           `${event.type} ${event.code}`,
-          `The data of session ${event.session} could not be loaded (${event.code}): ${quoteError(event.error)}. Users stay signed in; stale data is used for loader.maxStale, then requests get 503.`,
+          event.code
+            ? `The data of session ${event.session} could not be loaded (${event.code}): ${quoteError(event.error)}. Users stay signed in; stale data is used for loader.maxStale, then requests get 503.`
+            : `A defect keeps session ${event.session} from being brought up to date: ${quoteError(event.error)}. Users stay signed in; requests that need new data or tokens get 500.`,
         );
         break;
       case 'storeFailed':

@@ -270,13 +270,16 @@ describe('what faults of listeners leave in the log', () => {
 });
 
 describe('what session events leave in the log', () => {
-  const failed = (error: unknown, code = 'LOADER_UNAVAILABLE'): SessionEvent =>
+  const failed = (
+    error: unknown,
+    code: string | null = 'LOADER_UNAVAILABLE',
+  ): SessionEvent =>
     ({
       type: 'loaderFailed',
       at: new Date(0),
       session: 'name-of-session',
       subject: 'ada',
-      code,
+      code: code ?? undefined,
       error,
     }) as SessionEvent;
 
@@ -309,6 +312,13 @@ describe('what session events leave in the log', () => {
     );
     expect(logs.lines).toHaveLength(2);
     expect(logs.lines[1]!.text).toContain('data.at is a Date');
+  });
+
+  it('a defect by itself, with the answer that it leads to', () => {
+    events.next(failed(new Error('connection refused')));
+    events.next(failed(new TypeError('a bug'), null));
+    expect(logs.lines[0]!.text).toContain('503');
+    expect(logs.lines[1]!.text).toMatch(/^A defect .*"TypeError: a bug".* 500/);
   });
 
   it('one line each, whatever an error brings (S-118)', () => {

@@ -158,7 +158,11 @@ describe('LoadFailures', () => {
       expect(failures.recentOf(claims.sid)).toBeUndefined();
     }
     expect(events).toMatchObject(
-      [1, 2, 3].map(() => ({ type: 'loaderFailed', error: defect })),
+      [1, 2, 3].map(() => ({
+        type: 'loaderFailed',
+        code: undefined,
+        error: defect,
+      })),
     );
   });
 

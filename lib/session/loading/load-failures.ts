@@ -53,7 +53,7 @@ export class LoadFailures {
         })
       : asError(thrown);
     this.#failures.set(sid, { count, retryAt: this.#time() + pause, error });
-    const code = isOutage(error) ? error.code : 'LOADER_UNAVAILABLE';
+    const code = isOutage(error) ? error.code : undefined;
     // The store's failure was already reported.
     if (code !== 'STORE_UNAVAILABLE') {
       this.#events.ofSession(claims, {

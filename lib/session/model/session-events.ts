@@ -104,8 +104,9 @@ export type SessionEvent =
     })
   | (OfSession & {
       readonly type: 'loaderFailed';
-      readonly code: SessionErrorCode;
-      /** What the loader threw. */
+      /** `undefined` for a defect: the requests of the session get 500. */
+      readonly code: SessionErrorCode | undefined;
+      /** What was thrown: by the loader, or by the defect. */
       readonly error: unknown;
     })
   | {
