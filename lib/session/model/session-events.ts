@@ -106,7 +106,6 @@ export type SessionEvent =
       readonly type: 'loaderFailed';
       /** `undefined` for a defect: the requests of the session get 500. */
       readonly code: SessionErrorCode | undefined;
-      /** What was thrown: by the loader, or by the defect. */
       readonly error: unknown;
     })
   | {
