@@ -44,7 +44,12 @@ const GROUPS = [
     ['session/refresh-exchange', 'session/records/conclude-rotation'],
     ['session/session-refresh'],
     ['session/loading/session-reload', 'session/loading/session-extension'],
-    ['session/loading/session-loads', 'session/loading/shared-tokens'],
+    [
+      'session/loading/session-loads',
+      'session/loading/loaded-result',
+      'session/loading/load-failures',
+      'session/loading/shared-tokens',
+    ],
     ['session/records/session-records'],
     ['session/records/session-ends', 'session/records/late-answers'],
   ].map((useCase) => [useCase, ['session/[\\w-]+']]),

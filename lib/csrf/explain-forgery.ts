@@ -1,7 +1,6 @@
-import { parseUrl } from '../options/parse-url.js';
+import { isThisMachine, parseUrl } from '../options/parse-url.js';
 import type { ResolvedCsrfOptions } from '../options/resolved-options.js';
 import { headerOf, type RequestFacts } from '../ports/request-facts.js';
-import { isThisMachine } from '../options/parse-url.js';
 import { isAt, type RequestOrigin } from './cross-origin.js';
 import { csrfTokenOf, originOf, type CsrfRefusal } from './csrf-policy.js';
 

@@ -61,8 +61,8 @@ export class SessionError extends Error {
 }
 
 /**
- * Whether an error says that the loader, the store or the keys cannot answer. Any other error is a defect: it is thrown
- * on, so that the request is answered with 500 and it gets noticed.
+ * Whether an error says that the loader, the store or the keys cannot answer. Any other error is a defect, which callers
+ * throw again: the client gets 500, and the application logs it.
  */
 export function isOutage(error: unknown): error is SessionError {
   return error instanceof SessionError;

@@ -7,7 +7,12 @@ import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import type { SessionRecords } from '../../lib/session/records/session-records.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { until } from '../support/asynchrony.js';
-import { carrying, OtherTransport } from './carried-tokens.js';
+import {
+  carrying,
+  OtherTransport,
+  type CarriedTokens,
+} from './carried-tokens.js';
+import { sessionIn } from './live-session.js';
 import { HANDLING, openRuntime, refreshWith } from './session-runtime.js';
 
 const DEFECT = new TypeError('a bug of a transport');
@@ -47,8 +52,8 @@ async function openBroken(options: Partial<SessionJwtModuleOptions> = {}) {
     source,
     session,
     refreshToken,
-    authenticate: async (isPassive = false) =>
-      runtime.authenticator.authenticate(facts, { ...HANDLING, isPassive }),
+    authenticate: async () =>
+      runtime.authenticator.authenticate(facts, HANDLING),
   };
 }
 
@@ -100,16 +105,23 @@ describe('a defect, here of a transport that throws a TypeError', () => {
   });
 
   it('is no outage at a refresh ahead of time', async () => {
-    const { clock, transport, authenticate, session } = await openBroken({
-      refreshToken: { accessLifetime: '10m' },
-    });
+    const { clock, transport, authenticator, refreshToken, session } =
+      await openBroken({ refreshToken: {} });
+    const authenticate = async (tokens: CarriedTokens, isPassive = false) =>
+      authenticator.authenticate(carrying(tokens), { ...HANDLING, isPassive });
     transport.isBroken = false;
-    // Passive requests keep the data fresh.
-    clock.set(session.dueAt);
-    expect(await authenticate(true)).toMatchObject({ kind: 'authenticated' });
+    // A passive request gets new tokens, and leaves the idle end to the next active one.
+    clock.set(session.endsAt - 10);
+    const passive = sessionIn(
+      await authenticate({ refreshOther: refreshToken }, true),
+    );
+    const [other, refreshOther] = passive.dispatch!.deliveries.map(
+      (delivery) => (delivery.kind === 'header' ? delivery.value : ''),
+    );
+    clock.set(passive.extendAt);
+    expect(clock.nowSeconds()).toBeLessThan(passive.dueAt);
     transport.isBroken = true;
-    clock.set(session.extendAt);
-    await expect(authenticate()).rejects.toBe(DEFECT);
+    await expect(authenticate({ other, refreshOther })).rejects.toBe(DEFECT);
   });
 
   it('is told where nobody waits for the load any more', async () => {

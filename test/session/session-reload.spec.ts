@@ -496,6 +496,18 @@ describe('the idle end of a session with fresh data', () => {
     ]);
   });
 
+  it('is current in the token of an update in that second, where the updated token came after the reload', async () => {
+    const store = new SickStore();
+    const one = await openSession({ store });
+    const other = await openSession({ store }, one);
+    const reloaded = sessionOf(await one.reloadNow());
+    const updated = sessionOf(
+      await other.update({ theme: 'dark' }, other.token(reloaded.claims)),
+    );
+    expect(updated.claims.lat).toBe(reloaded.claims.lat);
+    expect(other.reload.isCurrent(updated, NOW, false)).toBe(true);
+  });
+
   it('does not bring back data that a reload on demand replaced meanwhile', async () => {
     const store = new SickStore();
     const { clock, bringUpToDate, reloadNow } = await openSession({ store });

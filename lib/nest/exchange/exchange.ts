@@ -95,7 +95,7 @@ export class Exchange implements RequestFacts, SessionHolder {
     return this.#request['body'];
   }
 
-  /** With a `owner`, the module that decides, drops what another session module found on this request. */
+  /** With an `owner`, the module that decides, drops what another session module found on this request. */
   static of(request: object, response?: object, owner?: Owner): Exchange {
     const raw = rawRequestOf(request);
     const exchange = Exchange.#on(raw, request as FrameworkRequest);

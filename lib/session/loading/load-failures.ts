@@ -44,22 +44,22 @@ export class LoadFailures {
    */
   add(claims: NamedSession, thrown: unknown): Error {
     const { sid } = claims;
+    const outage = isOutage(thrown) ? thrown : undefined;
     const count = (this.#failures.get(sid)?.count ?? 0) + 1;
     const pause = Math.min(2 ** (count - 1), LONGEST_BACK_OFF_SECONDS);
-    const error = isOutage(thrown)
-      ? new SessionError(thrown.code, thrown.message, {
-          cause: thrown.cause,
+    const error = outage
+      ? new SessionError(outage.code, outage.message, {
+          cause: outage.cause,
           retryAfterSeconds: Math.min(pause, LONGEST_RETRY_AFTER_SECONDS),
         })
       : asError(thrown);
     this.#failures.set(sid, { count, retryAt: this.#time() + pause, error });
-    const code = isOutage(error) ? error.code : undefined;
     // The store's failure was already reported.
-    if (code !== 'STORE_UNAVAILABLE') {
+    if (outage?.code !== 'STORE_UNAVAILABLE') {
       this.#events.ofSession(claims, {
         type: 'loaderFailed',
-        code,
-        error: error.cause ?? thrown,
+        code: outage?.code,
+        error: outage?.cause ?? thrown,
       });
     }
     return error;

@@ -48,11 +48,12 @@ export class LoadedResult {
     return bytes;
   }
 
-  /** Returns the token of a kind that was signed before, if it may still be used. */
+  /** Returns the last token that requests of one kind share; its issuer knows whether it is still valid. */
   tokenOf(kind: string): SignedSession | undefined {
     return this.#tokens.get(kind);
   }
 
+  /** Keeps a token for the other requests of its kind. */
   keep(kind: string, signed: SignedSession): void {
     if (this.#tokens.size >= MAXIMUM_TOKENS) {
       this.#tokens.clear();

@@ -1,0 +1,51 @@
+import { Exchange } from '../../lib/nest/exchange/exchange.js';
+import { sessionOn } from '../../lib/nest/exchange/raw-exchange.js';
+import { openRuntime } from '../session/session-runtime.js';
+import { createActiveSession } from '../../lib/session/model/active-session.js';
+import { createExchange } from '../support/node-exchange.js';
+
+async function openModule(requestProperty: string | false) {
+  const runtime = await openRuntime({ requestProperty });
+  const { session } = await runtime.issuing!.issuer.generate(
+    'ada',
+    {},
+    undefined,
+  );
+  return { runtime, active: createActiveSession(runtime, session, 'ada') };
+}
+
+describe.each(['session', false] as const)(
+  'the session of a request, with requestProperty %p',
+  (requestProperty) => {
+    it('is found until its module takes it away; another module cannot', async () => {
+      const { runtime, active } = await openModule(requestProperty);
+      const other = await openModule(requestProperty);
+      const { request, response } = createExchange();
+      const exchange = Exchange.of(request, response, runtime);
+      exchange.attach(active, runtime);
+      const found = () => [
+        sessionOn(request),
+        (request as { session?: unknown }).session,
+        exchange.session,
+      ];
+      const property = requestProperty === false ? undefined : active;
+      expect(found()).toEqual([active, property, active]);
+      exchange.detach(other.runtime);
+      expect(found()).toEqual([active, property, active]);
+      exchange.detach(runtime);
+      expect(found()).toEqual([undefined, undefined, undefined]);
+    });
+
+    it('is replaced by that of the module that decides next', async () => {
+      const { runtime, active } = await openModule(requestProperty);
+      const other = await openModule(requestProperty);
+      const { request, response } = createExchange();
+      Exchange.of(request, response, runtime).attach(active, runtime);
+      const exchange = Exchange.of(request, response, other.runtime);
+      expect(exchange.session).toBeUndefined();
+      exchange.attach(other.active, other.runtime);
+      expect(sessionOn(request)).toBe(other.active);
+      expect(exchange.session).toBe(other.active);
+    });
+  },
+);
