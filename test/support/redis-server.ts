@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.js';
 
 /** A server of a test: on 127.0.0.1, nothing on disk that outlives it. */
 export interface RedisServer {
@@ -73,7 +74,10 @@ export async function startRedis(
     },
   };
   try {
-    await until(async () => (await server.command('PING')) === '+PONG');
+    await Promise.race([
+      until(async () => (await server.command('PING')) === '+PONG'),
+      ended.then(() => Promise.reject(new Error('it has ended'))),
+    ]);
     return server;
   } catch (error) {
     const text = await readFile(log, 'utf8').catch(() => 'no log');
@@ -192,21 +196,6 @@ function sendLine(port: number, line: string): Promise<string> {
     socket.once('data', (reply: string) => {
       resolve(reply.trim());
       socket.destroy();
-    });
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address
-          ? resolve(address.port)
-          : reject(new Error('no port')),
-      );
     });
   });
 }

@@ -12,7 +12,7 @@ import {
 import { until } from '../../support/redis-server.js';
 import { namedSubjects, type ChaosStore } from './chaos-store.js';
 import { FaultyProxy } from './faulty-proxy.js';
-import { freePort } from './free-port.js';
+import { freePort } from '../../support/free-port.js';
 import { installedPgBouncer, nobody } from './installed-pgbouncer.js';
 
 /** PostgreSQL, which restarts while requests run. */
