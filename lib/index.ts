@@ -11,6 +11,15 @@ export {
   type SessionErrorOptions,
 } from './errors/session-error.js';
 export {
+  SessionConnections,
+  type OpenOptions,
+} from './nest/contexts/session-connections.js';
+export type {
+  ContextFinders,
+  ContextRequest,
+  ContextRequestFinder,
+} from './nest/contexts/session-contexts.js';
+export {
   CheckRevocation,
   OptionalSession,
   Passive,

@@ -11,6 +11,8 @@ import {
   logListenerFaults,
   logSessionEvents,
 } from './log-session-events.js';
+import { loadContextErrors } from './contexts/context-errors.js';
+import type { ContextFinders } from './contexts/session-contexts.js';
 import { openStore } from './open-store.js';
 import { RareLogger } from './rare-logger.js';
 import { openSessionKeys } from './session-keys.js';
@@ -30,6 +32,8 @@ export interface RuntimeSurroundings {
   readonly store?: unknown;
   /** Whether the public keys are published. */
   readonly publishesKeys?: boolean;
+  /** Finds requests in kinds of contexts that the library does not know. */
+  readonly contexts?: ContextFinders | undefined;
   /** Configuration faults outside the options. */
   readonly faults?: readonly string[];
 }
@@ -88,7 +92,11 @@ export async function createSessionRuntime(
     ...shared,
     keys,
     loader: loader || undefined,
-    ...enterParts(shared, parts),
+    ...enterParts(shared, parts, loader !== false && loader !== undefined),
+    contexts: {
+      finders: surroundings.contexts ?? {},
+      errorClasses: await loadContextErrors(),
+    },
   };
 }
 

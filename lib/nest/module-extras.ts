@@ -20,6 +20,9 @@ import {
   createSessionRuntime,
   type RuntimeSurroundings,
 } from './create-session-runtime.js';
+import { SessionConnections } from './contexts/session-connections.js';
+import type { ContextFinders } from './contexts/session-contexts.js';
+import { SocketHooks } from './contexts/socket-hooks.js';
 import { describeRoutes } from './routes/describe-routes.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { jwksControllerAt } from './routes/session-jwks.controller.js';
@@ -78,6 +81,11 @@ export interface SessionJwtModuleExtras {
    * @default false; `true` uses the path 'session'
    */
   routes?: boolean | RoutesOptions;
+  /**
+   * Finds the request that other kinds of contexts stand for, by their type: `{ rpc: (context) => … }`. Without it, the
+   * guard refuses them. HTTP, GraphQL and gateways need none.
+   */
+  contexts?: ContextFinders;
   /** Modules whose providers the data loader needs. */
   imports?: ModuleMetadata['imports'];
 }
@@ -88,6 +96,7 @@ export function partsOf({
   guard,
   jwks,
   routes,
+  contexts,
 }: SessionJwtModuleExtras): { controllers: Type[]; providers: Provider[] } {
   const isGuarded = guard ?? true;
   const published = resolveJwks(jwks);
@@ -121,6 +130,7 @@ export function partsOf({
         createSessionRuntime(options, clock, {
           loader,
           store,
+          contexts,
           publishesKeys: published.jwks !== undefined,
           faults: [
             ...published.faults,
@@ -140,7 +150,9 @@ export function partsOf({
       ],
     },
     SessionService,
+    SessionConnections,
     SessionGuard,
+    SocketHooks,
     ...(isGuarded
       ? [
           { provide: APP_GUARD, useExisting: SessionGuard },

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { type MonotonicTime, type SessionClock } from '../ports/clock.js';
 import type { CsrfRefusal } from '../csrf/csrf-policy.js';
 import { CsrfTokens } from '../csrf/csrf-tokens.js';
@@ -5,6 +6,9 @@ import { explainForgery } from '../csrf/explain-forgery.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import type { RequestFacts } from '../ports/request-facts.js';
 import type { ClockPolicy } from '../session/model/freshness.js';
+import { EndSignals } from '../session/connections/end-signals.js';
+import { LiveSessions } from '../session/connections/live-sessions.js';
+import { SessionChecks } from '../session/connections/session-checks.js';
 import { CarriedSessions } from '../session/request/carried-sessions.js';
 import { FirstUses } from '../session/records/first-uses.js';
 import { GuardRefresh } from '../session/guard-refresh.js';
@@ -34,6 +38,9 @@ import { RareLogger } from './rare-logger.js';
 import { endsSession } from './session-exception.js';
 import { type SessionKeys } from './session-keys.js';
 import type { SessionRuntime } from './session-runtime.js';
+
+/** Connections are checked without a request. */
+const NO_REQUEST: RequestFacts = { headers: {} };
 
 /** What stands by itself: clocks, events and what this process remembers. */
 interface Ground {
@@ -159,21 +166,44 @@ export function connectParts(
 export function enterParts(
   shared: SharedParts,
   parts: ReturnType<typeof connectParts>,
+  hasLoader: boolean,
 ): Pick<
   SessionRuntime,
-  'authenticator' | 'inspection' | 'issuing' | 'revocation'
+  | 'authenticator'
+  | 'inspection'
+  | 'issuing'
+  | 'revocation'
+  | 'live'
+  | 'endSignals'
 > {
-  const { isVerifyOnly, store } = shared.options;
+  const { isVerifyOnly, store, loader } = shared.options;
   const { records, reload, refreshExchange } = parts;
-  return {
-    authenticator: new SessionAuthenticator({
+  const authenticator = new SessionAuthenticator({
+    ...shared,
+    reload: isVerifyOnly ? undefined : reload,
+    refresh:
+      refreshExchange &&
+      new GuardRefresh({ ...shared, ...parts, refreshExchange }),
+    records,
+  });
+  const live = new LiveSessions({
+    ...shared,
+    checks: new SessionChecks({
       ...shared,
-      reload: isVerifyOnly ? undefined : reload,
-      refresh:
-        refreshExchange &&
-        new GuardRefresh({ ...shared, ...parts, refreshExchange }),
+      evaluate: (session, handling) =>
+        authenticator.evaluateSession(session, undefined, NO_REQUEST, handling),
       records,
+      hasLoader: hasLoader && !isVerifyOnly,
     }),
+    // Requests must not wait behind connections.
+    concurrency: Math.ceil(loader.concurrency / 2),
+    onDefect: (error) =>
+      shared.logger.log('error', 'connection check', inspect(error)),
+  });
+  return {
+    authenticator,
+    live,
+    endSignals: new EndSignals({ ...shared, live }),
     inspection: new TokenInspection({
       ...shared,
       records: store?.keepsData ? records : undefined,
@@ -186,6 +216,6 @@ export function enterParts(
           issuer: new SessionIssuer({ ...shared, ...parts }),
           refresh: new SessionRefresh({ ...shared, refreshExchange }),
         },
-    revocation: new SessionRevocation({ ...shared, ends: parts.ends }),
+    revocation: new SessionRevocation({ ...shared, ends: parts.ends, live }),
   };
 }

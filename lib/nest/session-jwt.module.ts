@@ -13,6 +13,7 @@ import {
   SESSION_OPTIONS,
   type SessionJwtModuleExtras,
 } from './module-extras.js';
+import { SessionConnections } from './contexts/session-connections.js';
 import { SESSION_RUNTIME } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
@@ -44,6 +45,7 @@ const ASYNC_NAMES: ReadonlySet<string> = new Set<
   'guard',
   'jwks',
   'routes',
+  'contexts',
 ]);
 
 const { ConfigurableModuleClass } =
@@ -61,6 +63,7 @@ const { ConfigurableModuleClass } =
         guard: true,
         jwks: undefined,
         routes: undefined,
+        contexts: undefined,
         imports: undefined,
       } as object,
       (definition, extras) => {
@@ -77,6 +80,7 @@ const { ConfigurableModuleClass } =
             SessionStore,
             SessionGuard,
             SessionService,
+            SessionConnections,
           ],
         };
       },

@@ -14,6 +14,10 @@ import type { SessionRevocation } from '../session/session-revocation.js';
 import type { SessionTransports } from '../session/request/session-transports.js';
 import type { TokenInspection } from '../session/token-inspection.js';
 import { signingKeyRequired } from '../tokens/token-codec.js';
+import type { EndSignals } from '../session/connections/end-signals.js';
+import type { LiveSessions } from '../session/connections/live-sessions.js';
+import type { ContextErrorClasses } from './contexts/context-errors.js';
+import type { ContextFinders } from './contexts/session-contexts.js';
 import type { RareLogger } from './rare-logger.js';
 import type { SessionKeys } from './session-keys.js';
 
@@ -45,6 +49,17 @@ export interface SessionRuntime {
   readonly keys: SessionKeys;
   readonly csrfTokens: CsrfTokens;
   readonly policy: ClockPolicy;
+  /** The sessions that outlive their requests. */
+  readonly live: LiveSessions;
+  readonly endSignals: EndSignals;
+  /** How contexts other than `http` work. */
+  readonly contexts: SessionContexts;
+}
+
+/** How requests are found in contexts, and refused. @internal */
+export interface SessionContexts {
+  readonly finders: ContextFinders;
+  readonly errorClasses: ContextErrorClasses;
 }
 
 /** The parts that sign tokens. @internal */

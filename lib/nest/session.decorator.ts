@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ActiveSession } from '../session/model/active-session.js';
-import { sessionOn } from './exchange/raw-exchange.js';
+import { sessionIn } from './contexts/session-contexts.js';
 
 type ParameterType<Target, Key, Index extends number> = Key extends keyof Target
   ? Target[Key] extends (...args: infer Args) => unknown
@@ -21,17 +21,13 @@ export interface SessionParameter<Injected> {
 
 const injectSession = createParamDecorator(
   (property: keyof ActiveSession | undefined, context: ExecutionContext) => {
-    if (context.getType() !== 'http') {
-      return undefined;
-    }
-    const request = context.switchToHttp().getRequest<object>();
-    const session = sessionOn(request);
+    const session = sessionIn(context);
     return property === undefined ? session : session?.[property];
   },
 );
 
 /**
- * Injects the session of the request, or one of its properties. Injects `undefined` on a public route, and on an
+ * Injects the session of the request or the connection, or one of its properties. Injects `undefined` on a public route, and on an
  * `@OptionalSession()` route without a session. The declared type of the parameter is checked.
  *
  * `@nestjs/common` exports a decorator of the same name that reads `request.session`: import this one.

@@ -14,11 +14,16 @@ import {
   type SessionOutcome,
 } from '../session/model/session-outcome.js';
 import type { VerifiedSession } from '../session/model/verified-session.js';
+import { admitConnection } from './contexts/admit-connection.js';
+import { contextError } from './contexts/context-errors.js';
+import type { FoundRequest } from './contexts/graphql-request.js';
+import { findIn, messageIn } from './contexts/session-contexts.js';
 import { Exchange } from './exchange/exchange.js';
+import { attachTo, isRequest, sessionOn } from './exchange/raw-exchange.js';
 import { expandedData } from './expanded-data.js';
 import { attachedTo, evaluate } from './request-outcome.js';
-import { rulesOf, type RouteAccess } from './route-access.js';
-import { headersOf, toHttpException } from './session-exception.js';
+import { rulesOf, type RouteAccess, type RouteRules } from './route-access.js';
+import { headersOf } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
 /**
@@ -36,24 +41,50 @@ export class SessionGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const rules = rulesOf(context);
-    const { access, checksRevocation } = rules;
-    if (access === 'public') {
+    if (rules.access === 'public') {
       return true;
     }
-    if (context.getType() !== 'http') {
-      throw this.refuseContext(context);
+    const kind = context.getType<string>();
+    const { finders } = this.runtime.contexts;
+    if (kind !== 'http' && Object.hasOwn(finders, kind)) {
+      return this.admitMessage(context, kind, finders[kind]!(context), rules);
     }
-    const http = context.switchToHttp();
-    const exchange = Exchange.of(
-      http.getRequest(),
-      http.getResponse(),
-      this.runtime,
-    );
+    const found = findIn(context, kind);
+    if (!found) {
+      throw this.refuseContext(context, kind);
+    }
+    return 'key' in found
+      ? admitConnection(this.runtime, found, rules, kind)
+      : this.admitRequest(found, rules, kind);
+  }
+
+  /** Decides on a message whose request the application has found. */
+  private async admitMessage(
+    context: ExecutionContext,
+    kind: string,
+    found: FoundRequest | undefined,
+    rules: RouteRules,
+  ): Promise<boolean> {
+    const message = messageIn(context);
+    if (!found || !isRequest(found.request) || !message) {
+      throw this.refuseContext(context, kind);
+    }
+    await this.admitRequest(found, rules, kind);
+    attachTo(message, sessionOn(found.request));
+    return true;
+  }
+
+  private admitRequest(
+    { request, response }: FoundRequest,
+    { access, checksRevocation, isPassive }: RouteRules,
+    kind: string,
+  ): boolean | Promise<boolean> {
+    const exchange = Exchange.of(request, response, this.runtime);
     exchange.requirePlace(this.runtime);
     const handling = handlingOf({
       canDeliver: exchange.canDeliver,
       asksStore: mustAskStore(this.runtime.options.store, checksRevocation),
-      isPassive: rules.isPassive || saysPassive(exchange),
+      isPassive: isPassive || saysPassive(exchange),
     });
     const attached = attachedTo(exchange, handling);
     if (attached) {
@@ -62,14 +93,17 @@ export class SessionGuard implements CanActivate {
     }
     const outcome = evaluate(this.runtime, exchange, handling);
     return outcome instanceof Promise
-      ? outcome.then((settled) => this.conclude(settled, exchange, access))
-      : this.conclude(outcome, exchange, access);
+      ? outcome.then((settled) =>
+          this.conclude(settled, exchange, access, kind),
+        )
+      : this.conclude(outcome, exchange, access, kind);
   }
 
   private conclude(
     outcome: SessionOutcome,
     exchange: Exchange,
     access: RouteAccess,
+    kind: string,
   ): boolean | Promise<boolean> {
     if (outcome.kind === 'authenticated') {
       if (outcome.dispatch) exchange.deliver(outcome.dispatch);
@@ -84,11 +118,11 @@ export class SessionGuard implements CanActivate {
     switch (outcome.kind) {
       case 'anonymous':
         this.runtime.events.rejected(REFUSALS.missing.code, 'missing');
-        throw this.refuse(refusalError('missing'), exchange);
+        throw this.refuse(refusalError('missing'), exchange, kind);
       case 'rejected':
-        throw this.refuse(refusalError(outcome.refusal), exchange);
+        throw this.refuse(refusalError(outcome.refusal), exchange, kind);
       case 'unavailable':
-        throw this.refuse(outcome.error, exchange);
+        throw this.refuse(outcome.error, exchange, kind);
     }
   }
 
@@ -110,6 +144,7 @@ export class SessionGuard implements CanActivate {
     data: unknown,
     exchange: Exchange,
   ): true {
+    if (!exchange.isPassive) this.runtime.live.noteUse(session.claims.sid);
     exchange.attach(
       createActiveSession(this.runtime, session, data, exchange),
       this.runtime,
@@ -123,19 +158,22 @@ export class SessionGuard implements CanActivate {
     return true;
   }
 
-  private refuse(error: SessionError, exchange: Exchange): Error {
+  private refuse(error: SessionError, exchange: Exchange, kind: string): Error {
     this.attachNone(exchange);
     exchange.refuseWith(headersOf(error, this.runtime.transports.challenges));
-    return toHttpException(error);
+    return this.errorIn(kind, error);
   }
 
-  private refuseContext(context: ExecutionContext): Error {
-    const kind = context.getType<string>();
+  private refuseContext(context: ExecutionContext, kind: string): Error {
     this.runtime.logger.once(
       'warn',
       `context ${kind}`,
-      `SessionGuard checks HTTP requests only and refuses '${kind}' contexts (${context.getClass().name}.${context.getHandler().name}). Mark the handler @Public() and call SessionService.authenticate(request) in the handshake: in verifyClient of ws, or server.use() of socket.io.`,
+      `SessionGuard found no request in a context of type '${kind}' and refuses it (${context.getClass().name}.${context.getHandler().name}). Pass contexts: { '${kind}': (context) => ({ request: { headers } }) } to SessionJwtModule, with headers that the sender of a payload cannot choose, or mark the handler @Public().`,
     );
-    return toHttpException(refusalError('context'));
+    return this.errorIn(kind, refusalError('context'));
+  }
+
+  private errorIn(kind: string, error: SessionError): Error {
+    return contextError(kind, error, this.runtime.contexts.errorClasses);
   }
 }

@@ -2,7 +2,10 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { SessionPage } from '../ports/session-store.js';
-import type { ActiveSession } from '../session/model/active-session.js';
+import {
+  verifiedOf,
+  type ActiveSession,
+} from '../session/model/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/model/issued-session.js';
 import type { SessionEvent } from '../session/model/session-events.js';
@@ -48,10 +51,9 @@ export class SessionService<
   ) {}
 
   /**
-   * What happens to sessions, for audit logs and metrics. No event carries a token.
-   *
-   * A listener that throws or rejects stays subscribed; its error is logged at most once a minute. An operator that
-   * throws ends its pipe, as always in rxjs. Without an `error` listener, that is also logged; `retry()` resubscribes.
+   * What happens to sessions, for audit logs and metrics. No event carries a token. A listener that throws or rejects
+   * stays subscribed; its error is logged at most once a minute. An operator that throws ends its pipe, as always in
+   * rxjs. Without an `error` listener, that is also logged; `retry()` resubscribes.
    */
   get events$(): Observable<SessionEvent> {
     return this.runtime.events.stream;
@@ -80,8 +82,8 @@ export class SessionService<
 
   /**
    * Exchanges a refresh token for new tokens, with freshly loaded data. Within `refreshToken.grace`, an exchanged token
-   * returns the same replacement again; with a `store`, also later, until a client uses the new tokens. Lost responses
-   * and parallel requests are therefore safe. With a `store`, reuse after that ends the session.
+   * returns the same replacement again; with a `store`, also later, until a client uses the new tokens: lost responses
+   * and parallel requests are safe. With a `store`, reuse after that ends the session.
    *
    * @param from the refresh token, or a request that carries it: in its cookie, or in the body field `refreshToken`
    * @throws {SessionError} `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_CONFLICT`, `KEY_UNKNOWN`,
@@ -98,7 +100,6 @@ export class SessionService<
   /**
    * Reloads the data of a session now, whatever its age, and re-issues the token: after a role change, for example.
    * Older tokens show the new data as well: in this process and, with a store, on every node that queries it.
-   *
    * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN` (the client's tokens are cleared), `LOADER_UNAVAILABLE`,
    *   `STORE_UNAVAILABLE`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
    */
@@ -110,12 +111,9 @@ export class SessionService<
   }
 
   /**
-   * Merges attributes into a session and re-issues the token. Does not reload the data.
-   *
-   * With a store, the merge happens there: concurrent updates all survive, and an ended session stays ended. Without
-   * one, another node may still accept an older token with older attributes, and a refresh token is rewritten only if
-   * the request carried it: keep nothing here that grants a right.
-   *
+   * Merges attributes into a session and re-issues the token. Does not reload the data. With a store, concurrent updates
+   * all survive, and an ended session stays ended. Without one, another node may still accept an older token with older
+   * attributes, and a refresh token is rewritten only if the request carried it: keep nothing here that grants a right.
    * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN`, `TOKEN_EXPIRED`, `STORE_UNAVAILABLE`,
    *   `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
    */
@@ -129,13 +127,10 @@ export class SessionService<
 
   /**
    * Ends a session and clears the client's tokens. A request may carry an expired session token, or a refresh token in
-   * its cookie or body field; a forged token ends nothing. Every authentic session of a request ends, even if it
-   * carries two cookies of the same name; at most 16 tokens of each kind are checked.
-   *
-   * Without a store, the session ends in this process: on other nodes, a copied token stays valid until the loader ends
-   * the session, or until it expires. With a store, it stays valid until its next reload or refresh, or not at all if
-   * `revocationCheck` is `'always'`.
-   *
+   * its cookie or body field; a forged token ends nothing. Every authentic session of a request ends, up to 16 tokens
+   * of each kind. Without a store, the session ends in this process: on other nodes, a copied token stays valid until
+   * the loader ends the session, or until it expires. With a store, it stays valid until its next reload or refresh, or
+   * not at all if `revocationCheck` is `'always'`.
    * @returns whether a store ended a session: `false` without a store, or if the request carries what may be a token of
    *   another session
    * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared nonetheless); `CSRF_REFUSED` for a
@@ -183,12 +178,9 @@ export class SessionService<
   }
 
   /**
-   * Does what the guard does, for middleware, WebSocket handshakes and custom guards: returns the session of a request
-   * (`headers` may be a fetch `Headers`), or `null`. With a `response` that can still deliver tokens, it shares the
-   * guard's outcome.
-   *
-   * Without one, each call checks anew (clocks, revocation, age of the data), for streams and sockets. It re-issues and
-   * exchanges nothing, returns `null` for an expired session token, and expands the data again only if it is newer.
+   * Does what the guard does, for middleware and custom guards: returns the session of a request (`headers` may be a
+   * fetch `Headers`), or `null`. With a `response` that can still deliver tokens, it shares the guard's outcome. Without
+   * one, each call checks anew, re-issues and exchanges nothing, and returns `null` for an expired session token.
    *
    * @throws {SessionError} `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `STORE_REQUIRED`
    */
@@ -211,8 +203,15 @@ export class SessionService<
   }
 
   /**
+   * Returns a signal that aborts when the session ends, for responses and jobs that take long: server-sent events
+   * (`takeUntil`), streams (`pipeline(…, { signal })`). The session is checked once per reload interval meanwhile.
+   */
+  endSignal(session: ActiveSession<any, any, any>): AbortSignal {
+    return this.runtime.endSignals.of(verifiedOf(session, this.runtime));
+  }
+
+  /**
    * Returns the session token, for a request to another service: the newest one of this request. Keep it out of logs.
-   *
    * @throws {SessionError} `TOKEN_MISSING` if the request no longer carries its token
    */
   tokenOf(session: ActiveSession<any, any, any>): string {
@@ -242,7 +241,8 @@ export class SessionService<
 
   /** Called by Nest when the server has closed. Waits for exchanges in flight, then completes {@link events$}. */
   async onApplicationShutdown(): Promise<void> {
-    const { issuing, events, logger } = this.runtime;
+    const { issuing, events, live, logger } = this.runtime;
+    live.stop();
     await issuing?.refresh.settled();
     events.complete();
     logger.close();

@@ -11,6 +11,12 @@ export abstract class SessionClock {
    * Without this method, the seconds by which {@link nowSeconds} moves forward are counted.
    */
   monotonicSeconds?(): number;
+
+  /**
+   * Calls a task once per second of this clock, until the returned function is called: connections are checked then.
+   * Without this method, a timer of the process does.
+   */
+  everySecond?(task: () => void): () => void;
 }
 
 /** The clock of the machine. */
@@ -43,4 +49,14 @@ export function monotonicTimeOf(clock: SessionClock): MonotonicTime {
     last = now;
     return elapsed;
   };
+}
+
+/** Calls a task once per second of a clock. Returns what ends that. Keeps no process alive. */
+export function everySecond(clock: SessionClock, task: () => void): () => void {
+  if (clock.everySecond) {
+    return clock.everySecond(task);
+  }
+  const timer = setInterval(task, 1000);
+  timer.unref();
+  return () => clearInterval(timer);
 }

@@ -5,8 +5,10 @@ import {
   type SessionPage,
   type SessionStore,
 } from '../ports/session-store.js';
+import type { SessionClock } from '../ports/clock.js';
 import type { RequestFacts } from '../ports/request-facts.js';
 import { isSubject } from '../tokens/claims-profile.js';
+import type { LiveSessions } from './connections/live-sessions.js';
 import type { NamedSession } from '../tokens/session-claims.js';
 import type {
   CarriedSessions,
@@ -20,6 +22,8 @@ export interface SessionRevocationParts extends CrossSiteParts {
   readonly store: SessionStore | undefined;
   readonly carried: CarriedSessions;
   readonly ends: SessionEnds;
+  readonly live: LiveSessions;
+  readonly clock: SessionClock;
 }
 
 /** Ends sessions for the application, one by one or all of a subject. */
@@ -65,6 +69,7 @@ export class SessionRevocation {
   /** @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `SESSION_UNKNOWN`, `STORE_UNAVAILABLE` */
   async endAll(subject: string, except: string | undefined): Promise<number> {
     const store = this.#storeFor('revokeAll', subject);
+    const calledAt = this.#parts.clock.nowSeconds();
     const count = await store.endAll(subject, except);
     if (typeof count !== 'number') {
       throw new SessionError(
@@ -73,6 +78,7 @@ export class SessionRevocation {
       );
     }
     this.#parts.events.allEnded(subject, count);
+    await this.#parts.live.endAll(subject, except, calledAt);
     return count;
   }
 

@@ -8,6 +8,7 @@ import { readDurationSeconds, type Duration } from '../options/durations.js';
 export class TestSessionClock extends SessionClock {
   #nowSeconds: number;
   #elapsedSeconds = 0;
+  readonly #tasks = new Set<() => void>();
 
   /** @param start a Date, or seconds since the Unix epoch. Default: 2030-01-01T00:00:00Z */
   constructor(start: Date | number = 1_893_456_000) {
@@ -22,6 +23,12 @@ export class TestSessionClock extends SessionClock {
   /** The sum of all moves forward. Moves back do not reduce it, as on a machine whose clock is corrected. */
   override monotonicSeconds(): number {
     return this.#elapsedSeconds;
+  }
+
+  /** Calls a task after each move of the clock. */
+  override everySecond(task: () => void): () => void {
+    this.#tasks.add(task);
+    return () => this.#tasks.delete(task);
   }
 
   /**
@@ -52,6 +59,7 @@ export class TestSessionClock extends SessionClock {
   #moveTo(nowSeconds: number): void {
     this.#elapsedSeconds += Math.max(0, nowSeconds - this.#nowSeconds);
     this.#nowSeconds = nowSeconds;
+    for (const task of this.#tasks) task();
   }
 }
 

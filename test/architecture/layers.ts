@@ -22,6 +22,7 @@ const ROOMS = [
   'session/request',
   'session/records',
   'session/loading',
+  'session/connections',
 ];
 const SERVER = ['session', ...ROOMS, 'keys', ...BELOW_SESSION];
 
@@ -51,6 +52,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'session/records',
     ...BELOW_SESSION,
   ],
+  'session/connections': ['session/model', 'session/records', ...BELOW_SESSION],
   session: [...ROOMS, ...BELOW_SESSION],
   // For browsers: neither a part of the server nor a package.
   client: [],

@@ -60,6 +60,14 @@ export function sessionOn(request: object): AnySession | undefined {
   return isActiveSession(session) ? session : undefined;
 }
 
+/** Attaches a session to what stands for a connection, where {@link sessionOn} finds it. */
+export function attachTo(
+  key: RawRequest | { [HOLDER]?: SessionHolder },
+  session: AnySession | undefined,
+): void {
+  (key[HOLDER] ??= { attached: undefined }).attached = session;
+}
+
 /** Returns the headers of a request by lower-case name, converting those of a fetch `Request`. */
 export function headersOfRaw({ headers }: RawRequest): RequestFacts['headers'] {
   return isFetchHeaders(headers)

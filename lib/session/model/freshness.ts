@@ -177,7 +177,7 @@ function jittered(seconds: number, sid: string): number {
 }
 
 /** Returns a number from 0 to 1 that every node derives from a session id in the same way (FNV-1a). */
-function fractionOf(sid: string): number {
+export function fractionOf(sid: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < sid.length; i += 1) {
     hash = Math.imul(hash ^ sid.charCodeAt(i), 0x01000193);

@@ -1,0 +1,165 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { SessionError } from '../../errors/session-error.js';
+import { endOfHandshake } from '../../session/connections/handshake-end.js';
+import type { ActiveSession } from '../../session/model/active-session.js';
+import type {
+  ExpandedSessionData,
+  SessionAttributes,
+  SessionParams,
+} from '../../session/model/session-types.js';
+import type { SessionOutcome } from '../../session/model/session-outcome.js';
+import type { VerifiedSession } from '../../session/model/verified-session.js';
+import {
+  isRequest,
+  sessionOn,
+  type SessionRequest,
+} from '../exchange/raw-exchange.js';
+import { toHttpException } from '../session-exception.js';
+import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
+import { connectionOf } from './connection.js';
+import { errorOf } from './context-errors.js';
+import { findInGraphQL } from './graphql-request.js';
+import { judgeHandshake } from './judge-handshake.js';
+import { gatewayClient } from './session-contexts.js';
+
+/** How a connection is opened. */
+export interface OpenOptions {
+  /**
+   * Leaves a connection without a session open: for gateways with `@Public()` or `@OptionalSession()` handlers.
+   *
+   * @default false
+   */
+  optional?: boolean;
+}
+
+/**
+ * Ties connections to sessions: a connection outlives the request that opened it, but never its session.
+ *
+ * Checks each session once per reload interval, with the store and the loader, however many connections it has. Closes
+ * the connections of a session when it ends; immediately, if it ends in this process. Close code 4401 means that the
+ * session has ended, 4410 that the client should reconnect, because it may still have one.
+ */
+@Injectable()
+export class SessionConnections<
+  TParams = SessionParams,
+  TAttributes = SessionAttributes,
+  TExpanded = ExpandedSessionData,
+> {
+  /** @internal */
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+  ) {}
+
+  /**
+   * Finds the session of a new connection: call it first in the `handleConnection` of a gateway. Messages wait for the
+   * result. Without a session, or from another site, the connection is closed. Never rejects because of a client.
+   *
+   * @param client the client of `ws` or socket.io
+   * @param request the handshake, as `handleConnection` receives it with `ws`; the client of socket.io contains it
+   * @returns the session; `undefined` if there is none
+   */
+  async open(
+    client: object,
+    request?: SessionRequest,
+    { optional = false }: OpenOptions = {},
+  ): Promise<ActiveSession<TParams, TExpanded, TAttributes> | undefined> {
+    const found = gatewayClient(client as never);
+    const handshake = request ?? found.handshake;
+    if (!isRequest(handshake)) {
+      throw new TypeError(
+        'SessionConnections.open: expected the request of the handshake, got none; pass the second argument of handleConnection',
+      );
+    }
+    const connection = connectionOf(this.runtime, { ...found, handshake })!;
+    const outcome = await connection.open();
+    if (outcome.kind !== 'authenticated' && !optional) {
+      connection.close(this.#endOf(outcome));
+    }
+    return connection.session;
+  }
+
+  /**
+   * Returns the session of a connection as it is now; `undefined` if it has none: to find the clients of a user, or to
+   * check a role before something is sent.
+   *
+   * @param client the client of a gateway, or the context value of a GraphQL operation
+   */
+  sessionOf(
+    client: object,
+  ): ActiveSession<TParams, TExpanded, TAttributes> | undefined {
+    const found = findInGraphQL(client) ?? gatewayClient(client as never);
+    return 'request' in found
+      ? sessionOn(found.request)
+      : connectionOf(this.runtime, { ...found, handshake: undefined })?.session;
+  }
+
+  /**
+   * Refuses handshakes without a session with status 401, before there is a connection: pass it as the option
+   * `verifyClient` of a `ws` gateway or of Mercurius. Sees no tokens that clients send after the handshake.
+   */
+  readonly verifyClient = (
+    { req }: { readonly req: SessionRequest },
+    decide: (isAllowed: boolean, status?: number, message?: string) => void,
+  ): void => {
+    judgeHandshake(this.runtime, req, undefined).then(
+      ({ kind }) => {
+        if (kind === 'authenticated') decide(true);
+        else if (kind === 'unavailable')
+          decide(false, 503, 'Service Unavailable');
+        else decide(false, 401, 'Unauthorized');
+      },
+      () => decide(false, 500, 'Internal Server Error'),
+    );
+  };
+
+  /**
+   * Refuses connections without a session: pass it to `server.use()` of socket.io, and to `use()` of each namespace. The
+   * client's `connect_error` has the body of the refusal in `data`.
+   */
+  readonly middleware = (
+    socket: object,
+    next: (error?: Error) => void,
+  ): void => {
+    const found = gatewayClient(socket as never);
+    judgeHandshake(this.runtime, found.handshake!, found.sent).then(
+      (outcome) =>
+        outcome.kind === 'authenticated'
+          ? next()
+          : next(connectError(errorOf(outcome))),
+      () => next(new Error('Internal server error')),
+    );
+  };
+
+  /**
+   * Refuses graphql-ws connections without a session with close code 4401 or 4410: pass it as the option `onConnect` of
+   * Apollo's `subscriptions['graphql-ws']`. Without it, such a connection can still execute `@Public()` operations.
+   *
+   * @returns whether the client may connect
+   */
+  readonly onConnect = async (context: object): Promise<boolean> => {
+    const found = findInGraphQL(context);
+    const connection =
+      found && 'key' in found ? connectionOf(this.runtime, found) : undefined;
+    if (!connection) {
+      return false;
+    }
+    const outcome = await connection.open();
+    if (outcome.kind === 'authenticated') {
+      return true;
+    }
+    connection.close(this.#endOf(outcome));
+    return false;
+  };
+
+  #endOf(outcome: Exclude<SessionOutcome, VerifiedSession>) {
+    return endOfHandshake(outcome, this.runtime.options.refresh !== undefined);
+  }
+}
+
+/** socket.io sends `data` to the client. */
+function connectError(error: SessionError): Error {
+  const exception = toHttpException(error);
+  return Object.assign(new Error(exception.message), {
+    data: exception.getResponse(),
+  });
+}
