@@ -8,7 +8,6 @@ import {
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import {
-  Args,
   Field,
   GraphQLModule,
   Int,
@@ -134,8 +133,14 @@ export class OrderResolver {
   }
 
   @Mutation(() => String)
-  change(@Args('text') text: string, @Session() session: ActiveSession) {
-    return `${this.note('change', session)} ${text}`;
+  change(@Session() session: ActiveSession) {
+    return this.note('change', session);
+  }
+
+  @CheckRevocation()
+  @Mutation(() => String)
+  confirmedChange(@Session() session: ActiveSession) {
+    return this.note('confirmedChange', session);
   }
 
   @Subscription(() => String)
@@ -143,6 +148,15 @@ export class OrderResolver {
     this.note('texts', session);
     for await (const [text] of on(Feed.events, 'text')) {
       yield { texts: `${session.subject} ${String(text)}` };
+    }
+  }
+
+  @CheckRevocation()
+  @Subscription(() => String)
+  async *confirmedTexts(@Session() session: ActiveSession) {
+    this.note('confirmedTexts', session);
+    for await (const [text] of on(Feed.events, 'text')) {
+      yield { confirmedTexts: `${session.subject} ${String(text)}` };
     }
   }
 
