@@ -6,9 +6,9 @@ import { IssuedSession } from '../session/model/issued-session.js';
 import type { Dispatch } from '../session/model/dispatch.js';
 import type { SignedSession } from '../session/model/signed-session.js';
 import { dataOf } from '../session/model/verified-session.js';
+import { responseIn } from './contexts/graphql-request.js';
 import type { Exchange } from './exchange/exchange.js';
 import { expandedData } from './expanded-data.js';
-import { isResponse } from './exchange/raw-exchange.js';
 import type { DeliverOptions } from './session-service-options.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { warnOfPersonalData } from './warn-of-personal-data.js';
@@ -67,11 +67,11 @@ export function warnOfNoResponse(
   method: 'generate' | 'refresh',
   options: DeliverOptions,
 ): void {
-  if ('response' in options && !isResponse(options.response)) {
+  if ('response' in options && !responseIn(options.response)) {
     logger.once(
       'warn',
       `no response ${method}`,
-      `${method}({ response }): expected an Express response, a Fastify reply or a Node.js response, got ${typeof options.response}, so the tokens reach no client; pass @Res({ passthrough: true }), or omit the option and send the tokens to the client yourself`,
+      `${method}({ response }): expected an Express response, a Fastify reply, a Node.js response or the context value of a GraphQL operation over HTTP, got ${typeof options.response}, so the tokens reach no client; pass @Res({ passthrough: true }), or omit the option and send the tokens to the client yourself`,
     );
   }
 }

@@ -3,7 +3,8 @@ import type { SessionResponse } from './exchange/raw-exchange.js';
 /** Where tokens are delivered. */
 export interface DeliverOptions {
   /**
-   * The response that delivers the tokens to the client: an Express response, a Fastify reply or a Node.js response.
+   * The response that delivers the tokens to the client: an Express response, a Fastify reply or a Node.js response. In
+   * a resolver, the context value of the operation (`@Context()`).
    *
    * @default the response of the request that the session came with
    */

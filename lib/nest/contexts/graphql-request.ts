@@ -2,6 +2,7 @@ import {
   isRequest,
   isResponse,
   rawRequestOf,
+  type FrameworkResponse,
   type SessionRequest,
   type SessionResponse,
 } from '../exchange/raw-exchange.js';
@@ -73,6 +74,17 @@ export function findInGraphQL(
   return isUpgrade(raw, response)
     ? connection(raw, value['_connectionInit'] ?? value['connectionParams'])
     : { request, response };
+}
+
+/** Returns a response as it is, and that of a GraphQL operation from its context value. */
+export function responseIn(given: unknown): FrameworkResponse | undefined {
+  if (isResponse(given)) {
+    return given;
+  }
+  const found = findInGraphQL(given);
+  return found && 'request' in found && isResponse(found.response)
+    ? found.response
+    : undefined;
 }
 
 /**

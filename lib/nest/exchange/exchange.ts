@@ -18,6 +18,7 @@ import {
   preventStoringOf,
   rawRequestOf,
   rawResponseOf,
+  requestOf,
   sessionOn,
   setHeaderOf,
   type FrameworkRequest,
@@ -25,6 +26,7 @@ import {
   type RawRequest,
   type SessionHolder,
 } from './raw-exchange.js';
+import { responseIn } from '../contexts/graphql-request.js';
 import { ResponseHead } from './response-head.js';
 
 /** The session module that decides on a request: its runtime. */
@@ -120,10 +122,11 @@ export class Exchange implements RequestFacts, SessionHolder {
       : (raw[EXCHANGE] ??= new Exchange(request, raw));
   }
 
-  static ofResponse(response: object | undefined): Exchange | undefined {
-    const { req, request } = (response ?? {}) as Record<string, unknown>;
-    const found = request ?? req;
-    return isRequest(found) ? Exchange.of(found, response) : undefined;
+  /** @param given a response, or the context value of a GraphQL operation, which contains one */
+  static ofResponse(given: object | undefined): Exchange | undefined {
+    const response = responseIn(given);
+    const request = response && requestOf(response);
+    return isRequest(request) ? Exchange.of(request, response) : undefined;
   }
 
   /** Returns the exchange that a session came with, or that of another response. */
@@ -218,14 +221,9 @@ export class Exchange implements RequestFacts, SessionHolder {
     return isPlainHttp(this.#raw, headerOf(this, 'x-forwarded-proto'));
   }
 
-  /** Lists the request headers that the response depends on in `Vary`, for caches. */
+  /** Lists request headers in `Vary`, for caches. */
   varyBy(fields: string): void {
     this.#headOfResponse()?.keepInVary(fields);
-  }
-
-  /** Sets a header that arrives whether the handler answers through the framework or through Node's response. */
-  setHeader(name: string, value: string): void {
-    setHeaderOf(this.#response, name, value);
   }
 
   /** Keeps the response out of every cache, unless the handler later decides otherwise. */
@@ -236,7 +234,9 @@ export class Exchange implements RequestFacts, SessionHolder {
   /** Sets the headers of a refusal, and keeps it out of every cache. */
   refuseWith(headers: Iterable<readonly [name: string, value: string]>): void {
     this.preventStoring();
-    for (const [name, value] of headers) this.setHeader(name, value);
+    for (const [name, value] of headers) {
+      setHeaderOf(this.#response, name, value);
+    }
   }
 
   #headOfResponse(): ResponseHead | undefined {

@@ -118,6 +118,12 @@ export function rawResponseOf(response: FrameworkResponse): ServerResponse {
   return isReply(response) ? response.raw : response;
 }
 
+/** Returns the request that a response answers. */
+export function requestOf(response: FrameworkResponse): unknown {
+  const { req, request } = response as { req?: unknown; request?: unknown };
+  return request ?? req;
+}
+
 /** Sets a header that arrives whether the handler answers through the framework or through Node's response. */
 export function setHeaderOf(
   response: FrameworkResponse | undefined,

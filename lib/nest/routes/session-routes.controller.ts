@@ -25,12 +25,13 @@ import {
 } from '../../session/model/active-session.js';
 import { shownSession } from '../../session/model/shown-session.js';
 import type { SessionInfo } from '../../session/model/session-info.js';
-import { Exchange } from '../exchange/exchange.js';
 import { NoStoreInterceptor } from './no-store.interceptor.js';
 import { ProvidedSessionGuard } from '../provided-session.guard.js';
-import type {
-  SessionRequest,
-  SessionResponse,
+import {
+  setHeaderOf,
+  type FrameworkResponse,
+  type SessionRequest,
+  type SessionResponse,
 } from '../exchange/raw-exchange.js';
 import { CheckRevocationInStore, Public } from '../route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
@@ -109,7 +110,8 @@ export function sessionRoutesAt(
       await this.sessions.revoke(request, { response });
       if (clearSiteData) {
         // With @Header, a refused request of another site would get it as well.
-        Exchange.of(request, response).setHeader(
+        setHeaderOf(
+          response as FrameworkResponse,
           'Clear-Site-Data',
           clearSiteData,
         );
