@@ -22,7 +22,7 @@ import {
 } from './create-session-runtime.js';
 import { SessionConnections } from './contexts/session-connections.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
-import { SocketHooks } from './contexts/socket-hooks.js';
+import { ReplyHook } from './contexts/reply-hook.js';
 import { describeRoutes } from './routes/describe-routes.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { jwksControllerAt } from './routes/session-jwks.controller.js';
@@ -152,7 +152,7 @@ export function partsOf({
     SessionService,
     SessionConnections,
     SessionGuard,
-    SocketHooks,
+    ReplyHook,
     ...(isGuarded
       ? [
           { provide: APP_GUARD, useExisting: SessionGuard },

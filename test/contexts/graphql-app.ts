@@ -8,6 +8,7 @@ import {
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import {
+  Context,
   Field,
   GraphQLModule,
   Int,
@@ -28,6 +29,7 @@ import {
   Public,
   Session,
   SessionConnections,
+  SessionService,
 } from '../../lib/index.js';
 import type { AdapterName } from '../support/test-app.js';
 
@@ -44,6 +46,8 @@ export const GRAPHQL_PLATFORMS: [driver: Driver, adapter: AdapterName][] = [
 export class Feed {
   static readonly events = new EventEmitter().setMaxListeners(0);
   static handled: string[] = [];
+  /** The context value of the last operation. */
+  static context: unknown;
 
   static publish(text: string): void {
     Feed.events.emit('text', text);
@@ -89,7 +93,30 @@ export class ItemResolver {
 
 @Resolver()
 export class OrderResolver {
-  @Query(() => String) a(@Session() session: ActiveSession) {
+  constructor(private readonly sessions: SessionService) {}
+
+  @Public()
+  @Mutation(() => Boolean)
+  async signIn(@Context() response: object) {
+    await this.sessions.generate('ada', { response });
+    return true;
+  }
+
+  @Mutation(() => Boolean)
+  async signOut(@Session() session: ActiveSession) {
+    await this.sessions.revoke(session);
+    return true;
+  }
+
+  @Query(() => String) role(@Session('data') data: any) {
+    return data.role;
+  }
+
+  @Query(() => String) a(
+    @Session() session: ActiveSession,
+    @Context() context: object,
+  ) {
+    Feed.context = context;
     return this.note('a', session);
   }
 
@@ -144,7 +171,8 @@ export class OrderResolver {
   }
 
   @Subscription(() => String)
-  async *texts(@Session() session: ActiveSession) {
+  async *texts(@Session() session: ActiveSession, @Context() context: object) {
+    Feed.context = context;
     this.note('texts', session);
     for await (const [text] of on(Feed.events, 'text')) {
       yield { texts: `${session.subject} ${String(text)}` };

@@ -27,8 +27,6 @@ export interface FoundConnection {
 
 /** Where a reply of Fastify is kept for resolvers, whose Apollo contexts lack it. */
 export const REPLY = Symbol('nestjs-session-jwt:reply');
-/** Where the socket of an upgrade request is kept for resolvers, whose Mercurius contexts lack it. */
-export const SOCKET = Symbol('nestjs-session-jwt:socket');
 
 interface RawRequest {
   readonly headers: Readonly<Record<string, unknown>>;
@@ -36,7 +34,6 @@ interface RawRequest {
   readonly upgrade?: boolean;
   readonly socket?: ClientSocket;
   [REPLY]?: object;
-  [SOCKET]?: ClientSocket;
 }
 
 type Context = Readonly<Record<string, unknown>>;
@@ -72,7 +69,11 @@ export function findInGraphQL(
     raw[REPLY],
   ].find(isResponse);
   return isUpgrade(raw, response)
-    ? connection(raw, value['_connectionInit'] ?? value['connectionParams'])
+    ? connection(
+        raw,
+        value['_connectionInit'] ?? value['connectionParams'],
+        clientAt(value['app'], raw),
+      )
     : { request, response };
 }
 
@@ -103,10 +104,26 @@ function connection(
   const raw = rawRequestOf(request) as unknown as RawRequest;
   return {
     key: raw,
-    client: socket ?? raw[SOCKET] ?? raw.socket!,
+    client: socket ?? raw.socket!,
     handshake: raw as SessionRequest,
     sent: { params },
   };
+}
+
+/** Returns the client that an upgrade request has become: Mercurius's contexts contain only its server. */
+function clientAt(
+  app: unknown,
+  { socket }: RawRequest,
+): ClientSocket | undefined {
+  const { websocketServer } = (app ?? {}) as {
+    websocketServer?: {
+      clients?: Iterable<ClientSocket & { _socket?: unknown }>;
+    };
+  };
+  for (const client of websocketServer?.clients ?? []) {
+    if (client._socket === socket) return client;
+  }
+  return undefined;
 }
 
 interface OverWs {
