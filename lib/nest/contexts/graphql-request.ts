@@ -54,7 +54,7 @@ export function findInGraphQL(
   const overWs = [value['req'], value].find(isOverWs);
   if (overWs) {
     const { request, socket } = overWs.extra;
-    return connection(request, overWs.connectionParams, socket);
+    return connection(request, overWs.connectionParams, () => socket);
   }
   const request = [value['req'], value['request']].find(isRequest) as
     SessionRequest | undefined;
@@ -72,7 +72,7 @@ export function findInGraphQL(
     ? connection(
         raw,
         value['_connectionInit'] ?? value['connectionParams'],
-        clientAt(value['app'], raw),
+        () => clientAt(value['app'], raw),
       )
     : { request, response };
 }
@@ -99,12 +99,15 @@ function isUpgrade(raw: RawRequest, response: unknown): boolean {
 function connection(
   request: object,
   params: unknown,
-  socket?: ClientSocket,
+  findClient: () => ClientSocket | undefined,
 ): FoundConnection {
   const raw = rawRequestOf(request) as unknown as RawRequest;
   return {
     key: raw,
-    client: socket ?? raw.socket!,
+    // Looked for once, not for each operation.
+    get client() {
+      return findClient() ?? raw.socket!;
+    },
     handshake: raw as SessionRequest,
     sent: { params },
   };

@@ -1,0 +1,134 @@
+import {
+  findInGraphQL,
+  REPLY,
+  responseIn,
+} from '../../lib/nest/contexts/graphql-request.js';
+
+const response = { writeHead: () => undefined };
+const reply = { raw: response };
+const tcp = { destroy: () => undefined, once: () => undefined };
+const raw = { headers: {}, upgrade: false, socket: tcp };
+const fastify = { headers: {}, raw };
+const upgraded = {
+  headers: { upgrade: 'websocket' },
+  upgrade: true,
+  socket: tcp,
+};
+const client = { close: () => undefined, _socket: tcp };
+const other = { close: () => undefined, _socket: {} };
+const graphqlWs = (request: object) => ({
+  extra: { request, socket: client },
+  connectionParams: { a: 1 },
+});
+
+describe('the request of a GraphQL operation', () => {
+  it.each<[what: string, context: unknown, request: object, answer: unknown]>([
+    ['Apollo on Express', { req: { ...raw, res: response } }, raw, response],
+    [
+      'Apollo on Express, with the response in the context',
+      { req: raw, res: response },
+      raw,
+      response,
+    ],
+    [
+      'Apollo on Fastify',
+      { req: { ...fastify, raw: { ...raw, [REPLY]: reply } } },
+      fastify,
+      reply,
+    ],
+    [
+      'Apollo on Fastify, without the hook',
+      { req: fastify },
+      fastify,
+      undefined,
+    ],
+    ['Mercurius', { req: fastify, reply }, fastify, reply],
+    [
+      'a class',
+      new (class {
+        req = raw;
+        reply = reply;
+      })(),
+      raw,
+      reply,
+    ],
+    [
+      'a client that only claims to upgrade',
+      { req: { headers: { upgrade: 'websocket' }, upgrade: false }, reply },
+      { upgrade: false },
+      reply,
+    ],
+    [
+      'a runtime that says nothing of upgrades',
+      { req: { headers: { upgrade: 'websocket' } }, reply },
+      {},
+      reply,
+    ],
+  ])('is found with %s', (_what, context, request, answer) => {
+    const found = findInGraphQL(context);
+    expect(found).toMatchObject({ request });
+    expect((found as { response?: unknown }).response).toBe(answer);
+    expect(responseIn(context)).toBe(answer);
+  });
+
+  it.each<[what: string, context: unknown, client: unknown, params: unknown]>([
+    ['Apollo', { req: graphqlWs(upgraded) }, client, { a: 1 }],
+    ['a context of graphql-ws', graphqlWs(upgraded), client, { a: 1 }],
+    [
+      'a context that passes only the request',
+      { req: upgraded },
+      tcp,
+      undefined,
+    ],
+    [
+      'Mercurius',
+      {
+        request: { headers: upgraded.headers, raw: upgraded },
+        // A subscription has a reply that is none.
+        reply: { request: {} },
+        app: { websocketServer: { clients: new Set([other, client]) } },
+        _connectionInit: { a: 1 },
+      },
+      client,
+      { a: 1 },
+    ],
+    [
+      'Mercurius, with a reply that the hook has kept',
+      {
+        request: {
+          headers: upgraded.headers,
+          raw: { ...upgraded, [REPLY]: reply },
+        },
+      },
+      tcp,
+      undefined,
+    ],
+    [
+      'a runtime that says nothing of upgrades',
+      { req: { headers: { upgrade: 'websocket' }, socket: tcp } },
+      tcp,
+      undefined,
+    ],
+  ])('is a connection with %s', (_what, context, socket, params) => {
+    const found = findInGraphQL(context);
+    expect(found).toMatchObject({
+      key: { headers: { upgrade: 'websocket' } },
+      sent: { params },
+    });
+    expect((found as { client?: unknown }).client).toBe(socket);
+    expect(responseIn(context)).toBeUndefined();
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['a text', 'context'],
+    ['an empty context', {}],
+    ['a request without headers', { req: {} }],
+    ['a payload', { req: { body: { headers: {} } } }],
+    ['headers that are no object', { req: { headers: 'cookie' } }],
+  ])('is not found in %s', (_what, context) => {
+    expect(findInGraphQL(context)).toBeUndefined();
+    expect(responseIn(context)).toBeUndefined();
+  });
+});
