@@ -8,6 +8,7 @@ import {
 import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
 import { SessionClock, SystemSessionClock } from '../ports/clock.js';
 import type { JwksOptions } from '../options/key-options.js';
+import { contextFaults } from '../options/context-faults.js';
 import { resolveJwks } from '../options/resolve-jwks-options.js';
 import {
   resolveRoutes,
@@ -135,6 +136,7 @@ export function partsOf({
           faults: [
             ...published.faults,
             ...mounted.faults,
+            ...contextFaults(contexts),
             ...(isGuarded ? guardFaultsIn(modules) : []),
             ...faults.flatMap((some) => some ?? []),
           ],

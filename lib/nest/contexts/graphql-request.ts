@@ -90,7 +90,7 @@ export function responseIn(given: unknown): FrameworkResponse | undefined {
 
 /**
  * Whether a request has become a connection, as Node's parser says. A client may send the header `Upgrade` with any
- * request; without that statement, only the missing response tells them apart.
+ * request; without that statement, only the missing response distinguishes them.
  */
 function isUpgrade(raw: RawRequest, response: unknown): boolean {
   return raw.upgrade ?? (response === undefined && 'upgrade' in raw.headers);

@@ -44,7 +44,7 @@ const UNCERTAIN: ReadonlySet<Refusal> = new Set<Refusal>([
   'not-yet-valid',
 ]);
 
-/** Checks a session without a request: asks the store and the loader whether it goes on, and with what data. */
+/** Checks a session without a request: queries the store and the loader, whether it goes on and with what data. */
 export class SessionChecks {
   readonly #parts: SessionChecksParts;
 
