@@ -43,6 +43,7 @@ const ASYNC_NAMES: ReadonlySet<string> = new Set<
   'global',
   'guard',
   'jwks',
+  'openapi',
   'routes',
 ]);
 
@@ -60,6 +61,7 @@ const { ConfigurableModuleClass } =
         global: true,
         guard: true,
         jwks: undefined,
+        openapi: true,
         routes: undefined,
         imports: undefined,
       } as object,

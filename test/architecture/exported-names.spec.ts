@@ -72,6 +72,7 @@ const TYPES = [
   'RotationVerdict',
   'RoutesOptions',
   'SecretInput',
+  'SecurityScheme',
   'SessionAttributes',
   'SessionChange',
   'SessionContext',
