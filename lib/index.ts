@@ -93,6 +93,7 @@ export {
 export {
   AMBIGUOUS_TOKEN,
   type Delivery,
+  type SecurityScheme,
   type Transport,
   type TransportTokens,
 } from './ports/transport.js';

@@ -5,7 +5,12 @@ import {
   type ScopeOptions,
   type Type,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, ModulesContainer } from '@nestjs/core';
+import {
+  APP_FILTER,
+  APP_GUARD,
+  ApplicationConfig,
+  ModulesContainer,
+} from '@nestjs/core';
 import { SessionClock, SystemSessionClock } from '../ports/clock.js';
 import type { JwksOptions } from '../options/key-options.js';
 import { contextFaults } from '../options/context-faults.js';
@@ -24,7 +29,7 @@ import {
 import { SessionConnections } from './contexts/session-connections.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
 import { ReplyHook } from './contexts/reply-hook.js';
-import { describeRoutes } from './routes/describe-routes.js';
+import { describeSessions } from './openapi/describe-sessions.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { jwksControllerAt } from './routes/session-jwks.controller.js';
 import { sessionRoutesAt } from './routes/session-routes.controller.js';
@@ -37,7 +42,7 @@ export const SESSION_OPTIONS = Symbol('nestjs-session-jwt:options');
 /** Faults found outside the options, for the one message that lists all. */
 export const ASYNC_FAULTS = Symbol('nestjs-session-jwt:async-faults');
 const LOADER_FAULTS = Symbol('nestjs-session-jwt:loader-faults');
-const ROUTES_DESCRIPTION = Symbol('nestjs-session-jwt:routes-description');
+const DOCUMENTATION = Symbol('nestjs-session-jwt:documentation');
 /** The key under which Nest keeps the options of `@Injectable({ scope })`; it exports no name for it. */
 const SCOPE_METADATA = 'scope:options';
 /** Marks the modules whose guard covers the application, for all copies of the package. */
@@ -76,6 +81,16 @@ export interface SessionJwtModuleExtras {
    */
   jwks?: boolean | JwksOptions;
   /**
+   * Whether OpenAPI documents state what the guard requires. Documents created by `SwaggerModule.createDocument` of
+   * `@nestjs/swagger`, if that is installed, get the security schemes of the transports and, for each guarded route,
+   * the security requirement and the responses with 401, 403 and 503 that are possible there; the ready-made routes are
+   * described in full. `@ApiSecurity()` and `@ApiResponse()` take precedence. With `false`, the module does not load
+   * `@nestjs/swagger`.
+   *
+   * @default true
+   */
+  openapi?: boolean;
+  /**
    * Mounts `POST session/refresh`, `POST session/logout`, `GET session` and, with a store, `GET` and `DELETE`
    * `session/devices`, as an ordinary controller.
    *
@@ -96,6 +111,7 @@ export function partsOf({
   dataLoader,
   guard,
   jwks,
+  openapi,
   routes,
   contexts,
 }: SessionJwtModuleExtras): { controllers: Type[]; providers: Provider[] } {
@@ -162,14 +178,26 @@ export function partsOf({
         ]
       : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
-    ...(mounted.routes && routesController
+    ...((openapi ?? true)
       ? [
           {
-            // Runs before OpenAPI documents are created from the routes, which is before any hook.
-            provide: ROUTES_DESCRIPTION,
-            useFactory: (runtime: SessionRuntime) =>
-              describeRoutes(routesController, mounted.routes!, runtime),
-            inject: [SESSION_RUNTIME],
+            // Runs before an application creates documents, which is before any hook.
+            provide: DOCUMENTATION,
+            useFactory: (
+              runtime: SessionRuntime,
+              modules: ModulesContainer,
+              config: ApplicationConfig,
+            ) =>
+              describeSessions(modules, {
+                runtime,
+                config,
+                isGuarded,
+                routes:
+                  mounted.routes && routesController
+                    ? { controller: routesController, options: mounted.routes }
+                    : undefined,
+              }),
+            inject: [SESSION_RUNTIME, ModulesContainer, ApplicationConfig],
           },
         ]
       : []),

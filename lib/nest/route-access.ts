@@ -64,10 +64,13 @@ export interface RouteRules {
 
 const known = new WeakMap<object, Map<object, RouteRules>>();
 
-/** Returns the rules of a route, looked up once per handler and class. A route without metadata is closed. */
+/** Returns the rules of the route of a request. */
 export function rulesOf(context: ExecutionContext): RouteRules {
-  const controller = context.getClass();
-  const handler = context.getHandler();
+  return rulesFor(context.getClass(), context.getHandler());
+}
+
+/** Returns the rules of a route, looked up once per handler and class. A route without metadata is closed. */
+export function rulesFor(controller: object, handler: object): RouteRules {
   let ofController = known.get(controller);
   if (!ofController) {
     ofController = new Map();

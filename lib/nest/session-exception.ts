@@ -47,8 +47,25 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
 /**
  * Returns the status of an error. A code known only to a newer copy of the package is 500, like an application fault.
  */
-function statusOf({ code }: SessionError): HttpStatus {
+export function statusOf({ code }: Pick<SessionError, 'code'>): HttpStatus {
   return STATUSES[code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
+}
+
+/** What a client sees of an error: the body of the response. */
+export interface ErrorBody {
+  readonly statusCode: HttpStatus;
+  readonly message: string;
+  readonly errorCode?: string;
+}
+
+/** Returns the only body of a status. */
+export function errorBodyOf(statusCode: HttpStatus): ErrorBody {
+  const errorCode = PUBLIC_CODES[statusCode];
+  return {
+    statusCode,
+    message: MESSAGES[statusCode]!,
+    ...(errorCode !== undefined && { errorCode }),
+  };
 }
 
 /**
@@ -61,14 +78,8 @@ function statusOf({ code }: SessionError): HttpStatus {
  * @returns an `HttpException` with the error as `cause`
  */
 export function toHttpException(error: SessionError): HttpException {
-  const statusCode = statusOf(error);
-  const errorCode = PUBLIC_CODES[statusCode];
-  const body = {
-    statusCode,
-    message: MESSAGES[statusCode]!,
-    ...(errorCode !== undefined && { errorCode }),
-  };
-  return new HttpException(body, statusCode, { cause: error });
+  const body = errorBodyOf(statusOf(error));
+  return new HttpException(body, body.statusCode, { cause: error });
 }
 
 /**

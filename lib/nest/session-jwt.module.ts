@@ -44,6 +44,7 @@ const ASYNC_NAMES: ReadonlySet<string> = new Set<
   'global',
   'guard',
   'jwks',
+  'openapi',
   'routes',
   'contexts',
 ]);
@@ -62,6 +63,7 @@ const { ConfigurableModuleClass } =
         global: true,
         guard: true,
         jwks: undefined,
+        openapi: true,
         routes: undefined,
         contexts: undefined,
         imports: undefined,

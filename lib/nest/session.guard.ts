@@ -39,6 +39,11 @@ export class SessionGuard implements CanActivate {
     @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
   ) {}
 
+  /** Returns the module whose sessions a guard requires; `undefined` for any other guard. @internal */
+  static runtimeOf(guard: unknown): SessionRuntime | undefined {
+    return guard instanceof SessionGuard ? guard.runtime : undefined;
+  }
+
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const rules = rulesOf(context);
     if (rules.access === 'public') {

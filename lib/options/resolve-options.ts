@@ -58,6 +58,7 @@ const HINTS = {
   global: MODULE_LEVEL,
   guard: MODULE_LEVEL,
   jwks: MODULE_LEVEL,
+  openapi: MODULE_LEVEL,
   routes: MODULE_LEVEL,
   imports: MODULE_LEVEL,
   onLoaderError: renamedTo('loader.onError'),

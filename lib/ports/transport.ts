@@ -30,6 +30,21 @@ export type Delivery =
     }
   | { readonly kind: 'header'; readonly name: string; readonly value: string };
 
+/** How an OpenAPI document describes where a client puts its session token (OpenAPI 3.0.3, section 4.7.27). */
+export type SecurityScheme =
+  | {
+      readonly type: 'apiKey';
+      readonly in: 'cookie' | 'header' | 'query';
+      readonly name: string;
+      readonly description?: string;
+    }
+  | {
+      readonly type: 'http';
+      readonly scheme: string;
+      readonly bearerFormat?: string;
+      readonly description?: string;
+    };
+
 /**
  * How tokens travel. `'cookie'` and `'header'` are built in; an application can add custom transports. A transport
  * never touches a response: it returns what to send, and the library adds that to the head of the response.
@@ -47,6 +62,12 @@ export interface Transport {
   readonly varyBy?: string;
   /** The `WWW-Authenticate` challenge of a 401, if any. */
   readonly challenge?: string;
+  /**
+   * The places where a client can put its session token, for OpenAPI documents. Named after the transport there.
+   *
+   * @default none: documents state the responses of guarded routes, but not how to authenticate this way
+   */
+  readonly securitySchemes?: readonly SecurityScheme[];
   /** Returns the token of this request, byte for byte; `undefined` if there is none. */
   read(request: RequestFacts): string | typeof AMBIGUOUS_TOKEN | undefined;
   /** Returns the refresh token of this request, if it travels this way. */

@@ -2,6 +2,7 @@ import type { ResolvedCookieOptions } from '../options/resolved-options.js';
 import {
   AMBIGUOUS_TOKEN,
   type Delivery,
+  type SecurityScheme,
   type Transport,
   type TransportTokens,
 } from '../ports/transport.js';
@@ -19,6 +20,7 @@ export class CookieTransport implements Transport {
   readonly name = 'cookie';
   readonly ambient = true;
   readonly varyBy = 'Cookie';
+  readonly securitySchemes: readonly SecurityScheme[];
   readonly #session: TokenCookie;
   readonly #refresh: TokenCookie | undefined;
   readonly #csrf: TokenCookie | undefined;
@@ -31,6 +33,14 @@ export class CookieTransport implements Transport {
     refresh?: ResolvedCookieOptions,
     csrf?: ResolvedCookieOptions,
   ) {
+    this.securitySchemes = [
+      {
+        type: 'apiKey',
+        in: 'cookie',
+        name: session.name,
+        description: 'The session cookie, set at sign-in',
+      },
+    ];
     this.#session = new TokenCookie(session);
     this.#refresh = refresh && new TokenCookie(refresh);
     this.#csrf = csrf && new TokenCookie(csrf, true);

@@ -3,6 +3,7 @@ import type { ResolvedHeaderOptions } from '../options/resolved-options.js';
 import {
   AMBIGUOUS_TOKEN,
   type Delivery,
+  type SecurityScheme,
   type Transport,
   type TransportTokens,
 } from '../ports/transport.js';
@@ -25,6 +26,7 @@ export class HeaderTransport implements Transport {
   readonly ambient = false;
   readonly challenge: string;
   readonly varyBy: string;
+  readonly securitySchemes: readonly SecurityScheme[];
   readonly #options: ResolvedHeaderOptions;
   /** Whether no other site can make a browser send the header. */
   readonly #isOwn: boolean;
@@ -33,6 +35,7 @@ export class HeaderTransport implements Transport {
     this.#options = options;
     this.varyBy = options.name;
     this.challenge = options.scheme || 'Bearer';
+    this.securitySchemes = [securitySchemeOf(options)];
     this.#isOwn =
       options.name === 'authorization'
         ? !BROWSER_SCHEMES.has(options.scheme.toLowerCase())
@@ -93,4 +96,27 @@ export class HeaderTransport implements Transport {
   clear(): readonly Delivery[] {
     return [];
   }
+}
+
+function securitySchemeOf({
+  name,
+  scheme,
+}: ResolvedHeaderOptions): SecurityScheme {
+  if (name === 'authorization' && scheme.toLowerCase() === 'bearer') {
+    return {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: 'The session token, returned at sign-in',
+    };
+  }
+  return {
+    type: 'apiKey',
+    in: 'header',
+    name,
+    description:
+      scheme === ''
+        ? 'The session token, returned at sign-in'
+        : `The word \`${scheme}\`, a space and the session token, returned at sign-in`,
+  };
 }

@@ -2,6 +2,7 @@ import { isSentByBrowsers } from '../options/browser-headers.js';
 import {
   AMBIGUOUS_TOKEN,
   type Delivery,
+  type SecurityScheme,
   type Transport,
   type TransportTokens,
 } from '../ports/transport.js';
@@ -50,12 +51,19 @@ export class RequestFieldTransport implements Transport {
   readonly name = 'field';
   readonly ambient = false;
   readonly varyBy?: string;
+  readonly securitySchemes: readonly SecurityScheme[];
   readonly #options: RequestFieldOptions;
 
   constructor(options: RequestFieldOptions) {
     if (options.header !== undefined) {
       this.varyBy = options.header;
     }
+    this.securitySchemes = (['header', 'query'] as const).flatMap((place) => {
+      const name = options[place];
+      return name === undefined
+        ? []
+        : [{ type: 'apiKey' as const, in: place, name }];
+    });
     this.#options = {
       ...options,
       ...(options.header !== undefined && {

@@ -77,6 +77,7 @@ const TYPES = [
   'RotationVerdict',
   'RoutesOptions',
   'SecretInput',
+  'SecurityScheme',
   'SessionAttributes',
   'SessionChange',
   'SessionContext',

@@ -1,54 +1,33 @@
-import type { INestApplication } from '@nestjs/common';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder } from '@nestjs/swagger';
 import type { SessionJwtModuleOptions } from '../../lib/index.js';
 import { MemorySessionStore } from '../../lib/index.js';
+import type { Operation } from '../../lib/nest/openapi/openapi-document.js';
+import { documentOf, operationsIn } from '../support/openapi.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { adapters } from '../support/test-app.js';
-
-interface Operation {
-  readonly summary: string;
-  readonly tags: readonly string[];
-  readonly security?: readonly Record<string, unknown>[];
-  readonly parameters?: readonly { name: string; in: string }[];
-  readonly requestBody?: { content: Record<string, { schema: unknown }> };
-  readonly responses: Readonly<
-    Record<
-      string,
-      { content?: Record<string, { schema: Record<string, unknown> }> }
-    >
-  >;
-}
 
 describe.each(adapters)('the OpenAPI document on %s', (adapter) => {
   /** The operations of the ready-made routes, `GET /session` to `DELETE /session/devices/{id}`. */
   async function operationsWith(
     session: Partial<SessionJwtModuleOptions>,
   ): Promise<Readonly<Record<string, Operation>>> {
-    let paths: object = {};
+    let operations: Readonly<Record<string, Operation>> = {};
     await openTestApp(adapter, {
       session,
       extras: { routes: true },
       // As an application does it: before it listens.
-      configure: (nest: INestApplication) => {
-        const config = new DocumentBuilder().addCookieAuth().addBearerAuth();
-        paths = SwaggerModule.createDocument(nest, config.build()).paths;
+      configure: (nest) => {
+        operations = operationsIn(documentOf(nest));
       },
     });
     return Object.fromEntries(
-      Object.entries(paths).flatMap(([path, methods]) =>
-        path.startsWith('/session')
-          ? Object.entries(methods as Record<string, Operation>).map(
-              ([method, operation]) => [
-                `${method.toUpperCase()} ${path}`,
-                operation,
-              ],
-            )
-          : [],
+      Object.entries(operations).filter(([route]) =>
+        route.includes(' /session'),
       ),
     );
   }
 
-  const answersOf = ({ responses }: Operation) => Object.keys(responses);
+  const answersOf = ({ responses = {} }: Operation) => Object.keys(responses);
 
   it('has the routes that the options make possible, with what they take and answer', async () => {
     const operations = await operationsWith({
@@ -66,7 +45,7 @@ describe.each(adapters)('the OpenAPI document on %s', (adapter) => {
     ).toEqual({
       'GET /session': ['200', '401', '503'],
       'POST /session/refresh': ['200', '401', '403', '503'],
-      'POST /session/logout': ['204', '403'],
+      'POST /session/logout': ['204', '403', '503'],
       'GET /session/devices': ['200', '401', '503'],
       'DELETE /session/devices/others': ['200', '401', '403', '503'],
       'DELETE /session/devices/{id}': ['204', '401', '403', '404', '503'],
@@ -101,11 +80,36 @@ describe.each(adapters)('the OpenAPI document on %s', (adapter) => {
     expect(operations['GET /session']?.security).toEqual([{ bearer: [] }]);
   });
 
+  it('keeps the responses that the application has for all operations', async () => {
+    const app = await openTestApp(adapter, { extras: { routes: true } });
+    const config = new DocumentBuilder()
+      .addGlobalResponse({ status: 401, description: 'mine' })
+      .addGlobalResponse({ status: 500, description: 'mine' });
+    try {
+      const operation = operationsIn(documentOf(app.app, config.build()))[
+        'GET /session'
+      ];
+      expect(operation?.responses).toEqual({
+        200: expect.objectContaining({ description: 'The current session' }),
+        401: { description: 'mine' },
+        500: { description: 'mine' },
+        503: { $ref: '#/components/responses/SessionUnavailable' },
+      });
+    } finally {
+      // They belong to the process.
+      (
+        globalThis as unknown as {
+          SwaggerGlobalResponsesStorage: { clear(): void };
+        }
+      ).SwaggerGlobalResponsesStorage.clear();
+    }
+  });
+
   it('describes the session as it is answered', async () => {
     const store = new MemorySessionStore();
     const operations = await operationsWith({ store });
     const schemaOf = (route: string) =>
-      operations[route]?.responses['200']?.content?.['application/json']
+      operations[route]?.responses?.['200']?.content?.['application/json']
         ?.schema;
     const app = await openTestApp(adapter, {
       session: { store: new MemorySessionStore() },

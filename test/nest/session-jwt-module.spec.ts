@@ -303,6 +303,7 @@ describe('SessionJwtModule.forRootAsync', () => {
     ['global', false],
     ['guard', false],
     ['jwks', true],
+    ['openapi', false],
     ['imports', [DirectoryModule]],
   ])(
     'refuses %s in the result of the factory, too late to count (given: %p)',

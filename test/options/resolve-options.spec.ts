@@ -817,7 +817,7 @@ describe('an option name that is not known', () => {
     expect(({} as { issuer?: string }).issuer).toBeUndefined();
   });
 
-  it.each(['dataLoader', 'global', 'guard', 'jwks', 'imports'])(
+  it.each(['dataLoader', 'global', 'guard', 'jwks', 'openapi', 'imports'])(
     'is %s in the result of the factory: the message says to pass it next to the factory',
     (name) => {
       const faults = faultsOf({ secret: SECRET, [name]: false });

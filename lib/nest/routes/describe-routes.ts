@@ -1,13 +1,22 @@
-import type { Type } from '@nestjs/common';
+import type { SessionErrorCode } from '../../errors/session-error.js';
 import {
   exposedParts,
   type ExposedPart,
   type ResolvedRoutesOptions,
 } from '../../options/resolve-routes-options.js';
+import { possibleRefusals } from '../../session/possible-refusals.js';
+import {
+  objectOf,
+  type Operation,
+  type Schema,
+} from '../openapi/openapi-document.js';
 import type { SessionRuntime } from '../session-runtime.js';
 
-/** An OpenAPI schema. */
-type Schema = Readonly<Record<string, any>>;
+/** A ready-made route: what it accepts and returns, and the refusals that are not its guard's. */
+export interface ReadyMadeRoute {
+  readonly operation: Operation;
+  readonly refusals: readonly SessionErrorCode[];
+}
 
 const TEXT: Schema = { type: 'string' };
 const TIME: Schema = { type: 'string', format: 'date-time' };
@@ -46,126 +55,88 @@ const DEVICE = objectOf({
   isCurrent: { type: 'boolean' },
 });
 
-/** Describes the ready-made routes to `@nestjs/swagger`, if that is installed: what they accept and return. */
-export async function describeRoutes(
-  controller: Type,
+/** Describes the ready-made routes that exist with these options, by the names of their handlers. */
+export function readyMadeRoutes(
   routes: Pick<ResolvedRoutesOptions, 'expose'>,
-  { options, transports }: SessionRuntime,
-): Promise<void> {
-  const swagger = await importSwagger();
-  if (!swagger) {
-    return;
-  }
-  const {
-    ApiBody,
-    ApiExcludeEndpoint,
-    ApiHeader,
-    ApiNoContentResponse,
-    ApiNotFoundResponse,
-    ApiOkResponse,
-    ApiOperation,
-    ApiResponse,
-    ApiSecurity,
-    ApiTags,
-  } = swagger;
+  runtime: SessionRuntime,
+): ReadonlyMap<string, ReadyMadeRoute> {
+  const { options } = runtime;
   const parts = exposedParts(routes, options);
-  const says = (summary: string) => ApiOperation({ summary });
-  const answers = (description: string, schema: Schema) =>
-    ApiOkResponse({ description, schema });
-  const refuses = (status: number, description: string) =>
-    ApiResponse({ status, description });
-  const { headerName, token } = options.csrf;
-  const unsafe = [
-    refuses(403, 'Refused as a cross-site request'),
-    ...[headerName, token?.headerName].flatMap((name) =>
-      name === undefined
-        ? []
-        : ApiHeader({ name, description: 'Protects against CSRF' }),
-    ),
-  ];
-  const signedIn = [
-    refuses(401, 'No valid session'),
-    refuses(503, 'Temporarily unavailable; the session is kept'),
-    ...transports.all.map(({ ambient }) =>
-      ApiSecurity((ambient ?? true) ? 'cookie' : 'bearer'),
-    ),
-  ];
-  const storeOnly = ApiExcludeEndpoint(!options.store);
-  const methods: Readonly<Record<string, readonly MethodDecorator[]>> = {
-    current: [
-      says('Returns the current session'),
-      answers('The current session', sessionWith(parts)),
-      ...signedIn,
+  const found = new Map<string, ReadyMadeRoute>();
+  const describe = (
+    name: string,
+    operation: Operation,
+    refusals: readonly SessionErrorCode[] = [],
+  ) => {
+    found.set(name, {
+      operation: { tags: ['session'], ...operation },
+      refusals,
+    });
+  };
+  describe('current', {
+    summary: 'Returns the current session',
+    responses: ok('The current session', sessionWith(parts)),
+  });
+  const posted = { method: 'POST', isOptional: false };
+  if (options.refresh) {
+    describe(
+      'refresh',
+      {
+        summary: 'Exchanges a refresh token for new tokens',
+        requestBody: {
+          required: false,
+          description: 'The refresh token, if no cookie carries it',
+          content: json(objectOf({ [options.refresh.field]: TEXT })),
+        },
+        responses: ok(
+          'The new tokens, as cookies or in this body',
+          issuedWith(parts),
+        ),
+      },
+      possibleRefusals(runtime, posted),
+    );
+  }
+  describe(
+    'logout',
+    {
+      summary: 'Ends the session. Idempotent.',
+      responses: { 204: { description: 'No session remains' } },
+    },
+    [
+      ...possibleRefusals(runtime, { ...posted, isOptional: true }),
+      ...(options.store ? (['STORE_UNAVAILABLE'] as const) : []),
     ],
-    refresh: [
-      says('Exchanges a refresh token for new tokens'),
-      ...(options.refresh
-        ? [
-            ApiBody({
-              required: false,
-              description: 'The refresh token, if no cookie carries it',
-              schema: objectOf({ [options.refresh.field]: TEXT }),
-            }),
-          ]
-        : [ApiExcludeEndpoint()]),
-      answers('The new tokens, as cookies or in this body', issuedWith(parts)),
-      refuses(401, 'No valid refresh token'),
-      refuses(503, 'Temporarily unavailable; the session is kept'),
-      ...unsafe,
-    ],
-    logout: [
-      says('Ends the session. Idempotent.'),
-      ApiNoContentResponse({ description: 'No session remains' }),
-      ...unsafe,
-    ],
-    devices: [
-      says('Lists the sessions of the user'),
-      storeOnly,
-      answers('The sessions, most recently used first', {
+  );
+  if (options.store) {
+    describe('devices', {
+      summary: 'Lists the sessions of the user',
+      responses: ok('The sessions, most recently used first', {
         type: 'array',
         items: DEVICE,
       }),
-      ...signedIn,
-    ],
-    endOtherDevices: [
-      says('Ends all other sessions of the user'),
-      storeOnly,
-      answers(
+    });
+    describe('endOtherDevices', {
+      summary: 'Ends all other sessions of the user',
+      responses: ok(
         'The number of sessions ended',
         objectOf({ ended: { type: 'integer' } }),
       ),
-      ...unsafe,
-      ...signedIn,
-    ],
-    endDevice: [
-      says('Ends a session of the user'),
-      storeOnly,
-      ApiNoContentResponse({ description: 'The session has ended' }),
-      ApiNotFoundResponse({ description: 'The user has no such session' }),
-      ...unsafe,
-      ...signedIn,
-    ],
-  };
-  ApiTags('session')(controller);
-  const prototype: object = controller.prototype;
-  for (const [name, decorators] of Object.entries(methods)) {
-    const method = Object.getOwnPropertyDescriptor(prototype, name)!;
-    for (const decorate of decorators) {
-      decorate(prototype, name, method);
-    }
+    });
+    describe('endDevice', {
+      summary: 'Ends a session of the user',
+      responses: {
+        204: { description: 'The session has ended' },
+        404: { description: 'The user has no such session' },
+      },
+    });
   }
+  return found;
 }
 
-function objectOf(properties: Readonly<Record<string, Schema>>): Schema {
-  return { type: 'object', properties };
+function ok(description: string, schema: Schema) {
+  return { 200: { description, content: json(schema) } };
 }
 
-async function importSwagger(): Promise<
-  typeof import('@nestjs/swagger') | undefined
-> {
-  try {
-    return await import('@nestjs/swagger');
-  } catch {
-    return undefined;
-  }
+function json(schema: Schema) {
+  return { 'application/json': { schema } };
 }

@@ -126,6 +126,20 @@ export function forgeryOf(
     : undefined;
 }
 
+/** Returns whether the requests of a route can be refused as forged: only those of unsafe methods. */
+export function canBeForged(
+  { transports, csrf }: Pick<ForgeryParts, 'transports' | 'csrf'>,
+  method: string,
+): boolean {
+  return (
+    transports.hasAmbient &&
+    isUnsafe({ method, headers: {} }) &&
+    (csrf.checksOrigin ||
+      csrf.headerName !== undefined ||
+      csrf.token !== undefined)
+  );
+}
+
 export function isAmbient({ ambient }: Transport): boolean {
   return ambient !== false;
 }

@@ -1,0 +1,46 @@
+import type { SessionErrorCode } from '../errors/session-error.js';
+import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
+import { canBeForged } from './request/cross-site.js';
+import type { SessionTransports } from './request/session-transports.js';
+
+/** The parts of a module that decide how a request can fail. */
+export interface RefusingParts {
+  readonly options: Pick<
+    ResolvedSessionJwtOptions,
+    'csrf' | 'isVerifyOnly' | 'keys' | 'store'
+  >;
+  readonly transports: SessionTransports;
+  /** `undefined` if the params are the data. */
+  readonly loader: unknown;
+}
+
+/**
+ * Returns one code for each kind of refusal that a guarded route can answer: no session, a forged request, an outage.
+ *
+ * @param route an optional session is refused only with a forged request
+ */
+export function possibleRefusals(
+  { options, transports, loader }: RefusingParts,
+  route: { readonly isOptional: boolean; readonly method: string },
+): readonly SessionErrorCode[] {
+  const { csrf, isVerifyOnly, keys, store } = options;
+  const forged: readonly SessionErrorCode[] = canBeForged(
+    { transports, csrf },
+    route.method,
+  )
+    ? ['CSRF_REFUSED']
+    : [];
+  if (route.isOptional) {
+    return forged;
+  }
+  const dependsOnOthers =
+    store !== undefined ||
+    (loader !== undefined && !isVerifyOnly) ||
+    keys.jwksUri !== undefined ||
+    keys.provide !== undefined;
+  return [
+    'TOKEN_MISSING',
+    ...forged,
+    ...(dependsOnOthers ? (['LOADER_UNAVAILABLE'] as const) : []),
+  ];
+}

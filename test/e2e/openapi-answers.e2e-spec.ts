@@ -1,0 +1,196 @@
+import {
+  Controller,
+  Delete,
+  Get,
+  Patch,
+  Post,
+  Put,
+  type Type,
+} from '@nestjs/common';
+import {
+  OptionalSession,
+  Public,
+  type SessionJwtModuleOptions,
+} from '../../lib/index.js';
+import type { Operation } from '../../lib/nest/openapi/openapi-document.js';
+import { documentOf, operationsIn } from '../support/openapi.js';
+import { openTestApp } from '../support/opened-apps.js';
+import { adapters, type TestApp } from '../support/test-app.js';
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const EVIL = {
+  Origin: 'https://evil.example',
+  'Sec-Fetch-Site': 'cross-site',
+};
+const ANSWERS = ['401', '403', '503'];
+
+class Routes {
+  @Get() get() {
+    return {};
+  }
+  @Post() post() {
+    return {};
+  }
+  @Put() put() {
+    return {};
+  }
+  @Patch() patch() {
+    return {};
+  }
+  @Delete() delete() {
+    return {};
+  }
+}
+
+// All three inherit the same handlers.
+@Controller('table/required')
+class RequiredRoutes extends Routes {}
+
+@OptionalSession()
+@Controller('table/optional')
+class OptionalRoutes extends Routes {}
+
+@Public()
+@Controller('table/public')
+class PublicRoutes extends Routes {}
+
+const controllers: Type[] = [RequiredRoutes, OptionalRoutes, PublicRoutes];
+const ACCESS = ['required', 'optional', 'public'] as const;
+
+/** Every status with which the guard refused a request: without a session, from another site, during an outage. */
+async function refusalsOf(
+  app: TestApp,
+  method: string,
+  path: string,
+): Promise<Set<string>> {
+  const statuses = new Set<string>();
+  const browser = await app.signIn();
+  const { token } = (await app.browser().post('/login', { user: 'ada' }))
+    .json as { token?: string };
+  const own = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const send = async (by: typeof browser, headers: object) => {
+    const { status } = await by.sendOnly({
+      method,
+      path,
+      ...(method !== 'GET' && { body: {} }),
+      headers: headers as Record<string, string>,
+    });
+    statuses.add(String(status));
+  };
+  await send(app.browser(), {});
+  await send(browser, own);
+  await send(browser, { ...own, ...EVIL });
+  app.users.failure = new Error('down');
+  app.clock.advance('1h');
+  await send(browser, own);
+  app.users.failure = undefined;
+  return statuses;
+}
+
+const transports: [
+  string,
+  Partial<SessionJwtModuleOptions>,
+  Operation['security'],
+][] = [
+  ['cookie', {}, [{ cookie: [] }]],
+  ['header', { transport: 'header' }, [{ bearer: [] }]],
+  [
+    'cookie and header',
+    { transport: ['cookie', 'header'] },
+    [{ cookie: [] }, { bearer: [] }],
+  ],
+];
+
+describe.each(adapters)('an OpenAPI document on %s', (adapter) => {
+  describe.each(transports)('with %s', (_title, session, required) => {
+    it.each([
+      ['a loader', {}],
+      ['nothing that can be down', { dataLoader: false as const }],
+    ])(
+      'states exactly what the guard requires and answers, with %s',
+      async (_source, extras) => {
+        let operations: ReturnType<typeof operationsIn> = {};
+        const app = await openTestApp(adapter, {
+          session,
+          extras,
+          controllers,
+          configure: (nest) => {
+            operations = operationsIn(documentOf(nest));
+          },
+        });
+        for (const access of ACCESS) {
+          for (const method of METHODS) {
+            const { responses, security } =
+              operations[`${method} /table/${access}`] ?? {};
+            const observed = await refusalsOf(app, method, `/table/${access}`);
+            expect({
+              access,
+              method,
+              security,
+              refusals: ANSWERS.filter((status) => status in (responses ?? {})),
+            }).toEqual({
+              access,
+              method,
+              security: {
+                required,
+                optional: [...(required ?? []), {}],
+                public: undefined,
+              }[access],
+              refusals: ANSWERS.filter((status) => observed.has(status)),
+            });
+            expect(observed).toContain(method === 'POST' ? '201' : '200');
+          }
+        }
+      },
+    );
+  });
+
+  it('describes the body of a refusal as it is answered, once', async () => {
+    let document = {} as ReturnType<typeof documentOf>;
+    const app = await openTestApp(adapter, {
+      controllers,
+      configure: (nest) => {
+        document = documentOf(nest);
+      },
+    });
+    const { responses = {}, schemas = {} } = document.components ?? {};
+    const bodies = new Map<string, unknown>();
+    const browser = await app.signIn();
+    const take = async (by: typeof browser, method: string, headers = {}) => {
+      const answer = await by.sendOnly({
+        method,
+        path: '/table/required',
+        ...(method !== 'GET' && { body: {} }),
+        headers,
+      });
+      bodies.set(String(answer.status), answer.json);
+    };
+    await take(app.browser(), 'GET');
+    await take(browser, 'POST', EVIL);
+    app.users.failure = new Error('down');
+    app.clock.advance('1h');
+    await take(browser, 'GET');
+
+    const operation = operationsIn(document)['POST /table/required']!;
+    expect([...bodies.keys()].toSorted()).toEqual(ANSWERS);
+    for (const [status, body] of bodies) {
+      const { $ref } = operation.responses![status]!;
+      const response = responses[$ref!.split('/').at(-1)!] as {
+        content: Record<string, { example: object; schema: object }>;
+      };
+      const { example, schema } = response.content['application/json']!;
+      expect(example).toEqual(body);
+      expect(schema).toEqual({ $ref: '#/components/schemas/SessionError' });
+    }
+    expect(Object.keys(schemas)).toEqual(['SessionError']);
+    expect(schemas['SessionError']).toEqual({
+      type: 'object',
+      properties: {
+        statusCode: { type: 'integer' },
+        message: { type: 'string' },
+        errorCode: { type: 'string' },
+      },
+      required: ['statusCode', 'message'],
+    });
+  });
+});
