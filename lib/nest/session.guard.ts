@@ -19,7 +19,13 @@ import { contextError } from './contexts/context-errors.js';
 import type { FoundRequest } from './contexts/graphql-request.js';
 import { findIn, messageIn } from './contexts/session-contexts.js';
 import { Exchange } from './exchange/exchange.js';
-import { attachTo, isRequest, sessionOn } from './exchange/raw-exchange.js';
+import {
+  attachTo,
+  isRequest,
+  sessionOn,
+  type SessionRequest,
+  type SessionResponse,
+} from './exchange/raw-exchange.js';
 import { expandedData } from './expanded-data.js';
 import { attachedTo, evaluate } from './request-outcome.js';
 import { rulesOf, type RouteAccess, type RouteRules } from './route-access.js';
@@ -50,8 +56,17 @@ export class SessionGuard implements CanActivate {
       return true;
     }
     const kind = context.getType<string>();
+    if (kind === 'http') {
+      const http = context.switchToHttp();
+      return this.admitRequest(
+        http.getRequest(),
+        http.getResponse(),
+        rules,
+        kind,
+      );
+    }
     const { finders } = this.runtime.contexts;
-    if (kind !== 'http' && Object.hasOwn(finders, kind)) {
+    if (Object.hasOwn(finders, kind)) {
       return this.admitMessage(context, kind, finders[kind]!(context), rules);
     }
     const found = findIn(context, kind);
@@ -60,7 +75,7 @@ export class SessionGuard implements CanActivate {
     }
     return 'key' in found
       ? admitConnection(this.runtime, found, rules, kind)
-      : this.admitRequest(found, rules, kind);
+      : this.admitRequest(found.request, found.response, rules, kind);
   }
 
   /** Decides on a message whose request the application has found. */
@@ -74,13 +89,14 @@ export class SessionGuard implements CanActivate {
     if (!found || !isRequest(found.request) || !message) {
       throw this.refuseContext(context, kind);
     }
-    await this.admitRequest(found, rules, kind);
+    await this.admitRequest(found.request, found.response, rules, kind);
     attachTo(message, sessionOn(found.request));
     return true;
   }
 
   private admitRequest(
-    { request, response }: FoundRequest,
+    request: SessionRequest,
+    response: SessionResponse | undefined,
     { access, checksRevocation, isPassive }: RouteRules,
     kind: string,
   ): boolean | Promise<boolean> {
