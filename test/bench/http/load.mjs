@@ -75,6 +75,7 @@ async function fire({ server, connections, tokens, first = 0 }, seconds) {
       server.credentialsFile,
       tokens,
       first,
+      server.api,
     ].map(String),
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );

@@ -13,7 +13,7 @@ const STEP = 3_331;
 /** Returns `{ mode: { variant: shots } }` of one comparison. */
 export async function measureComparison(
   adapter,
-  { title, variants, modes, rounds, shots, seconds, folder, log },
+  { title, api, variants, modes, rounds, shots, seconds, folder, log },
 ) {
   const result = Object.fromEntries(
     modes.map((mode) => [
@@ -23,7 +23,7 @@ export async function measureComparison(
   );
   const stores = await startStores(variants);
   try {
-    const env = { ...stores.env, SESSIONS };
+    const env = { ...stores.env, SESSIONS, ...(api && { API: api }) };
     for (let round = 0; round < rounds; round += 1) {
       log(`${adapter}, ${title}: round ${round + 1} of ${rounds}`);
       const servers = [];

@@ -20,6 +20,7 @@ const EXPERIMENTS = {
  * @param options.adapters
  * @param options.quick only the most important variants
  * @param options.names only these variants
+ * @param options.only the title of the only comparison
  * @param options.rounds overrides the planned rounds
  * @param options.seconds seconds of the servers' core for one shot at one variant
  * @param options.experiments names of the measurements in addition to the rounds
@@ -29,6 +30,7 @@ export async function measureHttp({
   adapters,
   quick,
   names,
+  only,
   rounds,
   seconds,
   experiments,
@@ -45,7 +47,12 @@ export async function measureHttp({
   const result = { adapters: {}, experiments: {} };
   try {
     for (const adapter of adapters) {
-      const comparisons = comparisonsFor(adapter, { quick, names, rounds });
+      const comparisons = comparisonsFor(adapter, {
+        quick,
+        names,
+        only,
+        rounds,
+      });
       result.adapters[adapter] = {};
       for (const [title, comparison] of Object.entries(comparisons)) {
         const modes = await measureComparison(adapter, {

@@ -61,6 +61,7 @@ export async function startServer(variant, { adapter, folder, env = {} }) {
     variant,
     adapter,
     port,
+    api: env.API ?? 'rest',
     credentialsFile,
     firstCredential: credentials[0],
     count: credentials.length,
@@ -84,10 +85,14 @@ export async function startServer(variant, { adapter, folder, env = {} }) {
 }
 
 /** Verifies that a valid credential gets the answer of all variants, and a changed one or none gets 401. */
-async function prove({ variant, adapter, port, firstCredential }, forged) {
+async function prove({ variant, adapter, api, port, firstCredential }, forged) {
   const ask = async (line) => {
     const headers = new Headers(line && [line.split(/: (.*)/s).slice(0, 2)]);
-    const response = await fetch(`http://127.0.0.1:${port}/me`, { headers });
+    const url = `http://127.0.0.1:${port}`;
+    if (api === 'graphql') {
+      return askGraphQL(`${url}/graphql`, headers);
+    }
+    const response = await fetch(`${url}/me`, { headers });
     return { status: response.status, body: await response.text() };
   };
   const name = `${variant.name} on ${adapter}`;
@@ -103,6 +108,17 @@ async function prove({ variant, adapter, port, firstCredential }, forged) {
     `${name}: changed signature`,
   );
   assert.equal((await ask()).status, refused, `${name}: no credential`);
+}
+
+/** GraphQL answers a refused operation with 200 and a code. */
+async function askGraphQL(url, headers) {
+  headers.set('content-type', 'application/json');
+  const body = JSON.stringify({ query: '{ me }' });
+  const response = await fetch(url, { method: 'POST', headers, body });
+  const { data, errors } = await response.json();
+  return errors?.[0].extensions.code === 'UNAUTHENTICATED'
+    ? { status: 401 }
+    : { status: response.status, body: data.me };
 }
 
 /** Returns the busy ticks and all ticks of the servers' core; `undefined` where the system does not report it. */

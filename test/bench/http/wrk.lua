@@ -1,4 +1,5 @@
--- Sends the credentials of a file in rotation. Arguments: the file, how many of its lines, the one to begin with.
+-- Sends the credentials of a file in rotation. Arguments: the file, how many of its lines, the one to begin with, and
+-- what to ask: "rest" or "graphql".
 local requests, count, position = {}, 0, 0
 
 function init(arguments)
@@ -6,7 +7,13 @@ function init(arguments)
   for line in io.lines(arguments[1]) do
     local name, value = line:match("^([^:]+): (.*)$")
     count = count + 1
-    requests[count] = wrk.format("GET", "/me", { [name] = value, Host = wrk.headers.Host })
+    local headers = { [name] = value, Host = wrk.headers.Host }
+    if arguments[4] == "graphql" then
+      headers["Content-Type"] = "application/json"
+      requests[count] = wrk.format("POST", "/graphql", headers, '{"query":"{ me }"}')
+    else
+      requests[count] = wrk.format("GET", "/me", headers)
+    end
     if count == limit then break end
   end
   position = tonumber(arguments[3]) % count

@@ -5,7 +5,7 @@ import { betterAuth } from 'better-auth';
 import { memoryAdapter } from 'better-auth/adapters/memory';
 import { fromNodeHeaders } from 'better-auth/node';
 import { forEachSession, injectable, serve } from '../app.mjs';
-import { isPublic } from '../guards.mjs';
+import { isPublic, requestOf } from '../guards.mjs';
 import { userAt } from '../users.mjs';
 
 /** Its cookie cache, read by a guard as in `@thallesp/nestjs-better-auth`. */
@@ -40,7 +40,7 @@ export async function serveBetterAuth(strategy) {
     }
 
     async canActivate(context) {
-      const request = context.switchToHttp().getRequest();
+      const request = requestOf(context);
       const session = await auth.api.getSession({
         headers: fromNodeHeaders(request.headers),
       });
