@@ -89,6 +89,7 @@ export async function createSessionRuntime(
     keys,
     loader: loader || undefined,
     ...enterParts(shared, parts),
+    onApplicationBootstrap: () => store?.logWarnings(),
   };
 }
 

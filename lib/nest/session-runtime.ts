@@ -45,6 +45,11 @@ export interface SessionRuntime {
   readonly keys: SessionKeys;
   readonly csrfTokens: CsrfTokens;
   readonly policy: ClockPolicy;
+  /**
+   * Called by Nest after every `onModuleInit`: a store that is queried earlier connects a lazy client, and the
+   * application's own `connect()` then fails.
+   */
+  onApplicationBootstrap(): void;
 }
 
 /** The parts that sign tokens. @internal */
