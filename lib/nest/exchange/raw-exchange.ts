@@ -138,7 +138,11 @@ export function preventStoringOf(
     names: () => Object.keys(response.getHeaders()),
     get: (name) => response.getHeader(name),
     set: (name, value) => setHeaderOf(response, name, value),
-    remove: (name) => void response.removeHeader(name),
+    remove: (name) => {
+      response.removeHeader(name);
+      // Before 5.12 Fastify removes only its own headers, not those of middleware.
+      rawResponseOf(response).removeHeader(name);
+    },
   });
 }
 
