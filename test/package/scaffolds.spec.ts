@@ -16,6 +16,23 @@ function withJest(app: ScaffoldedApplication): void {
   app.edit('test/jest-e2e.json', (jest) => Object.assign(jest, JEST));
 }
 
+/** With the oldest Nest that the package allows, and every package of Nest that belongs to it. */
+function withOldestNest(app: ScaffoldedApplication): void {
+  withJest(app);
+  const { peerDependencies: peers } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  ) as { peerDependencies: Record<string, string> };
+  const oldest = (name: string): string =>
+    /\d+\.\d+\.\d+/.exec(peers[`@nestjs/${name}`]!)![0];
+  app.edit('package.json', ({ dependencies, devDependencies }) => {
+    for (const name of ['common', 'core', 'platform-express']) {
+      dependencies[`@nestjs/${name}`] = oldest('core');
+    }
+    dependencies['@nestjs/jwt'] = oldest('jwt');
+    devDependencies['@nestjs/testing'] = oldest('core');
+  });
+}
+
 function withSwc(app: ScaffoldedApplication): void {
   withJest(app);
   app.edit('nest-cli.json', ({ compilerOptions }) => {
@@ -69,6 +86,10 @@ const SCAFFOLDS: [title: string, options: ScaffoldOptions][] = [
     { nest: 11, module: 'CommonJS', adapt: withJest },
   ],
   ['Nest 12, ESM, vitest', { nest: 12, module: 'ESM' }],
+  [
+    'the oldest Nest 11 allowed, CommonJS, Jest with ts-jest',
+    { nest: 11, module: 'CommonJS', adapt: withOldestNest },
+  ],
   [
     'Nest 11, CommonJS, SWC and @swc/jest',
     { nest: 11, module: 'CommonJS', adapt: withSwc },
