@@ -18,6 +18,7 @@ import {
   preventStoringOf,
   rawRequestOf,
   rawResponseOf,
+  refuseResponse,
   sessionOn,
   setHeaderOf,
   type FrameworkRequest,
@@ -233,10 +234,9 @@ export class Exchange implements RequestFacts, SessionHolder {
     preventStoringOf(this.#response);
   }
 
-  /** Sets the headers of a refusal, and keeps it out of every cache. */
+  /** Sets the headers of a refusal, and keeps it out of every cache. A response whose head was sent ends. */
   refuseWith(headers: Iterable<readonly [name: string, value: string]>): void {
-    this.preventStoring();
-    for (const [name, value] of headers) this.setHeader(name, value);
+    refuseResponse(this.#response, headers);
   }
 
   #headOfResponse(): ResponseHead | undefined {

@@ -146,6 +146,25 @@ export function preventStoringOf(
   });
 }
 
+/** Sets the headers of a refusal, and keeps it out of every cache. A response whose head was sent ends. */
+export function refuseResponse(
+  response: FrameworkResponse | undefined,
+  headers: Iterable<readonly [name: string, value: string]>,
+): void {
+  if (!response || endAfterHead(response)) {
+    return;
+  }
+  preventStoringOf(response);
+  for (const [name, value] of headers) setHeaderOf(response, name, value);
+}
+
+/** Nest 11 treats a Fastify reply whose head was sent as unsent: its own filter would leave it open. */
+function endAfterHead(response: FrameworkResponse): boolean {
+  const raw = rawResponseOf(response);
+  if (raw.headersSent) raw.end();
+  return raw.headersSent;
+}
+
 /**
  * Ends a response that the framework can no longer answer, so that it does not hang: its head was sent (by a streaming
  * handler, for example), or the handler has taken over the Fastify reply.
@@ -157,12 +176,11 @@ export function endUnanswerable(
   status: number,
   body: unknown,
 ): boolean {
-  const raw = rawResponseOf(response);
-  if (raw.headersSent) {
-    raw.end();
+  if (endAfterHead(response)) {
     return true;
   }
   if (isReply(response) && response.sent) {
+    const { raw } = response;
     raw.writeHead(status, {
       'Content-Type': 'application/json; charset=utf-8',
     });
