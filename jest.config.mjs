@@ -8,7 +8,10 @@ const WORKER_AND_SERVERS_BYTES = 1.5 * 2 ** 30;
 /** @type {import('jest').Config} */
 const config = {
   rootDir: '.',
+  // The copy of the repository that runs on Nest 11, with a `rootDir` of its own.
+  modulePathIgnorePatterns: ['<rootDir>/\\.nest-11/'],
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
+  testPathIgnorePatterns: ['/node_modules/', '/test/package/scaffold-app/'],
   testEnvironment: 'node',
   testSequencer: '<rootDir>/test/runner/longest-first.mjs',
   // More than processors: some specs wait for servers and browsers.

@@ -97,6 +97,7 @@ export async function createSessionRuntime(
       finders: surroundings.contexts ?? {},
       errorClasses: await loadContextErrors(),
     },
+    onApplicationBootstrap: () => store?.logWarnings(),
   };
 }
 

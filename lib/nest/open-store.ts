@@ -22,6 +22,8 @@ export interface OpenedStore extends ResolvedStoreOptions {
   readonly store: DeadlineSessionStore;
   /** Whether the store itself notices that it has lost all its records. */
   readonly noticesLoss: boolean;
+  /** Logs what the store warns of, once. */
+  logWarnings(): void;
 }
 
 /** Adds deadlines, events and warnings to the application's store. Returns `undefined` without a store. */
@@ -36,10 +38,10 @@ export function openStore(
   store.useClock?.(clock);
   const health = new StoreHealth(events, time);
   const warnings = new StoreWarnings(store, logger);
-  warnings.look();
   return {
     ...options,
     noticesLoss: store.hasLostAll !== undefined,
+    logWarnings: () => warnings.look(),
     store: new DeadlineSessionStore(store, timeoutSeconds, {
       onFailure: (operation, error) => health.failed(operation, error),
       onAnswer: () => {

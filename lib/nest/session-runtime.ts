@@ -54,6 +54,11 @@ export interface SessionRuntime {
   readonly endSignals: EndSignals;
   /** How contexts other than `http` work. */
   readonly contexts: SessionContexts;
+  /**
+   * Called by Nest after every `onModuleInit`: a store that is queried earlier connects a lazy client, and the
+   * application's own `connect()` then fails.
+   */
+  onApplicationBootstrap(): void;
 }
 
 /** How requests are found in contexts, and refused. @internal */

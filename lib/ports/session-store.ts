@@ -242,7 +242,7 @@ export abstract class SessionStore {
    */
   hasLostAll?(): Promise<boolean>;
 
-  /** Returns what is wrong with the server, for the log, such as a setting that may cost sessions. Called at start. */
+  /** Returns what is wrong with the server, for the log, such as a setting that may cost sessions. Called after startup. */
   warnings?(): Promise<readonly string[]>;
 
   /** Receives the clock of the module, for stores that have none. */

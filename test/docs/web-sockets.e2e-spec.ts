@@ -3,13 +3,13 @@ import { request } from 'node:http';
 import {
   Injectable,
   UseGuards,
+  UseInterceptors,
   type CallHandler,
   type ExecutionContext,
   type INestApplication,
   type NestInterceptor,
   type Type,
 } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { jest } from '@jest/globals';
 import { io, type Socket } from 'socket.io-client';
@@ -54,6 +54,12 @@ async function start(
   gateways: Type[],
   configure: (app: INestApplication) => void,
 ): Promise<void> {
+  // Nest 11 has no global interceptors for gateways.
+  for (const gateway of gateways) {
+    if (!Reflect.hasMetadata('__interceptors__', gateway)) {
+      UseInterceptors(Handled)(gateway);
+    }
+  }
   app = await boot(
     {
       imports: [
@@ -64,11 +70,7 @@ async function start(
           useFactory: () => ({ secret }),
         }),
       ],
-      providers: [
-        recipe['SocketGuard'],
-        ...gateways,
-        { provide: APP_INTERCEPTOR, useClass: Handled },
-      ],
+      providers: [recipe['SocketGuard'], ...gateways],
     },
     {
       configure,

@@ -23,7 +23,7 @@ import {
   type NestInterceptor,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { map, of, type Observable } from 'rxjs';
 import {
   SessionService,
@@ -31,7 +31,17 @@ import {
   type IssuedSession,
 } from '../../lib/index.js';
 import { createGate } from '../support/asynchrony.js';
+import { needingNest12 } from '../support/nest-version.js';
 import type { AdapterName } from '../support/test-app.js';
+
+type AdapterOfNest12 = AbstractHttpAdapter & {
+  setCookie(
+    response: object,
+    name: string,
+    value: string,
+    options: object,
+  ): void;
+};
 
 /** What a handler does with its session before it answers; named by the request header `X-Act`. */
 export type Act = 'nothing' | 'generate' | 'revoke' | 'wait';
@@ -215,7 +225,7 @@ class CommonAnswers {
 
   @Get('adapter-cookie')
   async adapterCookie(@Req() req: any, @Res({ passthrough: true }) res: any) {
-    const { httpAdapter } = this.host;
+    const httpAdapter = this.host.httpAdapter as AdapterOfNest12;
     httpAdapter.setCookie(res, 'own', '1', { path: '/' });
     await this.acts.on(req, res);
     httpAdapter.setCookie(res, 'two', '2', { path: '/', httpOnly: true });
@@ -546,6 +556,20 @@ export interface AnswerKind {
   /** The handler's own cookies. */
   cookies?: string[];
   only?: AdapterName;
+  /** Where Nest 11 cannot do it. */
+  needsNest12?: readonly AdapterName[];
+}
+
+/** Every way to answer on a platform. */
+export function kindsOf(
+  adapter: AdapterName,
+): [what: string, kind: AnswerKind][] {
+  return ANSWERS.filter(
+    ({ only }) => only === undefined || only === adapter,
+  ).map((kind) => [
+    kind.needsNest12?.includes(adapter) ? needingNest12(kind.what) : kind.what,
+    kind,
+  ]);
 }
 
 /** What caches are told where an answer brings a token: compression must leave events alone. */
@@ -566,6 +590,7 @@ export const ANSWERS: AnswerKind[] = [
   {
     path: 'web-response',
     what: 'returns a Response of fetch',
+    needsNest12: ['express'],
     status: 200,
     cookies: [OWN],
   },
@@ -619,6 +644,7 @@ export const ANSWERS: AnswerKind[] = [
   {
     path: 'adapter-cookie',
     what: "sets cookies by Nest's setCookie",
+    needsNest12: ['express', 'fastify'],
     status: 200,
     cookies: BOTH_COOKIES,
   },

@@ -11,14 +11,14 @@ import { createTestSession } from '../../lib/testing/index.js';
 import {
   Acts,
   ActsModule,
-  ANSWERS,
   answersOf,
+  kindsOf,
   cacheControlOf,
-  type AnswerKind,
 } from './answers.js';
 import { createGate, turn, until } from '../support/asynchrony.js';
 import { inTurn, rounds } from '../support/effort.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
+import { eachOnNest } from '../support/nest-version.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { seededRandom, shuffled } from '../support/random.js';
 import { claimsIn, DAY, MINUTE } from '../support/session-claims.js';
@@ -112,13 +112,6 @@ function withCookies(adapter: AdapterName) {
       void (app as NestFastifyApplication).register(fastifyCookie as never);
     }
   };
-}
-
-function kindsOf(adapter: AdapterName): [what: string, kind: AnswerKind][] {
-  return ANSWERS.filter(
-    ({ path, only }) =>
-      KINDS.includes(path) && (only === undefined || only === adapter),
-  ).map((kind) => [kind.what, kind]);
 }
 
 describe.each(adapters)('the cookie pair on %s', (adapter) => {
@@ -936,7 +929,9 @@ describe.each(adapters)('the cookie pair on %s', (adapter) => {
     });
 
     describe('the response of a renewed session', () => {
-      it.each(kindsOf(adapter))(
+      eachOnNest(
+        kindsOf(adapter).filter(([, { path }]) => KINDS.includes(path)),
+      )(
         'A-113, A-114: brings both cookies once when the handler %s',
         async (_what, answer) => {
           const app = await open(

@@ -34,12 +34,14 @@ import {
   ActsModule,
   ANSWERS,
   answersOf,
+  kindsOf,
   cacheControlOf,
   type Act,
   type AnswerKind,
 } from './answers.js';
 import type { Browser, TestResponse } from '../support/browser.js';
 import '../support/real-inject.js';
+import { eachOnNest } from '../support/nest-version.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {
   CLEARED,
@@ -98,12 +100,6 @@ function createDueSession({ app, clock }: TestApp): Promise<TestSession> {
   });
 }
 
-function kindsOf(adapter: AdapterName): [what: string, kind: AnswerKind][] {
-  return ANSWERS.filter(
-    ({ only }) => only === undefined || only === adapter,
-  ).map((kind) => [kind.what, kind]);
-}
-
 /** The whole answer is the handler's, but for what the session adds. */
 function expectAnswerOf(kind: AnswerKind, response: TestResponse): void {
   expect(response.status).toBe(kind.status);
@@ -147,7 +143,7 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
   }
 
   describe('A-113, A-114, A-115, S-074, S-075, S-114, V-45: brings a re-issued token once where the handler', () => {
-    it.each(kindsOf(adapter))('%s', async (_what, kind) => {
+    eachOnNest(kindsOf(adapter))('%s', async (_what, kind) => {
       const browser = await app.signIn();
       const before = await browser.cookie();
       app.clock.advance('15m');
@@ -163,7 +159,7 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
   });
 
   describe('A-113, A-114, A-115, S-074, S-075, S-114: brings the token of a new session once where the handler that makes it', () => {
-    it.each(kindsOf(adapter))('%s', async (_what, kind) => {
+    eachOnNest(kindsOf(adapter))('%s', async (_what, kind) => {
       const browser = await app.signIn();
       const response = await ask(browser, kind, 'generate');
       expectAnswerOf(kind, response);
@@ -177,7 +173,7 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
   });
 
   describe('A-113, A-114, A-115, S-074, S-075, S-114: clears the cookie once where the handler that revokes the session', () => {
-    it.each(kindsOf(adapter))('%s', async (_what, kind) => {
+    eachOnNest(kindsOf(adapter))('%s', async (_what, kind) => {
       const browser = await app.signIn();
       const response = await ask(browser, kind, 'revoke');
       expectAnswerOf(kind, response);
@@ -209,7 +205,7 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
     const kinds = kindsOf(adapter).filter(
       ([, { path }]) => path !== 'cookie-of-our-name',
     );
-    it.each(kinds)('%s', async (_what, kind) => {
+    eachOnNest(kinds)('%s', async (_what, kind) => {
       const browser = await app.signIn();
       app.clock.advance('15m');
       const slow = browser.sendOnly({
@@ -232,7 +228,7 @@ describe.each(adapters)('the delivery of a session on %s', (adapter) => {
     const kinds = kindsOf(adapter).filter(
       ([, { path }]) => path !== 'cookie-of-our-name',
     );
-    it.each(kinds)('%s', async (_what, kind) => {
+    eachOnNest(kinds)('%s', async (_what, kind) => {
       const browser = await app.signIn();
       const response = await ask(browser, kind);
       expectAnswerOf(kind, response);
@@ -418,7 +414,7 @@ describe.each(adapters)('the header transport on %s', (adapter) => {
   const due = async () => (await createDueSession(app)).header;
 
   describe('returns a re-issued token in Session-Token, exposed to scripts, where the handler', () => {
-    it.each(kindsOf(adapter))('%s', async (_what, kind) => {
+    eachOnNest(kindsOf(adapter))('%s', async (_what, kind) => {
       const response = await app.browser().get(`/answers/${kind.path}`, {
         Authorization: await due(),
       });
@@ -694,7 +690,7 @@ describe('a request that Fastify injects', () => {
   });
   afterAll(() => app.close());
 
-  it.each(kindsOf('fastify').filter(([, kind]) => kind.path !== 'sse'))(
+  eachOnNest(kindsOf('fastify').filter(([, kind]) => kind.path !== 'sse'))(
     'gets a re-issued token once where the handler %s',
     async (_what, kind) => {
       const { cookie } = await createDueSession(app);
@@ -773,7 +769,7 @@ describe('HTTP/2 in the clear', () => {
         !['head-message', 'head-pairs', 'bad-head'].includes(path),
     );
 
-    it.each(http2Kinds)(
+    eachOnNest(http2Kinds)(
       'brings a new token once where the handler %s',
       async (_what, kind) => {
         const { cookie } = await createTestSession(nest, 'ada');

@@ -116,6 +116,31 @@ describe('the maxmemory-policy of Redis (F-10)', () => {
     client.disconnect();
   });
 
+  it('is checked once the application has connected its lazy client', async () => {
+    await server.command('CONFIG SET maxmemory-policy allkeys-lru');
+    const client = new Redis(server.port, '127.0.0.1', {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+    });
+    class Connection {
+      async onModuleInit(): Promise<void> {
+        await client.connect();
+      }
+    }
+    const app = await openTestApp('express', {
+      session: {
+        store: new RedisSessionStore({ client }),
+        storeTimeout: '20s',
+      },
+      providers: [Connection],
+      configure: (nest) => nest.useLogger(logs),
+    });
+    await until(async () => warnings().length > 0);
+    await app.signIn('ada');
+    expect(warnings()).toHaveLength(1);
+    client.disconnect();
+  });
+
   it('is checked after the first answer where the client connects later', async () => {
     await server.command('CONFIG SET maxmemory-policy allkeys-lru');
     const client = createClient({

@@ -49,3 +49,18 @@ describe.each(['session', false] as const)(
     });
   },
 );
+
+it("removes the cache headers of middleware from a refusal, even where the reply's removeHeader leaves them to Node", () => {
+  const { request, response } = createExchange();
+  response.setHeader('CDN-Cache-Control', 'max-age=60');
+  // As in Fastify before 5.12.
+  const reply = {
+    raw: response,
+    getHeader: (name: string) => response.getHeader(name),
+    getHeaders: () => response.getHeaders(),
+    header: (name: string, value: string) => response.setHeader(name, value),
+    removeHeader: () => undefined,
+  };
+  Exchange.of({ raw: request, headers: {} }, reply).refuseWith([]);
+  expect(response.getHeaders()).toEqual({ 'cache-control': 'no-store' });
+});

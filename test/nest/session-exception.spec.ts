@@ -416,6 +416,28 @@ describe.each(adapters)(
       },
     );
 
+    it('after middleware wrote the head, the refusal of the guard ends the answer', async () => {
+      const begun = await startTestApp(adapter, {
+        configure: (nest) =>
+          nest.use(
+            (_request: unknown, response: ServerResponse, next: () => void) => {
+              response.writeHead(200, { 'Content-Type': 'text/plain' });
+              response.write('begun ');
+              next();
+            },
+          ),
+      });
+      const http = begun.app.getHttpAdapter() as {
+        isHeadersSent(response: any): boolean;
+      };
+      expect((await begun.browser().get('/me')).text).toBe('begun ');
+      // As the adapter for Fastify of Nest 11 has it.
+      http.isHeadersSent = (response: any) =>
+        response.raw ? response.sent : response.headersSent;
+      expect((await begun.browser().get('/me')).text).toBe('begun ');
+      await begun.close();
+    });
+
     it('on a reply that the handler has taken over before its head, is answered all the same', async () => {
       const response = await app.browser().get('/hijacked');
       expect(response.status).toBe(401);

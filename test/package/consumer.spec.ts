@@ -1,6 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import {
   cpSync,
   mkdtempSync,
@@ -11,6 +8,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../support/library-sources.js';
+import {
+  startApplication,
+  useSession,
+  workingSession,
+  type RunningApplication,
+} from './application.js';
 import {
   type CommandResult,
   packPackage,
@@ -41,7 +44,7 @@ describe('an application that installs the packed package', () => {
   let packed: PackedPackage;
   let folder: string;
   let compiled: CommandResult;
-  let app: ChildProcess | undefined;
+  let app: RunningApplication | undefined;
 
   beforeAll(async () => {
     packed = await packPackage();
@@ -76,9 +79,7 @@ describe('an application that installs the packed package', () => {
   });
 
   afterAll(async () => {
-    if (app?.exitCode === null && app.kill('SIGKILL')) {
-      await once(app, 'exit');
-    }
+    await app?.stop();
     packed?.remove();
     if (folder !== undefined) {
       rmSync(folder, { recursive: true, force: true });
@@ -97,64 +98,17 @@ describe('an application that installs the packed package', () => {
   });
 
   it('signs in, reads its session and has a client that runs in Node', async () => {
-    const url = await startApp();
+    app = await startApplication([process.execPath, 'dist/main.js'], folder);
+    const { url } = app;
     expect(
       await run(process.execPath, ['dist/client.js', url], { cwd: folder }),
     ).toEqual({ ok: true, output: '401\n' });
-
-    const anonymous = await fetch(`${url}/me`);
-    expect(anonymous.status).toBe(401);
-    expect(await anonymous.json()).toMatchObject({
-      errorCode: 'SESSION_REQUIRED',
-    });
-
-    const login = await fetch(`${url}/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ user: 'ada' }),
-    });
-    expect(login.status).toBe(201);
-    const [cookie = ''] = login.headers.getSetCookie();
-    expect(cookie.replace(/=[^;]+/, '=…')).toMatch(
-      /^__Host-Http-session=…;.*HttpOnly/,
-    );
-
-    const me = await fetch(`${url}/me`, {
-      headers: { cookie: cookie.split(';', 1)[0] ?? '' },
-    });
-    expect(me.status).toBe(200);
-    expect(await me.json()).toEqual({ id: 'ada', email: 'ada@example.org' });
+    expect(await useSession(url, 'ada')).toEqual(workingSession('ada'));
   });
 
   function compile(...args: string[]): Promise<CommandResult> {
     const compiler = join(folder, 'node_modules/typescript/bin/tsc');
     return run(process.execPath, [compiler, ...args], { cwd: folder });
-  }
-
-  /** The address that the application prints once it listens. */
-  async function startApp(): Promise<string> {
-    const child = spawn(process.execPath, ['dist/main.js'], {
-      cwd: folder,
-      env: {
-        PATH: process.env['PATH'],
-        SESSION_SECRET: randomBytes(32).toString('base64'),
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    app = child;
-    let output = '';
-    return new Promise((resolve, reject) => {
-      const read = (text: Buffer): void => {
-        output += text.toString();
-        const url = /listening on (\S+)/.exec(output)?.[1];
-        if (url !== undefined) {
-          resolve(url);
-        }
-      };
-      child.stdout.on('data', read);
-      child.stderr.on('data', read);
-      child.once('exit', () => reject(new Error(`it ended: ${output}`)));
-    });
   }
 });
 

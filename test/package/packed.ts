@@ -20,7 +20,11 @@ export interface CommandResult {
 export function run(
   file: string,
   args: readonly string[],
-  options: { cwd?: string; timeout?: number } = {},
+  options: {
+    cwd?: string;
+    timeout?: number;
+    env?: Record<string, string>;
+  } = {},
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     execFile(file, args, { cwd: ROOT, ...options }, (error, stdout, stderr) => {

@@ -3,6 +3,7 @@ import Sequencer from '@jest/test-sequencer';
 /** What starts processes and browsers, or is large, and must not be what all the others have to wait for. */
 const LONG = [
   '/test/sample/',
+  '/test/package/scaffolds',
   '/test/package/consumer',
   '/test/client/tabs',
   '/test/e2e/browser-cookies',

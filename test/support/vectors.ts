@@ -1,7 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const FOLDER = new URL('../../../shared/vectors/', import.meta.url);
+/** Next to the repository; its copy with Nest 11 is a folder in it. */
+const FOLDERS = ['../../..', '../../../..'].map(
+  (parent) => new URL(`${parent}/shared/vectors/`, import.meta.url),
+);
+const FOLDER = FOLDERS.find((folder) => existsSync(folder)) ?? FOLDERS[0];
 
 /** Reads a file of a folder of vectors. */
 export type ReadVectors = <Vectors>(file: string) => Vectors;

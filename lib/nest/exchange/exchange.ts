@@ -19,8 +19,8 @@ import {
   rawRequestOf,
   rawResponseOf,
   requestOf,
+  refuseResponse,
   sessionOn,
-  setHeaderOf,
   type FrameworkRequest,
   type FrameworkResponse,
   type RawRequest,
@@ -231,12 +231,9 @@ export class Exchange implements RequestFacts, SessionHolder {
     preventStoringOf(this.#response);
   }
 
-  /** Sets the headers of a refusal, and keeps it out of every cache. */
+  /** Sets the headers of a refusal, and keeps it out of every cache. A response whose head was sent ends. */
   refuseWith(headers: Iterable<readonly [name: string, value: string]>): void {
-    this.preventStoring();
-    for (const [name, value] of headers) {
-      setHeaderOf(this.#response, name, value);
-    }
+    refuseResponse(this.#response, headers);
   }
 
   #headOfResponse(): ResponseHead | undefined {

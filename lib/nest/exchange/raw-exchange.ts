@@ -152,8 +152,31 @@ export function preventStoringOf(
     names: () => Object.keys(response.getHeaders()),
     get: (name) => response.getHeader(name),
     set: (name, value) => setHeaderOf(response, name, value),
-    remove: (name) => void response.removeHeader(name),
+    remove: (name) => {
+      response.removeHeader(name);
+      // Before 5.12 Fastify removes only its own headers, not those of middleware.
+      rawResponseOf(response).removeHeader(name);
+    },
   });
+}
+
+/** Sets the headers of a refusal, and keeps it out of every cache. A response whose head was sent ends. */
+export function refuseResponse(
+  response: FrameworkResponse | undefined,
+  headers: Iterable<readonly [name: string, value: string]>,
+): void {
+  if (!response || endAfterHead(response)) {
+    return;
+  }
+  preventStoringOf(response);
+  for (const [name, value] of headers) setHeaderOf(response, name, value);
+}
+
+/** Nest 11 treats a Fastify reply whose head was sent as unsent: its own filter would leave it open. */
+function endAfterHead(response: FrameworkResponse): boolean {
+  const raw = rawResponseOf(response);
+  if (raw.headersSent) raw.end();
+  return raw.headersSent;
 }
 
 /**
@@ -167,12 +190,11 @@ export function endUnanswerable(
   status: number,
   body: unknown,
 ): boolean {
-  const raw = rawResponseOf(response);
-  if (raw.headersSent) {
-    raw.end();
+  if (endAfterHead(response)) {
     return true;
   }
   if (isReply(response) && response.sent) {
+    const { raw } = response;
     raw.writeHead(status, {
       'Content-Type': 'application/json; charset=utf-8',
     });

@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rounds } from '../support/effort.js';
+import { ROOT } from '../support/library-sources.js';
+import { useSession, workingSession } from './application.js';
+import { packPackage, type PackedPackage } from './packed.js';
+import { ScaffoldedApplication, type ScaffoldOptions } from './scaffold.js';
+
+/** What the README says to add to a configuration of Jest. */
+const JEST = JSON.parse(
+  `{${/"transformIgnorePatterns": .+/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))![0]}}`,
+) as object;
+
+function withJest(app: ScaffoldedApplication): void {
+  app.edit('package.json', ({ jest }) => Object.assign(jest, JEST));
+  app.edit('test/jest-e2e.json', (jest) => Object.assign(jest, JEST));
+}
+
+/** With the oldest Nest that the package allows, and every package of Nest that belongs to it. */
+function withOldestNest(app: ScaffoldedApplication): void {
+  withJest(app);
+  const { peerDependencies: peers } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  ) as { peerDependencies: Record<string, string> };
+  const oldest = (name: string): string =>
+    /\d+\.\d+\.\d+/.exec(peers[`@nestjs/${name}`]!)![0];
+  app.edit('package.json', ({ dependencies, devDependencies }) => {
+    for (const name of ['common', 'core', 'platform-express']) {
+      dependencies[`@nestjs/${name}`] = oldest('core');
+    }
+    dependencies['@nestjs/jwt'] = oldest('jwt');
+    devDependencies['@nestjs/testing'] = oldest('core');
+  });
+}
+
+function withSwc(app: ScaffoldedApplication): void {
+  withJest(app);
+  app.edit('nest-cli.json', ({ compilerOptions }) => {
+    compilerOptions.builder = 'swc';
+  });
+  app.edit('package.json', ({ devDependencies, jest }) => {
+    delete devDependencies['ts-jest'];
+    Object.assign(devDependencies, {
+      '@swc/cli': '*',
+      '@swc/core': '*',
+      '@swc/jest': '*',
+    });
+    jest.transform = SWC;
+  });
+  app.edit('test/jest-e2e.json', (jest) => {
+    jest.transform = SWC;
+  });
+}
+
+const SWC = {
+  '^.+\\.(t|j)s$': [
+    '@swc/jest',
+    {
+      jsc: {
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+      },
+    },
+  ],
+};
+
+const npx = (name: string): string[] => [
+  'npx',
+  '--yes',
+  '--prefer-offline',
+  '-p',
+  name,
+];
+const NODE_24 = [...npx('node@24'), 'node'];
+const BUN = [...npx('bun@1'), 'bun'];
+const JEST_ON_NODE_24 = [
+  ...NODE_24,
+  '--experimental-vm-modules',
+  'node_modules/jest/bin/jest.js',
+];
+
+/** Modest effort takes the first two. */
+const SCAFFOLDS: [title: string, options: ScaffoldOptions][] = [
+  [
+    'Nest 11, CommonJS, Jest with ts-jest',
+    { nest: 11, module: 'CommonJS', adapt: withJest },
+  ],
+  ['Nest 12, ESM, vitest', { nest: 12, module: 'ESM' }],
+  [
+    'the oldest Nest 11 allowed, CommonJS, Jest with ts-jest',
+    { nest: 11, module: 'CommonJS', adapt: withOldestNest },
+  ],
+  [
+    'Nest 11, CommonJS, SWC and @swc/jest',
+    { nest: 11, module: 'CommonJS', adapt: withSwc },
+  ],
+  [
+    'Nest 12, CommonJS, Jest on Node 24',
+    {
+      nest: 12,
+      module: 'CommonJS',
+      runtime: NODE_24,
+      tests: [
+        JEST_ON_NODE_24,
+        [...JEST_ON_NODE_24, '--config', 'test/jest-e2e.json'],
+      ],
+    },
+  ],
+  [
+    'Nest 11, CommonJS, pnpm',
+    {
+      nest: 11,
+      module: 'CommonJS',
+      adapt: withJest,
+      install: [...npx('pnpm@10'), 'pnpm', 'install', '--prefer-offline'],
+    },
+  ],
+  [
+    'Nest 12, ESM, Bun',
+    {
+      nest: 12,
+      module: 'ESM',
+      install: [...BUN, 'install'],
+      runtime: BUN,
+      tests: [
+        [...BUN, '--bun', 'run', 'test'],
+        [...BUN, '--bun', 'run', 'test:e2e'],
+      ],
+    },
+  ],
+];
+
+let packed: PackedPackage;
+
+beforeAll(async () => {
+  packed = await packPackage();
+});
+afterAll(() => packed?.remove());
+
+describe.each(SCAFFOLDS.slice(0, rounds(SCAFFOLDS.length, 2)))(
+  'an application made by the CLI: %s',
+  (_title, options) => {
+    const app = new ScaffoldedApplication(options);
+
+    beforeAll(() => app.create(packed.tarball));
+    afterAll(() => app.remove());
+
+    it('builds, signs in, and shows its user with a session alone', async () => {
+      expect(await app.build()).toMatchObject({ ok: true });
+      const server = await app.start();
+      try {
+        expect(await useSession(server.url, 'ada')).toEqual(
+          workingSession('ada'),
+        );
+      } finally {
+        await server.stop();
+      }
+    });
+
+    it('passes its unit tests and its end-to-end tests', async () => {
+      expect(await app.test()).toEqual([
+        { ok: true, output: expect.stringMatching(/Tests:? +2 passed/) },
+        { ok: true, output: expect.stringMatching(/Tests:? +3 passed/) },
+      ]);
+    });
+  },
+);
