@@ -1,6 +1,6 @@
 /**
- * `node test/bench/http/profile.mjs variant [--adapter express] [--seconds 8] [--tokens 10000]`: prints, as Markdown,
- * where the CPU time of a variant goes under load.
+ * `node test/bench/http/profile.mjs variant [--adapter express] [--api graphql] [--seconds 8] [--tokens 10000]`: prints, as
+ * Markdown, where the CPU time of a variant goes under load.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,6 +19,7 @@ const {
   allowPositionals: true,
   options: {
     adapter: { type: 'string', default: 'fastify' },
+    api: { type: 'string', default: 'rest' },
     seconds: { type: 'string', default: '8' },
     tokens: { type: 'string', default: '1000' },
   },
@@ -32,6 +33,7 @@ try {
     VARIANTS.find((one) => one.name === name) ?? { name },
     {
       adapter: values.adapter,
+      api: values.api,
       tokens: Number(values.tokens),
       seconds: Number(values.seconds),
       folder,

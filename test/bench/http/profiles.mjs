@@ -26,10 +26,13 @@ export async function takeProfiles({ folder, log }) {
 }
 
 /** Takes a profile in the format of the inspector; returns it with the shot that was sent meanwhile. */
-export async function profileOf(variant, { adapter, tokens, seconds, folder }) {
+export async function profileOf(
+  variant,
+  { adapter, api, tokens, seconds, folder },
+) {
   const stores = await startStores([variant]);
   try {
-    const env = { ...stores.env, SESSIONS: tokens };
+    const env = { ...stores.env, SESSIONS: tokens, ...(api && { API: api }) };
     const server = await startServer(variant, { adapter, folder, env });
     const load = { server, connections: 64, tokens };
     try {
