@@ -8,7 +8,7 @@ export interface GraphqlDocument {
 interface OperationNode {
   readonly kind: string;
   readonly operation?: string;
-  readonly selectionSet: {
+  readonly selectionSet?: {
     readonly selections: readonly {
       readonly kind: string;
       readonly alias?: { readonly value: string };
@@ -18,7 +18,7 @@ interface OperationNode {
 }
 
 interface GraphqlError {
-  readonly path?: readonly unknown[];
+  readonly path?: unknown;
   readonly extensions?: {
     readonly code?: unknown;
     readonly errorCode?: unknown;
@@ -47,22 +47,25 @@ export function verdictOnOperation(
   const operations = definitions.filter(
     ({ kind }) => kind === 'OperationDefinition',
   ) as OperationNode[];
-  if (operations.every(({ operation }) => operation === 'query')) {
+  const [first, ...others] = operations;
+  if (first && operations.every(({ operation }) => operation === 'query')) {
     if (ours.length > 0) return 'refused';
     return errors.some(isUnclear) ? 'unclear' : 'other';
   }
   if (ours.length === 0) return 'other';
   const refused = ours.flatMap((each) =>
-    each?.path?.length === 1 ? each.path : [],
+    Array.isArray(each?.path) && each.path.length === 1
+      ? (each.path as unknown[])
+      : [],
   );
   const data = body?.data as Record<string, unknown> | null | undefined;
-  return operations.length === 1 &&
-    operations[0]!.selectionSet.selections.every(({ kind, alias, name }) => {
+  const isRefused =
+    others.length === 0 &&
+    first?.selectionSet?.selections.every(({ kind, alias, name }) => {
       const key = (alias ?? name)?.value;
       return kind === 'Field' && refused.includes(key) && data?.[key!] == null;
-    })
-    ? 'refused'
-    : 'partly';
+    });
+  return isRefused ? 'refused' : 'partly';
 }
 
 /** Apollo Server puts the body of an `HttpException` into `originalError`. */

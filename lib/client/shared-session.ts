@@ -61,12 +61,12 @@ export function createSharedSession(
     `session ${storage ? 'storage' : choice} ${routes}`,
     {
       session(tokens, isIdle) {
-        storage?.forget();
         known.begin(tokens, isIdle);
+        storage?.follow(known.tokens);
       },
       ended() {
-        storage?.forget();
         end();
+        storage?.follow(undefined);
       },
       answer: () =>
         known.isLive

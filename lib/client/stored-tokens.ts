@@ -20,8 +20,11 @@ export interface StoredTokens {
   save(tokens: SessionTokens | undefined): Promise<void>;
   /** Starts a failed write again, and settles like `save`. */
   written(): Promise<void>;
-  /** Drops what is not written yet: another tab has newer tokens, and writes them. */
-  forget(): void;
+  /**
+   * Another tab has newer tokens, or none, and writes that. Drops what is not written yet; a write in flight may still
+   * take effect, so the newer tokens are written after it.
+   */
+  follow(tokens: SessionTokens | undefined): void;
 }
 
 /**
@@ -133,8 +136,8 @@ export function createStoredTokens(
       return written();
     },
     written,
-    forget() {
-      wanted = undefined;
+    follow(tokens) {
+      wanted = writing && { tokens };
     },
   };
 }

@@ -151,24 +151,28 @@ describe('a session client with a storage', () => {
     expect(reported).not.toHaveBeenCalled();
   });
 
-  it.each<[what: string, act: (client: SessionClient) => unknown]>([
-    ['a sign-in', (client) => client.use(tokensOf(7))],
-    ['a sign-out', (client) => client.signOut().catch(() => undefined)],
-  ])('prefers %s to what it reads meanwhile', async (what, act) => {
+  it.each([
+    ['a sign-in', () => tokensOf(7), 'token-7'],
+    ['an end', () => undefined, undefined],
+  ])('prefers %s to what it reads meanwhile', async (_what, tokens, is) => {
     await expired();
     const gate = createGate();
-    const next = start(storage, { timeoutSeconds: 0.01 });
+    const next = start();
     storage.before = (call) =>
       call.startsWith('get') ? gate.promise : undefined;
-    const token = next.token();
+    const request = me(next);
     await settle();
-    await act(next);
+    next.use(tokensOf(6));
+    if (tokens()) {
+      next.use(tokens());
+      routes.valid = 7;
+    } else {
+      routes.valid = undefined;
+      expect(await me(next)).toBe(401);
+    }
     gate.open();
-    await token;
-    await settle();
-    expect(await next.token()).toBe(
-      what === 'a sign-in' ? 'token-7' : undefined,
-    );
+    await request;
+    expect(await next.token()).toBe(is);
   });
 
   it('deletes the tokens before the server is asked to sign out, which gets the stored ones', async () => {
@@ -382,6 +386,25 @@ describe('the tabs of a browser with one storage', () => {
     expect(routes.ended.toSorted()).toEqual(['a', 'b']);
     expect(storage.values.size).toBe(0);
     expect(await Promise.all([me(first!), me(second!)])).toEqual([401, 401]);
+  });
+
+  it('have no tokens left when one of them ends while another one writes', async () => {
+    const [first, second] = ['a', 'b'].map(openTab);
+    first!.use(routes.tokens());
+    await settle();
+    const gate = createGate();
+    routes.answer = () =>
+      new Response(null, { headers: { 'session-token': 'token-7' } });
+    storage.before = (call) =>
+      call.startsWith('set') ? gate.promise : undefined;
+    const request = second!.fetch(`${API}/me`);
+    await until(() => storage.count('set') === 2, 'the write');
+    routes.answer = () => undefined;
+    await first!.signOut();
+    await until(() => routes.ended.length === 2, 'the end in both');
+    gate.open();
+    await request;
+    expect(storage.values.size).toBe(0);
   });
 
   it('do not delete the tokens of a sign-in that follows a sign-out in another one', async () => {

@@ -175,36 +175,51 @@ describe('stored tokens', () => {
     expect(await found(storage)).toEqual(tokensOf(3, 1));
   });
 
-  it('are the previous ones if newer ones were dropped while their parts are written', async () => {
+  it('of another tab replace those whose parts are being written, and a write that takes effect later', async () => {
     const storage = new FakeStorage();
     const stored = open(storage);
     await stored.save(tokensOf(1));
-    const gate = createGate();
-    storage.before = (call) =>
-      call === `set ${NAME}.1.1` ? gate.promise : undefined;
-    const saved = stored.save(tokensOf(2));
-    await until(() => storage.calls.at(-1) === `set ${NAME}.1.1`, 'the write');
-    stored.forget();
-    gate.open();
-    await saved;
-    expect(await found(storage)).toEqual(tokensOf(1));
+    for (const held of [`set ${NAME}.1.1`, `set ${NAME}`, `delete ${NAME}`]) {
+      const gate = createGate();
+      storage.before = (call) => (call === held ? gate.promise : undefined);
+      const saved = stored.save(
+        held.startsWith('set') ? tokensOf(2) : undefined,
+      );
+      await until(() => storage.calls.at(-1) === held, 'the write');
+      storage.before = () => undefined;
+      await open(storage).save(tokensOf(3));
+      stored.follow(tokensOf(3));
+      gate.open();
+      await saved;
+      expect(await found(storage)).toEqual(tokensOf(3));
+    }
   });
 
-  it('of another tab are not deleted by a deletion that it has overtaken', async () => {
+  it('of another tab replace those of a write that failed, which is not repeated', async () => {
+    const storage = new FakeStorage();
+    const stored = open(storage);
+    storage.before = () => Promise.reject(new Error('full'));
+    await stored.save(tokensOf(1));
+    storage.before = () => undefined;
+    stored.follow(tokensOf(2));
+    await stored.written();
+    expect(storage.values.size).toBe(0);
+  });
+
+  it('are written immediately if older ones failed meanwhile', async () => {
     const storage = new FakeStorage();
     const stored = open(storage);
     const gate = createGate();
-    storage.before = (call) =>
-      call === `delete ${NAME}` ? gate.promise : undefined;
-    const deleted = stored.save(undefined);
+    storage.before = async () => {
+      await gate.promise;
+      storage.before = () => undefined;
+      throw new Error('busy');
+    };
+    const saves = [1, 2].map((each) => stored.save(tokensOf(each, 1)));
     await settle();
-    stored.forget();
     gate.open();
-    await settle();
-    await deleted;
-    await open(storage).save(tokensOf(2));
-    expect(storage.count('delete')).toBe(1);
-    expect(await found(storage)).toEqual(tokensOf(2));
+    await Promise.all(saves);
+    expect(await found(storage)).toEqual(tokensOf(2, 1));
   });
 
   it.each<[how: string, before: () => Promise<void> | void]>([
@@ -260,6 +275,9 @@ describe('stored tokens', () => {
     await settle();
     expect(await found(storage)).toEqual(tokensOf(2, 1));
     expect(reported).toHaveBeenCalledTimes(1);
+    timers.mockClear();
+    await stored.save(tokensOf(3, 1));
+    expect(timers).toHaveBeenCalledTimes(1);
   });
 
   it('that are too long are reported and not stored, and the previous ones are deleted', async () => {
