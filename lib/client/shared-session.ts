@@ -58,7 +58,7 @@ export function createSharedSession(
   }
 
   const tabs = createTabs<SessionTokens>(
-    `session ${storage ? 'storage' : choice} ${routes}`,
+    `session ${typeof choice === 'object' ? 'storage' : choice} ${routes}`,
     {
       session(tokens, isIdle) {
         known.begin(tokens, isIdle);

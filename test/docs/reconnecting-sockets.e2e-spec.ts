@@ -149,14 +149,13 @@ beforeEach(() => {
   isDown = false;
   waits = [];
   // The recipes wait between attempts, and the tests do not; time limits are longer and stay.
-  jest.spyOn(globalThis, 'setTimeout').mockImplementation(((
-    work: () => void,
-    wait = 0,
-  ) => {
-    const isPause = wait >= 100 && wait < 10_000;
-    if (isPause) waits.push(wait);
-    return REAL_TIMEOUT(work, isPause ? 1 : wait);
-  }) as typeof setTimeout);
+  jest
+    .spyOn(globalThis, 'setTimeout')
+    .mockImplementation((work: () => void, wait = 0) => {
+      const isPause = wait >= 100 && wait < 10_000;
+      if (isPause) waits.push(wait);
+      return REAL_TIMEOUT(work, isPause ? 1 : wait);
+    });
   jest.spyOn(Math, 'random').mockReturnValue(0.5);
   recipe.client.use(token(1));
 });
