@@ -98,10 +98,13 @@ export class SessionClient {
     // A truncated body cannot be cancelled; ignore the error.
     response.body?.cancel().catch(() => undefined);
     if (!isPassive) await this.#refreshes.extend(signal);
+    const storing = this.#session.ready();
+    if (storing) await unlessAborted(storing, signal);
     const second = await this.#sendAndTake(again);
     const isAccepted =
       second.status !== 401 &&
-      (await this.#verdictOn(second, request, init)) === 'other';
+      (!init?.graphql ||
+        (await this.#verdictOn(second, request, init)) === 'other');
     this.#refreshes.sentAgain(isAccepted, !isUnclear);
     return second;
   };

@@ -5,7 +5,13 @@ import type {
   SessionTokens,
 } from '../../lib/client/index.js';
 import { createGate, turn, until } from '../support/asynchrony.js';
-import { API, FakeRoutes, ROUTES, tokensOf } from './fake-routes.js';
+import {
+  API,
+  FakeRoutes,
+  ROUTES,
+  sessionRequired,
+  tokensOf,
+} from './fake-routes.js';
 import { FakeStorage } from './fake-storage.js';
 
 let routes: FakeRoutes;
@@ -93,6 +99,27 @@ describe('a session client with a storage', () => {
       'Bearer token-2',
       'Bearer token-2',
     ]);
+    expect(refreshes()).toBe(1);
+  });
+
+  it('sends a request whose 401 comes while they are stored again only after that', async () => {
+    const client = await expired();
+    const [late, stored] = [createGate(), createGate()];
+    routes.answer = ({ url }) =>
+      url === `${API}/late` && routes.to('/late').length === 1
+        ? late.promise.then(sessionRequired)
+        : undefined;
+    const second = client.fetch(`${API}/late`);
+    await until(() => routes.to('/late').length === 1, 'the request');
+    storage.before = (call) =>
+      call.startsWith('set') ? stored.promise : undefined;
+    const first = me(client);
+    await until(() => storage.count('set') === 2, 'the write');
+    late.open();
+    await settle();
+    expect(routes.to('/late')).toHaveLength(1);
+    stored.open();
+    expect([await first, (await second).status]).toEqual([200, 200]);
     expect(refreshes()).toBe(1);
   });
 

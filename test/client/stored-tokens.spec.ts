@@ -143,12 +143,12 @@ describe('stored tokens', () => {
             }),
           ),
         );
-        let unsettled = 2;
+        const settled: number[] = [];
         clients.forEach(
           (each, i) =>
-            void each.save(tokensOf(i + 1)).then(() => (unsettled -= 1)),
+            void each.save(tokensOf(i + 1)).then(() => settled.push(i)),
         );
-        for (let step = 0; unsettled > 0; step += 1) {
+        for (let step = 0; settled.length < 2; step += 1) {
           const first = Number(order[step] ?? false);
           (waiting[first]!.shift() ?? waiting[1 - first]!.shift())?.();
           await turn();
