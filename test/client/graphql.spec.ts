@@ -93,6 +93,12 @@ describe('the verdict on a GraphQL operation', () => {
       null,
       'partly',
     ],
+    [
+      'mutation { F: a ...F } fragment F on Mutation { b }',
+      [apollo('F')],
+      null,
+      'partly',
+    ],
     ['mutation { ... { a } }', [apollo('a')], null, 'partly'],
     ['mutation A { a } mutation B { a }', [apollo('a')], null, 'partly'],
     ['query A { a } mutation B { a }', [apollo('a')], null, 'partly'],

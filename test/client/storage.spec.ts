@@ -184,9 +184,14 @@ describe('a session client with a storage', () => {
   ])('prefers %s to what it reads meanwhile', async (_what, tokens, is) => {
     await expired();
     const gate = createGate();
-    const next = start();
-    storage.before = (call) =>
-      call.startsWith('get') ? gate.promise : undefined;
+    const next = start({
+      get: async (name) => {
+        const value = await storage.get(name);
+        await gate.promise;
+        return value;
+      },
+      set: (name, value) => storage.set(name, value),
+    });
     const request = me(next);
     await settle();
     next.use(tokensOf(6));
