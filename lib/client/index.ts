@@ -1,7 +1,9 @@
 export { SessionClient } from './session-client.js';
+export type { GraphqlDocument } from './graphql.js';
 export type {
   SessionClientOptions,
   SessionFetch,
   SessionRequestInit,
   SessionTokens,
+  SessionTokenStorage,
 } from './session-client-options.js';

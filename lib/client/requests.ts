@@ -45,12 +45,8 @@ const MAX_SECONDS = 86_400;
 const PASSIVE = 'session-passive';
 
 export function createRequests(
-  {
-    csrf,
-    fetch: givenFetch,
-    timeoutSeconds = 30,
-    tokens,
-  }: SessionClientOptions,
+  { csrf, fetch: givenFetch, timeoutSeconds = 30 }: SessionClientOptions,
+  keepsTokens: boolean,
   { routes, isOwn, resolve }: Addresses,
 ): Requests {
   if (!(timeoutSeconds > 0 && timeoutSeconds <= MAX_SECONDS)) {
@@ -59,8 +55,9 @@ export function createRequests(
     );
   }
   const milliseconds = timeoutSeconds * 1000;
-  const credentials: RequestInit =
-    tokens === 'memory' ? {} : { credentials: 'include' };
+  const credentials: RequestInit = keepsTokens
+    ? {}
+    : { credentials: 'include' };
 
   function prepare(
     input: Parameters<typeof fetch>[0],

@@ -1,3 +1,5 @@
+import type { GraphqlDocument } from './graphql.js';
+
 /** Tokens that the client keeps itself, as contained in the response to a sign-in with the header transport. */
 export interface SessionTokens {
   /** Sent with every request to the origin of the routes, as `Authorization: Bearer`. */
@@ -16,6 +18,27 @@ export interface SessionRequestInit extends RequestInit {
    * @default false
    */
   readonly passive?: boolean;
+  /**
+   * The GraphQL operation that the request carries, as parsed by the package `graphql`. GraphQL servers answer a
+   * refused operation with 200 and `errors`; with the operation, the client treats those like a 401. It sends a query
+   * again, and a mutation only if our guard refused each of its fields: no field of a mutation runs twice.
+   *
+   * @default none: only the status counts
+   */
+  readonly graphql?: GraphqlDocument;
+}
+
+/** A storage of the application for tokens, such as Expo SecureStore, a keychain or `localStorage`. */
+export interface SessionTokenStorage {
+  /** Returns what was last written under a name; `null` or `undefined` for nothing. */
+  get(
+    name: string,
+  ): Promise<string | null | undefined> | string | null | undefined;
+  /**
+   * Writes a value, `null` deletes it. Must settle when it is written. Names consist of letters, digits and `.-_`; values
+   * have up to 2,048 bytes of ASCII.
+   */
+  set(name: string, value: string | null): unknown;
 }
 
 /** The `fetch` of a client. */
@@ -37,11 +60,15 @@ export interface SessionClientOptions {
   /**
    * `'cookies'`: the browser keeps the tokens, and scripts never see them. `'memory'`: this object keeps them and
    * shares them with the other tabs. They are gone when the last tab is closed or reloaded, and are never put into
-   * any storage.
+   * any storage. A storage, for apps: as `'memory'`, and the client reads them from it at its first request and
+   * writes new ones before the request that brought them resolves. Longer tokens are split. An interrupted write
+   * leaves the previous or the new tokens, never a mixture. If the storage fails or takes longer than
+   * `timeoutSeconds`, the session continues in memory, the error goes to `console.error`, and the next request tries
+   * again. Only tabs that share a `BroadcastChannel` may have clients with the same storage.
    *
    * @default 'cookies'
    */
-  readonly tokens?: 'cookies' | 'memory';
+  readonly tokens?: 'cookies' | 'memory' | SessionTokenStorage;
   /**
    * The header that unsafe requests carry, and its value: a text, or the name of the cookie that holds it
    * (`csrf.token.cookie` of the module). If a server redirects such a request elsewhere, `fetch` sends the header

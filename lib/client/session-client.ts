@@ -1,55 +1,52 @@
 import type {
   SessionClientOptions,
   SessionFetch,
+  SessionRequestInit,
   SessionTokens,
 } from './session-client-options.js';
 import { createAddresses, type Addresses } from './addresses.js';
-import { laterAnswer, verdictOnRefresh, verdictOnRequest } from './answers.js';
-import { createBackOff } from './back-off.js';
-import { createKnownSession, type KnownSession } from './known-session.js';
+import { verdictOnRequest } from './answers.js';
+import { verdictOnOperation } from './graphql.js';
+import { createRefreshes, type Refreshes } from './refreshes.js';
 import { createRequests, type Requests } from './requests.js';
-import { createTabs, type Tabs } from './tabs.js';
+import {
+  createSharedSession,
+  keepsTokensWith,
+  type SharedSession,
+} from './shared-session.js';
 import { unlessAborted } from './unless-aborted.js';
-
-/** Whether there are new tokens, or what answers the waiting requests while the refresh route is unavailable. */
-type Outcome = boolean | (() => Response);
-
-const IN_VAIN = Promise.resolve(false);
 
 /**
  * `fetch` for applications with a session: a 401 triggers one refresh for all waiting requests in all tabs, and they
- * are sent again. Has no dependencies. For browsers and Node, where each client is independent.
+ * are sent again. Has no dependencies. For browsers, apps and Node, where each client is independent.
  */
 export class SessionClient {
   readonly #options: SessionClientOptions;
   readonly #addresses: Addresses;
   readonly #requests: Requests;
-  readonly #backOff = createBackOff<Outcome>();
   readonly #keepsTokens: boolean;
-  readonly #tabs: Tabs<SessionTokens>;
-  readonly #known: KnownSession;
-  #refreshing: Promise<Outcome> | undefined;
-  /** Whether our guard refused a request that waits for the refresh; otherwise the refresh ends no session. */
-  #isRefused = false;
+  readonly #session: SharedSession;
+  readonly #refreshes: Refreshes;
 
   /** @throws RangeError for an invalid `timeoutSeconds`; TypeError in Node for a `url` that is not an address */
   constructor(options: SessionClientOptions = {}) {
     this.#options = options;
-    this.#keepsTokens = options.tokens === 'memory';
-    this.#known = createKnownSession(this.#keepsTokens);
+    this.#keepsTokens = keepsTokensWith(options.tokens);
     this.#addresses = createAddresses(options.url ?? '/session');
-    this.#requests = createRequests(options, this.#addresses);
-    this.#tabs = createTabs(
-      `session ${options.tokens} ${this.#addresses.routes}`,
-      {
-        session: (tokens, isIdle) => this.#known.begin(tokens, isIdle),
-        ended: () => this.#end(),
-        answer: () =>
-          this.#known.isLive
-            ? { tokens: this.#known.tokens, isIdle: this.#known.isIdle }
-            : undefined,
-      },
+    this.#requests = createRequests(
+      options,
+      this.#keepsTokens,
+      this.#addresses,
+    );
+    this.#session = createSharedSession(
+      options,
+      this.#addresses.routes,
       this.#requests.milliseconds,
+    );
+    this.#refreshes = createRefreshes(
+      this.#session,
+      this.#requests,
+      this.#keepsTokens,
     );
   }
 
@@ -59,39 +56,38 @@ export class SessionClient {
    * a stream. A 401 for another reason is left to the caller. If the session has ended, the response is that 401. If
    * the refresh fails otherwise, the session goes on: a 429 or 5xx of the refresh is the response, anything else
    * leaves the 401. Refreshes that keep failing back off, up to 30 s. With `{ passive: true }`, for polling, neither
-   * a request nor the refresh that it needs is activity of the user.
+   * a request nor the refresh that it needs is activity of the user. With `{ graphql }`, a refusal in the `errors` of
+   * a response counts like a 401.
    */
   readonly fetch: SessionFetch = async (input, init) => {
-    const { isOwn, isRoute } = this.#addresses;
+    const { isRoute } = this.#addresses;
     const own = this.#requests.prepare(input, init);
     if (!own) {
       return (this.#options.fetch ?? fetch)(input, init);
     }
     const { request, again, isPassive } = own;
-    const { method, signal, url } = request;
+    const { signal, url } = request;
+    const { known, tabs } = this.#session;
     const isOfRoutes = isRoute(url, '/refresh') || isRoute(url, '/logout');
-    if (!this.#known.tokens && this.#keepsTokens) {
-      await this.#tabs.ready;
-    }
-    if (!isPassive && !isOfRoutes) await this.#extend(signal);
-    const epoch = this.#tabs.epoch();
-    const hadTokens = this.#known.tokens !== undefined;
+    const waiting = this.#session.ready();
+    if (waiting) await unlessAborted(waiting, signal);
+    if (!isPassive && !isOfRoutes) await this.#refreshes.extend(signal);
+    const epoch = tabs.epoch();
+    const hadTokens = known.tokens !== undefined;
     const response = await this.#sendAndTake(request);
-    if (
-      response.status !== 401 ||
-      !isOwn(response.url) ||
-      (this.#keepsTokens && !hadTokens) ||
-      isOfRoutes
-    ) {
+    if (isOfRoutes || (this.#keepsTokens && !hadTokens)) {
       return response;
     }
-    const body = await unlessAborted(this.#requests.read(response), signal);
-    const verdict = verdictOnRequest(method, body);
-    const isRefused = verdict === 'refused';
-    if (verdict === 'other' || !(isRefused || this.#known.canRefresh())) {
+    const verdict = await this.#verdictOn(response, request, init);
+    const isUnclear = verdict === 'unclear';
+    if (verdict === 'other' || (isUnclear && !known.canRefresh())) {
       return response;
     }
-    const refresh = this.#refresh(epoch, isRefused, isPassive);
+    const refresh = this.#refreshes.refresh(epoch, !isUnclear, isPassive);
+    if (verdict === 'partly') {
+      refresh.catch(() => undefined);
+      return response;
+    }
     const outcome = await unlessAborted(refresh, signal);
     if (typeof outcome !== 'boolean') {
       return outcome();
@@ -101,13 +97,15 @@ export class SessionClient {
     }
     // A truncated body cannot be cancelled; ignore the error.
     response.body?.cancel().catch(() => undefined);
-    if (!isPassive) await this.#extend(signal);
+    if (!isPassive) await this.#refreshes.extend(signal);
+    const storing = this.#session.ready();
+    if (storing) await unlessAborted(storing, signal);
     const second = await this.#sendAndTake(again);
-    if (second.status === 401) {
-      this.#backOff.failed(this.#tabs.epoch(), isRefused, IN_VAIN);
-    } else {
-      this.#backOff.reset();
-    }
+    const isAccepted =
+      second.status !== 401 &&
+      (!init?.graphql ||
+        (await this.#verdictOn(second, request, init)) === 'other');
+    this.#refreshes.sentAgain(isAccepted, !isUnclear);
     return second;
   };
 
@@ -117,132 +115,90 @@ export class SessionClient {
    * @param tokens the body of the response, if the client keeps the tokens
    */
   use(tokens?: SessionTokens): void {
-    this.#backOff.reset();
-    this.#known.begin(tokens, false);
-    this.#tabs.tellSession(this.#known.tokens, false);
+    this.#refreshes.reset();
+    this.#session.begin(tokens);
   }
 
   /**
-   * Ends the session on the server and in every tab; in the tabs also if the server cannot be reached. The promise
-   * then rejects like `fetch`, or with a `TimeoutError` after `timeoutSeconds`, and with cookies the session goes on
-   * as soon as the server is back.
+   * Returns the session token, for what cannot use `fetch`, such as the first message of a WebSocket. Waits for the
+   * storage and for a refresh in flight. Does not check whether the token has expired: `await client.fetch('/session')`
+   * first, which refreshes an expired one.
+   *
+   * @returns `undefined` without a session, and where the browser keeps the tokens
+   */
+  async token(): Promise<string | undefined> {
+    await this.#session.ready();
+    await this.#refreshes.settled();
+    return this.#session.known.tokens?.token;
+  }
+
+  /**
+   * Ends the session on the server and in every tab; in the tabs and the storage also if the server cannot be reached.
+   * The promise then rejects like `fetch`, or with a `TimeoutError` after `timeoutSeconds`, and with cookies the
+   * session goes on as soon as the server is back.
    *
    * @returns the response of the server: 204 if the session has ended there, too
    */
   async signOut(): Promise<Response> {
+    const { known, tabs } = this.#session;
     try {
-      await this.#tabs.ready;
-      const answer = await this.#tabs.exclusively(() =>
-        this.#requests.post('/logout', this.#known.tokens),
-      );
+      await tabs.ready;
+      await this.#session.ready();
+      const answer = await tabs.exclusively(() => {
+        // Before the request: the app may be closed while the server does not answer.
+        void this.#session.erase();
+        return this.#requests.post('/logout', known.tokens);
+      });
       return answer!.response;
     } finally {
-      this.#endEverywhere();
+      await this.#session.end();
     }
   }
 
   /** Stops exchanging messages with other tabs. Requests still work. */
   close(): void {
-    this.#tabs.close();
+    this.#session.tabs.close();
   }
 
-  #refresh(
-    epoch: number,
-    isRefused: boolean,
-    isPassive: boolean,
-  ): Promise<Outcome> {
-    if (this.#tabs.epoch() !== epoch) {
-      return Promise.resolve(this.#known.isLive !== false);
+  /** Interprets a response; those of another origin say nothing. */
+  async #verdictOn(
+    response: Response,
+    { method, signal }: Request,
+    init?: SessionRequestInit,
+  ): Promise<ReturnType<typeof verdictOnRequest | typeof verdictOnOperation>> {
+    const graphql =
+      /\bjson\b/.test(response.headers.get('content-type') ?? '') &&
+      init?.graphql;
+    const isRefusal = response.status === 401;
+    if (!this.#addresses.isOwn(response.url) || !(isRefusal || graphql)) {
+      return 'other';
     }
-    const tooEarly = this.#backOff.tooEarly(epoch, isRefused);
-    if (tooEarly) {
-      return tooEarly;
-    }
-    this.#isRefused = isRefused || (!!this.#refreshing && this.#isRefused);
-    if (!this.#refreshing) {
-      const refreshing = this.#tabs
-        .exclusively(() => this.#exchange(epoch, isPassive), epoch)
-        .then((outcome) => outcome ?? this.#known.isLive !== false)
-        .finally(() => (this.#refreshing = undefined));
-      const failed = (): void =>
-        this.#backOff.failed(epoch, isRefused, refreshing);
-      refreshing.then((outcome) => outcome === true || failed(), failed);
-      this.#refreshing = refreshing;
-    }
-    return this.#refreshing;
-  }
-
-  /** Moves the idle end by one refresh, after passive ones that did not. If it fails, the session goes on for now. */
-  async #extend(signal: AbortSignal): Promise<void> {
-    if (!this.#known.isIdle) return;
-    const refresh = Promise.resolve(this.#refreshing)
-      .then(
-        () =>
-          this.#known.isIdle && this.#refresh(this.#tabs.epoch(), false, false),
-      )
-      .catch(() => undefined);
-    await unlessAborted(refresh, signal);
-  }
-
-  async #exchange(epoch: number, isPassive: boolean): Promise<Outcome> {
-    const isLive =
-      this.#known.isLive ?? this.#requests.csrfCookie() !== undefined;
-    const refreshToken = this.#known.tokens?.refreshToken;
-    const answer = this.#known.canRefresh()
-      ? await this.#requests.post('/refresh', { refreshToken }, isPassive)
-      : undefined;
-    if (this.#tabs.epoch() !== epoch) {
-      // The session has changed or ended meanwhile.
-      return this.#known.isLive !== false;
-    }
-    // Without a refresh token, the 401 of the request is final.
-    const verdict = answer
-      ? verdictOnRefresh(answer.response, answer.body, this.#keepsTokens)
-      : 'ended';
-    if (verdict === 'refreshed') {
-      this.#known.isIdle = isPassive;
-      this.#known.keep(answer!.body as unknown as SessionTokens);
-      this.#tabs.tellSession(this.#known.tokens, isPassive);
-      return true;
-    }
-    if (verdict === 'ended' && this.#isRefused && isLive) {
-      this.#known.isLive = true;
-      this.#endEverywhere();
-    }
-    return laterAnswer(answer);
+    const body = await unlessAborted(this.#requests.read(response), signal);
+    const verdict = isRefusal ? verdictOnRequest(method, body) : 'other';
+    return verdict === 'other' && graphql
+      ? verdictOnOperation(graphql, body)
+      : verdict;
   }
 
   /** Sends a request of the session, and adopts what the response says about it. */
   async #sendAndTake(request: Request): Promise<Response> {
-    const epoch = this.#tabs.epoch();
-    const response = await this.#requests.send(
-      request,
-      this.#known.tokens?.token,
-    );
+    const { known, tabs } = this.#session;
+    const epoch = tabs.epoch();
+    const response = await this.#requests.send(request, known.tokens?.token);
     const token = response.headers.get('session-token');
     const refreshToken = response.headers.get('session-refresh-token');
     // Ignore responses from another origin, and those that a refresh or a sign-out has overtaken.
-    if (!this.#addresses.isOwn(response.url) || epoch !== this.#tabs.epoch()) {
+    if (!this.#addresses.isOwn(response.url) || epoch !== tabs.epoch()) {
       return response;
     }
-    if (this.#known.tokens && token) {
-      this.#known.keep({ token, ...(refreshToken && { refreshToken }) });
-      this.#tabs.tellTokens(this.#known.tokens);
+    if (known.tokens && token) {
+      await this.#session.reissued({
+        token,
+        ...(refreshToken && { refreshToken }),
+      });
     } else if (response.ok && this.#addresses.isRoute(request.url, '')) {
-      this.#known.isLive = true;
+      known.isLive = true;
     }
     return response;
-  }
-
-  #endEverywhere(): void {
-    this.#tabs.tellEnded();
-    this.#end();
-  }
-
-  #end(): void {
-    if (this.#known.end()) {
-      // An error of the listener, immediate or later, must not fail a request.
-      (async () => this.#options.onSessionEnded?.())().catch(console.error);
-    }
   }
 }

@@ -123,9 +123,11 @@ const TESTING_TYPES = [
 ];
 const CLIENT_RUNTIME = ['SessionClient'];
 const CLIENT_TYPES = [
+  'GraphqlDocument',
   'SessionClientOptions',
   'SessionFetch',
   'SessionRequestInit',
+  'SessionTokenStorage',
   'SessionTokens',
 ];
 const REDIS_RUNTIME = ['RedisSessionStore'];

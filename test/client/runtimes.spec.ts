@@ -9,6 +9,7 @@ import type {
 } from '../../lib/client/index.js';
 import { until } from '../support/asynchrony.js';
 import { bundledClient } from '../support/client-script.js';
+import { FakeStorage } from './fake-storage.js';
 import { UnhandledErrors } from '../support/unhandled.js';
 
 /** What every supported runtime has; all else may be missing. */
@@ -41,6 +42,24 @@ const MODERN = {
   },
 };
 
+/** What V8 has and Hermes of React Native lacks; a client that uses it fails there. */
+const NOT_IN_HERMES = [
+  'Array.fromAsync',
+  'Array.prototype.findLast',
+  'Array.prototype.findLastIndex',
+  'Array.prototype.toReversed',
+  'Array.prototype.toSorted',
+  'Array.prototype.toSpliced',
+  'Array.prototype.with',
+  'Atomics',
+  'Object.groupBy',
+  'Promise.withResolvers',
+  'SharedArrayBuffer',
+  'String.prototype.isWellFormed',
+  'String.prototype.toWellFormed',
+  'WebAssembly',
+].map((path) => `delete ${path};`);
+
 /** `AbortSignal` of Safari 15 and of React Native. */
 const OLD_SIGNAL = { prototype: AbortSignal.prototype };
 
@@ -52,6 +71,7 @@ let opened: SessionClient[] = [];
 
 function openIn(globals: object, options: SessionClientOptions): SessionClient {
   const context = createContext({ ...globals });
+  if (globals === COMMON) runInContext(NOT_IN_HERMES.join(''), context);
   runInContext(script, context);
   const Client = runInContext('Client', context) as typeof SessionClient;
   const client = new Client(options);
@@ -159,6 +179,23 @@ describe.each<[missing: string, globals: object]>([
       '/me',
       '/session/logout',
     ]);
+  });
+
+  it('keeps its tokens in a storage, however long they are', async () => {
+    kind = 'tokens';
+    const storage = new FakeStorage();
+    const withStorage = { ...options(30), tokens: storage };
+    const long = { ...tokens, token: 'é'.repeat(1000) };
+    openIn(globals, withStorage).use(long);
+    await until(() => storage.values.size > 3, 'the parts');
+    const restarted = openIn(globals, withStorage);
+    expect(await restarted.token()).toBe(long.token);
+    restarted.use(tokens);
+    expect(await outcomeOf(restarted.fetch(`${addressOf()}/me`))).toBe(200);
+    const again = openIn(globals, withStorage);
+    expect(await again.token()).toBe('new');
+    await again.signOut();
+    expect(storage.values.size).toBe(0);
   });
 
   it('gives up a refresh without an answer and a sign-out without its end, in that order', async () => {

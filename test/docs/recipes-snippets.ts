@@ -34,7 +34,7 @@ import type { LoadContext } from 'nestjs-session-jwt';
 import { RedisSessionStore } from 'nestjs-session-jwt/redis';
 import type { Server, ServerOptions, Socket } from 'socket.io';
 import type { VerifyClientCallbackAsync, WebSocket } from 'ws';
-import { attemptSecret, clientId, clientSecret, redis, secret, UsersModule, UsersService } from '${ROOT}test/docs/snippets/application.ts';
+import { attemptSecret, clientId, clientSecret, redis, secret, SecureStore, UsersModule, UsersService } from '${ROOT}test/docs/snippets/application.ts';
 import type { User } from '${ROOT}test/docs/snippets/application.ts';
 const useFactory = () => ({ secret });
 `;
@@ -51,7 +51,11 @@ export function moduleOf(recipe: Section): string {
     (statements, index) =>
       `async statements${index}(${SCOPE}) {\n${statements}}\n`,
   );
-  return `${IMPORTS}
+  // The class of browsers has the name of the type of `ws`.
+  const imports = /new WebSocket\(/.test(recipe.text)
+    ? IMPORTS.replace(', WebSocket }', ' }')
+    : IMPORTS;
+  return `${imports}
 ${code.join('\n')}
 @Controller()
 class RecipeController {

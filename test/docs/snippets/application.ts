@@ -21,6 +21,20 @@ redis.on('error', () => undefined);
 
 export const pool = new Pool({ connectionString: process.env['DATABASE_URL'] });
 
+/** The functions of `expo-secure-store` that the recipe uses. */
+export const SecureStore = {
+  items: new Map<string, string>(),
+  async getItemAsync(name: string): Promise<string | null> {
+    return SecureStore.items.get(name) ?? null;
+  },
+  async setItemAsync(name: string, value: string): Promise<void> {
+    SecureStore.items.set(name, value);
+  },
+  async deleteItemAsync(name: string): Promise<void> {
+    SecureStore.items.delete(name);
+  },
+};
+
 export interface User {
   id: string;
   email: string;
