@@ -42,17 +42,18 @@ export const GRAPHQL_PLATFORMS: [driver: Driver, adapter: AdapterName][] = [
   ['mercurius', 'fastify'],
 ];
 
-/** What subscriptions deliver, and how many handlers have run. */
-export class Feed {
-  static readonly events = new EventEmitter().setMaxListeners(0);
-  static handled: string[] = [];
+/** What subscriptions deliver, and what has run. */
+export const Feed = {
+  events: new EventEmitter().setMaxListeners(0),
+  /** The names of the handlers that have run. */
+  handled: [] as string[],
   /** The context value of the last operation. */
-  static context: unknown;
+  context: undefined as unknown,
 
-  static publish(text: string): void {
-    Feed.events.emit('text', text);
-  }
-}
+  publish(text: string): void {
+    this.events.emit('text', text);
+  },
+};
 
 @ObjectType()
 export class Item {

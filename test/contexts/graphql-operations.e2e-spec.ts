@@ -223,7 +223,7 @@ describe.each(GRAPHQL_PLATFORMS)('%s on %s', (driver, adapter) => {
       expect(
         await connect({
           ...plain,
-          connectionParams: connectionParams as never,
+          connectionParams,
         }).ask('{ a }'),
       ).toBe(UNAUTHENTICATED);
     }

@@ -28,6 +28,9 @@ export interface FoundConnection {
 /** Where a reply of Fastify is kept for resolvers, whose Apollo contexts lack it. */
 export const REPLY = Symbol('nestjs-session-jwt:reply');
 
+/** Where a client of `ws` keeps its TCP connection, which nothing public names. */
+const TCP = '_socket';
+
 interface RawRequest {
   readonly headers: Readonly<Record<string, unknown>>;
   readonly res?: unknown;
@@ -108,7 +111,7 @@ function connection(
     get client() {
       return findClient() ?? raw.socket!;
     },
-    handshake: raw as SessionRequest,
+    handshake: raw,
     sent: { params },
   };
 }
@@ -120,11 +123,11 @@ function clientAt(
 ): ClientSocket | undefined {
   const { websocketServer } = (app ?? {}) as {
     websocketServer?: {
-      clients?: Iterable<ClientSocket & { _socket?: unknown }>;
+      clients?: Iterable<ClientSocket & { readonly [TCP]?: unknown }>;
     };
   };
   for (const client of websocketServer?.clients ?? []) {
-    if (client._socket === socket) return client;
+    if (client[TCP] === socket) return client;
   }
   return undefined;
 }

@@ -20,6 +20,8 @@ export const redis = new Redis(process.env['REDIS_URL'] ?? '', {
 redis.on('error', () => undefined);
 
 export const pool = new Pool({ connectionString: process.env['DATABASE_URL'] });
+// Without a listener, a connection that the server ends would end the process.
+pool.on('error', () => undefined);
 
 /** The functions of `expo-secure-store` that the recipe uses. */
 export const SecureStore = {
