@@ -1202,6 +1202,8 @@ describe('dependency injection in lib/nest', () => {
   it('is found by this test at all', () => {
     expect(injectables.map(({ name }) => name).toSorted()).toEqual([
       'ProvidedSessionGuard',
+      'ReplyHook',
+      'SessionConnections',
       'SessionExceptionFilter',
       'SessionGuard',
       'SessionJwksController',
