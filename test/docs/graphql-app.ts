@@ -1,18 +1,14 @@
-/** An application with GraphQL and the session routes, for any driver. Runs in Jest, and as a program outside it. */
+/** An application with GraphQL and the session routes, for any driver. */
 import {
   Controller,
-  Injectable,
   Module,
   Post,
   Res,
   UseGuards,
-  type CanActivate,
-  type ExecutionContext,
   type Type,
 } from '@nestjs/common';
 import {
   Args,
-  GqlExecutionContext,
   GraphQLModule,
   Int,
   Mutation,
@@ -20,43 +16,25 @@ import {
   Resolver,
 } from '@nestjs/graphql';
 import {
-  SessionError,
+  SessionGuard,
   SessionJwtModule,
   SessionService,
-  toHttpException,
 } from '../../lib/index.js';
 import { SECRET } from '../support/secrets.js';
 
 /** What has run, by the names of the fields. */
 export const ran: string[] = [];
 
-/** Refuses a resolver as our guard does a route. */
-@Injectable()
-class ResolverGuard implements CanActivate {
-  constructor(private readonly sessions: SessionService) {}
-
-  async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { req, reply } = GqlExecutionContext.create(context).getContext();
-    const session = await this.sessions.authenticate(req ?? reply.request);
-    if (session) return true;
-    const error = new SessionError('TOKEN_EXPIRED', 'the token has expired');
-    // Mercurius sends the extensions of an error and nothing else of it; Apollo makes its own of the exception.
-    throw Object.assign(toHttpException(error), {
-      extensions: { code: 'UNAUTHENTICATED', errorCode: 'SESSION_REQUIRED' },
-    });
-  }
-}
-
 @Resolver()
 class OrdersResolver {
-  @UseGuards(ResolverGuard)
+  @UseGuards(SessionGuard)
   @Query(() => Int)
   order(@Args('id', { type: () => Int }) id: number) {
     ran.push('order');
     return id;
   }
 
-  @UseGuards(ResolverGuard)
+  @UseGuards(SessionGuard)
   @Mutation(() => Int)
   addOrder() {
     return ran.push('addOrder');
@@ -97,7 +75,7 @@ export function graphqlModule(driver: Type): Type {
       GraphQLModule.forRoot({ driver, autoSchemaFile: true } as never),
     ],
     controllers: [LoginController],
-    providers: [OrdersResolver, ResolverGuard],
+    providers: [OrdersResolver],
   })
   class GraphqlAppModule {}
   return GraphqlAppModule;

@@ -1,14 +1,12 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
+import type { Type } from '@nestjs/common';
 import { ApolloDriver } from '@nestjs/apollo';
+import { MercuriusDriver } from '@nestjs/mercurius';
 import { gql } from '@apollo/client';
 import { SessionClock } from '../../lib/index.js';
 import type { SessionClient } from '../../lib/client/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { Browser, ORIGIN } from '../support/browser.js';
 import { JarFetch } from '../support/jar-fetch.js';
-import { ROOT } from '../support/library-sources.js';
 import { boot, closeBooted } from '../support/nest-app.js';
 import type { AdapterName } from '../support/test-app.js';
 import { graphqlModule, ran } from './graphql-app.js';
@@ -30,12 +28,11 @@ type Send = (operation: string) => Promise<Answer>;
 
 const realFetch = globalThis.fetch;
 let files: SnippetFiles;
-let child: ChildProcess | undefined;
 
-async function startApollo(adapter: AdapterName): Promise<Server> {
+async function start(driver: Type, adapter: AdapterName): Promise<Server> {
   const clock = new TestSessionClock();
   const { port } = await boot(
-    { imports: [graphqlModule(ApolloDriver)] },
+    { imports: [graphqlModule(driver)] },
     {
       adapter,
       override: (builder) =>
@@ -47,32 +44,6 @@ async function startApollo(adapter: AdapterName): Promise<Server> {
     async advance(seconds) {
       clock.advance(seconds);
       return ran.splice(0);
-    },
-  };
-}
-
-async function startMercurius(): Promise<Server> {
-  const running = fork(join(ROOT, 'test/docs/mercurius-server.mjs'), {
-    execArgv: [],
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
-  child = running;
-  const [{ port }] = (await Promise.race([
-    once(running, 'message'),
-    once(running, 'exit').then(([code]) => {
-      throw new Error(`Mercurius did not start: ${code}`);
-    }),
-  ])) as [{ port: number }];
-  let seen = 0;
-  return {
-    port,
-    async advance(advance) {
-      const answer = once(running, 'message');
-      running.send({ advance });
-      const [{ ran: names }] = (await answer) as [{ ran: string[] }];
-      const fresh = names.slice(seen);
-      seen = names.length;
-      return fresh;
     },
   };
 }
@@ -110,26 +81,21 @@ beforeAll(() => {
 
 afterAll(() => files.remove());
 
-describe.each<[server: string, start: () => Promise<Server>]>([
-  ['Apollo Server on Express', () => startApollo('express')],
-  ['Apollo Server on Fastify', () => startApollo('fastify')],
-  ['Mercurius', startMercurius],
-])('with %s', (_server, start) => {
+describe.each<[server: string, driver: Type, adapter: AdapterName]>([
+  ['Apollo Server on Express', ApolloDriver, 'express'],
+  ['Apollo Server on Fastify', ApolloDriver, 'fastify'],
+  ['Mercurius', MercuriusDriver, 'fastify'],
+])('with %s', (_server, driver, adapter) => {
   let server: Server;
 
   beforeAll(async () => {
-    server = await start();
+    server = await start(driver, adapter);
   });
 
   afterAll(async () => {
     globalThis.fetch = realFetch;
     Reflect.deleteProperty(globalThis, 'document');
     await closeBooted();
-    if (child) {
-      child.kill();
-      await once(child, 'exit');
-      child = undefined;
-    }
   });
 
   describe.each(recipes)('the recipe for %s', (title, sendWith) => {

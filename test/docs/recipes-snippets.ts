@@ -44,6 +44,25 @@ const SCOPE = `{ app, body, context, request, response, session, user }: {
   app: INestApplication; body: { rememberMe?: unknown }; context: LoadContext; request: Request; response: Response; session: ActiveSession; user: User;
 }`;
 
+/** The imports that the page leaves out, without the names that a recipe imports itself. */
+function importsBeside(text: string): string {
+  const own = [...text.matchAll(/^import (?:type )?\{([^}]*)\}/gm)].flatMap(
+    ([, names]) => names!.split(',').map((name) => name.trim()),
+  );
+  // The class of browsers has the name of the type of `ws`.
+  if (/new WebSocket\(/.test(text)) own.push('WebSocket');
+  const taken = new Set(own.map((name) => name.replace(/^type /, '')));
+  return IMPORTS.replace(
+    /\{([^}]*)\}/g,
+    (_all, names: string) =>
+      `{ ${names
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => !taken.has(name))
+        .join(', ')} }`,
+  );
+}
+
 /** A module of the blocks of a recipe, with the types and the loader of docs/coming-from.md. */
 export function moduleOf(recipe: Section): string {
   const code = [common, recipe].flatMap((each) => blocksOf(each, 'ts'));
@@ -51,11 +70,7 @@ export function moduleOf(recipe: Section): string {
     (statements, index) =>
       `async statements${index}(${SCOPE}) {\n${statements}}\n`,
   );
-  // The class of browsers has the name of the type of `ws`.
-  const imports = /new WebSocket\(/.test(recipe.text)
-    ? IMPORTS.replace(', WebSocket }', ' }')
-    : IMPORTS;
-  return `${imports}
+  return `${importsBeside(recipe.text)}
 ${code.join('\n')}
 @Controller()
 class RecipeController {
