@@ -9,6 +9,7 @@ const broken = new Error('broken');
 
 /** Can be awaited without being a promise, like a query builder. */
 const thenableOf = (then: unknown): object =>
+  // oxlint-disable-next-line unicorn/no-thenable -- what is tested
   Object.defineProperty({}, 'then', { value: then });
 const thenable = (value: unknown): object =>
   thenableOf((resolve: (value: unknown) => void) => resolve(value));

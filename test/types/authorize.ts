@@ -41,10 +41,9 @@ export const maybe = Authorize(
   ({ attributes }) => attributes.theme?.startsWith('a'),
 );
 
-// @ts-expect-error: a query that is not awaited
-export const query = Authorize((): PromiseLike<boolean> =>
-  Promise.resolve(true),
-);
+declare const query: PromiseLike<boolean>;
+// @ts-expect-error: a query, which must be awaited
+export const Queried = Authorize(() => query);
 
 // @ts-expect-error: no predicate
 export const missing = Authorize();

@@ -31,11 +31,11 @@ import { ModuleGuard } from './module-guard.js';
 
 /** Applies the guard of the session module, and then a predicate. */
 @Injectable()
-abstract class PredicateGuard implements CanActivate {
+export abstract class PredicateGuard implements CanActivate {
   protected abstract readonly predicate: SessionPredicate;
 
   constructor(
-    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+    @Inject(SESSION_RUNTIME) readonly runtime: SessionRuntime,
     @Inject(ModuleGuard) private readonly guard: ModuleGuard,
   ) {}
 
