@@ -10,6 +10,7 @@ export {
   type SessionErrorCode,
   type SessionErrorOptions,
 } from './errors/session-error.js';
+export { Authorize } from './nest/authorization/authorize.decorator.js';
 export {
   SessionConnections,
   type OpenOptions,

@@ -1,4 +1,5 @@
 import { sessionContext } from '../session/model/session-context.js';
+import { isThenable } from '../session/model/thenable.js';
 import {
   dataOf,
   type VerifiedSession,
@@ -29,9 +30,4 @@ export function expandedData(
     exchange.expansion = { sid: session.claims.sid, of: data, value };
   }
   return value;
-}
-
-/** A query builder, for example, can be awaited like a promise without being one. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null)?.then === 'function';
 }

@@ -22,6 +22,8 @@ import {
 import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
 import { SessionStore } from '../ports/session-store.js';
 import { SessionDataLoader } from '../session/model/session-data-loader.js';
+import { authorizationFaultsIn } from './authorization/authorization-faults.js';
+import { ModuleGuard } from './authorization/module-guard.js';
 import {
   createSessionRuntime,
   type RuntimeSurroundings,
@@ -154,6 +156,7 @@ export function partsOf({
             ...mounted.faults,
             ...contextFaults(contexts),
             ...(isGuarded ? guardFaultsIn(modules) : []),
+            ...authorizationFaultsIn(modules),
             ...faults.flatMap((some) => some ?? []),
           ],
         }),
@@ -170,6 +173,7 @@ export function partsOf({
     SessionService,
     SessionConnections,
     SessionGuard,
+    ModuleGuard,
     ReplyHook,
     ...(isGuarded
       ? [

@@ -12,6 +12,7 @@ export type RouteAccess = 'required' | 'optional' | 'public';
 const ACCESS = 'nestjs-session-jwt:access:v1';
 const REVOCATION = 'nestjs-session-jwt:check-revocation:v1';
 const PASSIVE = 'nestjs-session-jwt:passive:v1';
+const AUTHORIZED = 'nestjs-session-jwt:authorize:v1';
 
 /**
  * Opens a controller or a route to everyone. The guard does nothing there: it queries no store, calls no loader, and
@@ -55,11 +56,18 @@ export function Passive(isPassive = true): CustomDecorator {
   return SetMetadata(PASSIVE, isPassive);
 }
 
+/** Marks what `@Authorize()` applies to. */
+export function MarkAuthorized(): CustomDecorator {
+  return SetMetadata(AUTHORIZED, true);
+}
+
 /** The rules set by the decorators of a route. */
 export interface RouteRules {
   readonly access: RouteAccess;
   readonly checksRevocation: RevocationCheck;
   readonly isPassive: boolean;
+  /** Whether `@Authorize()` applies, which requires a session whatever else applies. */
+  readonly isAuthorized: boolean;
 }
 
 const known = new WeakMap<object, Map<object, RouteRules>>();
@@ -78,15 +86,33 @@ export function rulesFor(controller: object, handler: object): RouteRules {
   }
   let rules = ofController.get(handler);
   if (rules === undefined) {
-    const find = <T>(key: string): T | undefined =>
-      (Reflect.getMetadata(key, handler) as T | undefined) ??
-      (Reflect.getMetadata(key, controller) as T | undefined);
+    const find = finderOf(controller, handler);
+    const isAuthorized = find<boolean>(AUTHORIZED) ?? false;
     rules = {
-      access: find<RouteAccess>(ACCESS) ?? 'required',
+      access: isAuthorized
+        ? 'required'
+        : (find<RouteAccess>(ACCESS) ?? 'required'),
       checksRevocation: find<RevocationCheck>(REVOCATION) ?? false,
       isPassive: find<boolean>(PASSIVE) ?? false,
+      isAuthorized,
     };
     ofController.set(handler, rules);
   }
   return rules;
+}
+
+/** Whether decorators both open a route and authorize sessions for it. */
+export function contradicts(controller: object, handler: object): boolean {
+  const find = finderOf(controller, handler);
+  return find(AUTHORIZED) === true && find(ACCESS) === 'public';
+}
+
+/** Finds metadata: that of the method before that of its class. */
+function finderOf(
+  controller: object,
+  handler: object,
+): <T>(key: string) => T | undefined {
+  return <T>(key: string) =>
+    (Reflect.getMetadata(key, handler) as T | undefined) ??
+    (Reflect.getMetadata(key, controller) as T | undefined);
 }

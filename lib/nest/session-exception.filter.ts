@@ -7,7 +7,7 @@ import {
   endUnanswerable,
   type FrameworkResponse,
 } from './exchange/raw-exchange.js';
-import { headersOf, toHttpException } from './session-exception.js';
+import { headersOf, isMistake, toHttpException } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
 /** Answers a `SessionError` that a handler did not catch; Nest alone would turn it into a 500. */
@@ -24,7 +24,7 @@ export class SessionExceptionFilter extends BaseExceptionFilter<SessionError> {
 
   override catch(error: SessionError, host: ArgumentsHost): unknown {
     const exception = toHttpException(error);
-    if (exception.getStatus() === 500) {
+    if (isMistake(error)) {
       this.logger.error(`${error.code}: ${error.message}`, error.stack);
     }
     if (host.getType() === 'rpc') {

@@ -4,7 +4,10 @@ import {
   type SessionErrorCode,
 } from '../errors/session-error.js';
 
-/** The only code that clients see for a status: revealing which check failed would help an attacker. */
+/**
+ * The only code that clients see for a status: revealing which check failed would help an attacker. Except for a session
+ * that is not authorized, which is no check of the session.
+ */
 const PUBLIC_CODES: Readonly<Partial<Record<HttpStatus, string>>> = {
   [HttpStatus.UNAUTHORIZED]: 'SESSION_REQUIRED',
   [HttpStatus.FORBIDDEN]: 'CSRF_REFUSED',
@@ -32,6 +35,7 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
   REFRESH_REUSED: HttpStatus.UNAUTHORIZED,
   SESSION_LIMIT: HttpStatus.CONFLICT,
   CSRF_REFUSED: HttpStatus.FORBIDDEN,
+  SESSION_FORBIDDEN: HttpStatus.FORBIDDEN,
   LOADER_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
   STORE_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
   KEYS_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
@@ -58,9 +62,13 @@ export interface ErrorBody {
   readonly errorCode?: string;
 }
 
-/** Returns the only body of a status. */
-export function errorBodyOf(statusCode: HttpStatus): ErrorBody {
-  const errorCode = PUBLIC_CODES[statusCode];
+/** Returns the body of a status: the only one, except for 403. */
+export function errorBodyOf(
+  statusCode: HttpStatus,
+  code?: SessionErrorCode,
+): ErrorBody {
+  const errorCode =
+    code === 'SESSION_FORBIDDEN' ? code : PUBLIC_CODES[statusCode];
   return {
     statusCode,
     message: MESSAGES[statusCode]!,
@@ -69,8 +77,8 @@ export function errorBodyOf(statusCode: HttpStatus): ErrorBody {
 }
 
 /**
- * Converts a `SessionError` to what a client may see: one body per status. The module's filter uses it; call it in a
- * custom catch-all filter.
+ * Converts a `SessionError` to what a client may see: one body per status, except for 403, whose body has the code. The
+ * module's filter uses it; call it in a custom catch-all filter.
  *
  * The body is an object with `statusCode`, `message` and, except for 500, `errorCode`: Nest 11 has no option for the
  * last, and GraphQL drivers look for the status in the body.
@@ -78,8 +86,19 @@ export function errorBodyOf(statusCode: HttpStatus): ErrorBody {
  * @returns an `HttpException` with the error as `cause`
  */
 export function toHttpException(error: SessionError): HttpException {
-  const body = errorBodyOf(statusOf(error));
+  const body = errorBodyOf(statusOf(error), error.code);
   return new HttpException(body, body.statusCode, { cause: error });
+}
+
+/** Converts a defect to what a client may see: that there was one. */
+export function defectException(cause: unknown): HttpException {
+  const body = errorBodyOf(HttpStatus.INTERNAL_SERVER_ERROR);
+  return new HttpException(body, body.statusCode, { cause });
+}
+
+/** Whether an error is a mistake of the application, which must be logged. */
+export function isMistake(error: SessionError): boolean {
+  return statusOf(error) === HttpStatus.INTERNAL_SERVER_ERROR;
 }
 
 /**

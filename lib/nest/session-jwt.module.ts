@@ -13,6 +13,7 @@ import {
   SESSION_OPTIONS,
   type SessionJwtModuleExtras,
 } from './module-extras.js';
+import { ModuleGuard } from './authorization/module-guard.js';
 import { SessionConnections } from './contexts/session-connections.js';
 import { SESSION_RUNTIME } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
@@ -81,6 +82,7 @@ const { ConfigurableModuleClass } =
             SessionClock,
             SessionStore,
             SessionGuard,
+            ModuleGuard,
             SessionService,
             SessionConnections,
           ],

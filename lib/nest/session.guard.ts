@@ -7,22 +7,29 @@ import {
 import { REFUSALS, refusalError } from '../errors/refusal.js';
 import type { SessionError } from '../errors/session-error.js';
 import { saysPassive } from '../ports/request-facts.js';
-import { createActiveSession } from '../session/model/active-session.js';
+import {
+  belongsTo,
+  createActiveSession,
+  type AnySession,
+} from '../session/model/active-session.js';
 import { handlingOf, mustAskStore } from '../session/model/handling.js';
 import {
   mayGoWithout,
   type SessionOutcome,
 } from '../session/model/session-outcome.js';
 import type { VerifiedSession } from '../session/model/verified-session.js';
+import {
+  keepSession,
+  type FoundSession,
+} from './authorization/kept-session.js';
 import { admitConnection } from './contexts/admit-connection.js';
 import { contextError } from './contexts/context-errors.js';
 import type { FoundRequest } from './contexts/graphql-request.js';
-import { findIn, messageIn } from './contexts/session-contexts.js';
+import { findIn, messageIn, sessionIn } from './contexts/session-contexts.js';
 import { Exchange } from './exchange/exchange.js';
 import {
   attachTo,
   isRequest,
-  sessionOn,
   type SessionRequest,
   type SessionResponse,
 } from './exchange/raw-exchange.js';
@@ -55,6 +62,16 @@ export class SessionGuard implements CanActivate {
     if (rules.access === 'public') {
       return true;
     }
+    const found = this.sessionFor(context, rules);
+    return found instanceof Promise ? found.then(() => true) : true;
+  }
+
+  /**
+   * Returns the session of a context and attaches it, `undefined` if the context may go without.
+   *
+   * @internal
+   */
+  sessionFor(context: ExecutionContext, rules: RouteRules): FoundSession {
     const kind = context.getType<string>();
     if (kind === 'http') {
       const http = context.switchToHttp();
@@ -65,6 +82,16 @@ export class SessionGuard implements CanActivate {
         kind,
       );
     }
+    const found = this.findOutsideHttp(context, rules, kind);
+    // Requests keep the verdict for the next guard; messages cannot.
+    return rules.isAuthorized ? keepSession(context, found) : found;
+  }
+
+  private findOutsideHttp(
+    context: ExecutionContext,
+    rules: RouteRules,
+    kind: string,
+  ): FoundSession {
     const { finders } = this.runtime.contexts;
     if (Object.hasOwn(finders, kind)) {
       return this.admitMessage(context, kind, finders[kind]!(context), rules);
@@ -73,9 +100,18 @@ export class SessionGuard implements CanActivate {
     if (!found) {
       throw this.refuseContext(context, kind);
     }
-    return 'key' in found
-      ? admitConnection(this.runtime, found, rules, kind)
-      : this.admitRequest(found.request, found.response, rules, kind);
+    if ('request' in found) {
+      return this.admitRequest(found.request, found.response, rules, kind);
+    }
+    const admitted = admitConnection(this.runtime, found, rules, kind);
+    return admitted instanceof Promise
+      ? admitted.then(() => this.ownSessionIn(context))
+      : this.ownSessionIn(context);
+  }
+
+  private ownSessionIn(context: ExecutionContext): AnySession | undefined {
+    const session = sessionIn(context);
+    return belongsTo(session, this.runtime) ? session : undefined;
   }
 
   /** Decides on a message whose request the application has found. */
@@ -84,14 +120,15 @@ export class SessionGuard implements CanActivate {
     kind: string,
     found: FoundRequest | undefined,
     rules: RouteRules,
-  ): Promise<boolean> {
+  ): Promise<AnySession | undefined> {
     const message = messageIn(context);
     if (!found || !isRequest(found.request) || !message) {
       throw this.refuseContext(context, kind);
     }
-    await this.admitRequest(found.request, found.response, rules, kind);
-    attachTo(message, sessionOn(found.request));
-    return true;
+    const { request, response } = found;
+    const session = await this.admitRequest(request, response, rules, kind);
+    attachTo(message, session);
+    return session;
   }
 
   private admitRequest(
@@ -99,7 +136,7 @@ export class SessionGuard implements CanActivate {
     response: SessionResponse | undefined,
     { access, checksRevocation, isPassive }: RouteRules,
     kind: string,
-  ): boolean | Promise<boolean> {
+  ): FoundSession {
     const exchange = Exchange.of(request, response, this.runtime);
     exchange.requirePlace(this.runtime);
     const handling = handlingOf({
@@ -110,7 +147,7 @@ export class SessionGuard implements CanActivate {
     const attached = attachedTo(exchange, handling);
     if (attached) {
       exchange.attach(attached, this.runtime);
-      return true;
+      return attached;
     }
     const outcome = evaluate(this.runtime, exchange, handling);
     return outcome instanceof Promise
@@ -125,7 +162,7 @@ export class SessionGuard implements CanActivate {
     exchange: Exchange,
     access: RouteAccess,
     kind: string,
-  ): boolean | Promise<boolean> {
+  ): FoundSession {
     if (outcome.kind === 'authenticated') {
       if (outcome.dispatch) exchange.deliver(outcome.dispatch);
       return this.attach(outcome, exchange);
@@ -147,10 +184,7 @@ export class SessionGuard implements CanActivate {
     }
   }
 
-  private attach(
-    session: VerifiedSession,
-    exchange: Exchange,
-  ): boolean | Promise<boolean> {
+  private attach(session: VerifiedSession, exchange: Exchange): FoundSession {
     const data = expandedData(this.runtime, session, exchange);
     if (data instanceof Promise) {
       return data.then((expanded: unknown) =>
@@ -161,22 +195,19 @@ export class SessionGuard implements CanActivate {
   }
 
   private attachWith(
-    session: VerifiedSession,
+    verified: VerifiedSession,
     data: unknown,
     exchange: Exchange,
-  ): true {
-    if (!exchange.isPassive) this.runtime.live.noteUse(session.claims.sid);
-    exchange.attach(
-      createActiveSession(this.runtime, session, data, exchange),
-      this.runtime,
-    );
-    return true;
+  ): AnySession {
+    if (!exchange.isPassive) this.runtime.live.noteUse(verified.claims.sid);
+    const session = createActiveSession(this.runtime, verified, data, exchange);
+    exchange.attach(session, this.runtime);
+    return session;
   }
 
   /** Removes what an earlier guard found by a less strict check. */
-  private attachNone(exchange: Exchange): true {
+  private attachNone(exchange: Exchange): undefined {
     exchange.attach(undefined, this.runtime);
-    return true;
   }
 
   private refuse(error: SessionError, exchange: Exchange, kind: string): Error {

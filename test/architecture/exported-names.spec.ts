@@ -11,6 +11,7 @@ import { type PublicApi, readPublicApi } from './public-api.js';
 const RUNTIME = [
   'AMBIGUOUS_TOKEN',
   'ActiveSession',
+  'Authorize',
   'CheckRevocation',
   'IssuedSession',
   'LateCallError',

@@ -163,12 +163,20 @@ describe.each([
     ['a wrong password', 'POST', json(401, { message: 'Wrong' }), 10, 0],
     ['a page of a gateway', 'POST', page(401), 10, 0],
     ['another code', 'GET', json(401, { errorCode: 'STEP_UP' }), 10, 0],
+    [
+      'a forged request',
+      'POST',
+      json(403, { errorCode: 'CSRF_REFUSED' }),
+      10,
+      0,
+    ],
+    ['no right', 'GET', json(403, { errorCode: 'SESSION_FORBIDDEN' }), 10, 0],
     ['no code', 'GET', json(401, { message: 'Unauthorized' }), 13, 3],
     ['no body', 'HEAD', () => new Response(null, { status: 401 }), 13, 3],
     ['our code, after each refresh', 'GET', sessionRequired, 13, 3],
     ['our code, after each refresh', 'POST', sessionRequired, 13, 3],
   ])(
-    'a request that is always refused with 401 for %s (%s) ends nothing and causes no endless refreshes',
+    'a request that is always refused for %s (%s) ends nothing and causes no endless refreshes',
     async (_what, method, answer, sent, refreshed) => {
       jest.spyOn(performance, 'now').mockReturnValue(0);
       const client = routes.client();
@@ -181,7 +189,7 @@ describe.each([
       };
       for (let i = 0; i < 10; i += 1) {
         const request = client.fetch(`${API}/login`, { method });
-        expect(await outcomeOf(request)).toBe(401);
+        expect(await outcomeOf(request)).toBe(answer().status);
       }
       expect(routes.to('/login')).toHaveLength(sent);
       expect(refreshes()).toBe(refreshed);

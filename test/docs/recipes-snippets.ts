@@ -29,7 +29,7 @@ import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from
 import type { OnGatewayConnection } from '@nestjs/websockets';
 import cookieParser from 'cookie-parser';
 import type { Request, Response } from 'express';
-import { ActiveSession, CheckRevocation, Passive, Public, Session, SessionDataLoader, SessionEndedError, SessionError, SessionGuard, SessionJwtModule, SessionService, toHttpException } from 'nestjs-session-jwt';
+import { ActiveSession, Authorize, CheckRevocation, Passive, Public, Session, SessionDataLoader, SessionEndedError, SessionError, SessionGuard, SessionJwtModule, SessionService, toHttpException } from 'nestjs-session-jwt';
 import type { LoadContext } from 'nestjs-session-jwt';
 import { RedisSessionStore } from 'nestjs-session-jwt/redis';
 import type { Server, ServerOptions, Socket } from 'socket.io';

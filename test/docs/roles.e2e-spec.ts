@@ -1,19 +1,17 @@
-import {
-  Controller,
-  Get,
-  UnauthorizedException,
-  type Type,
-} from '@nestjs/common';
-import { APP_GUARD, Reflector } from '@nestjs/core';
+import { Controller, Get, type Type } from '@nestjs/common';
 import {
   OptionalSession,
   Public,
-  SessionGuard,
+  SessionConfigError,
   SessionJwtModule,
-  type SessionJwtModuleExtras,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
-import { boot, closeBooted, type BootedApp } from '../support/nest-app.js';
+import {
+  boot,
+  bootError,
+  closeBooted,
+  type BootedApp,
+} from '../support/nest-app.js';
 import { adapters, SECRET } from '../support/test-app.js';
 import { writeRecipes } from './recipes-snippets.js';
 import { UsersModule } from './snippets/application.js';
@@ -37,9 +35,6 @@ function controllersOf(Roles: (...roles: string[]) => any): Type[] {
     @Get('role') role() {
       return 'secret';
     }
-    @Public() @Get('public') public() {
-      return 'secret';
-    }
     @OptionalSession() @Get('optional') optional() {
       return 'secret';
     }
@@ -51,7 +46,7 @@ function controllersOf(Roles: (...roles: string[]) => any): Type[] {
   @Public()
   @Controller('public')
   class PublicController {
-    @Roles('admin') @Get('role') role() {
+    @Public(false) @Roles('admin') @Get('role') role() {
       return 'secret';
     }
     @Get('open') open() {
@@ -62,9 +57,6 @@ function controllersOf(Roles: (...roles: string[]) => any): Type[] {
   @Controller('route')
   class RouteController {
     @OptionalSession() @Roles('admin') @Get('optional') optional() {
-      return 'secret';
-    }
-    @Public() @Roles('admin') @Get('public') public() {
       return 'secret';
     }
     @Roles() @Get('nobody') nobody() {
@@ -107,7 +99,14 @@ describe.each(adapters)('the recipe for roles on %s', (adapter) => {
   beforeAll(async () => {
     app = await boot(
       {
-        imports: [recipe['AppModule'], UsersModule],
+        imports: [
+          SessionJwtModule.forRoot({
+            secret: SECRET,
+            imports: [UsersModule],
+            dataLoader: recipe['UserSessionLoader'],
+          }),
+          UsersModule,
+        ],
         controllers: [
           recipe['RecipeController'],
           ...controllersOf(recipe['Roles']),
@@ -124,12 +123,10 @@ describe.each(adapters)('the recipe for roles on %s', (adapter) => {
     ['/admin', 401, 403, 200],
     ['/class/role', 401, 403, 200],
     ['/class/optional', 401, 403, 200],
-    ['/class/public', 401, 401, 401],
-    ['/class/member', 401, 200, 403],
-    ['/public/role', 401, 401, 401],
+    ['/class/member', 401, 403, 403],
+    ['/public/role', 401, 403, 200],
     ['/public/open', 200, 200, 200],
     ['/route/optional', 401, 403, 200],
-    ['/route/public', 401, 401, 401],
     ['/route/nobody', 401, 403, 403],
     ['/route/property', 401, 403, 403],
     ['/route/either', 401, 200, 200],
@@ -158,54 +155,19 @@ describe.each(adapters)('the recipe for roles on %s', (adapter) => {
   });
 });
 
-describe('the guards of the recipe for roles', () => {
-  afterEach(closeBooted);
-
-  const statusAs = async (
-    extras: SessionJwtModuleExtras,
-    guards: ({ useClass: Type } | { useExisting: Type })[],
-  ): Promise<number> => {
-    const app = await boot({
-      imports: [
-        SessionJwtModule.forRoot({
-          secret: SECRET,
-          imports: [UsersModule],
-          dataLoader: recipe['UserSessionLoader'],
-          ...extras,
-        }),
-      ],
-      controllers: controllersOf(recipe['Roles']),
-      providers: guards.map((guard) => ({ provide: APP_GUARD, ...guard })),
-    });
-    return get(app, '/class/role', { roles: ['admin'] });
-  };
-
-  it('admit nobody to a role when they stand in another order', async () => {
-    const roles = { useClass: recipe['RolesGuard'] };
-    const session = { useExisting: SessionGuard };
-    expect(await statusAs({ guard: false }, [session, roles])).toBe(200);
-    expect(await statusAs({ guard: false }, [roles, session])).toBe(401);
-    expect(await statusAs({ guard: false }, [roles])).toBe(401);
-    expect(await statusAs({}, [roles])).toBe(401);
-  });
-
-  it.each([
-    ['a payload that looks like a request', { data: { roles: ['admin'] } }],
-    ['a session of express-session', { roles: ['admin'] }],
-    ['nothing', undefined],
-  ])('take %s for no session', (_what, session) => {
-    const { Roles, RolesGuard } = recipe;
-    class Handlers {
-      @Roles('admin')
-      handle() {}
+it('stops the boot where the recipe for roles meets @Public()', async () => {
+  const { Roles } = recipe as { Roles: (role: string) => ClassDecorator };
+  @Roles('admin')
+  @Controller('class')
+  class ClassController {
+    @Public() @Get('public') public() {
+      return 'secret';
     }
-    const context = {
-      getHandler: () => Handlers.prototype.handle,
-      getClass: () => Handlers,
-      switchToHttp: () => ({ getRequest: () => ({ session }) }),
-    };
-    expect(() => new RolesGuard(new Reflector()).canActivate(context)).toThrow(
-      UnauthorizedException,
-    );
+  }
+  const error = await bootError({
+    imports: [SessionJwtModule.forRoot({ secret: SECRET, dataLoader: false })],
+    controllers: [ClassController],
   });
+  expect(error).toBeInstanceOf(SessionConfigError);
+  expect(String(error)).toContain('got ClassController.public');
 });

@@ -1,6 +1,7 @@
 import { SetMetadata, type Type } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import {
+  Authorize,
   CheckRevocation,
   OptionalSession,
   Passive,
@@ -351,7 +352,12 @@ describe('whether a route asks the store', () => {
     ],
     ['metadata of other names', LooksOpen, 'plain', false, 'required'],
   ])('%s', (_case, controller, method, checksRevocation, expected) => {
-    const said = { checksRevocation, access: expected, isPassive: false };
+    const said = {
+      checksRevocation,
+      access: expected,
+      isPassive: false,
+      isAuthorized: false,
+    };
     expect(rules(controller, method)).toEqual(said);
     // Remembered, and still right.
     expect(rules(controller, method)).toEqual(said);
@@ -394,5 +400,79 @@ describe('whether requests of a route are activity', () => {
     ],
   )('%s', (_what, controller, method, isPassive) => {
     expect(rules(controller, method).isPassive).toBe(isPassive);
+  });
+});
+
+@Authorize(() => true)
+class Authorized extends Plain {
+  @OptionalSession()
+  override optional() {}
+}
+
+class OfAuthorized extends Authorized {
+  override plain() {}
+}
+
+@Public()
+class OpenOfAuthorized extends Authorized {}
+
+class Some {
+  plain() {}
+
+  @Authorize(() => true)
+  authorized() {}
+
+  @OptionalSession()
+  @Authorize(() => true)
+  optional() {}
+
+  @Authorize(() => true)
+  @Public()
+  opened() {}
+}
+
+@OptionalSession()
+class OptionalOfSome extends Some {
+  override authorized() {}
+}
+
+describe('where @Authorize() applies, which requires a session', () => {
+  it.each<
+    [
+      what: string,
+      controller: Type,
+      method: string,
+      isAuthorized: boolean,
+      access: RouteAccess,
+    ]
+  >([
+    ['no decorator', Some, 'plain', false, 'required'],
+    ['the method', Some, 'authorized', true, 'required'],
+    ['an @OptionalSession() method', Some, 'optional', true, 'required'],
+    ['a @Public() method', Some, 'opened', true, 'required'],
+    ['the class', Authorized, 'plain', true, 'required'],
+    ['its @OptionalSession() method', Authorized, 'optional', true, 'required'],
+    ['its @Public() method', Authorized, 'opened', true, 'required'],
+    ['a method in a class over it', OfAuthorized, 'plain', true, 'required'],
+    ['a @Public() class over it', OpenOfAuthorized, 'plain', true, 'required'],
+    [
+      'a method that overrides a decorated one: nowhere',
+      OptionalOfSome,
+      'authorized',
+      false,
+      'optional',
+    ],
+    [
+      'an inherited method of an @OptionalSession() class',
+      OptionalOfSome,
+      'opened',
+      true,
+      'required',
+    ],
+  ])('%s', (_what, controller, method, isAuthorized, expected) => {
+    expect(rules(controller, method)).toMatchObject({
+      isAuthorized,
+      access: expected,
+    });
   });
 });

@@ -73,16 +73,28 @@ describe('decorators of a second copy of the package', () => {
 
       @second.Passive()
       polled() {}
+
+      @second.OptionalSession()
+      @second.Authorize(() => true)
+      authorized() {}
     }
-    const rules = (['open', 'optional', 'checked', 'polled'] as const).map(
-      (name) =>
-        rulesOf(new ExecutionContextHost([], Routes, Routes.prototype[name])),
+    const plain = {
+      access: 'required',
+      checksRevocation: false,
+      isPassive: false,
+      isAuthorized: false,
+    };
+    const rules = (
+      ['open', 'optional', 'checked', 'polled', 'authorized'] as const
+    ).map((name) =>
+      rulesOf(new ExecutionContextHost([], Routes, Routes.prototype[name])),
     );
     expect(rules).toEqual([
-      { access: 'public', checksRevocation: false, isPassive: false },
-      { access: 'optional', checksRevocation: false, isPassive: false },
-      { access: 'required', checksRevocation: true, isPassive: false },
-      { access: 'required', checksRevocation: false, isPassive: true },
+      { ...plain, access: 'public' },
+      { ...plain, access: 'optional' },
+      { ...plain, checksRevocation: true },
+      { ...plain, isPassive: true },
+      { ...plain, isAuthorized: true },
     ]);
   });
 
@@ -203,6 +215,16 @@ describe('what does not fit together', () => {
         @Controller()
         class Guarded extends PlainController {}
         return Guarded;
+      },
+      'SessionJwtModule of this copy of nestjs-session-jwt',
+    ],
+    [
+      'a predicate',
+      () => {
+        @second.Authorize(() => true)
+        @Controller()
+        class Authorized extends PlainController {}
+        return Authorized;
       },
       'SessionJwtModule of this copy of nestjs-session-jwt',
     ],

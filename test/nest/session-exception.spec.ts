@@ -54,6 +54,7 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['REFRESH_REUSED', 401],
   ['SESSION_LIMIT', 409],
   ['CSRF_REFUSED', 403],
+  ['SESSION_FORBIDDEN', 403],
   ['LOADER_UNAVAILABLE', 503],
   ['STORE_UNAVAILABLE', 503],
   ['KEYS_UNAVAILABLE', 503],
@@ -66,7 +67,7 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['REQUEST_PROPERTY_TAKEN', 500],
 ];
 
-/** The whole body that a client sees for a status, whatever the reason. */
+/** The whole body that a client sees for a status, whatever the reason; of 403, for CSRF. */
 const BODIES: Record<Status, object> = {
   401: {
     statusCode: 401,
@@ -83,6 +84,13 @@ const BODIES: Record<Status, object> = {
   },
 };
 
+/** The whole body that a client sees for a code. Of those with 403, the client must know which it is. */
+function bodyOf(code: SessionErrorCode, status: Status): object {
+  return status === 403
+    ? { ...BODIES[status], errorCode: code }
+    : BODIES[status];
+}
+
 const REASON = 'a reason that clients must not see';
 
 it('the table of this spec names every code there is', () => {
@@ -96,8 +104,9 @@ describe('toHttpException', () => {
     'says of %s (%i) in the body itself all that a client sees, so that Nest 11 and GraphQL drivers find it',
     (code, status) => {
       const exception = toHttpException(new SessionError(code, REASON));
-      expect(exception.getResponse()).toEqual(BODIES[status]);
-      expect(BODIES[status]).toHaveProperty('message', exception.message);
+      const body = bodyOf(code, status);
+      expect(exception.getResponse()).toEqual(body);
+      expect(body).toHaveProperty('message', exception.message);
     },
   );
 
@@ -242,7 +251,7 @@ describe.each(adapters)(
         });
         const response = await app.browser().get('/throws');
         expect(response.status).toBe(status);
-        expect(response.json).toEqual(BODIES[status]);
+        expect(response.json).toEqual(bodyOf(code, status));
         expect(response.setCookie).toEqual([]);
       },
     );
@@ -289,6 +298,7 @@ describe.each(adapters)(
         'REFRESH_REUSED',
         'SESSION_LIMIT',
         'CSRF_REFUSED',
+        'SESSION_FORBIDDEN',
         'STORE_REQUIRED',
       ] as const) {
         MistakesController.thrown = new SessionError(code, REASON, {
@@ -527,7 +537,7 @@ describe.each(adapters)(
         for (const [code, status] of STATUSES) {
           MistakesController.thrown = new SessionError(code, REASON);
           const response = await app.browser().get('/throws');
-          expect(response.json).toEqual(BODIES[status]);
+          expect(response.json).toEqual(bodyOf(code, status));
         }
         expect((await app.browser().get('/me')).json).toEqual(BODIES[401]);
       } finally {

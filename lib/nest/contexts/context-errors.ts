@@ -1,4 +1,4 @@
-import type { HttpException } from '@nestjs/common';
+import { HttpException } from '@nestjs/common';
 import { refusalError } from '../../errors/refusal.js';
 import type { SessionError } from '../../errors/session-error.js';
 import type { SessionOutcome } from '../../session/model/session-outcome.js';
@@ -41,11 +41,19 @@ export function contextError(
   error: SessionError,
   classes: ContextErrorClasses,
 ): Error {
-  const exception = toHttpException(error);
+  return exceptionIn(kind, toHttpException(error), classes);
+}
+
+/** Converts an exception of ours to the class that the filters of a context expect. */
+export function exceptionIn(
+  kind: string,
+  exception: HttpException,
+  classes: ContextErrorClasses,
+): Error {
   if (kind === 'graphql') {
     return withExtensions(exception);
   }
-  const ErrorOfKind = Object.hasOwn(classes, kind) ? classes[kind] : undefined;
+  const ErrorOfKind = classOf(kind, classes);
   if (!ErrorOfKind) {
     return exception;
   }
@@ -53,6 +61,26 @@ export function contextError(
     statusCode: number;
   };
   return new ErrorOfKind({ status: statusCode, ...body });
+}
+
+/** Whether the application has made an error for the clients of a context: filters send its text. */
+export function isMadeForClients(
+  error: unknown,
+  kind: string,
+  classes: ContextErrorClasses,
+): boolean {
+  const ErrorOfKind = classOf(kind, classes);
+  return (
+    error instanceof HttpException ||
+    (ErrorOfKind !== undefined && error instanceof ErrorOfKind)
+  );
+}
+
+function classOf(
+  kind: string,
+  classes: ContextErrorClasses,
+): ErrorClass | undefined {
+  return Object.hasOwn(classes, kind) ? classes[kind] : undefined;
 }
 
 /** Apollo derives the code from the status, Mercurius takes it from `extensions`. */

@@ -5,6 +5,7 @@ import {
   type ModulesContainer,
 } from '@nestjs/core';
 import type { ResolvedRoutesOptions } from '../../options/resolve-routes-options.js';
+import { PredicateGuard } from '../authorization/authorize.guard.js';
 import { rulesFor, type RouteAccess } from '../route-access.js';
 import type { SessionRuntime } from '../session-runtime.js';
 import { SessionGuard } from '../session.guard.js';
@@ -121,15 +122,24 @@ export class GuardedRoutes {
   #runtimeBehind(guard: Type, host: HostModule): SessionRuntime | undefined {
     const [only, another] = this.#described;
     return (
-      SessionGuard.runtimeOf(host.injectables.get(guard)?.instance) ??
+      runtimeOf(host.injectables.get(guard)?.instance) ??
       (another ? undefined : only?.runtime)
     );
   }
 }
 
+function runtimeOf(guard: unknown): SessionRuntime | undefined {
+  return guard instanceof PredicateGuard
+    ? guard.runtime
+    : SessionGuard.runtimeOf(guard);
+}
+
+/** Whether a guard class requires a session: also that of a predicate of `@Authorize()`. */
 function isSessionGuard(guard: unknown): guard is Type {
   return (
     guard === SessionGuard ||
-    (typeof guard === 'function' && guard.prototype instanceof SessionGuard)
+    (typeof guard === 'function' &&
+      (guard.prototype instanceof SessionGuard ||
+        guard.prototype instanceof PredicateGuard))
   );
 }

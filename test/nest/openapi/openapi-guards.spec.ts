@@ -18,7 +18,12 @@ import {
   DocumentBuilder,
 } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
-import { OptionalSession, Public, SessionGuard } from '../../../lib/index.js';
+import {
+  Authorize,
+  OptionalSession,
+  Public,
+  SessionGuard,
+} from '../../../lib/index.js';
 import type { Operation } from '../../../lib/nest/openapi/openapi-document.js';
 import { open, opened, openWith, sessions } from './documented-app.js';
 import { documentOf, operationsIn } from '../../support/openapi.js';
@@ -114,6 +119,9 @@ describe('the guards of a route', () => {
       @UseGuards(OwnGuard)
       @Get('own')
       own() {}
+      @Authorize(() => true)
+      @Get('authorized')
+      authorized() {}
       @UseGuards(
         class {
           canActivate = () => true;
@@ -132,6 +140,7 @@ describe('the guards of a route', () => {
     expect(requirementsOf(app)).toEqual({
       'GET /some/guarded': 'cookie',
       'GET /some/own': 'cookie',
+      'GET /some/authorized': 'cookie',
       'GET /some/other': 'open',
       'GET /all/read': 'cookie',
       'GET /all/public': 'open',
