@@ -15,13 +15,19 @@ export interface RefusingParts {
 }
 
 /**
- * Returns one code for each kind of refusal that a guarded route can answer: no session, a forged request, an outage.
+ * Returns one code for each kind of refusal that a guarded route can answer: no session, a forged request, a session that
+ * is not authorized, an outage.
  *
  * @param route an optional session is refused only with a forged request
  */
 export function possibleRefusals(
   { options, transports, loader }: RefusingParts,
-  route: { readonly isOptional: boolean; readonly method: string },
+  route: {
+    readonly isOptional: boolean;
+    readonly method: string;
+    /** Whether the route has an `@Authorize()`, which requires a session. */
+    readonly isAuthorized?: boolean;
+  },
 ): readonly SessionErrorCode[] {
   const { csrf, isVerifyOnly, keys, store } = options;
   const forged: readonly SessionErrorCode[] = canBeForged(
@@ -41,6 +47,7 @@ export function possibleRefusals(
   return [
     'TOKEN_MISSING',
     ...forged,
+    ...(route.isAuthorized ? (['SESSION_FORBIDDEN'] as const) : []),
     ...(dependsOnOthers ? (['LOADER_UNAVAILABLE'] as const) : []),
   ];
 }

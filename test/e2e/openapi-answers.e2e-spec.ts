@@ -8,6 +8,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import {
+  Authorize,
   OptionalSession,
   Public,
   type SessionJwtModuleOptions,
@@ -42,7 +43,7 @@ class Routes {
   }
 }
 
-// All three inherit the same handlers.
+// All inherit the same handlers.
 @Controller('table/required')
 class RequiredRoutes extends Routes {}
 
@@ -54,10 +55,34 @@ class OptionalRoutes extends Routes {}
 @Controller('table/public')
 class PublicRoutes extends Routes {}
 
-const controllers: Type[] = [RequiredRoutes, OptionalRoutes, PublicRoutes];
-const ACCESS = ['required', 'optional', 'public'] as const;
+@Authorize(({ subject }) => subject !== 'bob')
+@Controller('table/authorized')
+class AuthorizedRoutes extends Routes {}
 
-/** Every status with which the guard refused a request: without a session, from another site, during an outage. */
+@OptionalSession()
+@Authorize(({ subject }) => subject !== 'bob')
+@Controller('table/optional-authorized')
+class OptionalAuthorizedRoutes extends Routes {}
+
+const controllers: Type[] = [
+  RequiredRoutes,
+  OptionalRoutes,
+  PublicRoutes,
+  AuthorizedRoutes,
+  OptionalAuthorizedRoutes,
+];
+const ACCESS = [
+  'required',
+  'optional',
+  'public',
+  'authorized',
+  'optional-authorized',
+] as const;
+
+/**
+ * Every status with which the guard refused a request: without a session, with one that is not authorized, from another
+ * site, during an outage.
+ */
 async function refusalsOf(
   app: TestApp,
   method: string,
@@ -65,9 +90,12 @@ async function refusalsOf(
 ): Promise<Set<string>> {
   const statuses = new Set<string>();
   const browser = await app.signIn();
-  const { token } = (await app.browser().post('/login', { user: 'ada' }))
-    .json as { token?: string };
-  const own = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const ownOf = async (user: string) => {
+    const { json } = await app.browser().post('/login', { user });
+    const { token } = json as { token?: string };
+    return token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  };
+  const own = await ownOf('ada');
   const send = async (by: typeof browser, headers: object) => {
     const { status } = await by.sendOnly({
       method,
@@ -80,6 +108,7 @@ async function refusalsOf(
   await send(app.browser(), {});
   await send(browser, own);
   await send(browser, { ...own, ...EVIL });
+  await send(await app.signIn('bob'), await ownOf('bob'));
   app.users.failure = new Error('down');
   app.clock.advance('1h');
   await send(browser, own);
@@ -135,6 +164,8 @@ describe.each(adapters)('an OpenAPI document on %s', (adapter) => {
                 required,
                 optional: [...(required ?? []), {}],
                 public: undefined,
+                authorized: required,
+                'optional-authorized': required,
               }[access],
               refusals: ANSWERS.filter((status) => observed.has(status)),
             });
@@ -182,6 +213,20 @@ describe.each(adapters)('an OpenAPI document on %s', (adapter) => {
       expect(example).toEqual(body);
       expect(schema).toEqual({ $ref: '#/components/schemas/SessionError' });
     }
+    const { $ref } =
+      operationsIn(document)['POST /table/authorized']!.responses!['403']!;
+    expect(responses[$ref!.split('/').at(-1)!]).toMatchObject({
+      content: {
+        'application/json': {
+          examples: {
+            CSRF_REFUSED: { value: bodies.get('403') },
+            SESSION_FORBIDDEN: {
+              value: { statusCode: 403, errorCode: 'SESSION_FORBIDDEN' },
+            },
+          },
+        },
+      },
+    });
     expect(Object.keys(schemas)).toEqual(['SessionError']);
     expect(schemas['SessionError']).toEqual({
       type: 'object',

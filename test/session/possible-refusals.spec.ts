@@ -27,6 +27,7 @@ function refusalsOf(
 const NAMES: Readonly<Record<string, string>> = {
   TOKEN_MISSING: '401',
   CSRF_REFUSED: '403',
+  SESSION_FORBIDDEN: '403',
   LOADER_UNAVAILABLE: '503',
 };
 
@@ -107,6 +108,14 @@ describe('the possible refusals', () => {
       }
     },
   );
+
+  it('include that of a predicate', () => {
+    const route = { isAuthorized: true };
+    expect(refusalsOf({}, route, LOADER)).toBe('401 403 503');
+    expect(refusalsOf({}, { ...route, method: 'POST' }, LOADER)).toBe(
+      '401 403 403 503',
+    );
+  });
 
   it.each([
     ['nothing that can be down', {}, undefined, '401'],

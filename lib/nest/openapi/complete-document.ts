@@ -75,7 +75,7 @@ class OperationCompletion {
     method: string,
     route: GuardedRoute,
   ): Operation | undefined {
-    const { access, modules } = route;
+    const { access, isAuthorized, modules } = route;
     const known = this.#withReadyMade(operation, route);
     if (!known) {
       return undefined;
@@ -95,6 +95,7 @@ class OperationCompletion {
               possibleRefusals(module, {
                 method,
                 isOptional: access === 'optional',
+                isAuthorized,
               }),
             ),
           secured,

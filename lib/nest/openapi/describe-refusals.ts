@@ -20,18 +20,33 @@ const ERROR_BODY = objectOf(
   ['statusCode', 'message'],
 );
 
-const RESPONSES: Readonly<
-  Record<number, { readonly name: string; readonly description: string }>
-> = {
+interface ResponseTexts {
+  /** Of the component that operations share. */
+  readonly name: string;
+  readonly description: string;
+}
+
+const RESPONSES: Readonly<Record<number, ResponseTexts>> = {
   401: { name: 'SessionRequired', description: 'No valid session' },
-  403: {
-    name: 'CrossSiteRefused',
-    description: 'Refused as a cross-site request',
-  },
   503: {
     name: 'SessionUnavailable',
     description: 'Temporarily unavailable; the session is kept',
   },
+};
+/** Responses with a status that has several causes, by the code of the only one. */
+const CAUSES: Readonly<Partial<Record<SessionErrorCode, ResponseTexts>>> = {
+  CSRF_REFUSED: {
+    name: 'CrossSiteRefused',
+    description: 'Refused as a cross-site request',
+  },
+  SESSION_FORBIDDEN: {
+    name: 'SessionForbidden',
+    description: 'The session does not permit this',
+  },
+};
+const FORBIDDEN: ResponseTexts = {
+  name: 'Forbidden',
+  description: 'The session does not permit this, or the request is cross-site',
 };
 
 const HEADERS: Readonly<Record<string, object>> = {
@@ -53,13 +68,14 @@ export function describeRefusals(
   components: NamedComponents,
 ): Operation {
   const responses = { ...operation.responses };
-  for (const code of codes) {
-    const error = new SessionError(code, '');
-    const status = statusOf(error);
+  const statuses = new Set(codes.map((code) => statusOf({ code })));
+  for (const status of statuses) {
     if (status in responses || `${String(status)[0]}XX` in responses) {
       continue;
     }
-    const { name, description } = RESPONSES[status]!;
+    const causes = codes.filter((code) => statusOf({ code }) === status);
+    const { name, description } = textsOf(status, causes);
+    const error = new SessionError(causes[0]!, '');
     const headers = headersOf(error, transports.challenges).map(
       ([header]) => [header, HEADERS[header]] as const,
     );
@@ -69,12 +85,36 @@ export function describeRefusals(
       content: {
         'application/json': {
           schema: components.refTo('schemas', 'SessionError', ERROR_BODY),
-          example: errorBodyOf(status),
+          ...examplesOf(status, causes),
         },
       },
     });
   }
   return { ...operation, responses };
+}
+
+function textsOf(
+  status: number,
+  causes: readonly SessionErrorCode[],
+): ResponseTexts {
+  const [cause, another] = causes;
+  return (
+    RESPONSES[status] ?? (another ? FORBIDDEN : CAUSES[cause!]) ?? FORBIDDEN
+  );
+}
+
+function examplesOf(
+  status: number,
+  causes: readonly SessionErrorCode[],
+): object {
+  const [cause, another] = causes;
+  return another
+    ? {
+        examples: Object.fromEntries(
+          causes.map((code) => [code, { value: errorBodyOf(status, code) }]),
+        ),
+      }
+    : { example: errorBodyOf(status, cause) };
 }
 
 /** Adds the headers that protect against CSRF to an operation. */

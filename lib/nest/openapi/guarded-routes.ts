@@ -31,6 +31,8 @@ export interface GuardedRoute {
   /** The name of the handler. */
   readonly name: string;
   readonly access: RouteAccess;
+  /** Whether it has an `@Authorize()`. */
+  readonly isAuthorized: boolean;
   /** The modules whose guards the route has: a request must satisfy all of them. */
   readonly modules: readonly SessionRuntime[];
 }
@@ -80,10 +82,12 @@ export class GuardedRoutes {
       ...this.#guardingAll(),
       ...this.#guardingOnly(controller, handler),
     ]);
+    const rules = rulesFor(controller, handler);
     return {
       controller: controller as Type,
       name: (handler as Type).name,
-      access: rulesFor(controller, handler).access,
+      access: rules.isAuthorized ? 'required' : rules.access,
+      isAuthorized: rules.isAuthorized,
       modules: this.#described
         .map(({ runtime }) => runtime)
         .filter((runtime) => guarding.has(runtime)),
