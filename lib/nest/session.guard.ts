@@ -54,7 +54,7 @@ export class SessionGuard implements CanActivate {
       throw this.refuseContext(context, kind);
     }
     return 'key' in found
-      ? admitConnection(this.runtime, found, rules, kind)
+      ? admitConnection(this.runtime, found, rules, context)
       : this.admitRequest(found, rules, kind);
   }
 

@@ -1,0 +1,25 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { AnySession } from '../../session/model/active-session.js';
+import { sessionOn } from '../exchange/raw-exchange.js';
+import { rulesOf } from '../route-access.js';
+import { connectionOf } from './connection.js';
+import { guardOf } from './guarded-handlers.js';
+import { findIn, isObject, messageIn } from './session-contexts.js';
+
+/** Returns the session that a guard has found for a context. */
+export function sessionIn(context: ExecutionContext): AnySession | undefined {
+  const kind = context.getType<string>();
+  const found = findIn(context, kind);
+  const guard = kind === 'ws' ? guardOf(context) : undefined;
+  if (guard && found && 'key' in found) {
+    return rulesOf(context).access === 'public'
+      ? undefined
+      : connectionOf(guard, { ...found, handshake: undefined })?.lastSession;
+  }
+  const key = found && 'key' in found ? found.key : found?.request;
+  const message = kind === 'http' ? undefined : messageIn(context);
+  return (
+    (message && sessionOn(message)) ??
+    (isObject(key) ? sessionOn(key) : undefined)
+  );
+}
