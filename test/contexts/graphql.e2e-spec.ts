@@ -7,7 +7,7 @@ import {
   GRAPHQL_PROVIDERS,
   graphQLModule,
 } from './graphql-app.js';
-import { GraphQLSocket, overHttp} from './graphql-client.js';
+import { GraphQLSocket, overHttp } from './graphql-client.js';
 
 describe.each(GRAPHQL_PLATFORMS)('%s on %s', (driver, adapter) => {
   let app: TestApp;
@@ -31,7 +31,9 @@ describe.each(GRAPHQL_PLATFORMS)('%s on %s', (driver, adapter) => {
       }),
     );
     console.log(await overHttp(app.port, '{ a }', { headers: {} }));
-    const socket = new GraphQLSocket(app.port, { headers: { cookie, origin: `http://127.0.0.1:${app.port}` } });
+    const socket = new GraphQLSocket(app.port, {
+      headers: { cookie, origin: `http://127.0.0.1:${app.port}` },
+    });
     console.log(
       await socket.ask('{ a }'),
       await socket.ask('mutation { change(text: "x") }'),

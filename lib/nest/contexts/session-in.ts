@@ -10,11 +10,14 @@ import { findIn, isObject, messageIn } from './session-contexts.js';
 export function sessionIn(context: ExecutionContext): AnySession | undefined {
   const kind = context.getType<string>();
   const found = findIn(context, kind);
-  const guard = kind === 'ws' ? guardOf(context) : undefined;
-  if (guard && found && 'key' in found) {
-    return rulesOf(context).access === 'public'
-      ? undefined
-      : connectionOf(guard, { ...found, handshake: undefined })?.lastSession;
+  if (kind === 'ws') {
+    // Messages of one connection run at the same time: what one has attached to it is no business of another.
+    if (rulesOf(context).access === 'public') return undefined;
+    const guard = guardOf(context);
+    if (guard && found && 'key' in found) {
+      return connectionOf(guard, { ...found, handshake: undefined })
+        ?.lastSession;
+    }
   }
   const key = found && 'key' in found ? found.key : found?.request;
   const message = kind === 'http' ? undefined : messageIn(context);
