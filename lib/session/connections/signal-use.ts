@@ -23,8 +23,16 @@ function dependentsOf(signal: object): WeakRef<AbortSignal>[] {
   const symbol = Object.getOwnPropertySymbols(signal).find(
     ({ description }) => description === DEPENDENTS,
   );
-  const set: unknown = symbol && (signal as Record<symbol, unknown>)[symbol];
-  return set instanceof Set ? [...(set as Set<WeakRef<AbortSignal>>)] : [];
+  const found = symbol && (signal as Record<symbol, unknown>)[symbol];
+  return isIterable(found)
+    ? [...(found as Iterable<WeakRef<AbortSignal>>)]
+    : [];
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return (
+    typeof value === 'object' && value !== null && Symbol.iterator in value
+  );
 }
 
 /** Calls a listener whenever a signal is used: everything that waits for it looks first, or adds a listener. */
