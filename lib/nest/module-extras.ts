@@ -23,6 +23,7 @@ import {
 import { SessionConnections } from './contexts/session-connections.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
 import { SocketHooks } from './contexts/socket-hooks.js';
+import { UnguardedGateways } from './contexts/unguarded-gateways.js';
 import { describeRoutes } from './routes/describe-routes.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { jwksControllerAt } from './routes/session-jwks.controller.js';
@@ -157,6 +158,7 @@ export function partsOf({
       ? [
           { provide: APP_GUARD, useExisting: SessionGuard },
           { provide: GUARDS_APPLICATION, useValue: true },
+          UnguardedGateways,
         ]
       : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },

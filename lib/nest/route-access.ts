@@ -75,15 +75,28 @@ export function rulesOf(context: ExecutionContext): RouteRules {
   }
   let rules = ofController.get(handler);
   if (rules === undefined) {
-    const find = <T>(key: string): T | undefined =>
-      (Reflect.getMetadata(key, handler) as T | undefined) ??
-      (Reflect.getMetadata(key, controller) as T | undefined);
     rules = {
-      access: find<RouteAccess>(ACCESS) ?? 'required',
-      checksRevocation: find<RevocationCheck>(REVOCATION) ?? false,
-      isPassive: find<boolean>(PASSIVE) ?? false,
+      access: accessOf(handler, controller),
+      checksRevocation: find(REVOCATION, handler, controller) ?? false,
+      isPassive: find(PASSIVE, handler, controller) ?? false,
     };
     ofController.set(handler, rules);
   }
   return rules;
+}
+
+/** Returns what a handler requires of a request. */
+export function accessOf(handler: object, controller: object): RouteAccess {
+  return find(ACCESS, handler, controller) ?? 'required';
+}
+
+function find<T>(
+  key: string,
+  handler: object,
+  controller: object,
+): T | undefined {
+  return (
+    (Reflect.getMetadata(key, handler) as T | undefined) ??
+    (Reflect.getMetadata(key, controller) as T | undefined)
+  );
 }

@@ -1201,11 +1201,14 @@ describe('dependency injection in lib/nest', () => {
   it('is found by this test at all', () => {
     expect(injectables.map(({ name }) => name).toSorted()).toEqual([
       'ProvidedSessionGuard',
+      'SessionConnections',
       'SessionExceptionFilter',
       'SessionGuard',
       'SessionJwksController',
       'SessionRoutesController',
       'SessionService',
+      'SocketHooks',
+      'UnguardedGateways',
     ]);
   });
 
