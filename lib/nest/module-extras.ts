@@ -32,6 +32,7 @@ import { SessionConnections } from './contexts/session-connections.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
 import { ReplyHook } from './contexts/reply-hook.js';
 import { describeSessions } from './openapi/describe-sessions.js';
+import { UnguardedGateways } from './contexts/unguarded-gateways.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { jwksControllerAt } from './routes/session-jwks.controller.js';
 import { sessionRoutesAt } from './routes/session-routes.controller.js';
@@ -179,6 +180,7 @@ export function partsOf({
       ? [
           { provide: APP_GUARD, useExisting: SessionGuard },
           { provide: GUARDS_APPLICATION, useValue: true },
+          UnguardedGateways,
         ]
       : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },

@@ -186,6 +186,8 @@ export function enterParts(
       new GuardRefresh({ ...shared, ...parts, refreshExchange }),
     records,
   });
+  const onDefect = (error: unknown): void =>
+    shared.logger.log('error', 'connection', inspect(error));
   const live = new LiveSessions({
     ...shared,
     checks: new SessionChecks({
@@ -197,13 +199,12 @@ export function enterParts(
     }),
     // Requests must not wait behind connections.
     concurrency: Math.ceil(loader.concurrency / 2),
-    onDefect: (error) =>
-      shared.logger.log('error', 'connection check', inspect(error)),
+    onDefect,
   });
   return {
     authenticator,
     live,
-    endSignals: new EndSignals({ ...shared, live }),
+    endSignals: new EndSignals(live),
     inspection: new TokenInspection({
       ...shared,
       records: store?.keepsData ? records : undefined,
@@ -216,6 +217,11 @@ export function enterParts(
           issuer: new SessionIssuer({ ...shared, ...parts }),
           refresh: new SessionRefresh({ ...shared, refreshExchange }),
         },
-    revocation: new SessionRevocation({ ...shared, ends: parts.ends, live }),
+    revocation: new SessionRevocation({
+      ...shared,
+      ends: parts.ends,
+      live,
+      onDefect,
+    }),
   };
 }

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ActiveSession } from '../session/model/active-session.js';
-import { sessionIn } from './contexts/session-contexts.js';
+import { sessionIn } from './contexts/session-in.js';
 
 type ParameterType<Target, Key, Index extends number> = Key extends keyof Target
   ? Target[Key] extends (...args: infer Args) => unknown

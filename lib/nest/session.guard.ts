@@ -25,7 +25,8 @@ import {
 import { admitConnection } from './contexts/admit-connection.js';
 import { contextError } from './contexts/context-errors.js';
 import type { FoundRequest } from './contexts/graphql-request.js';
-import { findIn, messageIn, sessionIn } from './contexts/session-contexts.js';
+import { findIn, messageIn } from './contexts/session-contexts.js';
+import { sessionIn } from './contexts/session-in.js';
 import { Exchange } from './exchange/exchange.js';
 import {
   attachTo,
@@ -103,7 +104,7 @@ export class SessionGuard implements CanActivate {
     if ('request' in found) {
       return this.admitRequest(found.request, found.response, rules, kind);
     }
-    const admitted = admitConnection(this.runtime, found, rules, kind);
+    const admitted = admitConnection(this.runtime, found, rules, context);
     return admitted instanceof Promise
       ? admitted.then(() => this.ownSessionIn(context))
       : this.ownSessionIn(context);

@@ -9,6 +9,7 @@ import type { SessionClock } from '../ports/clock.js';
 import type { RequestFacts } from '../ports/request-facts.js';
 import { isSubject } from '../tokens/claims-profile.js';
 import type { LiveSessions } from './connections/live-sessions.js';
+import type { ClockPolicy } from './model/freshness.js';
 import type { NamedSession } from '../tokens/session-claims.js';
 import type {
   CarriedSessions,
@@ -24,6 +25,9 @@ export interface SessionRevocationParts extends CrossSiteParts {
   readonly ends: SessionEnds;
   readonly live: LiveSessions;
   readonly clock: SessionClock;
+  readonly policy: ClockPolicy;
+  /** Receives what is neither an answer nor an outage. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 /** Ends sessions for the application, one by one or all of a subject. */
@@ -78,8 +82,38 @@ export class SessionRevocation {
       );
     }
     this.#parts.events.allEnded(subject, count);
-    await this.#parts.live.endAll(subject, except, calledAt);
+    await this.#endLive(subject, except, calledAt);
     return count;
+  }
+
+  /**
+   * Ends the live sessions of a subject that the store has ended without naming them. It must confirm those that may be
+   * younger: the clock of another node may differ.
+   *
+   * @param calledAt when the store was asked to
+   */
+  async #endLive(
+    subject: string,
+    except: string | undefined,
+    calledAt: number,
+  ): Promise<void> {
+    const { live, ends, policy, onDefect } = this.#parts;
+    const confirmations: Promise<void>[] = [];
+    for (const each of live.ofSubject(subject)) {
+      const { claims } = each.verified;
+      if (claims.sid === except) continue;
+      if (claims.oiat < calledAt - policy.toleranceSeconds) {
+        ends.noteEndAmongAll(claims);
+        continue;
+      }
+      each.isInDoubt = true;
+      confirmations.push(
+        live.confirm(each).then(({ kind }) => {
+          if (kind === 'rejected') ends.noteEndAmongAll(claims);
+        }, onDefect),
+      );
+    }
+    await Promise.all(confirmations);
   }
 
   /**

@@ -16,7 +16,7 @@ import {
   belongsTo,
   type AnySession,
 } from '../../session/model/active-session.js';
-import { sessionIn } from '../contexts/session-contexts.js';
+import { sessionIn } from '../contexts/session-in.js';
 import { rulesOf } from '../route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
 import { SessionGuard } from '../session.guard.js';

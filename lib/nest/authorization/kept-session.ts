@@ -3,7 +3,7 @@ import {
   belongsTo,
   type AnySession,
 } from '../../session/model/active-session.js';
-import { sessionIn } from '../contexts/session-contexts.js';
+import { sessionIn } from '../contexts/session-in.js';
 import type { SessionRuntime } from '../session-runtime.js';
 
 /** The session of a context; `undefined` if it may go without. */

@@ -1,4 +1,6 @@
-import { REFUSALS, refusalError } from '../../errors/refusal.js';
+import type { ExecutionContext } from '@nestjs/common';
+import { refusalError } from '../../errors/refusal.js';
+import { SessionError } from '../../errors/session-error.js';
 import { endOfHandshake } from '../../session/connections/handshake-end.js';
 import { mustAskStore } from '../../session/model/handling.js';
 import {
@@ -8,17 +10,26 @@ import {
 import type { RouteRules } from '../route-access.js';
 import type { SessionRuntime } from '../session-runtime.js';
 import { connectionOf, type Connection } from './connection.js';
-import { contextError, errorOf } from './context-errors.js';
+import { contextError } from './context-errors.js';
 import type { FoundConnection } from './graphql-request.js';
+import { noteGuard } from './guarded-handlers.js';
+import { refusalOf } from './judge-handshake.js';
 
 /** Decides on a message of a gateway, or an operation of GraphQL over a socket. */
 export function admitConnection(
   runtime: SessionRuntime,
   found: FoundConnection,
   rules: RouteRules,
-  kind: string,
+  context: ExecutionContext,
 ): boolean | Promise<boolean> {
-  const { errorClasses } = runtime.contexts;
+  const kind = context.getType<string>();
+  const inContext = (error: unknown): unknown =>
+    error instanceof SessionError
+      ? contextError(kind, error, runtime.contexts.errorClasses)
+      : error;
+  const fail = (error: unknown): never => {
+    throw inContext(error);
+  };
   const connection = connectionOf(runtime, found);
   if (!connection) {
     runtime.logger.once(
@@ -26,31 +37,48 @@ export function admitConnection(
       'connection not opened',
       'SessionGuard refuses the messages of a client whose connection was not opened: call SessionConnections.open(client, request) first in handleConnection of the gateway. With ws, a message contains nothing of the handshake.',
     );
-    throw contextError(kind, refusalError('context'), errorClasses);
+    throw inContext(refusalError('context'));
   }
-  const outcome = connection.admit(
-    rules.isPassive,
-    mustAskStore(runtime.options.store, rules.checksRevocation),
-  );
-  return outcome instanceof Promise
-    ? outcome.then((settled) => conclude(settled, connection))
-    : conclude(outcome, connection);
+  noteGuard(context, runtime);
+  const admit = (outcome: SessionOutcome): true =>
+    conclude(runtime, outcome, connection, rules, kind);
+  try {
+    const outcome = connection.admit(
+      rules.isPassive,
+      mustAskStore(runtime.options.store, rules.checksRevocation),
+    );
+    return outcome instanceof Promise
+      ? outcome.then(admit).catch(fail)
+      : admit(outcome);
+  } catch (error) {
+    return fail(error);
+  }
+}
 
-  function conclude(settled: SessionOutcome, to: Connection): true {
-    if (settled.kind === 'authenticated') {
-      to.attach(to.session);
-      return true;
-    }
-    to.attach(undefined);
-    if (rules.access === 'optional' && mayGoWithout(settled)) {
-      return true;
-    }
-    if (kind === 'ws') {
-      to.close(endOfHandshake(settled, runtime.options.refresh !== undefined));
-    }
-    if (settled.kind === 'anonymous') {
-      runtime.events.rejected(REFUSALS.missing.code, 'missing');
-    }
-    throw contextError(kind, errorOf(settled), errorClasses);
+function conclude(
+  runtime: SessionRuntime,
+  outcome: SessionOutcome,
+  connection: Connection,
+  { access }: RouteRules,
+  kind: string,
+): true {
+  if (outcome.kind === 'authenticated') {
+    connection.attach();
+    return true;
   }
+  // A connection that has a session never goes without: its other messages show it to handlers at the same time.
+  if (
+    access === 'optional' &&
+    !connection.hadSession &&
+    mayGoWithout(outcome)
+  ) {
+    return true;
+  }
+  // A session that cannot be confirmed now ends no connection; its next check may.
+  if (kind === 'ws' && !connection.hadSession && !connection.isOptional) {
+    connection.close(
+      endOfHandshake(outcome, runtime.options.refresh !== undefined),
+    );
+  }
+  throw refusalOf(runtime, outcome);
 }

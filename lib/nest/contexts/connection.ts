@@ -9,12 +9,12 @@ import {
 } from '../../session/model/active-session.js';
 import type { SessionOutcome } from '../../session/model/session-outcome.js';
 import type { VerifiedSession } from '../../session/model/verified-session.js';
-import { attachTo, type SessionRequest } from '../exchange/raw-exchange.js';
+import { attachTo } from '../exchange/raw-exchange.js';
 import { expandedData } from '../expanded-data.js';
 import type { SessionRuntime } from '../session-runtime.js';
-import { closeClient, whenClosed } from './client-socket.js';
+import { closeClient, whenClosed, type ClientSocket } from './client-socket.js';
 import type { FoundConnection } from './graphql-request.js';
-import { judgeHandshake } from './judge-handshake.js';
+import { judgeHandshake, type OpenedHandshake } from './judge-handshake.js';
 
 /** How many messages may wait for the verdict on their connection. */
 const MAXIMUM_WAITING = 16;
@@ -24,54 +24,59 @@ const CLOSED: SessionOutcome = {
   dispatch: undefined,
 };
 
-type KnownConnection = FoundConnection & {
-  readonly handshake: SessionRequest;
-};
-
 /** The connections of each session module, by what stands for a connection. */
 const opened = new WeakMap<SessionRuntime, WeakMap<object, Connection>>();
 
-function connectionsOf(runtime: SessionRuntime): WeakMap<object, Connection> {
+/** Returns the connection that a client has; `undefined` if only `SessionConnections.open` could know its handshake. */
+export function connectionOf(
+  runtime: SessionRuntime,
+  { key, client, handshake, sent }: FoundConnection,
+): Connection | undefined {
   let connections = opened.get(runtime);
   if (!connections) {
     connections = new WeakMap();
     opened.set(runtime, connections);
   }
-  return connections;
-}
-
-/** Returns the connection that a client has; `undefined` if only `SessionConnections.open` could know its handshake. */
-export function connectionOf(
-  runtime: SessionRuntime,
-  found: FoundConnection,
-): Connection | undefined {
-  const connections = connectionsOf(runtime);
-  const known = connections.get(found.key);
-  const { handshake } = found;
-  if (known || !handshake) {
-    return known;
+  let connection = connections.get(key);
+  if (!connection && handshake) {
+    connection = new Connection(runtime, key, client, { handshake, sent });
+    connections.set(key, connection);
   }
-  const connection = new Connection(runtime, { ...found, handshake });
-  connections.set(found.key, connection);
   return connection;
 }
 
 /** A connection of a client, which outlives the request that opened it, but not its session. */
 export class Connection implements Dependent {
   readonly #runtime: SessionRuntime;
-  readonly #found: KnownConnection;
+  readonly #key: object;
+  readonly #client: ClientSocket;
+  /** `undefined` once it is decided on: a connection may stay for days. */
+  #handshake: OpenedHandshake | undefined;
   #verdict: Promise<SessionOutcome> | undefined;
   #live: LiveSession | undefined;
   #waiting = 0;
   /** Whether we have closed it. */
   #isOver = false;
   #isGone = false;
-  #shown: { of: VerifiedSession; session: AnySession } | undefined;
+  #shown:
+    { of: VerifiedSession; session: AnySession; turn: number } | undefined;
+  /** An expansion that is running. */
+  #showing: { of: VerifiedSession; done: Promise<SessionOutcome> } | undefined;
+  #turns = 0;
+  /** Whether it stays open without a session. */
+  isOptional = false;
 
-  constructor(runtime: SessionRuntime, found: KnownConnection) {
+  constructor(
+    runtime: SessionRuntime,
+    key: object,
+    client: ClientSocket,
+    handshake: OpenedHandshake,
+  ) {
     this.#runtime = runtime;
-    this.#found = found;
-    whenClosed(found.client, () => {
+    this.#key = key;
+    this.#client = client;
+    this.#handshake = handshake;
+    whenClosed(client, () => {
       this.#isGone = true;
       this.#release();
     });
@@ -82,12 +87,29 @@ export class Connection implements Dependent {
     return this.#isOver ? undefined : this.#shown?.session;
   }
 
+  /** The session of the messages that were admitted last: those in flight keep it when the connection ends. */
+  get lastSession(): AnySession | undefined {
+    return this.#shown?.session;
+  }
+
+  /** Whether its handshake had a session: then the connection ends with it, and not by the refusal of a message. */
+  get hadSession(): boolean {
+    return this.#live !== undefined;
+  }
+
   /** Decides on the handshake, once; an outage is no decision. */
   open(): Promise<SessionOutcome> {
-    this.#verdict ??= this.#judge().then((outcome) => {
-      if (outcome.kind === 'unavailable') this.#verdict = undefined;
-      return outcome;
-    });
+    this.#verdict ??= this.#judge().then(
+      (outcome) => {
+        if (outcome.kind === 'unavailable') this.#verdict = undefined;
+        else this.#handshake = undefined;
+        return outcome;
+      },
+      (defect: unknown) => {
+        this.#verdict = undefined;
+        throw defect;
+      },
+    );
     return this.#verdict;
   }
 
@@ -119,9 +141,9 @@ export class Connection implements Dependent {
       .finally(() => (this.#waiting -= 1));
   }
 
-  /** Shows a session to `@Session()`. */
-  attach(session: AnySession | undefined): void {
-    attachTo(this.#found.key, session);
+  /** Shows the session where `@Session()` of any copy of the package finds it. */
+  attach(): void {
+    attachTo(this.#key, this.session);
   }
 
   /** Closes the connection, because its session has ended. */
@@ -129,12 +151,18 @@ export class Connection implements Dependent {
     this.close(reason);
   }
 
+  /** Expands new data now, so that `sessionOf` returns it before the next message. */
+  changed(): void {
+    const shown = this.#live && this.#show(this.#live.verified);
+    // The next message meets the same error.
+    if (shown instanceof Promise) shown.catch(() => undefined);
+  }
+
   close(reason: ConnectionEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.attach(undefined);
     this.#release();
-    if (!this.#isGone) closeClient(this.#found.client, reason);
+    if (!this.#isGone) closeClient(this.#client, reason);
   }
 
   #release(): void {
@@ -142,15 +170,16 @@ export class Connection implements Dependent {
   }
 
   async #judge(): Promise<SessionOutcome> {
-    const { handshake, sent } = this.#found;
-    const outcome = await judgeHandshake(this.#runtime, handshake, sent);
+    const outcome = await judgeHandshake(this.#runtime, this.#handshake!);
     if (this.#isOver || outcome.kind !== 'authenticated') {
       return this.#isOver ? CLOSED : outcome;
     }
+    const shown = await this.#show(outcome);
+    // What ended meanwhile closes the connection here.
     this.#live = this.#runtime.live.add(outcome, this);
     // Its last messages still count.
     if (this.#isGone) this.#release();
-    return this.#show(outcome);
+    return this.#isOver ? CLOSED : shown;
   }
 
   /** Makes the session that handlers see, once for each state of it. */
@@ -163,18 +192,29 @@ export class Connection implements Dependent {
     if (outcome.kind !== 'authenticated' || this.#shown?.of === outcome) {
       return outcome;
     }
-    const data = expandedData(this.#runtime, outcome, undefined);
-    if (data instanceof Promise) {
-      return data.then((expanded: unknown) =>
-        this.#showWith(outcome, expanded),
-      );
+    if (this.#showing?.of === outcome) {
+      return this.#showing.done;
     }
-    return this.#showWith(outcome, data);
+    const turn = (this.#turns += 1);
+    const data = expandedData(this.#runtime, outcome, undefined);
+    if (!(data instanceof Promise)) {
+      return this.#showWith(outcome, data, turn);
+    }
+    const done = data
+      .then((expanded: unknown) => this.#showWith(outcome, expanded, turn))
+      .finally(() => {
+        if (this.#showing?.done === done) this.#showing = undefined;
+      });
+    this.#showing = { of: outcome, done };
+    return done;
   }
 
-  #showWith(of: VerifiedSession, data: unknown): VerifiedSession {
-    const session = createActiveSession(this.#runtime, of, data);
-    this.#shown = { of, session };
+  #showWith(of: VerifiedSession, data: unknown, turn: number): VerifiedSession {
+    // A slow expansion must not undo one that began later.
+    if (turn > (this.#shown?.turn ?? 0)) {
+      const session = createActiveSession(this.#runtime, of, data);
+      this.#shown = { of, session, turn };
+    }
     return of;
   }
 }

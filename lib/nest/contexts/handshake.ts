@@ -30,12 +30,10 @@ export function handshakeFacts(
   sent: SentCredentials | undefined,
   header: HeaderNames,
 ): RequestFacts {
-  const rawHeaders = [...(handshake.rawHeaders ?? pairsOf(handshake.headers))];
-  const token = sent && sentHeader(sent, header);
-  // A second one with other content makes the header ambiguous, which is refused.
-  if (token !== undefined && !hasHeader(rawHeaders, header.name, token)) {
-    rawHeaders.push(header.name, token);
-  }
+  const given = [...(handshake.rawHeaders ?? pairsOf(handshake.headers))];
+  const tokens = sentTokens(sent, header);
+  const rawHeaders =
+    tokens.length === 0 ? given : withTokens(given, tokens, header);
   return {
     method: 'GET',
     url: handshake.url,
@@ -44,37 +42,56 @@ export function handshakeFacts(
   };
 }
 
-function sentHeader(
-  { params, tokenMember }: SentCredentials,
-  { name, scheme }: HeaderNames,
-): string | undefined {
+/** Returns the values of the header that a client sent in its place. */
+function sentTokens(
+  sent: SentCredentials | undefined,
+  header: HeaderNames,
+): string[] {
+  const { params, tokenMember } = sent ?? {};
   if (typeof params !== 'object' || params === null) {
-    return undefined;
+    return [];
   }
-  for (const [member, value] of Object.entries(params)) {
-    if (typeof value !== 'string') continue;
-    if (member.toLowerCase() === name) return value;
-    if (member === tokenMember) {
-      const isWhole =
-        scheme === '' ||
-        value.toLowerCase().startsWith(`${scheme.toLowerCase()} `);
-      return isWhole ? value : `${scheme} ${value}`;
-    }
-  }
-  return undefined;
+  return Object.entries(params).flatMap(
+    ([member, value]: [string, unknown]) => {
+      if (typeof value !== 'string') return [];
+      const spelled = valueOf(value, header);
+      if (member.toLowerCase() === header.name) return spelled ?? [];
+      return member === tokenMember
+        ? (spelled ?? `${header.scheme} ${value}`)
+        : [];
+    },
+  );
 }
 
-function hasHeader(
+/**
+ * Adds tokens to the headers of a handshake. Other credentials in the same header, such as those of a proxy, make way;
+ * several tokens make the header ambiguous, which is refused.
+ */
+function withTokens(
   rawHeaders: readonly string[],
-  name: string,
-  value: string,
-): boolean {
-  return rawHeaders.some(
-    (text, i) =>
-      i % 2 === 1 &&
-      text === value &&
-      rawHeaders[i - 1]!.toLowerCase() === name,
-  );
+  tokens: readonly string[],
+  header: HeaderNames,
+): string[] {
+  const values = new Set(tokens);
+  const others: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [name, value] = rawHeaders.slice(i, i + 2) as [string, string];
+    if (name.toLowerCase() !== header.name) others.push(name, value);
+    else values.add(valueOf(value, header) ?? '');
+  }
+  values.delete('');
+  return [...others, ...[...values].flatMap((value) => [header.name, value])];
+}
+
+/** Returns a value with its scheme in the usual case; `undefined` if it has another scheme or none. */
+function valueOf(value: string, { scheme }: HeaderNames): string | undefined {
+  if (scheme === '') {
+    return value;
+  }
+  const start = `${scheme} `;
+  return value.slice(0, start.length).toLowerCase() === start.toLowerCase()
+    ? start + value.slice(start.length)
+    : undefined;
 }
 
 function headersOf(rawHeaders: readonly string[]): RequestFacts['headers'] {

@@ -1,5 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
-import type { SessionError } from '../../errors/session-error.js';
+import { STATUS_CODES } from 'node:http';
+import { inspect } from 'node:util';
+import { Inject, Injectable, type HttpException } from '@nestjs/common';
 import { endOfHandshake } from '../../session/connections/handshake-end.js';
 import type { ActiveSession } from '../../session/model/active-session.js';
 import type {
@@ -7,7 +8,10 @@ import type {
   SessionAttributes,
   SessionParams,
 } from '../../session/model/session-types.js';
-import type { SessionOutcome } from '../../session/model/session-outcome.js';
+import {
+  mayGoWithout,
+  type SessionOutcome,
+} from '../../session/model/session-outcome.js';
 import type { VerifiedSession } from '../../session/model/verified-session.js';
 import {
   isRequest,
@@ -17,9 +21,12 @@ import {
 import { toHttpException } from '../session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
 import { connectionOf } from './connection.js';
-import { errorOf } from './context-errors.js';
 import { findInGraphQL } from './graphql-request.js';
-import { judgeHandshake } from './judge-handshake.js';
+import {
+  judgeHandshake,
+  refusalOf,
+  type OpenedHandshake,
+} from './judge-handshake.js';
 import { gatewayClient } from './session-contexts.js';
 
 /** How a connection is opened. */
@@ -71,11 +78,25 @@ export class SessionConnections<
       );
     }
     const connection = connectionOf(this.runtime, { ...found, handshake })!;
-    const outcome = await connection.open();
-    if (outcome.kind !== 'authenticated' && !optional) {
+    connection.isOptional = optional;
+    let outcome: SessionOutcome;
+    try {
+      outcome = await connection.open();
+    } catch (defect) {
+      // Nest does not await handleConnection: a rejection would end the process.
+      this.runtime.logger.log('error', 'connection', inspect(defect));
+      connection.close('uncertain');
+      return undefined;
+    }
+    if (
+      outcome.kind !== 'authenticated' &&
+      !(optional && mayGoWithout(outcome))
+    ) {
+      refusalOf(this.runtime, outcome);
       connection.close(this.#endOf(outcome));
     }
-    return connection.session;
+    return connection.session as
+      ActiveSession<TParams, TExpanded, TAttributes> | undefined;
   }
 
   /**
@@ -94,21 +115,20 @@ export class SessionConnections<
   }
 
   /**
-   * Refuses handshakes without a session with status 401, before there is a connection: pass it as the option
+   * Refuses handshakes without a session with status 401, 403 or 503, before there is a connection: pass it as the option
    * `verifyClient` of a `ws` gateway or of Mercurius. Sees no tokens that clients send after the handshake.
    */
   readonly verifyClient = (
     { req }: { readonly req: SessionRequest },
     decide: (isAllowed: boolean, status?: number, message?: string) => void,
   ): void => {
-    judgeHandshake(this.runtime, req, undefined).then(
-      ({ kind }) => {
-        if (kind === 'authenticated') decide(true);
-        else if (kind === 'unavailable')
-          decide(false, 503, 'Service Unavailable');
-        else decide(false, 401, 'Unauthorized');
+    this.#refusalOf({ handshake: req, sent: undefined }).then(
+      (refusal) => {
+        const status = refusal?.getStatus();
+        if (status === undefined) decide(true);
+        else decide(false, status, STATUS_CODES[status]);
       },
-      () => decide(false, 500, 'Internal Server Error'),
+      () => decide(false, 500, STATUS_CODES[500]),
     );
   };
 
@@ -120,12 +140,9 @@ export class SessionConnections<
     socket: object,
     next: (error?: Error) => void,
   ): void => {
-    const found = gatewayClient(socket as never);
-    judgeHandshake(this.runtime, found.handshake!, found.sent).then(
-      (outcome) =>
-        outcome.kind === 'authenticated'
-          ? next()
-          : next(connectError(errorOf(outcome))),
+    const { handshake, sent } = gatewayClient(socket as never);
+    this.#refusalOf({ handshake: handshake!, sent }).then(
+      (refusal) => next(refusal && connectError(refusal)),
       () => next(new Error('Internal server error')),
     );
   };
@@ -151,15 +168,29 @@ export class SessionConnections<
     return false;
   };
 
+  /** Returns why a handshake is refused, if it is. */
+  async #refusalOf(
+    opened: OpenedHandshake,
+  ): Promise<HttpException | undefined> {
+    try {
+      const outcome = await judgeHandshake(this.runtime, opened);
+      return outcome.kind === 'authenticated'
+        ? undefined
+        : toHttpException(refusalOf(this.runtime, outcome));
+    } catch (defect) {
+      this.runtime.logger.log('error', 'connection', inspect(defect));
+      throw defect;
+    }
+  }
+
   #endOf(outcome: Exclude<SessionOutcome, VerifiedSession>) {
     return endOfHandshake(outcome, this.runtime.options.refresh !== undefined);
   }
 }
 
 /** socket.io sends `data` to the client. */
-function connectError(error: SessionError): Error {
-  const exception = toHttpException(error);
-  return Object.assign(new Error(exception.message), {
-    data: exception.getResponse(),
+function connectError(refusal: HttpException): Error {
+  return Object.assign(new Error(refusal.message), {
+    data: refusal.getResponse(),
   });
 }

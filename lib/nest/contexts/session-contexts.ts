@@ -1,9 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { AnySession } from '../../session/model/active-session.js';
-import {
-  sessionOn,
-  type SessionRequest,
-  type SessionResponse,
+import type {
+  SessionRequest,
+  SessionResponse,
 } from '../exchange/raw-exchange.js';
 import { isSocketIo, type ClientSocket } from './client-socket.js';
 import {
@@ -49,8 +47,8 @@ export function findIn(
 }
 
 type GatewayClient = ClientSocket & {
-  readonly request?: SessionRequest;
-  readonly handshake?: { readonly auth?: unknown };
+  readonly request?: SessionRequest | null;
+  readonly handshake?: SessionRequest & { readonly auth?: unknown };
 };
 
 /** Returns the connection of a gateway's client. socket.io keeps the handshake, `ws` does not. */
@@ -59,7 +57,8 @@ export function gatewayClient(client: GatewayClient): FoundConnection {
     ? {
         key: client,
         client,
-        handshake: client.request,
+        // Applications may drop the request, to save memory.
+        handshake: client.request ?? client.handshake,
         sent: { params: client.handshake?.auth, tokenMember: 'token' },
       }
     : { key: client, client, handshake: undefined, sent: undefined };
@@ -73,18 +72,6 @@ export function messageIn(context: ExecutionContext): object | undefined {
   return context.getArgs<unknown[]>().findLast(isObject);
 }
 
-/** Returns the session that a guard has found for a context. */
-export function sessionIn(context: ExecutionContext): AnySession | undefined {
-  const kind = context.getType<string>();
-  const found = findIn(context, kind);
-  const key = found && 'key' in found ? found.key : found?.request;
-  const message = kind === 'http' ? undefined : messageIn(context);
-  return (
-    (message && sessionOn(message)) ??
-    (isObject(key) ? sessionOn(key) : undefined)
-  );
-}
-
-function isObject(value: unknown): value is object {
+export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }

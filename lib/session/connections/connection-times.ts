@@ -37,7 +37,7 @@ export interface ConnectionTimes {
 }
 
 /** How soon a check is repeated that brought nothing new. */
-const RETRY_SECONDS = 5;
+export const RETRY_SECONDS = 5;
 /** The largest part of an outage that is cut off, so that not all connections close at the same time. */
 const JITTER = 0.1;
 
@@ -66,10 +66,7 @@ export function connectionTimesOf(
       : claims.exp;
   // With a store, requests on other nodes may have moved the idle end: the record decides.
   const endsAt = hasStore ? absolute : Math.min(idleEnd, absolute);
-  const interval = intervalOf(claims, policy);
-  const { idleSeconds } = lifetimeOf(claims, policy);
-  // The record must hear of activity before it expires.
-  const period = Math.min(interval, Math.ceil(idleSeconds / 2));
+  const period = checkPeriodOf(claims, policy);
   const nextCheck = hasStore
     ? Math.min(dueAt, checkedAt + period, idleEnd)
     : dueAt;
@@ -79,6 +76,15 @@ export function connectionTimesOf(
     endsAt,
     end: endsAt < absolute ? 'uncertain' : 'ended',
   };
+}
+
+/** Returns how often the sources are asked: an interval, or more often so that the record hears of activity in time. */
+export function checkPeriodOf(
+  claims: SessionClaims,
+  policy: ClockPolicy,
+): number {
+  const { idleSeconds } = lifetimeOf(claims, policy);
+  return Math.min(intervalOf(claims, policy), Math.ceil(idleSeconds / 2));
 }
 
 /**

@@ -2,8 +2,9 @@ import { everySecond, type SessionClock } from '../../ports/clock.js';
 import type { SessionMemory } from '../model/session-memory.js';
 import type { SessionOutcome } from '../model/session-outcome.js';
 import type { VerifiedSession } from '../model/verified-session.js';
+import { CheckQueue } from './check-queue.js';
 import type { ConnectionEnd } from './connection-times.js';
-import { LiveSession, type Dependent } from './live-session.js';
+import { isNewer, LiveSession, type Dependent } from './live-session.js';
 import type { SessionChecks } from './session-checks.js';
 
 export interface LiveSessionsParts {
@@ -23,36 +24,53 @@ export interface LiveSessionsParts {
 export class LiveSessions {
   readonly #parts: LiveSessionsParts;
   readonly #sessions = new Map<string, LiveSession>();
-  readonly #queue: LiveSession[] = [];
-  #running = 0;
+  readonly #queue: CheckQueue;
   #stopTimer: (() => void) | undefined;
 
   constructor(parts: LiveSessionsParts) {
     this.#parts = parts;
+    this.#queue = new CheckQueue(parts.concurrency, (live) =>
+      this.#check(live).catch(parts.onDefect),
+    );
     parts.memory.whenEnded((sid) => {
       const live = this.#sessions.get(sid);
-      if (live) this.#end(live, 'ended');
+      if (live) this.#endAsRemembered(live);
     });
   }
 
-  /** Keeps a session in view for as long as a dependent needs it. */
+  /** How many sessions are kept in view. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Keeps a session in view for as long as a dependent needs it. One that has ended meanwhile ends the dependent. */
   add(verified: VerifiedSession, dependent: Dependent): LiveSession {
     const { clock } = this.#parts;
-    const { sid, lat } = verified.claims;
+    const now = clock.nowSeconds();
+    const { sid } = verified.claims;
     let live = this.#sessions.get(sid);
     if (!live) {
-      live = new LiveSession(verified, clock.nowSeconds());
+      live = new LiveSession(verified, now);
       this.#sessions.set(sid, live);
       this.#stopTimer ??= everySecond(clock, () => this.#sweep());
-    } else if (lat > live.verified.claims.lat) {
+    } else if (isNewer(verified, live.verified)) {
       live.verified = verified;
+      this.#announceChange(live);
     }
     live.dependents.add(dependent);
+    this.#endIfOver(live, now);
     return live;
   }
 
   of(sid: string): LiveSession | undefined {
     return this.#sessions.get(sid);
+  }
+
+  /** Returns the sessions of a subject. */
+  ofSubject(subject: string): LiveSession[] {
+    return [...this.#sessions.values()].filter(
+      ({ verified: { claims } }) => claims.sub === subject,
+    );
   }
 
   remove(live: LiveSession, dependent: Dependent): void {
@@ -71,6 +89,7 @@ export class LiveSessions {
    * Returns whether a session may act now. Needs no promise while its data is fresh.
    *
    * @param asksStore whether the store must confirm it
+   * @throws {SessionError} `STORE_REQUIRED` if there is none
    */
   admit(
     live: LiveSession,
@@ -83,42 +102,27 @@ export class LiveSessions {
     if (live.ended) {
       return refused(live);
     }
+    if (asksStore) checks.requireStore();
     if (!isPassive) live.usedAt = now;
-    if (!asksStore && checks.isCurrent(live, now)) {
+    const mustConfirm = asksStore || live.isInDoubt;
+    if (!mustConfirm && checks.isCurrent(live, now)) {
       return live.verified;
     }
-    const check = (): Promise<SessionOutcome> => this.#check(live);
-    // A check that is running may have queried the store before.
-    const checked =
-      asksStore && live.flight ? live.flight.then(check, check) : check();
-    return checked.then((outcome) => {
-      if (live.ended) return refused(live);
-      return outcome.kind === 'unavailable' && asksStore
+    const checked = mustConfirm ? this.confirm(live) : this.#check(live);
+    return checked.then((outcome) =>
+      outcome.kind === 'unavailable' && (mustConfirm || live.ended)
         ? outcome
-        : live.verified;
-    });
+        : live.ended
+          ? refused(live)
+          : live.verified,
+    );
   }
 
-  /**
-   * Ends the sessions of a subject that the store has ended without naming them. Those of the same second are checked.
-   *
-   * @param calledAt when the store was asked to
-   */
-  async endAll(
-    subject: string,
-    except: string | undefined,
-    calledAt: number,
-  ): Promise<void> {
-    const ofSubject = [...this.#sessions.values()].filter(
-      ({ verified: { claims } }) =>
-        claims.sub === subject && claims.sid !== except,
-    );
-    const checks: Promise<unknown>[] = [];
-    for (const live of ofSubject) {
-      if (live.verified.claims.oiat < calledAt) this.#end(live, 'ended');
-      else checks.push(this.#check(live).catch(this.#parts.onDefect));
-    }
-    await Promise.all(checks);
+  /** Checks a session with the store, by a query that begins now or later. */
+  confirm(live: LiveSession): Promise<SessionOutcome> {
+    const check = (): Promise<SessionOutcome> => this.#check(live);
+    // A check that is running may have queried the store before.
+    return live.flight ? live.flight.then(check, check) : check();
   }
 
   /** Checks nothing any more: the application shuts down. */
@@ -134,31 +138,12 @@ export class LiveSessions {
     for (const live of this.#sessions.values()) {
       if (
         !this.#endIfOver(live, now) &&
-        now >= checks.timesOf(live).checkAt &&
         !live.flight &&
-        !live.isQueued &&
+        checks.isDue(live, now) &&
         this.#isNeeded(live)
       ) {
-        live.isQueued = true;
-        this.#queue.push(live);
+        this.#queue.add(live);
       }
-    }
-    this.#startQueued();
-  }
-
-  #startQueued(): void {
-    while (this.#running < this.#parts.concurrency) {
-      const live = this.#queue.shift();
-      if (!live) return;
-      live.isQueued = false;
-      if (live.ended || live.dependents.size === 0) continue;
-      this.#running += 1;
-      this.#check(live)
-        .catch(this.#parts.onDefect)
-        .finally(() => {
-          this.#running -= 1;
-          this.#startQueued();
-        });
     }
   }
 
@@ -171,18 +156,30 @@ export class LiveSessions {
 
   async #checked(live: LiveSession): Promise<SessionOutcome> {
     const { checks } = this.#parts;
+    const before = live.verified;
     const outcome = await checks.check(live);
     const end = checks.endAfter(outcome, live);
     if (end) this.#end(live, end);
+    else if (live.verified !== before) this.#announceChange(live);
     return outcome;
   }
 
   #endIfOver(live: LiveSession, now: number): boolean {
-    if (now < live.endsAt) return false;
-    const { endsAt, end } = this.#parts.checks.timesOf(live);
-    live.endsAt = endsAt;
-    if (now >= endsAt) this.#end(live, end);
-    return now >= endsAt;
+    const { memory, checks } = this.#parts;
+    if (memory.endOf(live.verified.claims.sid)) {
+      this.#endAsRemembered(live);
+    } else if (now >= live.endsAt) {
+      const { endsAt, end } = checks.timesOf(live);
+      live.endsAt = endsAt;
+      if (now >= endsAt) this.#end(live, end);
+    }
+    return live.ended !== undefined;
+  }
+
+  /** A session that a new sign-in has replaced: its client reconnects with the new one. */
+  #endAsRemembered(live: LiveSession): void {
+    const how = this.#parts.memory.endOf(live.verified.claims.sid);
+    this.#end(live, how === 'replaced' ? 'uncertain' : 'ended');
   }
 
   /** Drops the dependents that have gone without a word. */
@@ -193,12 +190,27 @@ export class LiveSessions {
     return live.dependents.size > 0;
   }
 
+  #announceChange(live: LiveSession): void {
+    this.#callEach(live, (dependent) => dependent.changed?.());
+  }
+
   #end(live: LiveSession, reason: ConnectionEnd): void {
     if (live.ended) return;
     live.ended = reason;
     this.#forget(live);
-    for (const dependent of live.dependents) dependent.end(reason);
+    this.#callEach(live, (dependent) => dependent.end(reason));
     live.dependents.clear();
+  }
+
+  /** A dependent that throws must not keep the others from hearing of it. */
+  #callEach(live: LiveSession, call: (dependent: Dependent) => void): void {
+    for (const dependent of live.dependents) {
+      try {
+        call(dependent);
+      } catch (error) {
+        this.#parts.onDefect(error);
+      }
+    }
   }
 
   #forget(live: LiveSession): void {

@@ -98,6 +98,12 @@ export class SessionEnds {
     this.#events.ofSession(claims, { type: 'ended', reason, reach: 'store' });
   }
 
+  /** Notes that the store has ended a session, among all of its subject: one event reports those. */
+  noteEndAmongAll(claims: EndingSession): void {
+    this.#noteEnd(claims, 'revoked');
+    this.#noteStored(claims.sid);
+  }
+
   /** Notes the end of a session. Returns whether it is news to this process. */
   #noteEnd(claims: EndingSession, reason: SessionEndReason): boolean {
     const { sid, sub, abs, oiat = this.#clock.nowSeconds() } = claims;

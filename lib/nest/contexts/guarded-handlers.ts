@@ -1,0 +1,27 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { SessionRuntime } from '../session-runtime.js';
+
+type Handler = Pick<ExecutionContext, 'getClass' | 'getHandler'>;
+
+/** The session modules whose guards run before each handler, in that order. */
+const guards = new WeakMap<object, WeakMap<object, SessionRuntime[]>>();
+
+/**
+ * Notes whose guard admits the messages of a handler. Several modules may know a client, and its messages run at the
+ * same time: what belongs to a message cannot be noted on the client.
+ */
+export function noteGuard(context: Handler, runtime: SessionRuntime): void {
+  let ofClass = guards.get(context.getClass());
+  if (!ofClass) {
+    ofClass = new WeakMap();
+    guards.set(context.getClass(), ofClass);
+  }
+  const runtimes = ofClass.get(context.getHandler());
+  if (!runtimes) ofClass.set(context.getHandler(), [runtime]);
+  else if (!runtimes.includes(runtime)) runtimes.push(runtime);
+}
+
+/** Returns the session module whose guard decides last on the messages of a handler. */
+export function guardOf(context: Handler): SessionRuntime | undefined {
+  return guards.get(context.getClass())?.get(context.getHandler())?.at(-1);
+}
