@@ -1,3 +1,4 @@
+import type { HttpStatus } from '@nestjs/common';
 import {
   SessionError,
   type SessionErrorCode,
@@ -104,7 +105,7 @@ function textsOf(
 }
 
 function examplesOf(
-  status: number,
+  status: HttpStatus,
   causes: readonly SessionErrorCode[],
 ): object {
   const [cause, another] = causes;
