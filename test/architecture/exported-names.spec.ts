@@ -22,6 +22,7 @@ const RUNTIME = [
   'SESSION_ERROR_CODES',
   'Session',
   'SessionClock',
+  'SessionConnections',
   'SessionConfigError',
   'SessionDataLoader',
   'SessionEndedError',
@@ -36,6 +37,9 @@ const TYPES = [
   'AttributeChanges',
   'AuthenticateOptions',
   'CacheOptions',
+  'ContextFinders',
+  'ContextRequest',
+  'ContextRequestFinder',
   'CookieOptions',
   'CreateOptions',
   'CreateVerdict',
@@ -61,6 +65,7 @@ const TYPES = [
   'MaxSessionsOptions',
   'MemorySessionStoreOptions',
   'NewSessionRecord',
+  'OpenOptions',
   'PresentedRefresh',
   'PublicJwk',
   'RefreshOptions',
@@ -106,14 +111,19 @@ const TYPES = [
 ];
 const TESTING_RUNTIME = [
   'TestSessionClock',
+  'connectTestClient',
   'createTestSession',
   'describeSessionStore',
 ];
 const TESTING_TYPES = [
   'SessionStoreFixture',
+  'SocketIoTestClientOptions',
   'TestRunner',
+  'TestClient',
+  'TestClientOptions',
   'TestSession',
   'TestSessionOverrides',
+  'WsTestClientOptions',
 ];
 const CLIENT_RUNTIME = ['SessionClient'];
 const CLIENT_TYPES = [
