@@ -48,11 +48,17 @@ export interface TestSession {
   readonly cookie: string;
   /** Value of an `Authorization` request header. */
   readonly header: string;
+  /** The headers of a request or a handshake, for the transports that the module reads. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What clients of graphql-ws send as `connectionParams`, for the header transport. */
+  readonly connectionParams: Readonly<Record<string, string>>;
+  /** What clients of socket.io send as `auth`, for the header transport. */
+  readonly auth: { readonly token: string };
 }
 
 /**
  * Creates a session for a test without a sign-in: `request(server).get('/me').set('Cookie', session.cookie)`, or
- * `app.inject({ url: '/me', headers: { cookie: session.cookie } })`.
+ * `app.inject({ url: '/me', headers: session.headers })`. `connectTestClient` connects it to a gateway.
  *
  * @throws {SessionError} like `SessionService.generate`
  */
@@ -82,16 +88,39 @@ export async function createTestSession(
     runtime.transports.all.slice(0, 1),
     undefined,
   );
-  const { cookie, header, refresh } = runtime.options;
   return {
     session: createActiveSession(runtime, session, dataOf(session.claims)),
     token,
     refreshToken,
-    cookie: [
-      `${cookie.name}=${token}`,
-      ...(refresh ? [`${refresh.cookie.name}=${refreshToken}`] : []),
-    ].join('; '),
-    header: header.scheme ? `${header.scheme} ${token}` : token,
+    ...credentialsOf(runtime, token, refreshToken),
+  };
+}
+
+function credentialsOf(
+  { options, transports }: SessionRuntime,
+  token: string,
+  refreshToken: string | undefined,
+): Pick<
+  TestSession,
+  'cookie' | 'header' | 'headers' | 'connectionParams' | 'auth'
+> {
+  const { refresh, header: names } = options;
+  const cookie = [
+    `${options.cookie.name}=${token}`,
+    ...(refresh ? [`${refresh.cookie.name}=${refreshToken}`] : []),
+  ].join('; ');
+  const header = names.scheme ? `${names.scheme} ${token}` : token;
+  const isRead = (name: string): boolean =>
+    transports.all.some((transport) => transport.name === name);
+  return {
+    cookie,
+    header,
+    headers: {
+      ...(isRead('cookie') && { cookie }),
+      ...(isRead('header') && { [names.name]: header }),
+    },
+    connectionParams: { [names.name]: header },
+    auth: { token },
   };
 }
 

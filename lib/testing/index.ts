@@ -1,4 +1,10 @@
 export {
+  connectTestClient,
+  type SocketIoTestClientOptions,
+  type TestClientOptions,
+  type WsTestClientOptions,
+} from './connect-test-client.js';
+export {
   createTestSession,
   type TestSession,
   type TestSessionOverrides,
@@ -8,4 +14,5 @@ export {
   type TestRunner,
 } from './describe-session-store.js';
 export type { SessionStoreFixture } from './store-contract/fixture.js';
+export type { TestClient } from './test-client.js';
 export { TestSessionClock } from './test-session-clock.js';

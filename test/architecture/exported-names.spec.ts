@@ -23,6 +23,7 @@ const RUNTIME = [
   'SESSION_ERROR_CODES',
   'Session',
   'SessionClock',
+  'SessionConnections',
   'SessionConfigError',
   'SessionConnections',
   'SessionDataLoader',
@@ -113,14 +114,19 @@ const TYPES = [
 ];
 const TESTING_RUNTIME = [
   'TestSessionClock',
+  'connectTestClient',
   'createTestSession',
   'describeSessionStore',
 ];
 const TESTING_TYPES = [
   'SessionStoreFixture',
+  'SocketIoTestClientOptions',
   'TestRunner',
+  'TestClient',
+  'TestClientOptions',
   'TestSession',
   'TestSessionOverrides',
+  'WsTestClientOptions',
 ];
 const CLIENT_RUNTIME = ['SessionClient'];
 const CLIENT_TYPES = [

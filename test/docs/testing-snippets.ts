@@ -11,11 +11,27 @@ const isImport = (line: string): boolean => line.startsWith('import ');
 /** The lines of the section as one test, of an application like that of docs/coming-from.md. */
 export const source = `import { Module, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { io } from 'socket.io-client';
 import request from 'supertest';
-import { SessionClock, SessionGuard, SessionJwtModule } from 'nestjs-session-jwt';
+import { SessionClock, SessionConnections, SessionGuard, SessionJwtModule } from 'nestjs-session-jwt';
 import { UsersModule } from '${ROOT}test/docs/snippets/application.ts';
 ${lines.filter(isImport).join('\n')}
 ${moduleOf({ title: '', text: '' }).replaceAll(/^export .*$/gm, '')}
+@WebSocketGateway({ namespace: 'live' })
+class LiveGateway {
+  constructor(private readonly connections: SessionConnections) {}
+
+  async handleConnection(client: object) {
+    await this.connections.open(client);
+  }
+
+  @SubscribeMessage('say')
+  say(@Session() session: ActiveSession, @MessageBody() text: string) {
+    return { event: 'said', data: \`\${session.subject}: \${text}\` };
+  }
+}
+
 export function appModule(options: Partial<SessionJwtModuleOptions> = {}) {
   @Module({
     imports: [
@@ -27,6 +43,7 @@ export function appModule(options: Partial<SessionJwtModuleOptions> = {}) {
       }),
     ],
     controllers: [AccountController],
+    providers: [LiveGateway],
   })
   class AppModule {}
   return AppModule;

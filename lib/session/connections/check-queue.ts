@@ -16,6 +16,10 @@ export class CheckQueue {
     this.#check = check;
   }
 
+  get isIdle(): boolean {
+    return this.#running === 0;
+  }
+
   add(live: LiveSession): void {
     this.#waiting.add(live);
     this.#start();

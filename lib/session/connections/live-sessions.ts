@@ -43,6 +43,11 @@ export class LiveSessions {
     return this.#sessions.size;
   }
 
+  /** Whether no check waits or runs. */
+  get isIdle(): boolean {
+    return this.#queue.isIdle;
+  }
+
   /** Keeps a session in view for as long as a dependent needs it. One that has ended meanwhile ends the dependent. */
   add(verified: VerifiedSession, dependent: Dependent): LiveSession {
     const { clock } = this.#parts;

@@ -70,6 +70,14 @@ export class UsersService {
     Object.assign(this.all.get(id)!, changes);
   }
 
+  /** Endless, slowly. */
+  async *export(): AsyncGenerator<string> {
+    for (;;) {
+      yield 'a line\n';
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   /** The user of an account at an OpenID provider. */
   async ofProvider(issuer: string, subject: string): Promise<User> {
     return this.authenticate({ user: issuer === ISSUER ? subject : '' });

@@ -6,8 +6,8 @@ const SIGN_IN = 4401;
  * A WebSocket that comes back. A browser sends the cookies with its handshake, and cannot send anything else: so the
  * session is refreshed first, by an ordinary request.
  *
- * @param {{ message(data: object): void, state(isOpen: boolean): void, ended(): void }} page `ended`: the session
- *   token has expired, or the session is over
+ * @param {{ message(data: object): void, state(isOpen: boolean): void, ended(): void }} page `ended`: the
+ *   connection was closed, because of its session or otherwise
  */
 export function createLive(page) {
   let socket;
