@@ -26,7 +26,7 @@ import { UsersModule } from './users/users.module.js';
         secret: readSessionSecret(),
         issuer: 'sample-graphql-and-sockets',
         store: new MemorySessionStore(),
-        // Otherwise the page of a user whom an admin signs out could reconnect until its next reload.
+        // The page of a user whom an admin signs out cannot reconnect, on any node. The default is the next reload.
         revocationCheck: 'always',
         dataRefreshInterval: settings.reloadSeconds,
         refreshToken: {},

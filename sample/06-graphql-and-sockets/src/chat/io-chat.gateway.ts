@@ -1,3 +1,4 @@
+import { UseGuards } from '@nestjs/common';
 import {
   MessageBody,
   SubscribeMessage,
@@ -5,7 +6,7 @@ import {
   WebSocketServer,
 } from '@nestjs/websockets';
 import type { OnGatewayConnection } from '@nestjs/websockets';
-import { Session, SessionConnections } from 'nestjs-session-jwt';
+import { Session, SessionConnections, SessionGuard } from 'nestjs-session-jwt';
 import type { Server, Socket } from 'socket.io';
 import type { UserData } from '../session/user-session-loader.js';
 import { settings } from '../settings.js';
@@ -14,6 +15,7 @@ import { ChatService } from './chat.service.js';
 const MEMBERS = 'members';
 
 /** The chat over socket.io. */
+@UseGuards(SessionGuard) // Nest 11 runs no global guards for gateways
 @WebSocketGateway(settings.chatPort, {
   path: '/chat',
   transports: ['websocket'],

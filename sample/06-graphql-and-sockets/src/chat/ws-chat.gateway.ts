@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { UseGuards } from '@nestjs/common';
 import {
   MessageBody,
   SubscribeMessage,
@@ -6,13 +7,14 @@ import {
   WebSocketServer,
 } from '@nestjs/websockets';
 import type { OnGatewayConnection } from '@nestjs/websockets';
-import { Session, SessionConnections } from 'nestjs-session-jwt';
+import { Session, SessionConnections, SessionGuard } from 'nestjs-session-jwt';
 import type { Server, WebSocket } from 'ws';
 import type { UserData } from '../session/user-session-loader.js';
 import { settings } from '../settings.js';
 import { ChatService } from './chat.service.js';
 
 /** The chat over ws. */
+@UseGuards(SessionGuard) // Nest 11 runs no global guards for gateways
 @WebSocketGateway(settings.chatPort, { path: '/chat', maxPayload: 10_000 })
 export class WsChatGateway implements OnGatewayConnection {
   @WebSocketServer()
