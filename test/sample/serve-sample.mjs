@@ -7,7 +7,6 @@ import { SessionClock } from 'nestjs-session-jwt';
 import { TestSessionClock } from 'nestjs-session-jwt/testing';
 
 const dist = new URL(`../../sample/${process.argv[2]}/dist/`, import.meta.url);
-const { createAdapter, setUp } = await import(new URL('create-app.js', dist));
 const initialEnvironment = { ...process.env };
 let count = 0;
 let app;
@@ -16,6 +15,9 @@ let clock;
 const commands = {
   async serve(environment) {
     process.env = { ...initialEnvironment, ...environment };
+    const { createAdapter, setUp } = await import(
+      new URL('create-app.js', dist)
+    );
     // Evaluated anew each time: it may read the environment.
     count += 1;
     const { AppModule } = await import(new URL(`app.module.js?${count}`, dist));
@@ -28,7 +30,7 @@ const commands = {
       .useValue(clock)
       .compile();
     app = setUp(testingModule.createNestApplication(createAdapter()));
-    await app.listen(0, 'localhost');
+    await app.listen(Number(environment.PORT ?? 0), 'localhost');
     return { url: `http://localhost:${app.getHttpServer().address().port}` };
   },
   advance(seconds) {

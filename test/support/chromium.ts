@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { BrowserContext } from 'playwright-core';
+import type { BrowserContext, Browser as Users } from 'playwright-core';
 
 const ARGUMENTS = [
   '--no-sandbox',
@@ -64,6 +64,15 @@ type LaunchOptions = NonNullable<
 
 export function openBrowser(options: LaunchOptions = {}): Promise<Browser> {
   return Browser.open(options);
+}
+
+/** One headless browser for several users: each of its contexts has its own cookies. */
+export function openForUsers(): Promise<Users> {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    args: ARGUMENTS,
+    timeout: TIMEOUT,
+  });
 }
 
 /** In milliseconds: what a page has not done after so long it never will, on the slowest of machines too. */

@@ -27,3 +27,11 @@ export function platforms(
 ): readonly ('express' | 'fastify')[] {
   return isFull ? ['express', 'fastify'] : [modest];
 }
+
+/** The combinations of options that a sample is tested with: all of them, or the first ones. */
+export function combinations<Case>(
+  all: readonly Case[],
+  modest: number,
+): readonly Case[] {
+  return isFull ? all : all.slice(0, modest);
+}
