@@ -6,6 +6,10 @@ import {
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import {
+  SESSION_RUNTIME,
+  type SessionRuntime,
+} from '../../lib/nest/session-runtime.js';
+import {
   createTestSession,
   type TestSession,
   type TestSessionOverrides,
@@ -505,5 +509,50 @@ describe('decorators of handlers', () => {
     expect(await client.ask('optional')).toBe('nobody');
     store.recover();
     expect(await client.ask('optional')).toBe('ada');
+  });
+});
+
+describe('what is forgotten', () => {
+  const live = () => app.app.get<SessionRuntime>(SESSION_RUNTIME).live;
+
+  it('is a client that has gone before it is opened, and one that goes later', async () => {
+    await start();
+    const held = await signIn();
+    const gone = new FakeSocket();
+    gone.readyState = 3;
+    const headers = { ...held.headers, host: new URL(ORIGIN).host };
+    const connections = app.app.get(SessionConnections);
+    await connections.open(gone, { headers });
+    expect(live().size).toBe(0);
+    const opening = new FakeSocket();
+    const opened = connections.open(opening, { headers });
+    opening.emit('close');
+    await opened;
+    expect(live().size).toBe(0);
+    const socket = await open(held);
+    expect(live().size).toBe(1);
+    socket.emit('close');
+    expect(live().size).toBe(0);
+    await app.sessions.revoke(held.session);
+    expect([gone, opening, socket].map(({ code }) => code)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('is no connection of a session that ends while it is opened', async () => {
+    await start();
+    const held = await signIn();
+    for (let turns = 0; turns < 12; turns += 1) {
+      const next = await signIn();
+      const opening = open(next);
+      // At each step of the way.
+      for (let i = 0; i < turns; i += 1) await Promise.resolve();
+      await app.sessions.revoke(next.session);
+      expect((await opening).code).toBe(4401);
+    }
+    expect((await open(held)).code).toBeUndefined();
+    expect(live().size).toBe(1);
   });
 });
