@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import {
   Injectable,
+  UseGuards,
   UseInterceptors,
   type CallHandler,
   type ExecutionContext,
@@ -14,6 +15,7 @@ import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import {
   SessionClock,
+  SessionGuard,
   SessionJwtModule,
   SessionService,
 } from '../../lib/index.js';
@@ -27,6 +29,7 @@ import { createGate, until } from '../support/asynchrony.js';
 import { ORIGIN } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import { boot, closeBooted, type BootedApp } from '../support/nest-app.js';
+import { NEST } from '../support/nest-version.js';
 import { writeRecipes } from './recipes-snippets.js';
 import { secret, UsersModule, UsersService } from './snippets/application.js';
 import type { SnippetFiles } from './snippets/page.js';
@@ -60,6 +63,8 @@ async function start(
   for (const gateway of gateways) {
     if (!Reflect.hasMetadata('__interceptors__', gateway)) {
       UseInterceptors(Handled)(gateway);
+      // Nor global guards.
+      if (NEST < 12) UseGuards(SessionGuard)(gateway);
     }
   }
   app = await boot(
