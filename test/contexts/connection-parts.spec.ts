@@ -316,7 +316,7 @@ describe('the clients of connections', () => {
     ['TCP', 'ended', tcp, ['destroy']],
     ['TCP', 'uncertain', tcp, ['destroy']],
   ] as const)('%s: %s', (_what, end, make, expected) => {
-    closeClient(make() as never, end);
+    closeClient(make(), end);
     expect(calls).toEqual([expected]);
   });
 
@@ -348,7 +348,7 @@ describe('the clients of connections', () => {
 
   it('a client of socket.io that has left its namespace goes with its transport', () => {
     const client = Object.assign(socketIo(), { disconnected: true });
-    whenClosed(client as never, () => note('gone'));
+    whenClosed(client, () => note('gone'));
     expect(calls).toEqual([]);
     client.conn.emit('close');
     expect(calls).toEqual([['gone']]);

@@ -104,6 +104,9 @@ const open = async ({ cookie }: TestSession): Promise<FakeSocket> => {
 const sessionOf = (client: object): ActiveSession | undefined =>
   app.app.get(SessionConnections).sessionOf(client);
 
+const roleOf = (client: object): unknown =>
+  (sessionOf(client)?.data as { role: string } | undefined)?.role;
+
 describe('the end of a session', () => {
   it.each<[string, number, (held: TestSession) => unknown]>([
     ['its revocation', 4401, ({ session }) => app.sessions.revoke(session)],
@@ -279,7 +282,7 @@ describe('an outage', () => {
     app.users.all.get('ada')!.role = 'member';
     app.clock.advance('5m');
     await until(
-      () => (sessionOf(Handled.clients[0]!)?.data as any).role === 'member',
+      () => roleOf(Handled.clients[0]!) === 'member',
       'a reload after the outage',
     );
     expect(await client.ask('role')).toBe('member');
@@ -428,10 +431,7 @@ describe('the data of a session', () => {
     app.users.all.get('ada')!.role = 'member';
     app.clock.advance(DUE);
     // Without a message.
-    await until(
-      () => (sessionOf(socket!)?.data as any).role === 'member',
-      'a reload',
-    );
+    await until(() => roleOf(socket!) === 'member', 'a reload');
     expect(await client.ask('role')).toBe('member');
   });
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { INestApplication, Type } from '@nestjs/common';
+import { Injectable, type INestApplication, type Type } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import {
@@ -30,22 +30,23 @@ import {
 export type Sockets = 'ws' | 'io' | 'polling';
 
 /** What has reached the handlers. */
-export class Handled {
-  static messages: string[] = [];
+export const Handled = {
+  messages: [] as string[],
   /** Clients, in the order of their connections. */
-  static clients: object[] = [];
+  clients: [] as object[],
 
-  static reset(): void {
+  reset(): void {
     Handled.messages = [];
     Handled.clients = [];
-  }
-}
+  },
+};
 
 export interface GatewayOptions extends TestAppOptions {
   /** How connections are opened: `none` leaves that to their first message. */
   open?: 'required' | 'optional' | 'none';
 }
 
+@Injectable()
 export class ChatHandlers {
   constructor(readonly connections: SessionConnections) {}
 
@@ -93,10 +94,6 @@ export function chatGateway(
     sockets === 'ws' ? { path: `/${path}` } : { namespace: path },
   )
   class ChatGateway extends ChatHandlers implements OnGatewayConnection {
-    constructor(connections: SessionConnections) {
-      super(connections);
-    }
-
     handleConnection(client: object, request?: IncomingMessage) {
       Handled.clients.push(client);
       if (open === 'none') return undefined;

@@ -81,8 +81,8 @@ function overWs(
     async ask(event, text) {
       await opened;
       const answer = new Promise<Answer>((resolve) =>
-        socket.once('message', (data) =>
-          resolve((JSON.parse(String(data)) as { data: Answer }).data),
+        socket.once('message', (data: Buffer) =>
+          resolve((JSON.parse(data.toString()) as { data: Answer }).data),
         ),
       );
       if (socket.readyState === WebSocket.OPEN) send(event, text);

@@ -158,7 +158,7 @@ function connect(cookie?: string, origin?: string) {
     });
   });
   const said = new Promise<string>((resolve) => {
-    client.once('message', (data) => resolve(String(data)));
+    client.once('message', (data: Buffer) => resolve(data.toString()));
   });
   return { client, ended, said };
 }

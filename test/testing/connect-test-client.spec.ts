@@ -76,7 +76,7 @@ describe.each<[Sockets, TestClientOptions, number | string]>([
         ...options,
         path: '/nothing',
         namespace: '/nothing',
-      } as TestClientOptions),
+      }),
     ).rejects.toThrow();
   });
 });

@@ -3,11 +3,6 @@ import { getEventListeners } from 'node:events';
 /** Where Node keeps what `AbortSignal.any` derived from a signal: weak references, in a set. */
 const DEPENDENTS = 'kDependantSignals';
 
-const isAborted = Object.getOwnPropertyDescriptor(
-  AbortSignal.prototype,
-  'aborted',
-)!.get!;
-
 /**
  * Whether something waits for a signal: a listener, or a signal that `AbortSignal.any` derived from it. Node lets go of
  * a signal of which only derived ones are left, and those would never be aborted.
@@ -42,7 +37,7 @@ export function whenUsed(signal: AbortSignal, listener: () => void): void {
       configurable: true,
       get(this: AbortSignal): boolean {
         listener();
-        return isAborted.call(this) as boolean;
+        return Reflect.get(AbortSignal.prototype, 'aborted', this);
       },
     },
     addEventListener: {
