@@ -75,6 +75,6 @@ function isClosed(client: ClientSocket): boolean {
   return isSocketIo(client)
     ? client.conn.readyState === 'closed'
     : 'destroyed' in client
-      ? Boolean(client.destroyed)
+      ? client.destroyed
       : (client as WebSocketClient).readyState === CLOSED;
 }
