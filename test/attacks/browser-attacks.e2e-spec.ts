@@ -301,12 +301,17 @@ class Resolver {
 describe.each(adapters)(
   'A-132: resolvers that Nest runs in a graphql context on %s',
   (adapter) => {
-    it('are refused by the guard of the application, whatever their arguments hold, but for @Public() ones', async () => {
+    it('are refused by the guard of the application without the request that Nest passes on, and for another site', async () => {
       const app = await openTestApp(adapter, { providers: [Resolver] });
       const resolver = app.app.get(Resolver);
       const contexts = app.app.get(ExternalContextCreator);
       const { cookie, session } = await createTestSession(app.app, 'ada');
-      const run = (method: 'closed' | 'open'): Promise<unknown> => {
+      const req = { method: 'POST', headers: { cookie }, session };
+      const EVIL = 'https://evil.example';
+      const run = (
+        method: 'closed' | 'open',
+        context: object,
+      ): Promise<unknown> => {
         const call = contexts.create(
           resolver,
           // eslint-disable-next-line typescript/unbound-method -- Nest binds it
@@ -319,12 +324,18 @@ describe.each(adapters)(
           undefined,
           'graphql',
         );
-        const req = { method: 'POST', headers: { cookie }, session };
-        return Promise.resolve(call({}, {}, { req, session }, {}));
+        return Promise.resolve(call({ req, session }, { req }, context, {}));
       };
-      await expect(run('closed')).rejects.toMatchObject({ status: 401 });
-      expect(await run('open')).toBe('open');
+      await expect(run('closed', {})).rejects.toMatchObject({ status: 401 });
+      await expect(run('closed', { session })).rejects.toMatchObject({
+        status: 401,
+      });
+      await expect(
+        run('closed', { req: { ...req, headers: { cookie, origin: EVIL } } }),
+      ).rejects.toMatchObject({ status: 403 });
+      expect(await run('open', {})).toBe('open');
       expect(resolver.calls).toEqual(['open']);
+      expect(await run('closed', { req })).toBe('closed');
     });
   },
 );

@@ -1150,7 +1150,7 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
           // oxlint-disable-next-line typescript/unbound-method -- a name for the log, never called
           MoreRoutes.prototype.any,
         );
-        context.setType('ws');
+        context.setType('unknown');
         const guard = app.app.get(SessionGuard);
         let thrown: unknown;
         try {
