@@ -25,7 +25,7 @@ export function joinChat(url, page) {
     page.recent(messages);
   });
   socket.on('said', (message) => page.said(message));
-  socket.on('exception', ({ message }) => page.refused(message));
+  socket.on('refused', (reason) => page.refused(reason));
   socket.on('connect_error', () => page.closed(RECONNECT));
   socket.on('disconnect', (reason) =>
     page.closed(reason === ENDED ? SESSION_ENDED : RECONNECT),

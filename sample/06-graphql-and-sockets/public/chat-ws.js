@@ -13,7 +13,7 @@ export function joinChat(url, page) {
       page.recent(messages);
     },
     said: (message) => page.said(message),
-    exception: ({ message }) => page.refused(message),
+    refused: (reason) => page.refused(reason),
   };
   socket.onmessage = ({ data }) => {
     const message = JSON.parse(data);

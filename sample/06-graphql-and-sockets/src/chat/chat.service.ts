@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { WsException } from '@nestjs/websockets';
+import type { WsResponse } from '@nestjs/websockets';
 import type { UserData } from '../session/user-session-loader.js';
 
 export interface ChatMessage extends UserData {
@@ -8,6 +8,12 @@ export interface ChatMessage extends UserData {
 
 const LONGEST = 200;
 const KEPT = 20;
+
+/** Answers the sender of anything else. */
+export const REFUSED: WsResponse<string> = {
+  event: 'refused',
+  data: `A message has 1 to ${LONGEST} characters.`,
+};
 
 /** The latest messages, in memory. */
 @Injectable()
@@ -18,11 +24,15 @@ export class ChatService {
     return this.messages;
   }
 
-  /** @param text anything that a client may send */
-  add({ name, role }: UserData, text: unknown): ChatMessage {
+  /**
+   * Adds a message. Returns `undefined` if it is none.
+   *
+   * @param text anything that a client may send
+   */
+  add({ name, role }: UserData, text: unknown): ChatMessage | undefined {
     const trimmed = typeof text === 'string' ? text.trim() : '';
     if (trimmed === '' || trimmed.length > LONGEST) {
-      throw new WsException(`A message has 1 to ${LONGEST} characters.`);
+      return undefined;
     }
     const message = { name, role, text: trimmed };
     this.messages = [...this.messages, message].slice(-KEPT);

@@ -5,12 +5,12 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import type { OnGatewayConnection } from '@nestjs/websockets';
+import type { OnGatewayConnection, WsResponse } from '@nestjs/websockets';
 import { Session, SessionConnections, SessionGuard } from 'nestjs-session-jwt';
 import type { Server, Socket } from 'socket.io';
 import type { UserData } from '../session/user-session-loader.js';
 import { settings } from '../settings.js';
-import { ChatService } from './chat.service.js';
+import { ChatService, REFUSED } from './chat.service.js';
 
 const MEMBERS = 'members';
 
@@ -41,7 +41,13 @@ export class IoChatGateway implements OnGatewayConnection {
   }
 
   @SubscribeMessage('say')
-  say(@Session('data') user: UserData, @MessageBody() text: unknown): void {
-    this.server.to(MEMBERS).emit('said', this.chat.add(user, text));
+  say(
+    @Session('data') user: UserData,
+    @MessageBody() text: unknown,
+  ): WsResponse<string> | undefined {
+    const message = this.chat.add(user, text);
+    if (!message) return REFUSED;
+    this.server.to(MEMBERS).emit('said', message);
+    return undefined;
   }
 }

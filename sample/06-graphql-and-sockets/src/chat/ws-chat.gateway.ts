@@ -6,12 +6,12 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import type { OnGatewayConnection } from '@nestjs/websockets';
+import type { OnGatewayConnection, WsResponse } from '@nestjs/websockets';
 import { Session, SessionConnections, SessionGuard } from 'nestjs-session-jwt';
 import type { Server, WebSocket } from 'ws';
 import type { UserData } from '../session/user-session-loader.js';
 import { settings } from '../settings.js';
-import { ChatService } from './chat.service.js';
+import { ChatService, REFUSED } from './chat.service.js';
 
 /** The chat over ws. */
 @UseGuards(SessionGuard) // Nest 11 runs no global guards for gateways
@@ -36,12 +36,17 @@ export class WsChatGateway implements OnGatewayConnection {
   }
 
   @SubscribeMessage('say')
-  say(@Session('data') user: UserData, @MessageBody() text: unknown): void {
+  say(
+    @Session('data') user: UserData,
+    @MessageBody() text: unknown,
+  ): WsResponse<string> | undefined {
     const message = this.chat.add(user, text);
+    if (!message) return REFUSED;
     for (const client of this.server.clients) {
       // Clients whose session is not known yet receive nothing.
       if (this.connections.sessionOf(client)) send(client, 'said', message);
     }
+    return undefined;
   }
 }
 
