@@ -25,7 +25,6 @@ const RUNTIME = [
   'SessionClock',
   'SessionConnections',
   'SessionConfigError',
-  'SessionConnections',
   'SessionDataLoader',
   'SessionEndedError',
   'SessionError',
