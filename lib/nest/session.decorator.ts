@@ -27,8 +27,8 @@ const injectSession = createParamDecorator(
 );
 
 /**
- * Injects the session of the request or the connection, or one of its properties. Injects `undefined` on a public route, and on an
- * `@OptionalSession()` route without a session. The declared type of the parameter is checked.
+ * Injects the session of the request or the connection, or one of its properties. Injects `undefined` on a public route,
+ * and on an `@OptionalSession()` route without a session. The declared type of the parameter is checked.
  *
  * `@nestjs/common` exports a decorator of the same name that reads `request.session`: import this one.
  */

@@ -141,6 +141,18 @@ describe.each(GRAPHQL_PLATFORMS)('%s on %s', (driver, adapter) => {
     ]);
   });
 
+  it('shows no session to a public field beside guarded ones', async () => {
+    await start();
+    const credentials = withCookie((await signedIn()).cookie);
+    const query = '{ a open optional }';
+    const socket = connect(credentials);
+    for (let i = 0; i < 2; i += 1) {
+      const { answer } = await overHttp(app.port, query, credentials);
+      expect(answer).toBe('ada anyone ada');
+      expect(await socket.ask(query)).toBe('ada anyone ada');
+    }
+  });
+
   it('signs in and out by mutations: cookies arrive', async () => {
     await start();
     const signIn = await overHttp(app.port, 'mutation { signIn }', {

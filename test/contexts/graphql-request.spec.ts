@@ -1,5 +1,8 @@
+import { connectionOf } from '../../lib/nest/contexts/connection.js';
+import type { SessionRuntime } from '../../lib/nest/session-runtime.js';
 import {
   findInGraphQL,
+  type FoundConnection,
   REPLY,
   responseIn,
 } from '../../lib/nest/contexts/graphql-request.js';
@@ -14,7 +17,11 @@ const upgraded = {
   upgrade: true,
   socket: tcp,
 };
-const client = { close: () => undefined, _socket: tcp };
+const client = {
+  close: () => undefined,
+  once: () => undefined,
+  _socket: tcp,
+};
 const other = { close: () => undefined, _socket: {} };
 const graphqlWs = (request: object) => ({
   extra: { request, socket: client },
@@ -117,6 +124,27 @@ describe('the request of a GraphQL operation', () => {
     });
     expect((found as { client?: unknown }).client).toBe(socket);
     expect(responseIn(context)).toBeUndefined();
+  });
+
+  it('looks for the client of a connection once, however many operations it sends', () => {
+    let searches = 0;
+    const context = {
+      request: { headers: upgraded.headers, raw: upgraded },
+      app: {
+        websocketServer: {
+          get clients() {
+            searches += 1;
+            return new Set([client]);
+          },
+        },
+      },
+    };
+    const runtime = {} as SessionRuntime;
+    const connections = Array.from({ length: 5 }, () =>
+      connectionOf(runtime, findInGraphQL(context) as FoundConnection),
+    );
+    expect(new Set(connections).size).toBe(1);
+    expect(searches).toBe(1);
   });
 
   it.each([

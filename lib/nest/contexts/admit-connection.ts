@@ -76,7 +76,7 @@ function conclude(
   }
   // A session that cannot be confirmed now ends no connection; its next check may.
   if (kind === 'ws' && !connection.hadSession && !connection.isOptional) {
-    connection.close(
+    connection.end(
       endOfHandshake(outcome, runtime.options.refresh !== undefined),
     );
   }

@@ -27,21 +27,28 @@ const CLOSED: SessionOutcome = {
 /** The connections of each session module, by what stands for a connection. */
 const opened = new WeakMap<SessionRuntime, WeakMap<object, Connection>>();
 
+/** Returns a connection that is known, by what stands for it. */
+export function knownConnection(
+  runtime: SessionRuntime,
+  key: object,
+): Connection | undefined {
+  return opened.get(runtime)?.get(key);
+}
+
 /** Returns the connection that a client has; `undefined` if only `SessionConnections.open` could know its handshake. */
 export function connectionOf(
   runtime: SessionRuntime,
-  { key, client, handshake, sent }: FoundConnection,
+  found: FoundConnection,
 ): Connection | undefined {
-  let connections = opened.get(runtime);
-  if (!connections) {
-    connections = new WeakMap();
-    opened.set(runtime, connections);
+  const known = knownConnection(runtime, found.key);
+  const { handshake, sent } = found;
+  if (known || !handshake) {
+    return known;
   }
-  let connection = connections.get(key);
-  if (!connection && handshake) {
-    connection = new Connection(runtime, key, client, { handshake, sent });
-    connections.set(key, connection);
-  }
+  const { key, client } = found;
+  const connection = new Connection(runtime, key, client, { handshake, sent });
+  const connections = opened.get(runtime) ?? new WeakMap<object, Connection>();
+  opened.set(runtime, connections.set(key, connection));
   return connection;
 }
 
@@ -130,7 +137,7 @@ export class Connection implements Dependent {
       return this.#show(live.admit(this.#live, isPassive, asksStore));
     }
     if (this.#waiting >= MAXIMUM_WAITING) {
-      this.close('uncertain');
+      this.end('uncertain');
       return CLOSED;
     }
     this.#waiting += 1;
@@ -146,11 +153,6 @@ export class Connection implements Dependent {
     attachTo(this.#key, this.session);
   }
 
-  /** Closes the connection, because its session has ended. */
-  end(reason: ConnectionEnd): void {
-    this.close(reason);
-  }
-
   /** Expands new data now, so that `sessionOf` returns it before the next message. */
   changed(): void {
     const shown = this.#live && this.#show(this.#live.verified);
@@ -158,7 +160,8 @@ export class Connection implements Dependent {
     if (shown instanceof Promise) shown.catch(() => undefined);
   }
 
-  close(reason: ConnectionEnd): void {
+  /** Closes the connection: its session has ended, or it has none. */
+  end(reason: ConnectionEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#release();

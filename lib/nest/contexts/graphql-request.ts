@@ -145,6 +145,6 @@ function isOverWs(value: unknown): value is OverWs {
   );
 }
 
-function isObject(value: unknown): value is Context {
+export function isObject(value: unknown): value is Context {
   return typeof value === 'object' && value !== null;
 }

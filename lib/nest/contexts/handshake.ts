@@ -1,5 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import type { RequestFacts } from '../../ports/request-facts.js';
+import {
+  headersOfRaw,
+  rawRequestOf,
+  type SessionRequest,
+} from '../exchange/raw-exchange.js';
 
 /** What a client sent over its connection in place of headers, which browsers cannot set on a handshake. */
 export interface SentCredentials {
@@ -15,9 +19,6 @@ interface HeaderNames {
   readonly scheme: string;
 }
 
-type Handshake = Pick<IncomingMessage, 'headers'> &
-  Partial<Pick<IncomingMessage, 'rawHeaders' | 'url'>>;
-
 /**
  * Returns the facts of a handshake. Headers are read as the client sent them: Mercurius copies `connectionParams`
  * over them later, so that a page of another site could name itself `Sec-Fetch-Site: same-origin`.
@@ -26,17 +27,18 @@ type Handshake = Pick<IncomingMessage, 'headers'> &
  * no origin check covers.
  */
 export function handshakeFacts(
-  handshake: Handshake,
+  handshake: SessionRequest & Pick<RequestFacts, 'rawHeaders' | 'url'>,
   sent: SentCredentials | undefined,
   header: HeaderNames,
 ): RequestFacts {
-  const given = [...(handshake.rawHeaders ?? pairsOf(handshake.headers))];
+  const raw = rawRequestOf(handshake);
+  const given = [...(raw.rawHeaders ?? pairsOf(headersOfRaw(raw)))];
   const tokens = sentTokens(sent, header);
   const rawHeaders =
     tokens.length === 0 ? given : withTokens(given, tokens, header);
   return {
     method: 'GET',
-    url: handshake.url,
+    url: raw.url,
     headers: { ...headersOf(rawHeaders), upgrade: 'websocket' },
     rawHeaders,
   };
@@ -111,7 +113,7 @@ function headersOf(rawHeaders: readonly string[]): RequestFacts['headers'] {
   return headers;
 }
 
-function pairsOf(headers: Handshake['headers']): string[] {
+function pairsOf(headers: RequestFacts['headers']): string[] {
   return Object.entries(headers).flatMap(([name, value]) =>
     [value ?? []].flat().flatMap((each) => [name, each]),
   );

@@ -20,7 +20,7 @@ export async function judgeHandshake(
   { handshake, sent }: OpenedHandshake,
 ): Promise<SessionOutcome> {
   return authenticator.authenticate(
-    handshakeFacts(handshake as never, sent, options.header),
+    handshakeFacts(handshake, sent, options.header),
     handlingOf({
       canDeliver: false,
       asksStore: mustAskStore(options.store),

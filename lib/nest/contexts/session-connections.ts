@@ -20,7 +20,7 @@ import {
 } from '../exchange/raw-exchange.js';
 import { toHttpException } from '../session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
-import { connectionOf } from './connection.js';
+import { connectionOf, knownConnection } from './connection.js';
 import { findInGraphQL } from './graphql-request.js';
 import {
   judgeHandshake,
@@ -85,7 +85,7 @@ export class SessionConnections<
     } catch (defect) {
       // Nest does not await handleConnection: a rejection would end the process.
       this.runtime.logger.log('error', 'connection', inspect(defect));
-      connection.close('uncertain');
+      connection.end('uncertain');
       return undefined;
     }
     if (
@@ -93,7 +93,7 @@ export class SessionConnections<
       !(optional && mayGoWithout(outcome))
     ) {
       refusalOf(this.runtime, outcome);
-      connection.close(this.#endOf(outcome));
+      connection.end(this.#endOf(outcome));
     }
     return connection.session as
       ActiveSession<TParams, TExpanded, TAttributes> | undefined;
@@ -111,7 +111,7 @@ export class SessionConnections<
     const found = findInGraphQL(client) ?? gatewayClient(client as never);
     return 'request' in found
       ? sessionOn(found.request)
-      : connectionOf(this.runtime, { ...found, handshake: undefined })?.session;
+      : knownConnection(this.runtime, found.key)?.session;
   }
 
   /**
@@ -164,7 +164,7 @@ export class SessionConnections<
     if (outcome.kind === 'authenticated') {
       return true;
     }
-    connection.close(this.#endOf(outcome));
+    connection.end(this.#endOf(outcome));
     return false;
   };
 

@@ -6,6 +6,7 @@ import type {
 import { isSocketIo, type ClientSocket } from './client-socket.js';
 import {
   findInGraphQL,
+  isObject,
   type FoundConnection,
   type FoundRequest,
 } from './graphql-request.js';
@@ -70,8 +71,4 @@ export function gatewayClient(client: GatewayClient): FoundConnection {
  */
 export function messageIn(context: ExecutionContext): object | undefined {
   return context.getArgs<unknown[]>().findLast(isObject);
-}
-
-export function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -2,27 +2,30 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { AnySession } from '../../session/model/active-session.js';
 import { sessionOn } from '../exchange/raw-exchange.js';
 import { rulesOf } from '../route-access.js';
-import { connectionOf } from './connection.js';
+import { knownConnection } from './connection.js';
+import type { FoundRequest } from './graphql-request.js';
 import { guardOf } from './guarded-handlers.js';
-import { findIn, isObject, messageIn } from './session-contexts.js';
+import { findIn, messageIn } from './session-contexts.js';
 
 /** Returns the session that a guard has found for a context. */
 export function sessionIn(context: ExecutionContext): AnySession | undefined {
   const kind = context.getType<string>();
   const found = findIn(context, kind);
-  if (kind === 'ws') {
-    // Messages of one connection run at the same time: what one has attached to it is no business of another.
-    if (rulesOf(context).access === 'public') return undefined;
-    const guard = guardOf(context);
-    if (guard && found && 'key' in found) {
-      return connectionOf(guard, { ...found, handshake: undefined })
-        ?.lastSession;
-    }
+  if (kind === 'http') {
+    return sessionOn((found as FoundRequest).request);
   }
-  const key = found && 'key' in found ? found.key : found?.request;
-  const message = kind === 'http' ? undefined : messageIn(context);
-  return (
-    (message && sessionOn(message)) ??
-    (isObject(key) ? sessionOn(key) : undefined)
-  );
+  // What belongs to one message or field is no business of another that runs at the same time.
+  if (rulesOf(context).access === 'public') {
+    return undefined;
+  }
+  if (!found || 'request' in found) {
+    const message = messageIn(context);
+    return (
+      (message && sessionOn(message)) ?? (found && sessionOn(found.request))
+    );
+  }
+  const guard = guardOf(context);
+  return guard
+    ? knownConnection(guard, found.key)?.lastSession
+    : sessionOn(found.key);
 }
