@@ -72,8 +72,14 @@ export type {
   SecretInput,
   TransportChoice,
 } from './options/option-groups.js';
+export type { RevocationOptions } from './options/revocation-options.js';
 export type { RoutesOptions } from './options/resolve-routes-options.js';
 export type { SessionJwtModuleOptions } from './options/session-jwt-module-options.js';
+export {
+  RevocationLog,
+  type AppendOptions,
+  type RevocationBatch,
+} from './ports/revocation-log.js';
 export {
   SessionStore,
   type CreateOptions,
@@ -108,9 +114,10 @@ export {
   type SessionContext,
 } from './session/model/session-data-loader.js';
 export type {
+  SessionEndReach,
   SessionEndReason,
   SessionEvent,
-} from './session/model/session-events.js';
+} from './session/model/session-event.js';
 export type { SessionInfo } from './session/model/session-info.js';
 export type {
   ExpandedSessionData,

@@ -6,6 +6,7 @@ import { concludeLateAnswer } from '../session/records/late-answers.js';
 import type { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { SessionEvents } from '../session/model/session-events.js';
 import { SessionMemory } from '../session/model/session-memory.js';
+import { SessionRevocations } from '../session/revocations/session-revocations.js';
 import {
   LOGGED_EVENTS,
   logListenerFaults,
@@ -17,7 +18,12 @@ import { openStore } from './open-store.js';
 import { RareLogger } from './rare-logger.js';
 import { openSessionKeys } from './session-keys.js';
 import type { SessionRuntime } from './session-runtime.js';
-import { connectParts, enterParts, shareParts } from './runtime-parts.js';
+import {
+  clockPolicyOf,
+  connectParts,
+  enterParts,
+  shareParts,
+} from './runtime-parts.js';
 
 const NO_LOADER =
   'dataLoader: expected a loader, got none; pass `dataLoader: YourLoader`, provide it as `SessionDataLoader` in a module that is in `imports` or global (providers of the root module are not visible here), or set `dataLoader: false` to use the params as the data';
@@ -56,10 +62,23 @@ export async function createSessionRuntime(
   const now = (): number => clock.nowSeconds();
   const events = new SessionEvents(now, logListenerFaults(logger));
   logSessionEvents(events.ofTypes(LOGGED_EVENTS), logger);
+  const policy = clockPolicyOf(resolved);
+  const revocations =
+    resolved.revocations &&
+    new SessionRevocations({
+      ...resolved,
+      options: resolved.revocations,
+      policy,
+      isRecorded: resolved.store !== undefined,
+      clock,
+      time,
+      events,
+    });
   const memory = new SessionMemory(
     new EndMarks(now, (ended) =>
       events.ofSession(ended, { type: 'endEvicted', how: ended.how }),
     ),
+    revocations,
   );
   const store = openStore(resolved.store, {
     clock,
@@ -84,7 +103,7 @@ export async function createSessionRuntime(
     logger.once('warn', warning, warning);
   }
   const shared = shareParts(
-    { options, clock, time, logger, events, memory },
+    { options, policy, clock, time, logger, events, memory, revocations },
     keys,
   );
   const parts = connectParts(shared, keys, loader);
@@ -97,7 +116,10 @@ export async function createSessionRuntime(
       finders: surroundings.contexts ?? {},
       errorClasses: await loadContextErrors(),
     },
-    onApplicationBootstrap: () => store?.logWarnings(),
+    onApplicationBootstrap() {
+      store?.logWarnings();
+      revocations?.journal.start();
+    },
   };
 }
 

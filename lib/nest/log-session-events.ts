@@ -3,7 +3,7 @@ import type {
   ListenerFault,
   ReportFault,
 } from '../session/model/guarded-observable.js';
-import type { SessionEvent } from '../session/model/session-events.js';
+import type { SessionEvent } from '../session/model/session-event.js';
 import { quoteError, quoteText, type RareLogger } from './rare-logger.js';
 
 const LISTENER_FAULTS: Readonly<
@@ -38,7 +38,24 @@ export const LOGGED_EVENTS: ReadonlySet<SessionEvent['type']> = new Set([
   'ended',
   'endEvicted',
   'limitReached',
+  'everythingEnded',
+  'revocationsLagging',
+  'revocationsCaughtUp',
+  'revocationsFilling',
+  'revocationsFailed',
 ]);
+
+const LAG_REASONS: Readonly<
+  Record<
+    Extract<SessionEvent, { type: 'revocationsLagging' }>['reason'],
+    string
+  >
+> = {
+  silent: 'it has heard nothing of the revocation log for revocations.maxLag',
+  unreadable: 'the log has entries of a newer version of this library',
+  full: 'revocations.maxEntries is reached',
+  gap: 'entries were removed from the log before their time',
+};
 
 /** Logs what operators must know about, so that no 503 is silent. */
 export function logSessionEvents(
@@ -125,6 +142,40 @@ export function logSessionEvents(
           event.type,
           `This process no longer remembers that session ${event.session} (subject ${quoteText(event.subject)}) ended, to make room for newer ends: a copied token may be accepted again. Use a store to end sessions permanently.`,
           event.how,
+        );
+        break;
+      case 'everythingEnded':
+        logger.always(
+          'warn',
+          'revokeEverything was called: every session that began before has ended.',
+        );
+        break;
+      case 'revocationsLagging':
+        logger.log(
+          'error',
+          `${event.type} ${event.reason}`,
+          `This process may miss revocations: ${LAG_REASONS[event.reason]}. Until it has caught up, revocations.whenLagging applies.`,
+        );
+        break;
+      case 'revocationsCaughtUp':
+        logger.log(
+          'warn',
+          event.type,
+          `This process knows every revocation again, after ${event.awaySeconds} s.`,
+        );
+        break;
+      case 'revocationsFilling':
+        logger.log(
+          'warn',
+          event.type,
+          `${event.entries} revocations are live, of at most ${event.maxEntries}. A process with no room for more accepts no session unconfirmed: raise revocations.maxEntries.`,
+        );
+        break;
+      case 'revocationsFailed':
+        logger.log(
+          'error',
+          `${event.type} ${event.operation}`,
+          `The revocation log could not answer (${event.operation}): ${quoteError(event.error)}. It is tried again.`,
         );
         break;
       default:

@@ -22,6 +22,7 @@ import { SessionExtension } from '../session/loading/session-extension.js';
 import { SessionIssuer } from '../session/session-issuer.js';
 import { SessionLoads } from '../session/loading/session-loads.js';
 import { SessionMemory } from '../session/model/session-memory.js';
+import type { SessionRevocations } from '../session/revocations/session-revocations.js';
 import { SessionRecords } from '../session/records/session-records.js';
 import { SessionRefusals } from '../session/session-refusals.js';
 import { SessionReload } from '../session/loading/session-reload.js';
@@ -52,20 +53,14 @@ interface Ground {
   readonly logger: RareLogger;
   readonly events: SessionEvents;
   readonly memory: SessionMemory;
+  readonly policy: ClockPolicy;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
 }
 
-/** Adds what several parts use. */
-export function shareParts(
-  ground: Ground,
-  { codec, refreshCodec, csrfKeys }: SessionKeys,
-) {
-  const { options, logger, events } = ground;
-  const transports = new SessionTransports(
-    createTransports(options),
-    !options.isVerifyOnly,
-  );
-  const carried = new CarriedSessions(transports, codec, refreshCodec);
-  const policy: ClockPolicy = {
+/** Returns the clocks of sessions as configured. */
+export function clockPolicyOf(options: ResolvedSessionJwtOptions): ClockPolicy {
+  return {
     intervalSeconds: options.dataRefreshIntervalSeconds,
     idleSeconds: options.lifetime.idleSeconds,
     absoluteSeconds: options.lifetime.absoluteSeconds,
@@ -73,9 +68,21 @@ export function shareParts(
     toleranceSeconds: options.clockToleranceSeconds,
     accessSeconds: options.refresh?.accessSeconds,
   };
+}
+
+/** Adds what several parts use. */
+export function shareParts(
+  ground: Ground,
+  { codec, refreshCodec, csrfKeys }: SessionKeys,
+) {
+  const { options, policy, logger, events } = ground;
+  const transports = new SessionTransports(
+    createTransports(options),
+    !options.isVerifyOnly,
+  );
+  const carried = new CarriedSessions(transports, codec, refreshCodec);
   return {
     ...ground,
-    policy,
     transports,
     carried,
     refusals: new SessionRefusals({ transports, carried, events }),
@@ -107,7 +114,11 @@ export function connectParts(
       ...options.store,
       paramsAreData: loader === false,
     });
-  const ends = new SessionEnds(shared);
+  const ends = new SessionEnds({
+    ...shared,
+    // Such an application only follows the log.
+    revocations: options.isVerifyOnly ? undefined : shared.revocations,
+  });
   const tokens = new TokenIssuer(
     codec,
     refreshCodec,
@@ -201,6 +212,11 @@ export function enterParts(
     concurrency: Math.ceil(loader.concurrency / 2),
     onDefect,
   });
+  shared.revocations?.journal.whenRevoked((revocation) =>
+    revocation.kind === 'session'
+      ? shared.memory.forget(revocation.sid)
+      : live.endRevoked(),
+  );
   return {
     authenticator,
     live,
@@ -221,6 +237,7 @@ export function enterParts(
       ...shared,
       ends: parts.ends,
       live,
+      isVerifyOnly,
       onDefect,
     }),
   };

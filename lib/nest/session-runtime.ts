@@ -11,6 +11,7 @@ import type { SessionRefusals } from '../session/session-refusals.js';
 import type { SessionReload } from '../session/loading/session-reload.js';
 import type { SessionRefresh } from '../session/session-refresh.js';
 import type { SessionRevocation } from '../session/session-revocation.js';
+import type { SessionRevocations } from '../session/revocations/session-revocations.js';
 import type { SessionTransports } from '../session/request/session-transports.js';
 import type { TokenInspection } from '../session/token-inspection.js';
 import { signingKeyRequired } from '../tokens/token-codec.js';
@@ -49,6 +50,8 @@ export interface SessionRuntime {
   readonly keys: SessionKeys;
   readonly csrfTokens: CsrfTokens;
   readonly policy: ClockPolicy;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
   /** The sessions that outlive their requests. */
   readonly live: LiveSessions;
   readonly endSignals: EndSignals;

@@ -8,7 +8,7 @@ import {
 } from '../session/model/active-session.js';
 import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/model/issued-session.js';
-import type { SessionEvent } from '../session/model/session-events.js';
+import type { SessionEvent } from '../session/model/session-event.js';
 import type { SessionInfo } from '../session/model/session-info.js';
 import type {
   ExpandedSessionData,
@@ -51,9 +51,8 @@ export class SessionService<
   ) {}
 
   /**
-   * What happens to sessions, for audit logs and metrics. No event carries a token. A listener that throws or rejects
-   * stays subscribed; its error is logged at most once a minute. An operator that throws ends its pipe, as always in
-   * rxjs. Without an `error` listener, that is also logged; `retry()` resubscribes.
+   * What happens to sessions, for audit logs and metrics. No event carries a token. A listener that throws stays
+   * subscribed; its error is logged at most once a minute. An operator that throws ends its pipe, as always in rxjs.
    */
   get events$(): Observable<SessionEvent> {
     return this.runtime.events.stream;
@@ -62,7 +61,6 @@ export class SessionService<
   /**
    * Creates a session: loads its data, signs its token and, with `response`, delivers it. The session that the request
    * carried ends. Never adopts an id from the client.
-   *
    * @param params stored in the token and passed to the loader at every reload; plain JSON values
    * @throws {SessionError} `SESSION_ENDED` if the loader finds no user (the old session is untouched),
    *   `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SESSION_LIMIT`, `CSRF_REFUSED` for a sign-in posted by another site,
@@ -84,7 +82,6 @@ export class SessionService<
    * Exchanges a refresh token for new tokens, with freshly loaded data. Within `refreshToken.grace`, an exchanged token
    * returns the same replacement again; with a `store`, also later, until a client uses the new tokens: lost responses
    * and parallel requests are safe. With a `store`, reuse after that ends the session.
-   *
    * @param from the refresh token, or a request that carries it: in its cookie, or in the body field `refreshToken`
    * @throws {SessionError} `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_CONFLICT`, `KEY_UNKNOWN`,
    *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared), `LOADER_UNAVAILABLE`,
@@ -128,11 +125,11 @@ export class SessionService<
   /**
    * Ends a session and clears the client's tokens. A request may carry an expired session token, or a refresh token in
    * its cookie or body field; a forged token ends nothing. Every authentic session of a request ends, up to 16 tokens
-   * of each kind. Without a store, the session ends in this process: on other nodes, a copied token stays valid until
-   * the loader ends the session, or until it expires. With a store, it stays valid until its next reload or refresh, or
-   * not at all if `revocationCheck` is `'always'`.
-   * @returns whether a store ended a session: `false` without a store, or if the request carries what may be a token of
-   *   another session
+   * of each kind. With `revocations`, that holds on every node. With a store alone, a copied token stays valid on other
+   * nodes until its next reload or refresh, unless `revocationCheck` is `'always'`; with neither, until the loader ends
+   * the session or it expires.
+   * @returns whether a store or the revocation log ended a session: `false` without either, or if the request carries
+   *   what may be a token of another session
    * @throws {SessionError} `STORE_UNAVAILABLE` (the client's tokens are cleared nonetheless); `CSRF_REFUSED` for a
    *   request posted by another site; for a session named by id, `STORE_REQUIRED` or `SUBJECT_REQUIRED`
    */
@@ -153,11 +150,10 @@ export class SessionService<
   }
 
   /**
-   * Ends all sessions of a subject: after a password change, for example.
-   *
+   * Ends all sessions of a subject: after a password change, for example. Requires a store or `revocations`.
    * @param options `except`: the id of a session to keep. While it is alive, the others end in one step. Once it has
    *   ended, none does, so that an ended session cannot end those of its owner
-   * @returns the number of sessions ended
+   * @returns the number of sessions that the store ended; `0` without one
    * @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE`; `SESSION_UNKNOWN` (401) if the
    *   session in `except` has ended
    */
@@ -166,6 +162,14 @@ export class SessionService<
     options: { except?: string } = {},
   ): Promise<number> {
     return this.runtime.revocation.endAll(subject, options.except);
+  }
+
+  /**
+   * Ends every session of every subject that began before: after a leak. Requires the option `revocations`.
+   * @throws {SessionError} `STORE_REQUIRED` without a log, `STORE_UNAVAILABLE`, `SIGNING_KEY_REQUIRED`
+   */
+  async revokeEverything(): Promise<void> {
+    await this.runtime.revocation.endEverything();
   }
 
   /**
@@ -181,7 +185,6 @@ export class SessionService<
    * Does what the guard does, for middleware and custom guards: returns the session of a request (`headers` may be a
    * fetch `Headers`), or `null`. With a `response` that can still deliver tokens, it shares the guard's outcome. Without
    * one, each call checks anew, re-issues and exchanges nothing, and returns `null` for an expired session token.
-   *
    * @throws {SessionError} `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE`, `STORE_REQUIRED`
    */
   async authenticate(
@@ -194,7 +197,7 @@ export class SessionService<
   /**
    * Verifies a session token and does nothing else: calls no loader, re-issues nothing.
    * @throws {SessionError} `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `KEY_UNKNOWN`, `SESSION_ENDED` (in
-   *   this process), `KEYS_UNAVAILABLE`, and if the store keeps the data `SESSION_UNKNOWN`, `STORE_UNAVAILABLE`
+   *   this process, or by `revocations`), `KEYS_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SESSION_UNKNOWN`
    */
   async verify(
     token: string,
@@ -203,15 +206,15 @@ export class SessionService<
   }
 
   /**
-   * Returns a signal that aborts when the session ends, for responses and jobs that take long: server-sent events
-   * (`takeUntil`), streams (`pipeline(…, { signal })`). The session is checked once per reload interval meanwhile.
+   * Returns a signal that aborts when the session ends, for long responses and jobs: server-sent events (`takeUntil`),
+   * streams (`pipeline(…, { signal })`). The session is checked once per reload interval meanwhile.
    */
   endSignal(session: ActiveSession<any, any, any>): AbortSignal {
     return this.runtime.endSignals.of(verifiedOf(session, this.runtime));
   }
 
   /**
-   * Returns the session token, for a request to another service: the newest one of this request. Keep it out of logs.
+   * Returns the newest session token of this request, for a request to another service. Keep it out of logs.
    * @throws {SessionError} `TOKEN_MISSING` if the request no longer carries its token
    */
   tokenOf(session: ActiveSession<any, any, any>): string {
@@ -241,9 +244,10 @@ export class SessionService<
 
   /** Called by Nest when the server has closed. Waits for exchanges in flight, then completes {@link events$}. */
   async onApplicationShutdown(): Promise<void> {
-    const { issuing, events, live, logger } = this.runtime;
+    const { issuing, events, live, logger, revocations } = this.runtime;
     live.stop();
     await issuing?.refresh.settled();
+    await revocations?.journal.stop();
     events.complete();
     logger.close();
   }

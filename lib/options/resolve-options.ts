@@ -9,6 +9,7 @@ import {
   resolveCsrf,
 } from './resolve-csrf-options.js';
 import { refuseSharedSecrets, resolveKeySource } from './resolve-key-source.js';
+import { resolveRevocations } from './resolve-revocation-options.js';
 import { resolveRefresh, resolveStore } from './resolve-store-options.js';
 import {
   resolveCache,
@@ -47,6 +48,7 @@ const OPTION_NAMES = [
   'keepDataIn',
   'revocationCheck',
   'maxSessions',
+  'revocations',
   'cache',
 ] as const satisfies readonly (keyof SessionJwtModuleOptions)[];
 
@@ -122,6 +124,7 @@ export function resolveOptions(
     intervalSeconds: interval,
     idleSeconds: lifetime.idleSeconds,
   };
+  const store = resolveStore(reader, options, surroundings);
   const resolved: ResolvedSessionJwtOptions = {
     keys,
     isVerifyOnly,
@@ -150,7 +153,8 @@ export function resolveOptions(
     header: resolveHeader(reader, options['header']),
     csrf: resolveCsrf(reader, options['csrf'], cookie),
     refresh: resolveRefresh(reader, options, surroundings),
-    store: resolveStore(reader, options, surroundings),
+    store,
+    revocations: resolveRevocations(reader, options, store),
     cache: resolveCache(reader, options['cache']),
     warnings: reader.warnings,
   };
@@ -166,7 +170,7 @@ export function resolveOptions(
   if (faults.length > 0) {
     throw new SessionConfigError(faults);
   }
-  const { refresh, store } = resolved;
+  const { refresh } = resolved;
   for (const group of [
     ...Object.values(resolved as unknown as Record<string, unknown>),
     keys.cache,

@@ -21,6 +21,9 @@ export const FIELD_NAME = {
 /** Only a script or a fault creates this many sessions. Without a limit, they would slow down everyone. */
 const DEFAULT_LIMIT: SessionLimit = { max: 1_000, policy: 'end-oldest' };
 
+export const DEFAULT_STORE_TIMEOUT_SECONDS = 0.25;
+export const STORE_TIMEOUT_RANGE = { min: 0.001, max: 60, whole: false };
+
 /** The options that these depend on. */
 interface Surroundings {
   readonly keys: ResolvedKeysOptions;
@@ -95,8 +98,8 @@ export function resolveStore(
   const timeoutSeconds = reader.seconds(
     'storeTimeout',
     options['storeTimeout'],
-    0.25,
-    { min: 0.001, max: 60, whole: false },
+    DEFAULT_STORE_TIMEOUT_SECONDS,
+    STORE_TIMEOUT_RANGE,
   );
   const keepsData =
     reader.oneOf('keepDataIn', options['keepDataIn'], 'token', [
@@ -120,7 +123,8 @@ export function resolveStore(
   const { store } = options;
   if (store === undefined) {
     for (const name of [
-      'storeTimeout',
+      // A revocation log has the same time.
+      ...(options['revocations'] === undefined ? ['storeTimeout'] : []),
       'keepDataIn',
       'revocationCheck',
       'maxSessions',

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { SessionKeyAlgorithm } from './key-options.js';
+import type { RevocationLog } from '../ports/revocation-log.js';
 import type { SessionLimit, SessionStore } from '../ports/session-store.js';
 import type { Transport } from '../ports/transport.js';
 
@@ -27,6 +28,8 @@ export interface ResolvedSessionJwtOptions {
   readonly refresh: ResolvedRefreshOptions | undefined;
   /** `undefined` without a store. */
   readonly store: ResolvedStoreOptions | undefined;
+  /** `undefined` without a revocation log. */
+  readonly revocations: ResolvedRevocationOptions | undefined;
   readonly cache: ResolvedCacheOptions;
   /** Advice on options that work but should be changed; for the log. */
   readonly warnings: readonly string[];
@@ -92,6 +95,18 @@ export interface ResolvedStoreOptions {
   readonly graceSeconds: number;
   readonly limit: SessionLimit | undefined;
 }
+
+export interface ResolvedRevocationOptions {
+  readonly log: RevocationLog;
+  readonly maxLagSeconds: number;
+  readonly maxEntries: number;
+  readonly whenLagging: WhenLagging;
+  /** For how long a call may take. */
+  readonly timeoutSeconds: number;
+}
+
+/** What happens to sessions while revocations may be missing. */
+export type WhenLagging = 'ask-store' | 'refuse' | 'accept';
 
 export interface ResolvedLoaderOptions {
   readonly timeoutSeconds: number;

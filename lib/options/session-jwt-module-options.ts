@@ -18,6 +18,8 @@ import type {
   SessionKey,
   VerifyOnlyOptions,
 } from './key-options.js';
+import type { RevocationOptions } from './revocation-options.js';
+import type { RevocationLog } from '../ports/revocation-log.js';
 import type { SessionStore } from '../ports/session-store.js';
 
 /**
@@ -146,6 +148,12 @@ export interface SessionJwtModuleOptions {
   revocationCheck?: 'reload' | 'always';
   /** How many sessions one subject may have at the same time; `false` for any number. Requires a `store`. */
   maxSessions?: MaxSessionsOptions | false;
+  /**
+   * Carries revocations to every node within milliseconds: each keeps them in memory, and no request waits for I/O.
+   * Without a `store`, `revoke({ id, subject })`, `revokeAll` and `revokeEverything` then work as well. Pass a
+   * {@link RevocationLog}, or one with options.
+   */
+  revocations?: RevocationLog | RevocationOptions;
   /**
    * Cache of verified tokens and of reloaded results. `false` verifies every token on every request, and reloads
    * again for a client that does not adopt its re-issued token.

@@ -10,7 +10,8 @@ import {
   type TokenClaims,
 } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
-import { endOfToken, validFrom, type ClockPolicy } from './model/freshness.js';
+import type { ClockPolicy } from './model/freshness.js';
+import { clockRefusalOf } from './model/session-standing.js';
 import { keptIdleEnd } from './records/kept-idle-end.js';
 import { concludeRotation } from './records/conclude-rotation.js';
 import type { LoadFailures } from './loading/load-failures.js';
@@ -22,6 +23,8 @@ import type { SessionLoads } from './loading/session-loads.js';
 import type { SessionMemory } from './model/session-memory.js';
 import type { SessionRecords } from './records/session-records.js';
 import type { SignedSession } from './model/signed-session.js';
+import { lagError } from './revocations/revocation-standing.js';
+import type { SessionRevocations } from './revocations/session-revocations.js';
 import type { TokenIssuer } from './tokens/token-issuer.js';
 
 export interface RefreshExchangeParts {
@@ -35,6 +38,8 @@ export interface RefreshExchangeParts {
   readonly events: SessionEvents;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
 }
 
 /** The result of exchanging a refresh token: new tokens, or why there are none. */
@@ -99,14 +104,15 @@ export class RefreshExchange {
     carriers: readonly Transport[],
     isPassive: boolean,
   ): Promise<RefreshResult> {
-    const { memory, failures, clock } = this.#parts;
+    const { memory, failures, clock, policy, revocations } = this.#parts;
     const { sid } = claims;
+    await revocations?.ready();
     const now = clock.nowSeconds();
     const link = linkOf(claims);
     // With a store, its clock decides, so that differences between the clocks of nodes do not matter.
     const refusal =
-      memory.endOf(sid) ??
-      (link ? this.#missing(sid) : this.#clocks(claims, now));
+      memory.endOf(claims) ??
+      (link ? this.#missing(sid) : clockRefusalOf(claims, policy, now));
     if (refusal) {
       return { kind: 'rejected', refusal };
     }
@@ -114,10 +120,15 @@ export class RefreshExchange {
     if (failure) {
       return { kind: 'failed', error: failure };
     }
+    const doubt = revocations?.doubtOf({ ...claims, lat: 0 });
+    if (doubt === 'refuse' && !link) {
+      return { kind: 'failed', error: lagError() };
+    }
     const { records } = this.#parts;
+    const isQuiet = isPassive || doubt !== undefined;
     return link && records
-      ? this.#rotate({ ...claims, ...link }, records, carriers, isPassive)
-      : this.#reissue(claims as StatelessRefreshClaims, carriers, isPassive);
+      ? this.#rotate({ ...claims, ...link }, records, carriers, isQuiet)
+      : this.#reissue(claims as StatelessRefreshClaims, carriers, isQuiet);
   }
 
   /** Refreshes without a store: the token itself contains what its successor needs. */
@@ -196,7 +207,7 @@ export class RefreshExchange {
     if (outcome.kind !== 'loaded') {
       return outcome;
     }
-    const end = memory.endOf(claims.sid);
+    const end = memory.endOf(claims);
     if (end) {
       return { kind: 'rejected', refusal: end };
     }
@@ -229,14 +240,6 @@ export class RefreshExchange {
 
   #missing(sid: string): Refusal | undefined {
     return this.#parts.records?.missing.has(sid) ? 'unknown' : undefined;
-  }
-
-  #clocks(claims: TokenClaims, now: number): Refusal | undefined {
-    const { policy } = this.#parts;
-    if (now >= endOfToken(claims, policy)) {
-      return 'expired';
-    }
-    return now < validFrom(claims, policy) ? 'not-yet-valid' : undefined;
   }
 
   #failed(claims: RefreshClaims, thrown: unknown): RefreshResult {

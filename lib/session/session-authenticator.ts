@@ -19,6 +19,9 @@ import { required } from './records/required-records.js';
 import type { SessionRecords } from './records/session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
 import type { SessionReload } from './loading/session-reload.js';
+import { bothReady, trustedHandling } from './session-trust.js';
+import { lagError } from './revocations/revocation-standing.js';
+import type { SessionRevocations } from './revocations/session-revocations.js';
 import { refusalOf, stalenessOf } from './model/session-standing.js';
 import type { TokenVerifier } from './tokens/token-verifier.js';
 import type { VerifiedSession } from './model/verified-session.js';
@@ -36,6 +39,8 @@ export interface SessionAuthenticatorParts extends ForgeryParts {
   readonly records: SessionRecords | undefined;
   readonly uses: FirstUses;
   readonly memory: SessionMemory;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
   readonly clock: SessionClock;
 }
 
@@ -54,7 +59,8 @@ export class SessionAuthenticator {
     facts: RequestFacts,
     handling: Handling,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const waiting = this.#parts.verifier.ready();
+    const { verifier, revocations } = this.#parts;
+    const waiting = bothReady(verifier.ready(), revocations?.ready());
     return waiting
       ? waiting.then(() => this.#evaluated(facts, handling))
       : this.#evaluated(facts, handling);
@@ -150,7 +156,7 @@ export class SessionAuthenticator {
     facts: RequestFacts,
     handling: Handling,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const { memory, refusals, refresh, clock } = this.#parts;
+    const { memory, refusals, refresh, clock, revocations } = this.#parts;
     const now = clock.nowSeconds();
     const refusal =
       refusalOf(session, memory, now) ??
@@ -160,13 +166,19 @@ export class SessionAuthenticator {
     if (refusal) {
       return refusals.ofSession(refusal, facts, session);
     }
-    if (!handling.asksStore) {
+    const trusted = trustedHandling(handling, session.claims, revocations);
+    if (typeof trusted === 'string') {
+      return trusted === 'stale'
+        ? refusals.ofSession(trusted, facts, session)
+        : unavailable(lagError());
+    }
+    if (!trusted.asksStore) {
       this.#parts.uses.note(session.claims);
     }
-    const early = refresh?.early(session, facts, handling, now);
+    const early = refresh?.early(session, facts, trusted, now);
     return early
-      ? this.#refreshed(early, session, facts, handling)
-      : this.#checked(session, facts, handling, now);
+      ? this.#refreshed(early, session, facts, trusted)
+      : this.#checked(session, facts, trusted, now);
   }
 
   /** Continues with the token that the session has, if an early exchange returns nothing. */
@@ -199,11 +211,11 @@ export class SessionAuthenticator {
     handling: Handling,
   ): Promise<SessionOutcome> {
     const records = required(this.#parts.records);
-    const { sid } = session.claims;
     try {
       const current = await records.current(session, handling.isPassive);
-      const end = this.#parts.memory.endOf(sid);
+      const end = this.#parts.memory.endOf(session.claims);
       const now = this.#parts.clock.nowSeconds();
+      if (current) this.#parts.revocations?.noteConfirmed(session.claims.sid);
       return current && !end
         ? await this.#upToDate(current, facts, handling, now)
         : this.#parts.refusals.ofSession(end ?? 'unknown', facts, session);

@@ -29,6 +29,7 @@ import { sessionContext } from './model/session-context.js';
 import type { SessionEnds } from './records/session-ends.js';
 import type { SessionMemory } from './model/session-memory.js';
 import type { SessionRecords } from './records/session-records.js';
+import type { SessionRevocations } from './revocations/session-revocations.js';
 import { refusalOf } from './model/session-standing.js';
 import type { SignedSession } from './model/signed-session.js';
 import type { TokenIssuer } from './tokens/token-issuer.js';
@@ -44,6 +45,8 @@ export interface SessionIssuerParts extends CrossSiteParts {
   readonly tokens: TokenIssuer;
   readonly memory: SessionMemory;
   readonly ends: SessionEnds;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
 }
 
 /** Creates and changes sessions for the application. */
@@ -64,15 +67,17 @@ export class SessionIssuer {
     options: GenerateOptions,
     facts: RequestFacts | undefined,
   ): Promise<SignedSession & { readonly carriers: readonly Transport[] }> {
-    const { clock, policy, events } = this.#parts;
+    const { clock, policy, events, revocations } = this.#parts;
     const carriers = [this.#transportFor(options.transport)];
     const { crossSite } = options;
     refuseCrossSiteSignIn(this.#parts, { facts, carriers, crossSite });
     const now = clock.nowSeconds();
     const requested = readGenerateOptions(params, options, policy, now);
-    const begun = newSession(requested, this.#parts.options, now);
+    const beganAt = await revocations?.beginningOf(requested.sub);
+    const begun = newSession(requested, this.#parts.options, now, beganAt);
     const claims = await this.withData(begun);
     const signed = await this.begin(claims, options, carriers, facts);
+    revocations?.noteBegun(claims);
     events.ofSession(claims, { type: 'created' });
     return { ...signed, carriers };
   }
@@ -173,7 +178,7 @@ export class SessionIssuer {
     }
     const recorded = await records.changed(claims, attributes, isPassive);
     if (!recorded) {
-      return { refusal: memory.endOf(claims.sid) ?? 'unknown' };
+      return { refusal: memory.endOf(claims) ?? 'unknown' };
     }
     memory.update(claims.sid, recorded);
     return this.#signUpdated(claims, recorded, carriers, undefined);

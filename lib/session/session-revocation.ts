@@ -17,6 +17,9 @@ import type {
 } from './request/carried-sessions.js';
 import { refuseCrossSite, type CrossSiteParts } from './request/cross-site.js';
 import type { SessionEnds } from './records/session-ends.js';
+import type { SessionMemory } from './model/session-memory.js';
+import type { SessionRevocations } from './revocations/session-revocations.js';
+import { signingKeyRequired } from '../tokens/token-codec.js';
 import { sessionInfo, type SessionInfo } from './model/session-info.js';
 
 export interface SessionRevocationParts extends CrossSiteParts {
@@ -24,6 +27,10 @@ export interface SessionRevocationParts extends CrossSiteParts {
   readonly carried: CarriedSessions;
   readonly ends: SessionEnds;
   readonly live: LiveSessions;
+  readonly memory: SessionMemory;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
+  readonly isVerifyOnly: boolean;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
   /** Receives what is neither an answer nor an outage. */
@@ -62,28 +69,55 @@ export class SessionRevocation {
 
   /** @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `STORE_UNAVAILABLE` */
   async endNamed(id: string, subject: string): Promise<boolean> {
-    const store = this.#storeFor('revoke({ id, subject })', subject);
-    const hasEnded = await store.end(id, subject);
-    if (hasEnded) {
-      this.#parts.ends.noteEndInStore({ sid: id, sub: subject }, 'revoked');
-    }
-    return hasEnded;
+    this.#requireReach('revoke({ id, subject })', subject);
+    return this.#parts.ends.endNamed({ sid: id, sub: subject });
   }
 
   /** @throws {SessionError} `STORE_REQUIRED`, `SUBJECT_REQUIRED`, `SESSION_UNKNOWN`, `STORE_UNAVAILABLE` */
   async endAll(subject: string, except: string | undefined): Promise<number> {
-    const store = this.#storeFor('revokeAll', subject);
-    const calledAt = this.#parts.clock.nowSeconds();
-    const count = await store.endAll(subject, except);
+    this.#requireReach('revokeAll', subject);
+    const { store, revocations, clock, events } = this.#parts;
+    const calledAt = clock.nowSeconds();
+    const cutOff = await revocations?.cutOffOf(subject);
+    const count = store
+      ? await store.endAll(subject, except)
+      : this.#countSpared(subject, except);
     if (typeof count !== 'number') {
       throw new SessionError(
         'SESSION_UNKNOWN',
         'revokeAll: the session in `except` has ended, so no session was ended; revoke all sessions without `except`, or sign the user in again',
       );
     }
-    this.#parts.events.allEnded(subject, count);
-    await this.#endLive(subject, except, calledAt);
+    events.allEnded(subject, count);
+    if (cutOff !== undefined) {
+      await revocations?.revokeSubject(subject, except, cutOff);
+    }
+    if (store) await this.#endLive(subject, except, calledAt);
     return count;
+  }
+
+  /** @throws {SessionError} `STORE_REQUIRED`, `STORE_UNAVAILABLE`, `SIGNING_KEY_REQUIRED` */
+  async endEverything(): Promise<void> {
+    const { revocations, events, isVerifyOnly } = this.#parts;
+    if (isVerifyOnly) {
+      throw signingKeyRequired();
+    }
+    if (!revocations) {
+      throw new SessionError(
+        'STORE_REQUIRED',
+        'revokeEverything: expected a revocation log, got none; set the option revocations',
+      );
+    }
+    events.tell({ type: 'everythingEnded' });
+    await revocations.revokeEverything();
+  }
+
+  /** Without a store, no session is counted. Returns `undefined` if the session to spare has ended. */
+  #countSpared(subject: string, except: string | undefined) {
+    const { memory } = this.#parts;
+    // No cut-off ends a session that has not begun.
+    const spared = { sid: except ?? '', sub: subject, oiat: Infinity };
+    return memory.endOf(spared) ? undefined : 0;
   }
 
   /**
@@ -134,6 +168,13 @@ export class SessionRevocation {
       : sessions;
   }
 
+  /** @throws {SessionError} `STORE_REQUIRED` if nothing but this process would hear of it */
+  #requireReach(what: string, subject: string): void {
+    const { revocations, isVerifyOnly } = this.#parts;
+    if (!revocations || isVerifyOnly) this.#storeFor(what, subject);
+    else requireSubject(what, subject);
+  }
+
   #storeFor(what: string, subject: string): SessionStore {
     if (!this.#parts.store) {
       throw new SessionError(
@@ -141,13 +182,17 @@ export class SessionRevocation {
         `${what}: expected a store, got none; set the option store, since a token alone cannot be found or ended on the server`,
       );
     }
-    if (!isSubject(subject)) {
-      throw new SessionError(
-        'SUBJECT_REQUIRED',
-        `${what}: expected the subject as a string of 1 to 255 characters`,
-      );
-    }
+    requireSubject(what, subject);
     return this.#parts.store;
+  }
+}
+
+function requireSubject(what: string, subject: string): void {
+  if (!isSubject(subject)) {
+    throw new SessionError(
+      'SUBJECT_REQUIRED',
+      `${what}: expected the subject as a string of 1 to 255 characters`,
+    );
   }
 }
 

@@ -3,6 +3,8 @@ import type { Refusal } from '../errors/refusal.js';
 import type { SessionMemory } from './model/session-memory.js';
 import { keysUnavailable } from './model/session-outcome.js';
 import type { SessionRecords } from './records/session-records.js';
+import { lagError } from './revocations/revocation-standing.js';
+import type { SessionRevocations } from './revocations/session-revocations.js';
 import { refusalOf, stalenessOf } from './model/session-standing.js';
 import type { TokenVerifier } from './tokens/token-verifier.js';
 import type { VerifiedSession } from './model/verified-session.js';
@@ -12,6 +14,8 @@ export interface TokenInspectionParts {
   /** Set if the token is only a reference to a record. */
   readonly records: SessionRecords | undefined;
   readonly memory: SessionMemory;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
   readonly clock: SessionClock;
   readonly isVerifyOnly: boolean;
 }
@@ -36,6 +40,13 @@ export class TokenInspection {
     if (refusal) {
       return refusal;
     }
+    const doubt = this.#parts.revocations?.doubtOf(session.claims);
+    if (doubt === 'refuse') {
+      throw lagError();
+    }
+    if (doubt === 'stale') {
+      return doubt;
+    }
     const current = records ? await records.current(session) : session;
     return current
       ? ((isVerifyOnly ? stalenessOf(current, now) : undefined) ?? current)
@@ -44,7 +55,7 @@ export class TokenInspection {
 
   async #verify(token: string): Promise<VerifiedSession | Refusal> {
     const { verifier } = this.#parts;
-    await verifier.ready();
+    await Promise.all([verifier.ready(), this.#parts.revocations?.ready()]);
     let session = verifier.verify(token);
     if (session === 'unknown-key') {
       await verifier.learn();

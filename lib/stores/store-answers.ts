@@ -1,9 +1,9 @@
 import type { SessionRecord, SessionStore } from '../ports/session-store.js';
 
 /** Calls a store, which may throw instead of rejecting and may return something other than a promise. */
-export function answerOf<T>(
-  ask: (store: SessionStore) => Promise<T>,
-  store: SessionStore,
+export function answerOf<T, Store = SessionStore>(
+  ask: (store: Store) => Promise<T>,
+  store: Store,
 ): Promise<T> {
   try {
     return Promise.resolve(ask(store));

@@ -51,6 +51,12 @@ export class StoreClock {
     }
   }
 
+  /** The time of the store, in milliseconds, or a little earlier; `undefined` if its last answer was long ago. */
+  get earliest(): number | undefined {
+    const known = this.#known();
+    return known && this.#now() + known.least;
+  }
+
   /** Whether enough is known to set deadlines. */
   get isKnown(): boolean {
     return this.#known() !== undefined;

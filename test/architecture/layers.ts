@@ -20,6 +20,7 @@ const ROOMS = [
   'session/model',
   'session/tokens',
   'session/request',
+  'session/revocations',
   'session/records',
   'session/loading',
   'session/connections',
@@ -44,7 +45,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'session/model': BELOW_SESSION,
   'session/tokens': ['session/model', ...BELOW_SESSION],
   'session/request': ['session/model', ...BELOW_SESSION],
-  'session/records': ['session/model', ...BELOW_SESSION],
+  'session/revocations': ['session/model', ...BELOW_SESSION],
+  'session/records': ['session/model', 'session/revocations', ...BELOW_SESSION],
   'session/loading': [
     'session/model',
     'session/tokens',
@@ -52,7 +54,12 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'session/records',
     ...BELOW_SESSION,
   ],
-  'session/connections': ['session/model', 'session/records', ...BELOW_SESSION],
+  'session/connections': [
+    'session/model',
+    'session/revocations',
+    'session/records',
+    ...BELOW_SESSION,
+  ],
   session: [...ROOMS, ...BELOW_SESSION],
   // For browsers: neither a part of the server nor a package.
   client: [],

@@ -349,6 +349,11 @@ describe('what session events leave in the log', () => {
       keysFailed: { error: new Error('a') },
       storeRolledBack: { lost: 'everything' },
       clockSkewed: { aheadSeconds: 10 },
+      everythingEnded: {},
+      revocationsLagging: { reason: 'silent' },
+      revocationsCaughtUp: { awaySeconds: 2 },
+      revocationsFilling: { entries: 80, maxEntries: 100 },
+      revocationsFailed: { operation: 'follow', error: new Error('a') },
     };
     const logged = Object.entries(detailsOf).filter(([type, details]) => {
       logs.lines.length = 0;

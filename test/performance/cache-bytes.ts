@@ -189,6 +189,7 @@ function startReloads(load: () => unknown) {
       events,
       policy: POLICY,
       clock,
+      revocations: undefined,
     }),
     cache: BOUNDS,
   });

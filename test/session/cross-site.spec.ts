@@ -11,10 +11,8 @@ import {
   refuseCrossSiteSignIn,
   type CrossSiteParts,
 } from '../../lib/session/request/cross-site.js';
-import {
-  SessionEvents,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { SessionTransports } from '../../lib/session/request/session-transports.js';
 import { claimsOf, NOW } from '../support/session-claims.js';
 import { SECRET } from '../support/secrets.js';

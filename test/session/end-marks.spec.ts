@@ -3,10 +3,8 @@ import {
   type EndedSession,
 } from '../../lib/session/model/end-marks.js';
 import { SessionEnds } from '../../lib/session/records/session-ends.js';
-import {
-  SessionEvents,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import { MemorySessionStore } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
@@ -215,6 +213,7 @@ describe('a session that ends in this process', () => {
       events,
       policy: POLICY,
       clock,
+      revocations: undefined,
     });
     return { clock, evicted, memory, ends };
   }
@@ -226,7 +225,7 @@ describe('a session that ends in this process', () => {
     for (let i = 0; i < BOUND + 41; i += 1) {
       await ends.end({ sid: `${i}`, sub: 'ada', oiat: NOW }, 'revoked');
     }
-    expect(memory.endOf(bob.sid)).toBe('ended');
+    expect(memory.endHere(bob.sid)).toBe('ended');
     expect(evicted).toHaveLength(42);
     expect(evicted[0]).toMatchObject({ subject: 'ada', how: 'ended' });
   });

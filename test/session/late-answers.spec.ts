@@ -1,8 +1,6 @@
 import type { RotationVerdict } from '../../lib/ports/session-store.js';
-import {
-  SessionEvents,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import { concludeLateAnswer } from '../../lib/session/records/late-answers.js';
 import { SessionEnds } from '../../lib/session/records/session-ends.js';
@@ -33,6 +31,7 @@ async function conclude(answer: LateAnswer, store = new MemorySessionStore()) {
     events,
     policy: POLICY,
     clock,
+    revocations: undefined,
   });
   concludeLateAnswer(answer, ends, events);
   await turn();
@@ -50,8 +49,8 @@ describe('a sign-in that was carried out late', () => {
       verdict: { kind: 'created', ended: ['one', 'two'] },
     });
     expect(ended).toEqual([['late', 'ada']]);
-    expect(memory.endOf('late')).toBeUndefined();
-    expect(['one', 'two'].map((sid) => memory.endOf(sid))).toEqual([
+    expect(memory.endHere('late')).toBeUndefined();
+    expect(['one', 'two'].map((sid) => memory.endHere(sid))).toEqual([
       'ended',
       'ended',
     ]);
@@ -100,7 +99,7 @@ describe('an exchange that was carried out late', () => {
       { type: 'refreshReused', session, subject: 'ada' },
       { type: 'ended', reason: 'reused', reach: 'store', session },
     ]);
-    expect(memory.endOf('late')).toBe('ended');
+    expect(memory.endHere('late')).toBe('ended');
     expect(ended).toEqual([]);
   });
 
@@ -119,7 +118,7 @@ describe('an exchange that was carried out late', () => {
       verdict,
     });
     expect(heard).toEqual([]);
-    expect(memory.endOf('late')).toBeUndefined();
+    expect(memory.endHere('late')).toBeUndefined();
     expect(ended).toEqual([]);
   });
 });

@@ -2,10 +2,8 @@ import { jest } from '@jest/globals';
 import { monotonicTimeOf, SystemSessionClock } from '../../lib/ports/clock.js';
 import { SessionError } from '../../lib/errors/session-error.js';
 import { LoadFailures } from '../../lib/session/loading/load-failures.js';
-import {
-  SessionEvents,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';

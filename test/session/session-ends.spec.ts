@@ -1,11 +1,11 @@
 import type { SessionStore } from '../../lib/ports/session-store.js';
 import { EndMarks } from '../../lib/session/model/end-marks.js';
 import type { ClockPolicy } from '../../lib/session/model/freshness.js';
-import {
-  SessionEvents,
-  type SessionEndReason,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type {
+  SessionEndReason,
+  SessionEvent,
+} from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import { SessionEnds } from '../../lib/session/records/session-ends.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
@@ -67,6 +67,7 @@ function open<Store extends SessionStore | undefined>(
     events,
     policy: { ...POLICY, ...policy },
     clock,
+    revocations: undefined,
   });
   const until = () => marks.until.get(SID);
   return { ends, store, clock, memory, heard, until };
@@ -86,7 +87,7 @@ describe('a session that ends', () => {
     async (reason, how) => {
       const { ends, memory, heard } = open(undefined);
       expect(await ends.end(NAMED, reason)).toBe(false);
-      expect(memory.endOf(SID)).toBe(how);
+      expect(memory.endHere(SID)).toBe(how);
       expect(heard).toEqual([
         {
           type: 'ended',
@@ -107,7 +108,7 @@ describe('a session that ends', () => {
       store.answer = answer;
       expect(await ends.end(NAMED, 'revoked')).toBe(answer);
       expect(store.calls).toEqual([[SID, 'ada']]);
-      expect(memory.endOf(SID)).toBe('ended');
+      expect(memory.endHere(SID)).toBe('ended');
       expect(heard).toMatchObject([
         { type: 'ended', reason: 'revoked', reach: 'store' },
       ]);
@@ -117,14 +118,14 @@ describe('a session that ends', () => {
   it('has ended in this process before the store answers', () => {
     const { ends, memory } = open(new EndingStore());
     void ends.end(NAMED, 'revoked');
-    expect(memory.endOf(SID)).toBe('ended');
+    expect(memory.endHere(SID)).toBe('ended');
   });
 
   it('has ended in this process although the store fails', async () => {
     const { ends, store, memory, heard } = open(new EndingStore());
     store.fault = DOWN;
     await expect(ends.end(NAMED, 'revoked')).rejects.toBe(DOWN);
-    expect(memory.endOf(SID)).toBe('ended');
+    expect(memory.endHere(SID)).toBe('ended');
     expect(heard).toMatchObject([
       { type: 'ended', reason: 'revoked', reach: 'process' },
     ]);
@@ -156,7 +157,7 @@ describe('a session that ends', () => {
     const { ends, memory } = open(undefined);
     await ends.end(NAMED, 'replaced');
     await ends.end(NAMED, 'revoked');
-    expect(memory.endOf(SID)).toBe('replaced');
+    expect(memory.endHere(SID)).toBe('replaced');
   });
 });
 
@@ -222,10 +223,10 @@ describe('a session that a new one replaces', () => {
   it('ends in the store first', async () => {
     const { ends, store, memory, heard } = open(new EndingStore());
     const replaced = ends.replace(NAMED);
-    expect(memory.endOf(SID)).toBeUndefined();
+    expect(memory.endHere(SID)).toBeUndefined();
     await replaced;
     expect(store.calls).toEqual([[SID, 'ada']]);
-    expect(memory.endOf(SID)).toBe('replaced');
+    expect(memory.endHere(SID)).toBe('replaced');
     expect(heard).toMatchObject([
       { type: 'ended', reason: 'replaced', reach: 'store' },
     ]);
@@ -235,14 +236,14 @@ describe('a session that a new one replaces', () => {
     const { ends, store, memory, heard } = open(new EndingStore());
     store.fault = DOWN;
     await expect(ends.replace(NAMED)).rejects.toBe(DOWN);
-    expect(memory.endOf(SID)).toBeUndefined();
+    expect(memory.endHere(SID)).toBeUndefined();
     expect(heard).toEqual([]);
   });
 
   it('ends in this process without a store', async () => {
     const { ends, memory, heard } = open(undefined);
     await ends.replace(NAMED);
-    expect(memory.endOf(SID)).toBe('replaced');
+    expect(memory.endHere(SID)).toBe('replaced');
     expect(heard).toMatchObject([
       { type: 'ended', reason: 'replaced', reach: 'process' },
     ]);
@@ -254,7 +255,7 @@ describe('a session whose tokens were never handed out', () => {
     const { ends, store, memory, heard } = open(new EndingStore());
     await ends.discard(NAMED);
     expect(store.calls).toEqual([[SID, 'ada']]);
-    expect(memory.endOf(SID)).toBeUndefined();
+    expect(memory.endHere(SID)).toBeUndefined();
     expect(heard).toEqual([]);
   });
 
@@ -272,7 +273,7 @@ describe('a session that the store has ended', () => {
     (reason, how) => {
       const { ends, store, memory, heard } = open(new EndingStore());
       ends.noteEndInStore(NAMED, reason);
-      expect(memory.endOf(SID)).toBe(how);
+      expect(memory.endHere(SID)).toBe(how);
       expect(heard).toMatchObject([
         { type: 'ended', reason, reach: 'store', subject: 'ada' },
       ]);

@@ -17,10 +17,8 @@ import {
   throwError,
   toArray,
 } from 'rxjs';
-import {
-  SessionEvents,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import type { ListenerFault } from '../../lib/session/model/guarded-observable.js';
 import { turn } from '../support/asynchrony.js';
 import { claimsOf, newSessionId, NOW } from '../support/session-claims.js';

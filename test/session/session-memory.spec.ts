@@ -7,10 +7,10 @@ describe('SessionMemory', () => {
     memory.end('a');
     memory.end('a');
     memory.end('b', 'replaced');
-    expect(memory.endOf('a')).toBe('ended');
-    expect(memory.endOf('b')).toBe('replaced');
-    expect(memory.endOf('c')).toBeUndefined();
-    expect(memory.endOf('__proto__')).toBeUndefined();
+    expect(memory.endHere('a')).toBe('ended');
+    expect(memory.endHere('b')).toBe('replaced');
+    expect(memory.endHere('c')).toBeUndefined();
+    expect(memory.endHere('__proto__')).toBeUndefined();
   });
 
   it.each([
@@ -27,7 +27,7 @@ describe('SessionMemory', () => {
       expect(memory.newerThan('a', rev)).toEqual(
         isOlder ? revision : undefined,
       );
-      expect(memory.isCurrent('a', rev)).toBe(!isOlder);
+      expect(memory.isCurrent(claimsOf('a', rev))).toBe(!isOlder);
     },
   );
 
@@ -35,15 +35,15 @@ describe('SessionMemory', () => {
     const memory = new SessionMemory();
     memory.update('a', { rev: 3, attrs: {} });
     expect(memory.newerThan('b', 0)).toBeUndefined();
-    expect(memory.isCurrent('b', 0)).toBe(true);
+    expect(memory.isCurrent(claimsOf('b', 0))).toBe(true);
   });
 
   it('lets no token of an ended session go out, whatever its revision', () => {
     const memory = new SessionMemory();
     memory.update('a', { rev: 3, attrs: {} });
     memory.end('a');
-    expect(memory.isCurrent('a', 3)).toBe(false);
-    expect(memory.isCurrent('a', 9)).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 3))).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 9))).toBe(false);
     expect(memory.newerThan('a', 0)).toBeUndefined();
   });
 
@@ -51,8 +51,8 @@ describe('SessionMemory', () => {
     const memory = new SessionMemory();
     memory.end('a');
     memory.update('a', { rev: 1, attrs: {} });
-    expect(memory.endOf('a')).toBe('ended');
-    expect(memory.isCurrent('a', 1)).toBe(false);
+    expect(memory.endHere('a')).toBe('ended');
+    expect(memory.isCurrent(claimsOf('a', 1))).toBe(false);
   });
 
   it('knows the latest idle end of a session, until that ends', () => {
@@ -73,9 +73,9 @@ describe('SessionMemory', () => {
       memory.end(sid);
     }
     expect(
-      sids.slice(-50_000).every((sid) => memory.endOf(sid) === 'ended'),
+      sids.slice(-50_000).every((sid) => memory.endHere(sid) === 'ended'),
     ).toBe(true);
-    expect(memory.endOf(sids[0]!)).toBeUndefined();
+    expect(memory.endHere(sids[0]!)).toBeUndefined();
   });
 
   it('remembers the attributes of the last 5,000 updated sessions at least', () => {
@@ -102,41 +102,41 @@ describe('SessionMemory', () => {
     (generation, isCurrent) => {
       const memory = new SessionMemory();
       memory.refresh('a', 3);
-      expect(memory.isCurrent('a', 0, generation)).toBe(isCurrent);
-      expect(memory.isCurrent('b', 0, generation)).toBe(true);
+      expect(memory.isCurrent(claimsOf('a', 0), generation)).toBe(isCurrent);
+      expect(memory.isCurrent(claimsOf('b', 0), generation)).toBe(true);
     },
   );
 
   it('lets every generation go out of a session that was not refreshed here', () => {
     const memory = new SessionMemory();
-    expect(memory.isCurrent('a', 0, 0)).toBe(true);
+    expect(memory.isCurrent(claimsOf('a', 0), 0)).toBe(true);
     memory.refresh('a', 0);
-    expect(memory.isCurrent('a', 0, 0)).toBe(true);
+    expect(memory.isCurrent(claimsOf('a', 0), 0)).toBe(true);
   });
 
   it('does not go back to an older generation that is answered again', () => {
     const memory = new SessionMemory();
     memory.refresh('a', 5);
     memory.refresh('a', 4);
-    expect(memory.isCurrent('a', 0, 4)).toBe(false);
-    expect(memory.isCurrent('a', 0, 5)).toBe(true);
+    expect(memory.isCurrent(claimsOf('a', 0), 4)).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 0), 5)).toBe(true);
   });
 
   it('asks for the generation where there is one, else for the revision, and for the end before both', () => {
     const memory = new SessionMemory();
     memory.refresh('a', 2);
     memory.update('a', { rev: 3, attrs: {} });
-    expect(memory.isCurrent('a', 3, 2)).toBe(true);
-    expect(memory.isCurrent('a', 2)).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 3), 2)).toBe(true);
+    expect(memory.isCurrent(claimsOf('a', 2))).toBe(false);
     // Its refresh token must arrive, with whatever attributes.
-    expect(memory.isCurrent('a', 2, 2)).toBe(true);
-    expect(memory.isCurrent('a', 3, 1)).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 2), 2)).toBe(true);
+    expect(memory.isCurrent(claimsOf('a', 3), 1)).toBe(false);
     memory.end('a');
-    expect(memory.isCurrent('a', 3, 2)).toBe(false);
-    expect(memory.isCurrent('a', 9, 9)).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 3), 2)).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 9), 9)).toBe(false);
     // A refresh that comes late does not revive it.
     memory.refresh('a', 9);
-    expect(memory.isCurrent('a', 9, 9)).toBe(false);
+    expect(memory.isCurrent(claimsOf('a', 9), 9)).toBe(false);
   });
 
   it('does not go back to an older revision that is told of late', () => {
@@ -153,8 +153,8 @@ describe('SessionMemory', () => {
   it('tells all who want to know of each end, once, when it is known already', () => {
     const memory = new SessionMemory();
     const heard: string[] = [];
-    memory.whenEnded((sid) => heard.push(`1 ${sid} ${memory.endOf(sid)}`));
-    memory.whenEnded((sid) => heard.push(`2 ${sid} ${memory.endOf(sid)}`));
+    memory.whenEnded((sid) => heard.push(`1 ${sid} ${memory.endHere(sid)}`));
+    memory.whenEnded((sid) => heard.push(`2 ${sid} ${memory.endHere(sid)}`));
     memory.update('a', { rev: 1, attrs: {} });
     memory.refresh('a', 1);
     expect(heard).toEqual([]);
@@ -174,10 +174,10 @@ describe('SessionMemory', () => {
     for (const sid of sids) {
       memory.refresh(sid, 2);
     }
-    expect(sids.slice(-5_000).some((sid) => memory.isCurrent(sid, 0, 1))).toBe(
-      false,
-    );
-    expect(memory.isCurrent(sids[0]!, 0, 1)).toBe(true);
+    expect(
+      sids.slice(-5_000).some((sid) => memory.isCurrent(claimsOf(sid, 0), 1)),
+    ).toBe(false);
+    expect(memory.isCurrent(claimsOf(sids[0]!, 0), 1)).toBe(true);
   });
 
   it.each([
@@ -212,3 +212,7 @@ describe('SessionMemory', () => {
     expect(memory.isOutdated({ sid: 'a', rev: 0, lat: 0 })).toBe(false);
   });
 });
+
+function claimsOf(sid: string, rev: number) {
+  return { sid, sub: 'ada', oiat: 1, rev };
+}

@@ -5,10 +5,8 @@ import type {
 } from '../../lib/ports/session-store.js';
 import { monotonicTimeOf } from '../../lib/ports/clock.js';
 import { hashOf } from '../../lib/session/model/refresh-chain.js';
-import {
-  SessionEvents,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import { verifiedSession } from '../../lib/session/model/verified-session.js';
 import { FirstUses } from '../../lib/session/records/first-uses.js';

@@ -3,7 +3,7 @@ import type { SessionRuntime } from '../../lib/nest/session-runtime.js';
 import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-module-options.js';
 import type { RequestFacts } from '../../lib/ports/request-facts.js';
 import type { SessionDataLoader } from '../../lib/session/model/session-data-loader.js';
-import type { SessionEvent } from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
 import type {
   Refreshed,
   RefreshRequest,

@@ -1,7 +1,5 @@
-import {
-  SessionEvents,
-  type SessionEvent,
-} from '../../lib/session/model/session-events.js';
+import type { SessionEvent } from '../../lib/session/model/session-event.js';
+import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { StoreHealth } from '../../lib/session/records/store-health.js';
 
 function start() {

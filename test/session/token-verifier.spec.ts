@@ -97,6 +97,7 @@ describe('the check of a session token', () => {
       verifier,
       records: undefined,
       memory,
+      revocations: undefined,
       clock,
       isVerifyOnly,
     });

@@ -1,7 +1,9 @@
 import { everySecond, type SessionClock } from '../../ports/clock.js';
 import type { SessionMemory } from '../model/session-memory.js';
-import type { SessionOutcome } from '../model/session-outcome.js';
+import { unavailable, type SessionOutcome } from '../model/session-outcome.js';
 import type { VerifiedSession } from '../model/verified-session.js';
+import { lagError } from '../revocations/revocation-standing.js';
+import type { SessionRevocations } from '../revocations/session-revocations.js';
 import { CheckQueue } from './check-queue.js';
 import type { ConnectionEnd } from './connection-times.js';
 import { isNewer, LiveSession, type Dependent } from './live-session.js';
@@ -11,6 +13,8 @@ export interface LiveSessionsParts {
   readonly checks: SessionChecks;
   readonly memory: SessionMemory;
   readonly clock: SessionClock;
+  /** `undefined` without a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
   /** How many checks run in parallel. */
   readonly concurrency: number;
   /** Receives what is neither an answer nor an outage. */
@@ -108,8 +112,12 @@ export class LiveSessions {
       return refused(live);
     }
     if (asksStore) checks.requireStore();
-    if (!isPassive) live.usedAt = now;
-    const mustConfirm = asksStore || live.isInDoubt;
+    const doubt = this.#parts.revocations?.doubtOf(live.verified.claims);
+    if (doubt === 'refuse') {
+      return unavailable(lagError());
+    }
+    if (!isPassive && !doubt) live.usedAt = now;
+    const mustConfirm = asksStore || live.isInDoubt || doubt === 'ask-store';
     if (!mustConfirm && checks.isCurrent(live, now)) {
       return live.verified;
     }
@@ -128,6 +136,12 @@ export class LiveSessions {
     const check = (): Promise<SessionOutcome> => this.#check(live);
     // A check that is running may have queried the store before.
     return live.flight ? live.flight.then(check, check) : check();
+  }
+
+  /** Ends the sessions that a revocation of many has ended. */
+  endRevoked(): void {
+    const now = this.#parts.clock.nowSeconds();
+    for (const live of this.#sessions.values()) this.#endIfOver(live, now);
   }
 
   /** Checks nothing any more: the application shuts down. */
@@ -171,7 +185,7 @@ export class LiveSessions {
 
   #endIfOver(live: LiveSession, now: number): boolean {
     const { memory, checks } = this.#parts;
-    if (memory.endOf(live.verified.claims.sid)) {
+    if (memory.endOf(live.verified.claims)) {
       this.#endAsRemembered(live);
     } else if (now >= live.endsAt) {
       const { endsAt, end } = checks.timesOf(live);
@@ -183,7 +197,7 @@ export class LiveSessions {
 
   /** A session that a new sign-in has replaced: its client reconnects with the new one. */
   #endAsRemembered(live: LiveSession): void {
-    const how = this.#parts.memory.endOf(live.verified.claims.sid);
+    const how = this.#parts.memory.endOf(live.verified.claims);
     this.#end(live, how === 'replaced' ? 'uncertain' : 'ended');
   }
 

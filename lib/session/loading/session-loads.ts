@@ -175,7 +175,7 @@ export class SessionLoads {
       shapes: this.#shapes,
       whenGrown: (grown) => this.#measure(sid, grown),
     });
-    if (!memory.endOf(sid)) {
+    if (!memory.endOf(claims)) {
       if (!isPassive && policy.accessSeconds === undefined) {
         memory.extend(sid, endOfSessionUsedAt(lat, claims, policy));
       }

@@ -22,24 +22,34 @@ interface Newest {
 
 type TokenAge = Pick<SessionClaims, 'sid' | 'rev' | 'lat'>;
 
+/** The claims by which the end of a session is found. */
+export type EndableClaims = Pick<SessionClaims, 'sid' | 'sub' | 'oiat'>;
+
+/** What other processes have ended. */
+export interface RemoteEnds {
+  endOf(claims: EndableClaims): End | undefined;
+}
+
 const UPDATED_SESSIONS = 10_000;
 const REFRESHED_SESSIONS = 10_000;
 const EXTENDED_SESSIONS = 10_000;
 
 /**
- * Remembers what this process knows of sessions, so that slower requests cannot undo it. Bounded. Without a store,
- * other processes know nothing of it.
+ * Remembers what this process knows of sessions, so that slower requests cannot undo it. Bounded. Without a store or a
+ * revocation log, other processes know nothing of it.
  */
 export class SessionMemory {
   readonly #ended: EndMarks;
+  readonly #remote: RemoteEnds | undefined;
   readonly #newest = new BoundedMap<string, Newest>(UPDATED_SESSIONS);
 
   readonly #generations = new BoundedMap<string, number>(REFRESHED_SESSIONS);
   readonly #idleEnds = new BoundedMap<string, number>(EXTENDED_SESSIONS);
   readonly #listeners: ((sid: string) => void)[] = [];
 
-  constructor(ended = new EndMarks()) {
+  constructor(ended = new EndMarks(), remote?: RemoteEnds) {
     this.#ended = ended;
+    this.#remote = remote;
   }
 
   /** Registers what to do when a session ends: others that remember something of it must forget it. */
@@ -55,6 +65,11 @@ export class SessionMemory {
    */
   end(sid: string, how: End = 'ended', sub = sid, until = Infinity): void {
     this.#ended.set({ sid, sub, how, until });
+    this.forget(sid);
+  }
+
+  /** Forgets a session that has ended here or elsewhere. */
+  forget(sid: string): void {
     this.#newest.delete(sid);
     this.#generations.delete(sid);
     this.#idleEnds.delete(sid);
@@ -63,8 +78,13 @@ export class SessionMemory {
     }
   }
 
+  /** Returns how a session ended, here or elsewhere, if this process knows that it did. For every request. */
+  endOf(claims: EndableClaims): End | undefined {
+    return this.#ended.of(claims.sid) ?? this.#remote?.endOf(claims);
+  }
+
   /** Returns how a session ended in this process, if it did. */
-  endOf(sid: string): End | undefined {
+  endHere(sid: string): End | undefined {
     return this.#ended.of(sid);
   }
 
@@ -161,12 +181,12 @@ export class SessionMemory {
    * @param attrs the attributes in a refresh token without a generation: newer ones replace it, a reload does not
    */
   isCurrent(
-    sid: string,
-    rev: number,
+    session: EndableClaims & Pick<SessionClaims, 'rev'>,
     generation?: number,
     attrs?: AttributeRevision['attrs'],
   ): boolean {
-    if (this.endOf(sid) !== undefined) {
+    const { sid, rev } = session;
+    if (this.endOf(session) !== undefined) {
       return false;
     }
     if (generation !== undefined) {

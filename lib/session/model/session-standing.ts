@@ -1,11 +1,17 @@
 import type { Refusal } from '../../errors/refusal.js';
 import { isOutage } from '../../errors/session-error.js';
-import { assessFreshness } from './freshness.js';
+import type { TokenClaims } from '../../tokens/session-claims.js';
+import {
+  assessFreshness,
+  endOfToken,
+  validFrom,
+  type ClockPolicy,
+} from './freshness.js';
 import type { SessionMemory } from './session-memory.js';
 import { unavailable, type SessionOutcome } from './session-outcome.js';
 import type { VerifiedSession } from './verified-session.js';
 
-/** Returns why a session is refused now, if it is: by its clocks, or because it ended in this process. */
+/** Returns why a session is refused now, if it is: by its clocks, or because it has ended. */
 export function refusalOf(
   session: VerifiedSession,
   memory: SessionMemory,
@@ -14,7 +20,19 @@ export function refusalOf(
   const freshness = assessFreshness(session, now);
   return freshness === 'expired' || freshness === 'not-yet-valid'
     ? freshness
-    : memory.endOf(session.claims.sid);
+    : memory.endOf(session.claims);
+}
+
+/** Returns why a refresh token is refused now by its clocks, if it is. */
+export function clockRefusalOf(
+  claims: TokenClaims,
+  policy: ClockPolicy,
+  now: number,
+): Refusal | undefined {
+  if (now >= endOfToken(claims, policy)) {
+    return 'expired';
+  }
+  return now < validFrom(claims, policy) ? 'not-yet-valid' : undefined;
 }
 
 /** Refuses data that is too old to use, if nothing can be loaded. */

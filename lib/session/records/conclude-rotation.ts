@@ -34,7 +34,7 @@ export function concludeRotation(
         type: 'refreshed',
         repeated: verdict === 'repeated' || verdict === 'recovered',
       });
-      return memory.endOf(claims.sid);
+      return memory.endOf(claims);
     case 'reused':
       events.ofSession(claims, { type: 'refreshReused' });
       ends.noteEndInStore(claims, 'reused');

@@ -201,7 +201,6 @@ export class TokenIssuer {
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {
-    const { sid, rev } = claims;
     const generation = refresh && linkOf(refresh)?.gen;
     // A reload keeps the refresh token, and with it the end of the session, so the CSRF token stays as well.
     const csrf = refresh || !this.#refreshCodec ? this.#csrf : undefined;
@@ -230,7 +229,7 @@ export class TokenIssuer {
         return latest();
       },
       isCurrent: () =>
-        this.#memory.isCurrent(sid, rev, generation, refresh && claims.attrs),
+        this.#memory.isCurrent(claims, generation, refresh && claims.attrs),
     };
     const session = verifiedSession(claims, this.#policy, dispatch, refresh);
     keepSignedToken(session, token);

@@ -1,0 +1,196 @@
+import type { MonotonicTime, SessionClock } from '../../ports/clock.js';
+import type { ResolvedRevocationOptions } from '../../options/resolved-options.js';
+import type { SessionEvents } from '../model/session-events.js';
+import { LiveRevocations } from './live-revocations.js';
+import { ProofsOfLife } from './proofs-of-life.js';
+import { RevocationAppends } from './revocation-appends.js';
+import { RevocationFeed } from './revocation-feed.js';
+import { RevocationStanding } from './revocation-standing.js';
+import type { RevocationTimes } from './revocation-times.js';
+import { readEntry, writeEntry, type Revocation } from './revocation.js';
+
+export interface RevocationJournalParts {
+  readonly options: ResolvedRevocationOptions;
+  /** Distinguishes the entries of this application. */
+  readonly realm: string;
+  readonly times: RevocationTimes;
+  /** Whether a store records the sessions. */
+  readonly isRecorded: boolean;
+  /** Whether this application only reads the log. */
+  readonly isVerifyOnly: boolean;
+  readonly clock: SessionClock;
+  readonly time: MonotonicTime;
+  readonly events: SessionEvents;
+}
+
+/** A node writes a proof of life when the last one is as old as this part of the lag. */
+const PROOF_AFTER = 1 / 4;
+const TICK = 1 / 8;
+
+/** The log as this node sees it: follows it, appends to it, proves that it lives, and keeps what is live in it. */
+export class RevocationJournal {
+  readonly live: LiveRevocations;
+  /** Whether this node knows every revocation, and what that means for a session. */
+  readonly standing: RevocationStanding;
+  readonly #parts: RevocationJournalParts;
+  readonly #feed: RevocationFeed;
+  readonly #appends: RevocationAppends;
+  readonly #proofs: ProofsOfLife;
+  readonly #listeners: ((revocation: Revocation) => void)[] = [];
+  #stopTimers: (() => void) | undefined;
+
+  constructor(parts: RevocationJournalParts) {
+    const { options, times, events, time } = parts;
+    const { log, maxLagSeconds, timeoutSeconds } = options;
+    const onFailure = (operation: 'append' | 'follow') => (error: unknown) =>
+      events.tell({ type: 'revocationsFailed', operation, error });
+    this.#parts = parts;
+    this.live = new LiveRevocations(options.maxEntries);
+    const feed = new RevocationFeed({
+      log,
+      time,
+      maxLagSeconds,
+      onEntry: (entry) => this.#receive(entry),
+      onGap: () => this.standing.noteGap(),
+      onFailure: onFailure('follow'),
+    });
+    const appends = new RevocationAppends({
+      log,
+      feed,
+      timeoutSeconds,
+      retentionSeconds: times.retentionSeconds,
+      onFailure: onFailure('append'),
+    });
+    this.#feed = feed;
+    this.#appends = appends;
+    this.#proofs = new ProofsOfLife({
+      feed,
+      appends,
+      timeoutSeconds,
+      write: (id) => this.#proof(id),
+    });
+    this.standing = new RevocationStanding({
+      ...parts,
+      feed,
+      live: this.live,
+      now: () => this.now,
+    });
+  }
+
+  /** The time of the log in whole seconds since the Unix epoch, never ahead of it. */
+  get now(): number {
+    const { now } = this.#feed;
+    return now === undefined
+      ? this.#parts.clock.nowSeconds()
+      : Math.floor(now / 1000);
+  }
+
+  /** How many entries are not confirmed yet. */
+  get unconfirmed(): number {
+    return this.#appends.size;
+  }
+
+  /** Calls a listener for each revocation that ends more than the ones before. */
+  whenRevoked(listener: (revocation: Revocation) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** `undefined` once the log has been read, or could not be; until then a promise that never rejects. */
+  ready(): Promise<void> | undefined {
+    this.start();
+    return this.#feed.starting;
+  }
+
+  /** Follows the log from now on. */
+  start(): void {
+    if (this.#stopTimers) return;
+    const { clock, options } = this.#parts;
+    const tick = (): void => this.#tick();
+    const timer = setInterval(tick, options.maxLagSeconds * 1000 * TICK);
+    timer.unref();
+    const stopClock = clock.everySecond?.(tick);
+    this.#stopTimers = () => {
+      clearInterval(timer);
+      stopClock?.();
+    };
+    options.log.useClock?.(clock);
+    this.#feed.start();
+    tick();
+  }
+
+  /** Follows the log no longer. Waits for entries that are on their way. */
+  async stop(): Promise<void> {
+    this.#stopTimers?.();
+    await this.#appends.stop();
+    this.#feed.stop();
+  }
+
+  /** Resolves when every entry confirmed before is known, or the log cannot tell in time. */
+  async caughtUp(): Promise<void> {
+    await this.ready();
+    await this.#proofs.caughtUp();
+  }
+
+  /**
+   * Appends revocations. In this process, they take effect before they are confirmed.
+   *
+   * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background
+   */
+  append(revocations: readonly Revocation[]): Promise<void> {
+    for (const each of revocations) this.#apply(each);
+    return this.#appends.append(
+      revocations.map((each) => writeEntry(this.#parts.realm, each)),
+    );
+  }
+
+  #tick(): void {
+    const { options, isVerifyOnly } = this.#parts;
+    this.live.sweep(this.now);
+    this.#feed.replaceIfSilent();
+    const isDue = this.#feed.lagSeconds >= options.maxLagSeconds * PROOF_AFTER;
+    if (isDue && !isVerifyOnly && !this.#proofs.isUnderWay) {
+      void this.#proofs.caughtUp();
+    }
+    this.standing.report();
+  }
+
+  #receive(text: string): void {
+    const entry = readEntry(this.#parts.realm, text);
+    switch (entry?.kind) {
+      case undefined:
+        break;
+      case 'unreadable':
+        this.standing.noteUnreadable(entry.until);
+        break;
+      case 'proof':
+        this.#proofs.note(entry);
+        this.standing.noteRetention(entry.retentionSeconds);
+        if (entry.everything) {
+          this.#apply({ kind: 'everything', ...entry.everything });
+        }
+        break;
+      default:
+        this.#apply(entry!);
+    }
+  }
+
+  #apply(revocation: Revocation): void {
+    const verdict = this.live.add(revocation);
+    if (verdict === 'full') this.standing.noteFull(revocation.until);
+    if (verdict === 'added') {
+      for (const listener of this.#listeners) listener(revocation);
+    }
+  }
+
+  /** A proof carries on the last cut-off of all sessions, which outlives the retention of its entry. */
+  #proof(id: string): string {
+    const { realm, times } = this.#parts;
+    const { everything } = this.live;
+    return writeEntry(realm, {
+      kind: 'proof',
+      id,
+      retentionSeconds: times.retentionSeconds,
+      ...(everything && { everything }),
+    });
+  }
+}
