@@ -9,6 +9,13 @@ const LAST_PART = 50;
 const GRANTED_PARTS = 5;
 const GRANTED_PART = 10;
 
+/** Resolves after some milliseconds. Keeps no process alive. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
+}
+
 /**
  * A deadline that does not mistake a blocked event loop for a silent server.
  *

@@ -16,6 +16,7 @@ import { loadContextErrors } from './contexts/context-errors.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
 import { openStore } from './open-store.js';
 import { RareLogger } from './rare-logger.js';
+import { withParts, type ReplaceableParts } from './replaceable-parts.js';
 import { openSessionKeys } from './session-keys.js';
 import type { SessionRuntime } from './session-runtime.js';
 import {
@@ -31,11 +32,9 @@ const NO_PUBLIC_KEYS =
   'jwks: expected `keys`, got a secret or encrypted tokens, which have no public keys; set `keys` or turn `jwks` off';
 
 /** What the runtime is built from, apart from the options. @internal */
-export interface RuntimeSurroundings {
+export interface RuntimeSurroundings extends ReplaceableParts {
   /** `false` if the params are the data; `undefined` if no loader was found. */
   readonly loader: SessionDataLoader<unknown, unknown> | false | undefined;
-  /** The store of the options, unless a test has replaced it. */
-  readonly store?: unknown;
   /** Whether the public keys are published. */
   readonly publishesKeys?: boolean;
   /** Finds requests in kinds of contexts that the library does not know. */
@@ -107,11 +106,16 @@ export async function createSessionRuntime(
     keys,
   );
   const parts = connectParts(shared, keys, loader);
+  const entered = enterParts(
+    shared,
+    parts,
+    loader !== false && loader !== undefined,
+  );
   return {
     ...shared,
     keys,
     loader: loader || undefined,
-    ...enterParts(shared, parts, loader !== false && loader !== undefined),
+    ...entered,
     contexts: {
       finders: surroundings.contexts ?? {},
       errorClasses: await loadContextErrors(),
@@ -120,23 +124,28 @@ export async function createSessionRuntime(
       store?.logWarnings();
       revocations?.journal.start();
     },
+    async shutDown() {
+      entered.live.stop();
+      await entered.issuing?.refresh.settled();
+      await revocations?.journal.stop();
+      events.complete();
+      logger.close();
+    },
   };
 }
 
 /** @throws {SessionConfigError} listing every fault */
 function readOptions(
   input: unknown,
-  { loader, store, publishesKeys, faults = [] }: RuntimeSurroundings,
+  surroundings: RuntimeSurroundings,
 ): ResolvedSessionJwtOptions {
-  return resolveOptions(withStore(input, store), ({ isVerifyOnly, keys }) => [
-    ...(loader === undefined && !isVerifyOnly ? [NO_LOADER] : []),
-    ...(publishesKeys && !keys.arePairs ? [NO_PUBLIC_KEYS] : []),
-    ...faults,
-  ]);
-}
-
-function withStore(input: unknown, store: unknown): unknown {
-  return !store || typeof input !== 'object' || !input
-    ? input
-    : { ...input, store };
+  const { loader, publishesKeys, faults = [] } = surroundings;
+  return resolveOptions(
+    withParts(input, surroundings),
+    ({ isVerifyOnly, keys }) => [
+      ...(loader === undefined && !isVerifyOnly ? [NO_LOADER] : []),
+      ...(publishesKeys && !keys.arePairs ? [NO_PUBLIC_KEYS] : []),
+      ...faults,
+    ],
+  );
 }

@@ -19,7 +19,7 @@ import {
   resolveRoutes,
   type RoutesOptions,
 } from '../options/resolve-routes-options.js';
-import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
+import { RevocationLog } from '../ports/revocation-log.js';
 import { SessionStore } from '../ports/session-store.js';
 import { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { authorizationFaultsIn } from './authorization/authorization-faults.js';
@@ -36,6 +36,7 @@ import { UnguardedGateways } from './contexts/unguarded-gateways.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
 import { jwksControllerAt } from './routes/session-jwks.controller.js';
 import { sessionRoutesAt } from './routes/session-routes.controller.js';
+import { replaceablePartsOf } from './replaceable-parts.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
@@ -130,13 +131,7 @@ export function partsOf({
   const providers: Provider[] = [
     { provide: SessionClock, useClass: SystemSessionClock },
     ...loaderProvidersOf(dataLoader),
-    {
-      // A separate provider, so that tests can override it.
-      provide: SessionStore,
-      useFactory: (options?: Partial<SessionJwtModuleOptions>) =>
-        options?.store,
-      inject: [SESSION_OPTIONS],
-    },
+    ...replaceablePartsOf(SESSION_OPTIONS),
     {
       provide: SESSION_RUNTIME,
       useFactory: (
@@ -144,12 +139,14 @@ export function partsOf({
         clock: SessionClock,
         loader: RuntimeSurroundings['loader'],
         store: unknown,
+        log: unknown,
         modules: ModulesContainer,
         ...faults: (readonly string[] | undefined)[]
       ) =>
         createSessionRuntime(options, clock, {
           loader,
           store,
+          log,
           contexts,
           publishesKeys: published.jwks !== undefined,
           faults: [
@@ -166,6 +163,7 @@ export function partsOf({
         SessionClock,
         { token: SessionDataLoader, optional: true },
         SessionStore,
+        RevocationLog,
         ModulesContainer,
         { token: LOADER_FAULTS, optional: true },
         { token: ASYNC_FAULTS, optional: true },

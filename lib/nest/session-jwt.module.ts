@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common';
 import { SessionClock } from '../ports/clock.js';
 import type { SessionJwtModuleOptions } from '../options/session-jwt-module-options.js';
+import { RevocationLog } from '../ports/revocation-log.js';
 import { SessionStore } from '../ports/session-store.js';
 import {
   ASYNC_FAULTS,
@@ -81,6 +82,7 @@ const { ConfigurableModuleClass } =
             SESSION_RUNTIME,
             SessionClock,
             SessionStore,
+            RevocationLog,
             SessionGuard,
             ModuleGuard,
             SessionService,

@@ -62,6 +62,8 @@ export interface SessionRuntime {
    * application's own `connect()` then fails.
    */
   onApplicationBootstrap(): void;
+  /** Waits for what is in flight, and ends everything that goes on by itself. */
+  shutDown(): Promise<void>;
 }
 
 /** How requests are found in contexts, and refused. @internal */

@@ -222,7 +222,7 @@ export class SessionService<
   }
 
   /**
-   * Returns a CSRF token of a session, for a server-rendered page: a new one each time, valid as long as the session.
+   * Returns a new CSRF token of a session, for a server-rendered page. It is valid as long as the session.
    * @throws {SessionConfigError} without the option `csrf.token`
    */
   csrfToken(session: ActiveSession<any, any, any>): string {
@@ -242,13 +242,8 @@ export class SessionService<
     await this.runtime.keys.ring.reload();
   }
 
-  /** Called by Nest when the server has closed. Waits for exchanges in flight, then completes {@link events$}. */
+  /** Called by Nest when the server has closed. Waits for what is in flight, then completes {@link events$}. */
   async onApplicationShutdown(): Promise<void> {
-    const { issuing, events, live, logger, revocations } = this.runtime;
-    live.stop();
-    await issuing?.refresh.settled();
-    await revocations?.journal.stop();
-    events.complete();
-    logger.close();
+    await this.runtime.shutDown();
   }
 }

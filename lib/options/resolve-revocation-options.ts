@@ -21,7 +21,7 @@ export function resolveRevocations(
   if (given === undefined) {
     return undefined;
   }
-  const group = isLog(given)
+  const group = isRevocationLog(given)
     ? { log: given }
     : reader.group('revocations', given, NAMES);
   const { log } = group;
@@ -46,7 +46,7 @@ export function resolveRevocations(
   if (whenLagging === 'ask-store' && !store) {
     reader.fault('revocations.whenLagging', "'ask-store' needs a store");
   }
-  if (!isLog(log)) {
+  if (!isRevocationLog(log)) {
     // A string is probably an address with a password in it.
     const got = typeof log === 'string' ? undefined : log;
     reader.fault('revocations', 'expected a RevocationLog', got);
@@ -70,7 +70,7 @@ export function resolveRevocations(
 }
 
 /** Checks the methods, not the class: the class may come from another copy of this package. */
-function isLog(value: unknown): value is RevocationLog {
+export function isRevocationLog(value: unknown): value is RevocationLog {
   const log = value as Partial<Record<keyof RevocationLog, unknown>> | null;
   return (
     typeof log === 'object' &&

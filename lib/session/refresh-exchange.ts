@@ -105,14 +105,18 @@ export class RefreshExchange {
     isPassive: boolean,
   ): Promise<RefreshResult> {
     const { memory, failures, clock, policy, revocations } = this.#parts;
+    const { records } = this.#parts;
     const { sid } = claims;
-    await revocations?.ready();
+    const unread = revocations?.ready();
+    if (unread) await unread;
     const now = clock.nowSeconds();
     const link = linkOf(claims);
     // With a store, its clock decides, so that differences between the clocks of nodes do not matter.
     const refusal =
       memory.endOf(claims) ??
-      (link ? this.#missing(sid) : clockRefusalOf(claims, policy, now));
+      (link
+        ? records?.missing.refusalOf(sid)
+        : clockRefusalOf(claims, policy, now));
     if (refusal) {
       return { kind: 'rejected', refusal };
     }
@@ -124,7 +128,6 @@ export class RefreshExchange {
     if (doubt === 'refuse' && !link) {
       return { kind: 'failed', error: lagError() };
     }
-    const { records } = this.#parts;
     const isQuiet = isPassive || doubt !== undefined;
     return link && records
       ? this.#rotate({ ...claims, ...link }, records, carriers, isQuiet)
@@ -238,16 +241,10 @@ export class RefreshExchange {
     this.#parts.memory.extend(sid, rexp);
   }
 
-  #missing(sid: string): Refusal | undefined {
-    return this.#parts.records?.missing.has(sid) ? 'unknown' : undefined;
-  }
-
   #failed(claims: RefreshClaims, thrown: unknown): RefreshResult {
     // The next request queries the store again, so that clients do not wait longer than it is down.
-    const error =
-      thrown instanceof SessionError && thrown.code === 'STORE_UNAVAILABLE'
-        ? thrown
-        : this.#parts.failures.add(claims, thrown);
-    return { kind: 'failed', error };
+    return thrown instanceof SessionError && thrown.code === 'STORE_UNAVAILABLE'
+      ? { kind: 'failed', error: thrown }
+      : { kind: 'failed', error: this.#parts.failures.add(claims, thrown) };
   }
 }

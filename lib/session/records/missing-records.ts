@@ -38,6 +38,11 @@ export class MissingRecords {
     return until !== undefined && this.#parts.time() < until;
   }
 
+  /** Returns the refusal of a session that the store had no record of a moment ago. */
+  refusalOf(sid: string): 'unknown' | undefined {
+    return this.has(sid) ? 'unknown' : undefined;
+  }
+
   /** Notes a missing record, and reports whether all others are gone as well. Never rejects. */
   async note(claims: NamedSession): Promise<void> {
     const { store, noticesLoss, events, time } = this.#parts;

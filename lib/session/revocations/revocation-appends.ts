@@ -1,4 +1,4 @@
-import { Deadline } from '../../deadline.js';
+import { Deadline, pause } from '../../deadline.js';
 import { SessionError } from '../../errors/session-error.js';
 import type { RevocationLog } from '../../ports/revocation-log.js';
 import { answerOf, withoutDetails } from '../../stores/store-answers.js';
@@ -154,10 +154,4 @@ function unavailable(cause: unknown): SessionError {
     'the revocation log could not answer',
     { cause, retryAfterSeconds: 1 },
   );
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds).unref();
-  });
 }

@@ -1,4 +1,4 @@
-import { Deadline } from '../../deadline.js';
+import { Deadline, pause } from '../../deadline.js';
 import type { MonotonicTime } from '../../ports/clock.js';
 import type {
   RevocationBatch,
@@ -191,12 +191,4 @@ export class RevocationFeed {
   #tellWaiting(): void {
     for (const look of Array.from(this.#waiting)) look();
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  // Spread out: many processes lose a server at the same moment.
-  const jittered = milliseconds * (0.5 + Math.random() / 2);
-  return new Promise((resolve) => {
-    setTimeout(resolve, jittered).unref();
-  });
 }
