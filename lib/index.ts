@@ -75,6 +75,11 @@ export type {
 export type { RoutesOptions } from './options/resolve-routes-options.js';
 export type { SessionJwtModuleOptions } from './options/session-jwt-module-options.js';
 export {
+  RevocationLog,
+  type AppendOptions,
+  type RevocationBatch,
+} from './ports/revocation-log.js';
+export {
   SessionStore,
   type CreateOptions,
   type CreateVerdict,
@@ -119,6 +124,10 @@ export type {
   SessionParams,
   SessionTypes,
 } from './session/model/session-types.js';
+export {
+  MemoryRevocationLog,
+  type MemoryRevocationLogOptions,
+} from './stores/memory-revocation-log.js';
 export {
   MemorySessionStore,
   type MemorySessionStoreOptions,
