@@ -127,6 +127,10 @@ export type {
   SessionTypes,
 } from './session/model/session-types.js';
 export {
+  MemoryRevocationLog,
+  type MemoryRevocationLogOptions,
+} from './stores/memory-revocation-log.js';
+export {
   MemorySessionStore,
   type MemorySessionStoreOptions,
 } from './stores/memory-session-store.js';

@@ -13,15 +13,11 @@ import { StoreTrace } from './store-contract/store-trace.js';
 import { subjectTests } from './store-contract/subjects.js';
 import { timeTests } from './store-contract/times.js';
 import { useTests } from './store-contract/uses.js';
-
-/** The two functions of a test runner that {@link describeSessionStore} uses. */
-export interface TestRunner {
-  describe(name: string, body: () => void): unknown;
-  /** @param timeout milliseconds */
-  it(name: string, body: () => Promise<void>, timeout: number): unknown;
-}
-
-const TIMEOUT_OF_A_TEST = 600_000;
+import {
+  globalRunner,
+  TIMEOUT_OF_A_TEST,
+  type TestRunner,
+} from './test-runner.js';
 
 /**
  * Adds the tests that every `SessionStore` must pass, for authors of stores:
@@ -39,7 +35,7 @@ const TIMEOUT_OF_A_TEST = 600_000;
 export function describeSessionStore(
   name: string,
   create: () => Promise<SessionStoreFixture> | SessionStoreFixture,
-  runner: TestRunner = globalRunner(),
+  runner: TestRunner = globalRunner('describeSessionStore'),
 ): void {
   const groups = {
     'session records': recordTests,
@@ -75,14 +71,4 @@ export function describeSessionStore(
       });
     }
   });
-}
-
-function globalRunner(): TestRunner {
-  const { describe, it } = globalThis as Partial<TestRunner>;
-  if (typeof describe !== 'function' || typeof it !== 'function') {
-    throw new TypeError(
-      'describeSessionStore: expected a global describe and it, got none; pass those of the test runner: describeSessionStore(name, create, { describe, it })',
-    );
-  }
-  return { describe, it };
 }

@@ -9,10 +9,10 @@ export {
   type TestSession,
   type TestSessionOverrides,
 } from './create-test-session.js';
-export {
-  describeSessionStore,
-  type TestRunner,
-} from './describe-session-store.js';
+export { describeRevocationLog } from './describe-revocation-log.js';
+export { describeSessionStore } from './describe-session-store.js';
+export type { RevocationLogFixture } from './log-contract/fixture.js';
 export type { SessionStoreFixture } from './store-contract/fixture.js';
 export type { TestClient } from './test-client.js';
+export type { TestRunner } from './test-runner.js';
 export { TestSessionClock } from './test-session-clock.js';

@@ -7,10 +7,17 @@ const MEMORY = redisScript(`
   return type(memory) == 'string' and memory or ''
 `);
 
-/** Returns what is wrong with the `maxmemory-policy` of the server; on a cluster, of the node that holds a key. */
+/**
+ * Returns what is wrong with the `maxmemory-policy` of the server; on a cluster, of the node that holds a key.
+ *
+ * @param who whose warning it is
+ * @param loss what an eviction costs, as the warning says it
+ */
 export async function evictionWarnings(
   connection: RedisConnection,
   key: string,
+  who: string,
+  loss: readonly [evicted: string, consequence: string],
 ): Promise<string[]> {
   const memory = String(await connection.run(MEMORY, [key], []));
   const policy = /^maxmemory_policy:([\w-]+)/m.exec(memory)?.[1];
@@ -19,6 +26,6 @@ export async function evictionWarnings(
     policy.startsWith('volatile-')
     ? []
     : [
-        `RedisSessionStore: expected a maxmemory-policy that evicts no sessions, got ${policy}, which ends sessions when the memory of the Redis server is full; set noeviction, or a volatile policy with enough memory`,
+        `${who}: expected a maxmemory-policy that evicts no ${loss[0]}, got ${policy}, which ${loss[1]} when the memory of the Redis server is full; set noeviction, or a volatile policy with enough memory`,
       ];
 }

@@ -5,4 +5,8 @@ export type {
   RedisClient,
 } from './redis-client.js';
 export type { RedisSessionStoreOptions } from './redis-options.js';
+export {
+  RedisRevocationLog,
+  type RedisRevocationLogOptions,
+} from './redis-revocation-log.js';
 export { RedisSessionStore } from './redis-session-store.js';

@@ -38,6 +38,8 @@ export type RedisClient = IoredisClient | NodeRedisClient;
 export interface AwaitedReplicas {
   readonly count: number;
   readonly timeout: number;
+  /** What the error says that the write has done, and what a failover may do. */
+  readonly outcome: readonly [done: string, risk: string];
 }
 
 /** A common interface to both kinds of clients. */
@@ -82,7 +84,8 @@ function ioredisConnection(client: IoredisClient): RedisConnection {
         () => client.evalsha(sha1, keys.length, ...keys, ...parameters),
         () => client.eval(source, keys.length, ...keys, ...parameters),
       ),
-    async runAndWait({ source }, keys, parameters, { count, timeout }) {
+    async runAndWait({ source }, keys, parameters, replicas) {
+      const { count, timeout } = replicas;
       const replies = await client
         .pipeline([
           ['eval', source, keys.length, ...keys, ...parameters],
@@ -92,7 +95,7 @@ function ioredisConnection(client: IoredisClient): RedisConnection {
       for (const [error] of replies ?? []) {
         if (error) throw error;
       }
-      assertReplicated(replies?.[1]?.[1], count);
+      assertReplicated(replies?.[1]?.[1], replicas);
       return replies?.[0]?.[1];
     },
   };
@@ -112,13 +115,14 @@ function nodeRedisConnection(client: NodeRedisClient): RedisConnection {
         () => client.evalSha(sha1, { keys, arguments: parameters }),
         () => client.eval(source, { keys, arguments: parameters }),
       ),
-    async runAndWait({ source }, keys, parameters, { count, timeout }) {
+    async runAndWait({ source }, keys, parameters, replicas) {
+      const { count, timeout } = replicas;
       const pipeline = client.multi() as NodeRedisPipeline;
       const [reply, replicated] = await pipeline
         .eval(source, { keys, arguments: parameters })
         .wait(count, timeout)
         .execAsPipeline();
-      assertReplicated(replicated, count);
+      assertReplicated(replicated, replicas);
       return reply;
     },
   };
@@ -138,10 +142,13 @@ async function withSource(
   }
 }
 
-function assertReplicated(replicated: unknown, count: number): void {
+function assertReplicated(
+  replicated: unknown,
+  { count, outcome: [done, risk] }: AwaitedReplicas,
+): void {
   if (!(Number(replicated) >= count)) {
     throw new Error(
-      `the session ended, but only ${Number(replicated)} of ${count} replicas confirmed it, so a failover may bring it back`,
+      `${done}, but only ${Number(replicated)} of ${count} replicas confirmed it, so a failover may ${risk}`,
     );
   }
 }

@@ -61,8 +61,26 @@ const PREFIX = /^[!-z|~]{1,64}$/;
 export function readRedisOptions(
   options: RedisSessionStoreOptions,
 ): RedisSettings {
-  const { client, prefix = 'session:', waitForReplicas } = options;
   const faults: string[] = [];
+  const settings = readRedisSettings(options, faults, [
+    'the session ended',
+    'bring it back',
+  ]);
+  if (!settings) {
+    throw new SessionConfigError(
+      faults.map((fault) => `store: RedisSessionStore: ${fault}`),
+    );
+  }
+  return settings;
+}
+
+/** Reads and checks the options that stores and logs share. Returns `undefined` if there are faults. */
+export function readRedisSettings(
+  options: RedisSessionStoreOptions,
+  faults: string[],
+  outcome: AwaitedReplicas['outcome'],
+): RedisSettings | undefined {
+  const { client, prefix = 'session:', waitForReplicas } = options;
   const connection = connectionOf(client);
   if (!connection) {
     faults.push('client: expected a client of ioredis or redis');
@@ -83,14 +101,12 @@ export function readRedisOptions(
     );
   }
   if (!connection || faults.length > 0) {
-    throw new SessionConfigError(
-      faults.map((fault) => `store: RedisSessionStore: ${fault}`),
-    );
+    return undefined;
   }
   return {
     connection,
     prefix,
-    replicas: waitForReplicas && { count, timeout: milliseconds },
+    replicas: waitForReplicas && { count, timeout: milliseconds, outcome },
     clockOffset: options.clockOffset ?? (() => 0),
   };
 }

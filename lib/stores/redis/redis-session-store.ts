@@ -135,7 +135,10 @@ export class RedisSessionStore extends SessionStore {
 
   override warnings(): Promise<readonly string[]> {
     const { connection, prefix } = this.#settings;
-    return evictionWarnings(connection, `${prefix}epoch`);
+    return evictionWarnings(connection, `${prefix}epoch`, 'RedisSessionStore', [
+      'sessions',
+      'ends sessions',
+    ]);
   }
 
   /** Checks at most once a second. */

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import type {
+  AppendOptions,
+  RevocationBatch,
+  RevocationLog,
+} from '../../ports/revocation-log.js';
+import type { RevocationLogFixture } from './fixture.js';
+
+/** Seconds for which entries are kept in these tests, unless a test sets another retention. */
+export const RETENTION = 1_000;
+
+/** What a test of a log works with: a fixture with defaults applied. */
+export interface LogBench {
+  readonly log: RevocationLog;
+  readonly another: RevocationLog;
+  readonly advance: (seconds: number) => Promise<void>;
+  readonly lose: (() => Promise<void> | void) | undefined;
+  readonly cut: (() => Promise<void> | void) | undefined;
+  /** Follows a log until the test ends. */
+  readonly follow: (log: RevocationLog, from?: string) => Follower;
+}
+
+/** One test of a log. */
+export type LogTestBody = (bench: LogBench) => Promise<void>;
+
+/** Adds one test of a log to the suite. */
+export type AddLogTest = (title: string, body: LogTestBody) => void;
+
+/** Runs a test on a fixture, and ends what it has left open. */
+export async function runLogTest(
+  fixture: RevocationLogFixture,
+  body: LogTestBody,
+): Promise<void> {
+  const { log, another = log } = fixture;
+  const followers: Follower[] = [];
+  try {
+    await body({
+      log,
+      another,
+      advance: async (seconds) => fixture.advance(seconds),
+      lose: fixture.lose?.bind(fixture),
+      cut: fixture.cut?.bind(fixture),
+      follow(followed, from) {
+        const follower = new Follower(followed, from);
+        followers.push(follower);
+        return follower;
+      },
+    });
+  } finally {
+    await Promise.all(followers.map((follower) => follower.stop()));
+    await fixture.close?.();
+  }
+}
+
+/** Appends entries with the retention of these tests. */
+export function append(
+  log: RevocationLog,
+  entries: readonly string[],
+  options: Partial<AppendOptions> = {},
+): Promise<Date> {
+  return log.append(entries, { retentionSeconds: RETENTION, ...options });
+}
+
+/** Returns texts that differ. */
+export function texts(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${name} ${i}`);
+}
+
+/** Collects what a log delivers. */
+export class Follower {
+  readonly batches: RevocationBatch[] = [];
+  /** Every text that was delivered, in the order of delivery. */
+  readonly received: string[] = [];
+  /** Called with each batch. */
+  onBatch: (batch: RevocationBatch) => void = () => undefined;
+  /** Fulfilled when `follow` has resolved; rejected with its error. */
+  readonly ended: Promise<void>;
+  readonly #controller = new AbortController();
+  readonly #texts = new Set<string>();
+  #wake: () => void = () => undefined;
+
+  constructor(log: RevocationLog, from?: string) {
+    const { signal } = this.#controller;
+    this.ended = log.follow(from, (batch) => this.#note(batch), signal);
+    this.ended.catch(() => undefined);
+  }
+
+  /** The position after the last batch. */
+  get position(): string | undefined {
+    return this.batches.at(-1)?.position;
+  }
+
+  /** The last `asOf`, in milliseconds; -Infinity if there was none. */
+  get asOf(): number {
+    return this.batches.at(-1)?.asOf?.getTime() ?? -Infinity;
+  }
+
+  has(text: string): boolean {
+    return this.#texts.has(text);
+  }
+
+  hasAll(entries: readonly string[]): boolean {
+    return entries.every((text) => this.#texts.has(text));
+  }
+
+  /** Waits for the batch after which a condition holds. */
+  async until(condition: () => boolean): Promise<this> {
+    const failed = this.ended.then(() => {
+      throw new Error('expected follow() to go on, but it resolved');
+    });
+    failed.catch(() => undefined);
+    while (!condition()) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await Promise.race([woken, failed]);
+    }
+    return this;
+  }
+
+  /** Waits until everything that is there has been delivered. */
+  untilCaughtUp(): Promise<this> {
+    return this.until(() => this.batches.at(-1)?.asOf !== undefined);
+  }
+
+  /** Waits until all these texts have been delivered. */
+  untilAll(entries: readonly string[]): Promise<this> {
+    return this.until(() => this.hasAll(entries));
+  }
+
+  /** Waits until follow() rejects. */
+  async untilRejected(): Promise<void> {
+    await assert.rejects(this.ended);
+  }
+
+  abort(): void {
+    this.#controller.abort();
+  }
+
+  /** Ends it, and waits for that. */
+  async stop(): Promise<void> {
+    this.abort();
+    await this.ended.catch(() => undefined);
+  }
+
+  #note(batch: RevocationBatch): void {
+    this.batches.push(batch);
+    for (const text of batch.entries) {
+      this.received.push(text);
+      this.#texts.add(text);
+    }
+    this.onBatch(batch);
+    this.#wake();
+  }
+}
