@@ -21,7 +21,13 @@ export function resolveRevocations(
   if (given === undefined) {
     return undefined;
   }
-  const group = isRevocationLog(given)
+  if (typeof given !== 'object' || given === null) {
+    // A string is probably an address with a password in it.
+    const got = typeof given === 'string' ? undefined : given;
+    reader.fault('revocations', 'expected a RevocationLog', got);
+    return undefined;
+  }
+  const group: Record<string, unknown> = isRevocationLog(given)
     ? { log: given }
     : reader.group('revocations', given, NAMES);
   const { log } = group;
@@ -47,9 +53,9 @@ export function resolveRevocations(
     reader.fault('revocations.whenLagging', "'ask-store' needs a store");
   }
   if (!isRevocationLog(log)) {
-    // A string is probably an address with a password in it.
     const got = typeof log === 'string' ? undefined : log;
-    reader.fault('revocations', 'expected a RevocationLog', got);
+    if (log === undefined) reader.fault('revocations.log', 'is not set');
+    else reader.fault('revocations.log', 'expected a RevocationLog', got);
     return undefined;
   }
   return {

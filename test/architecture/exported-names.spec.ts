@@ -15,6 +15,7 @@ const RUNTIME = [
   'CheckRevocation',
   'IssuedSession',
   'LateCallError',
+  'MemoryRevocationLog',
   'MemorySessionStore',
   'OptionalSession',
   'Passive',

@@ -3,6 +3,7 @@ import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import type { ResolvedSessionJwtOptions } from '../../lib/options/resolved-options.js';
 import type { Transport } from '../../lib/ports/transport.js';
+import { MemoryRevocationLog } from '../../lib/stores/memory-revocation-log.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import { rows, titleOf } from '../support/titles.js';
@@ -20,6 +21,8 @@ const STORE = new MemorySessionStore();
 /** What options that are only of use with others need beside them. */
 const WITH_REFRESH = { refreshToken: {} };
 const WITH_STORE = { store: STORE };
+const LOG = new MemoryRevocationLog();
+const WITH_LOG = { revocations: { log: LOG } };
 
 /** A transport of the application's own. */
 function ownTransport(own: Partial<Transport> = {}): Transport {
@@ -479,6 +482,41 @@ const OPTIONS: readonly OptionRow[] = [
     invalid: ['REFUSE', 'endOldest', '', true, null, 5, ['refuse'], {}],
   },
   {
+    path: 'revocations.log',
+    beside: { revocations: { maxLag: 1 } },
+    read: ({ revocations }) => revocations?.log,
+    valid: same(LOG),
+    invalid: ['redis://:secret@host', null, 5, {}, { append() {} }],
+  },
+  {
+    path: 'revocations.maxLag',
+    beside: WITH_LOG,
+    read: ({ revocations }) => revocations?.maxLagSeconds,
+    fallback: 1,
+    valid: [
+      [0.1, 0.1],
+      ['500ms', 0.5],
+      [60, 60],
+    ],
+    invalid: ['1', 0, 0.05, 61, -1, null, NaN, true],
+  },
+  {
+    path: 'revocations.maxEntries',
+    beside: WITH_LOG,
+    read: ({ revocations }) => revocations?.maxEntries,
+    fallback: 1_000_000,
+    valid: same(1_000, 10_000_000),
+    invalid: ['1000', 999, 10_000_001, 1_000.5, null, Infinity],
+  },
+  {
+    path: 'revocations.whenLagging',
+    beside: WITH_LOG,
+    read: ({ revocations }) => revocations?.whenLagging,
+    fallback: 'accept',
+    valid: same('accept', 'refuse'),
+    invalid: ['ask-store', 'ACCEPT', '', true, null, 5, ['refuse'], {}],
+  },
+  {
     path: 'csrf.origin',
     beside: { csrf: { header: 'X-CSRF' } },
     read: ({ csrf }) => csrf.checksOrigin,
@@ -550,6 +588,7 @@ const GROUPS: Readonly<Record<string, object>> = {
   refreshToken: {},
   'refreshToken.cookie': WITH_REFRESH,
   maxSessions: WITH_STORE,
+  revocations: {},
 };
 /** Groups that may be given alone, empty, and then change nothing. */
 const INERT_GROUPS = [
@@ -676,6 +715,7 @@ describe('the options as a whole', () => {
       },
       refresh: undefined,
       store: undefined,
+      revocations: undefined,
       cache: { maxTokens: 10_000, maxBytes: 33_554_432 },
     });
   });
@@ -851,7 +891,9 @@ describe('a group of options that is no object', () => {
     expect(faults.slice(1)).toEqual(
       group === 'maxSessions'
         ? ['maxSessions.max: is not set', 'maxSessions.policy: is not set']
-        : [],
+        : group === 'revocations'
+          ? ['revocations.log: is not set']
+          : [],
     );
   });
 });
@@ -917,6 +959,13 @@ describe('the error of faulty options', () => {
     keepDataIn: 'database',
     revocationCheck: 'never',
     maxSessions: { max: 0, policy: 'any', per: 'subject' },
+    revocations: {
+      log: {},
+      maxLag: '1',
+      maxEntries: 1,
+      whenLagging: 'x',
+      y: 1,
+    },
     csrf: { origin: { trustedOrigins: ['*'], all: true }, header: true, x: 1 },
     cache: { maxTokens: '1', maxBytes: 1, ttl: 5 },
     typo: true,
@@ -1000,6 +1049,11 @@ describe('the error of faulty options', () => {
         'maxSessions.max',
         'maxSessions.policy',
         'maxSessions.per',
+        'revocations.log',
+        'revocations.maxLag',
+        'revocations.maxEntries',
+        'revocations.whenLagging',
+        'revocations.y',
         'csrf.origin.trustedOrigins[0]',
         'csrf.origin.all',
         'csrf.header',

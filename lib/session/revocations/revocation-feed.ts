@@ -62,11 +62,6 @@ export class RevocationFeed {
     return this.lagSeconds > this.#parts.maxLagSeconds;
   }
 
-  /** Seconds since this process heard of the log. */
-  get silentSeconds(): number {
-    return this.#parts.time() - this.#heardAt / 1000;
-  }
-
   /** The time of the log up to which nothing is missing, in milliseconds since the Unix epoch. */
   get asOf(): number {
     return this.#asOf;
@@ -89,7 +84,10 @@ export class RevocationFeed {
     this.#clock.note(time, sentAt);
     this.#offset = this.#clock.earliest! - this.#clock.instant;
     // A time of the log that was only heard may be old; the answer to a call is not.
-    if (sentAt > -Infinity) this.#noteFreshness();
+    if (sentAt > -Infinity) {
+      this.#noteFreshness();
+      this.#tellWaiting();
+    }
   }
 
   /** Follows the log from now on. */
@@ -114,10 +112,11 @@ export class RevocationFeed {
     this.#tellWaiting();
   }
 
-  /** Replaces the connection to the log if that is silent: half of it may be gone. */
+  /** Replaces the connection to the log if that is silent in real time: half of it may be gone. */
   replaceIfSilent(): void {
-    if (this.silentSeconds > GIVE_UP_AFTER * this.#parts.maxLagSeconds) {
-      this.#heardAt = this.#clock.instant;
+    const silentSeconds = (performance.now() - this.#heardAt) / 1000;
+    if (silentSeconds > GIVE_UP_AFTER * this.#parts.maxLagSeconds) {
+      this.#heardAt = performance.now();
       this.#attempt?.abort();
     }
   }
@@ -145,7 +144,7 @@ export class RevocationFeed {
     for (let failures = 0; !this.#isStopped; failures += 1) {
       const attempt = new AbortController();
       this.#attempt = attempt;
-      this.#heardAt = this.#clock.instant;
+      this.#heardAt = performance.now();
       try {
         await log.follow(
           this.#position,
@@ -168,7 +167,7 @@ export class RevocationFeed {
 
   #receive({ entries, position, asOf, hasGap }: RevocationBatch): void {
     const { onEntry, onGap } = this.#parts;
-    this.#heardAt = this.#clock.instant;
+    this.#heardAt = performance.now();
     if (hasGap) onGap();
     for (const entry of entries) onEntry(entry);
     this.#position = position;

@@ -151,7 +151,7 @@ export class RevocationJournal {
     if (isDue && !isVerifyOnly && !this.#proofs.isUnderWay) {
       void this.#proofs.caughtUp();
     }
-    this.standing.report();
+    if (!this.#feed.starting) this.standing.report();
   }
 
   #receive(text: string): void {

@@ -1,0 +1,464 @@
+import { SessionEndedError } from '../../lib/errors/session-error.js';
+import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
+import { until } from '../support/asynchrony.js';
+import { claimsIn, MINUTE } from '../support/session-claims.js';
+import { refreshWith } from './session-runtime.js';
+import {
+  closeNodes,
+  openNodes,
+  settled,
+  type NodesOptions,
+} from './revoked-nodes.js';
+
+afterEach(closeNodes);
+
+const ENDED = { refusal: 'ended' };
+const ALIVE = { subject: 'ada' };
+
+/** The set-ups in which nodes share a log. */
+const SETUPS: readonly (readonly [string, () => NodesOptions])[] = [
+  ['without a store', () => ({})],
+  ['with a store', () => ({ store: new MemorySessionStore() })],
+  ['without a store, in pairs', () => ({ refreshToken: {} })],
+  [
+    'with a store, in pairs',
+    () => ({ store: new MemorySessionStore(), refreshToken: {} }),
+  ],
+  [
+    'with the data in the store',
+    () => ({ store: new MemorySessionStore(), keepDataIn: 'store' as const }),
+  ],
+];
+
+describe.each(SETUPS)('a revocation, %s', (_setup, options) => {
+  it('of one session is known on every node as soon as it is confirmed, and of that one only', async () => {
+    const { nodes } = await openNodes(3, options());
+    const [first, second, third] = nodes as [
+      (typeof nodes)[0],
+      (typeof nodes)[0],
+      (typeof nodes)[0],
+    ];
+    const mine = await first.signIn();
+    const other = await second.signIn();
+    for (const node of nodes) {
+      expect(await node.ask(mine.token)).toMatchObject(ALIVE);
+    }
+    const claims = claimsIn(mine.token) as { sid: string; sub: string };
+    expect(await second.revocation.end(claims)).toBe(true);
+    await settled();
+    for (const node of nodes) {
+      expect(await node.ask(mine.token)).toMatchObject(ENDED);
+      expect(await node.ask(other.token)).toMatchObject(ALIVE);
+    }
+    expect(third.heard.filter(({ type }) => type === 'ended')).toEqual([]);
+    expect(second.heard.filter(({ type }) => type === 'ended')).toMatchObject([
+      { reason: 'revoked', reach: 'log' },
+    ]);
+  });
+
+  it('of a session named by its id ends it, if it is one of that subject', async () => {
+    const { nodes } = await openNodes(2, options());
+    const [first, second] = nodes;
+    const { token, sid } = await first!.signIn();
+    await second!.revocation.endNamed(sid, 'eve');
+    await settled();
+    expect(await first!.ask(token)).toMatchObject(ALIVE);
+    expect(await second!.ask(token)).toMatchObject(ALIVE);
+    await second!.revocation.endNamed(sid, 'ada');
+    await settled();
+    expect(await first!.ask(token)).toMatchObject(ENDED);
+    expect(await second!.ask(token)).toMatchObject(ENDED);
+  });
+
+  it('of all sessions of a subject spares the one named, those of others, and those that begin afterwards', async () => {
+    const { nodes } = await openNodes(2, options());
+    const [first, second] = nodes;
+    const ended = await first!.signIn();
+    const kept = await first!.signIn();
+    const others = await first!.signIn('eve');
+    await second!.revokeAll('ada', kept.sid);
+    const later = await first!.signIn();
+    await settled();
+    for (const node of nodes) {
+      expect(await node.ask(ended.token)).toMatchObject(ENDED);
+      expect(await node.ask(kept.token)).toMatchObject(ALIVE);
+      expect(await node.ask(later.token)).toMatchObject(ALIVE);
+      expect(await node.ask(others.token)).toMatchObject({ subject: 'eve' });
+    }
+    expect(later.oiat).toBe(ended.oiat + 1);
+  });
+
+  it('of everything spares what begins afterwards, and is known to nodes that start later', async () => {
+    const { nodes, log } = await openNodes(2, options());
+    const [first, second] = nodes;
+    const before = await first!.signIn();
+    await second!.revocation.endEverything();
+    const later = await first!.signIn();
+    await settled();
+    for (const node of nodes) {
+      expect(await node.ask(before.token)).toMatchObject(ENDED);
+      expect(await node.ask(later.token)).toMatchObject(ALIVE);
+    }
+    expect(log.size).toBeGreaterThan(0);
+  });
+
+  it('in the second of a sign-in ends that session, however often both follow each other', async () => {
+    const { nodes } = await openNodes(2, options());
+    const [first, second] = nodes;
+    for (let round = 0; round < 12; round += 1) {
+      const { token } = await first!.signIn();
+      expect(await second!.ask(token)).toMatchObject(ALIVE);
+      const revoking = round % 3 === 2 ? second! : first!;
+      if (round % 4 === 3) await first!.revocation.endEverything();
+      else await revoking.revokeAll();
+      await settled();
+      if (revoking === first || round < 2) {
+        for (const node of nodes) {
+          expect(await node.ask(token)).toMatchObject(ENDED);
+        }
+      }
+    }
+  });
+});
+
+describe('a refresh token', () => {
+  it.each([
+    ['stateless', undefined],
+    ['recorded', new MemorySessionStore()],
+  ])(
+    'that is %s is refused on every node once its session is revoked',
+    async (_kind, store) => {
+      const { nodes } = await openNodes(2, {
+        refreshToken: {},
+        ...(store && { store }),
+      });
+      const [first, second] = nodes;
+      const { refreshToken } = await first!.signIn();
+      await second!.revokeAll();
+      await settled();
+      for (const node of nodes) {
+        const { result } = await refreshWith(node, refreshToken);
+        expect(result).toMatchObject({ kind: 'rejected', refusal: 'ended' });
+      }
+    },
+  );
+});
+
+describe('other ends', () => {
+  it('by the loader are known on every node', async () => {
+    const goneUsers = new Set<string>();
+    const { nodes, clock } = await openNodes(2, {
+      load: async (id: string) => {
+        if (goneUsers.has(id)) throw new SessionEndedError('gone');
+        return { id };
+      },
+    });
+    const { token } = await nodes[0]!.signIn();
+    goneUsers.add('ada');
+    clock.advance(16 * MINUTE);
+    await settled();
+    expect(await nodes[0]!.ask(token)).toMatchObject(ENDED);
+    goneUsers.clear();
+    await settled();
+    expect(await nodes[1]!.ask(token)).toMatchObject(ENDED);
+  });
+
+  it('by a new sign-in of the same client clear nothing on other nodes', async () => {
+    const { nodes } = await openNodes(2);
+    const [first, second] = nodes;
+    const { token } = await first!.signIn();
+    await first!.issuing!.issuer.generate(
+      'ada',
+      {},
+      { headers: { cookie: `__Host-Http-session=${token}` } },
+    );
+    await settled();
+    expect(await second!.ask(token)).toEqual({
+      refusal: 'replaced',
+      clears: [],
+    });
+  });
+
+  it('by the reuse of a refresh token are known on every node', async () => {
+    const { nodes, clock } = await openNodes(2, {
+      refreshToken: {},
+      store: new MemorySessionStore(),
+    });
+    const [first, second] = nodes;
+    const { token, refreshToken } = await first!.signIn();
+    const { result } = await refreshWith(first!, refreshToken);
+    expect(result.kind).toBe('signed');
+    const child =
+      result.kind === 'signed' ? result.signed.refreshToken : undefined;
+    await refreshWith(first!, child);
+    clock.advance(2 * MINUTE);
+    await settled();
+    const reused = await refreshWith(first!, refreshToken);
+    expect(reused.result).toMatchObject({ refusal: 'reused' });
+    await settled();
+    expect(await second!.ask(token)).toMatchObject(ENDED);
+  });
+});
+
+describe('a node that may miss revocations', () => {
+  const ROWS = [
+    ['ask-store', true, { refusal: 'unknown' }, ALIVE],
+    ['accept', true, ALIVE, ALIVE],
+    ['accept', false, ALIVE, ALIVE],
+    [
+      'refuse',
+      true,
+      { unavailable: 'STORE_UNAVAILABLE' },
+      { unavailable: 'STORE_UNAVAILABLE' },
+    ],
+    [
+      'refuse',
+      false,
+      { unavailable: 'STORE_UNAVAILABLE' },
+      { unavailable: 'STORE_UNAVAILABLE' },
+    ],
+  ] as const;
+
+  it.each(ROWS)(
+    'does what it is told to: %s, store %p',
+    async (whenLagging, hasStore, ofEnded, ofOthers) => {
+      const { nodes, clock } = await openNodes(2, {
+        whenLagging,
+        ...(hasStore && { store: new MemorySessionStore() }),
+      });
+      const [first, second] = nodes;
+      const ended = await first!.signIn();
+      const other = await first!.signIn();
+      second!.connection.cut();
+      await first!.revocation.end(
+        claimsIn(ended.token) as { sid: string; sub: string },
+      );
+      await settled();
+      // A node cannot know before the lag is over.
+      expect(await second!.ask(ended.token)).toMatchObject(ALIVE);
+      clock.advance(2);
+      await settled();
+      expect(second!.revocations!.journal.standing.reason).toBe('silent');
+      expect(await second!.ask(ended.token)).toMatchObject(ofEnded);
+      expect(await second!.ask(other.token)).toMatchObject(ofOthers);
+      expect(await first!.ask(other.token)).toMatchObject(ALIVE);
+      second!.connection.heal();
+      await until(
+        () => !second!.revocations!.journal.standing.isBehind,
+        'caught up',
+      );
+      expect(await second!.ask(ended.token)).toMatchObject(ENDED);
+      expect(await second!.ask(other.token)).toMatchObject(ALIVE);
+      const lag = second!.heard.filter(({ type }) =>
+        type.startsWith('revocations'),
+      );
+      expect(lag.map(({ type }) => type)).toEqual(
+        expect.arrayContaining(['revocationsLagging']),
+      );
+      expect(
+        lag.filter(({ type }) => type === 'revocationsLagging'),
+      ).toHaveLength(1);
+    },
+  );
+
+  it('moves no idle end', async () => {
+    const { nodes, clock } = await openNodes(1);
+    const [node] = nodes;
+    const { token } = await node!.signIn();
+    node!.connection.cut();
+    clock.advance(20 * MINUTE);
+    await settled();
+    const { lat, exp } = claimsIn(token);
+    const reloaded = await node!.authenticate(token);
+    expect(reloaded).toMatchObject({ claims: { exp, lat: lat + 20 * MINUTE } });
+    node!.connection.heal();
+    await until(() => !node!.revocations!.journal.standing.isBehind, 'heard');
+    clock.advance(20 * MINUTE);
+    await settled();
+    expect(await node!.authenticate(token)).toMatchObject({
+      claims: { exp: exp + 40 * MINUTE },
+    });
+  });
+
+  it('does not move one by a refresh either', async () => {
+    const { nodes, clock } = await openNodes(1, { refreshToken: {} });
+    const [node] = nodes;
+    const { refreshToken } = await node!.signIn();
+    node!.connection.cut();
+    clock.advance(20 * MINUTE);
+    await settled();
+    const { result } = await refreshWith(node!, refreshToken);
+    expect(result.kind).toBe('signed');
+    const child =
+      result.kind === 'signed' ? result.signed.refreshToken! : refreshToken!;
+    expect(claimsIn(child)['exp']).toBe(claimsIn(refreshToken!)['exp']);
+  });
+
+  it('knows of entries that it cannot read, until they end nothing more', async () => {
+    const { nodes, clock, log } = await openNodes(1, {
+      whenLagging: 'refuse',
+      dataRefreshInterval: '1h',
+    });
+    const [node] = nodes;
+    const { token } = await node!.signIn();
+    const proof = node!.connection;
+    const realm = await realmIn(node!);
+    const until_ = clock.nowSeconds() + 600;
+    await log.append(
+      [JSON.stringify({ v: 2, realm, kind: 'tenant', until: until_ })],
+      { retentionSeconds: 900 },
+    );
+    await settled();
+    expect(node!.revocations!.journal.standing.reason).toBe('unreadable');
+    expect(await node!.ask(token)).toMatchObject({
+      unavailable: 'STORE_UNAVAILABLE',
+    });
+    expect(proof.appended).toEqual(proof.appended);
+    clock.advance(600);
+    await settled();
+    expect(await node!.ask(token)).toMatchObject(ALIVE);
+  });
+
+  it('ignores the entries of other applications', async () => {
+    const { nodes, log } = await openNodes(1, { whenLagging: 'refuse' });
+    const [node] = nodes;
+    const { token } = await node!.signIn();
+    const foreign = { realm: 'of-another-app', at: 9e9, until: 9e9 };
+    await log.append(
+      [
+        JSON.stringify({ v: 1, kind: 'everything', ...foreign }),
+        JSON.stringify({ v: 9, kind: 'whatever', ...foreign }),
+      ],
+      { retentionSeconds: 900 },
+    );
+    await settled();
+    expect(await node!.ask(token)).toMatchObject(ALIVE);
+  });
+
+  it('never accepts when it has no room, whatever it is told to do', async () => {
+    const { nodes } = await openNodes(2, {
+      whenLagging: 'accept',
+      maxEntries: 1_000,
+    });
+    const [first, second] = nodes;
+    const { token } = await first!.signIn('eve');
+    for (let i = 0; i < 1_001; i += 1) {
+      await first!.revocation.endNamed(`session ${i}`, `subject ${i}`);
+    }
+    await settled();
+    expect(second!.revocations!.journal.standing.reason).toBe('full');
+    expect(await second!.ask(token)).toMatchObject({
+      unavailable: 'STORE_UNAVAILABLE',
+    });
+    await until(
+      () => second!.heard.some(({ type }) => type === 'revocationsFilling'),
+      'the alarm',
+    );
+  });
+
+  it('asks the store once about each session that began before a gap', async () => {
+    const store = new MemorySessionStore();
+    const { nodes } = await openNodes(2, { store });
+    const [first, second] = nodes;
+    const ended = await first!.signIn();
+    const other = await first!.signIn();
+    // The entry is lost.
+    second!.connection.alter = (batch) => ({
+      ...batch,
+      entries: batch.entries.filter((entry) => entry.includes('"proof"')),
+    });
+    await first!.revocation.end(
+      claimsIn(ended.token) as { sid: string; sub: string },
+    );
+    await settled();
+    expect(await second!.ask(ended.token)).toMatchObject(ALIVE);
+    second!.connection.alter = (batch) => ({ ...batch, hasGap: true });
+    await first!.revocations!.journal.caughtUp();
+    await settled();
+    second!.connection.alter = (batch) => batch;
+    const read = store.read.bind(store);
+    const asked: string[] = [];
+    store.read = (id, ...rest) => {
+      asked.push(id);
+      return read(id, ...rest);
+    };
+    const confirm = store.confirm?.bind(store);
+    if (confirm) {
+      store.confirm = (id, ...rest) => {
+        asked.push(id);
+        return confirm(id, ...rest);
+      };
+    }
+    for (let i = 0; i < 3; i += 1) {
+      expect(await second!.ask(other.token)).toMatchObject(ALIVE);
+    }
+    expect(asked).toEqual([other.sid]);
+    expect(await second!.ask(ended.token)).toMatchObject({
+      refusal: 'unknown',
+    });
+    const later = await first!.signIn('bob');
+    expect(await second!.ask(later.token)).toMatchObject({ subject: 'bob' });
+    expect(asked).toEqual([other.sid, ended.sid, later.sid]);
+  });
+});
+
+describe('an append that fails', () => {
+  it('is told to the caller, has ended the session here and in the store, and is tried again', async () => {
+    const store = new MemorySessionStore();
+    const { nodes } = await openNodes(2, { store });
+    const [first, second] = nodes;
+    const { token, sid } = await first!.signIn();
+    const claims = claimsIn(token) as { sid: string; sub: string };
+    first!.connection.failure = new Error('connection refused');
+    await expect(first!.revocation.end(claims)).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+    expect(await store.read(sid, 'ada')).toBeUndefined();
+    expect(await first!.ask(token)).toMatchObject(ENDED);
+    expect(await second!.ask(token)).toMatchObject(ALIVE);
+    first!.connection.failure = undefined;
+    await until(
+      () => first!.revocations!.journal.unconfirmed === 0,
+      'the entry is appended',
+    );
+    await settled();
+    expect(await second!.ask(token)).toMatchObject(ENDED);
+    expect(first!.heard.map(({ type }) => type)).toContain('revocationsFailed');
+  });
+
+  it('does not keep anyone from signing in or out here', async () => {
+    const { nodes } = await openNodes(1, { storeTimeout: '20ms' });
+    const [node] = nodes;
+    node!.connection.failure = new Error('connection refused');
+    const { token } = await node!.signIn();
+    expect(await node!.ask(token)).toMatchObject(ALIVE);
+    await expect(
+      node!.revocation.end(claimsIn(token) as { sid: string; sub: string }),
+    ).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await node!.ask(token)).toMatchObject(ENDED);
+  });
+});
+
+describe('without a log and a store', () => {
+  it.each([
+    ['revokeAll', 'STORE_REQUIRED'],
+    ['revokeEverything', 'STORE_REQUIRED'],
+  ])('%s says what it needs: %s', async (method, code) => {
+    const { openRuntime } = await import('./session-runtime.js');
+    const { revocation } = await openRuntime();
+    const called =
+      method === 'revokeAll'
+        ? revocation.endAll('ada', undefined)
+        : revocation.endEverything();
+    await expect(called).rejects.toMatchObject({ code });
+  });
+});
+
+async function realmIn(node: {
+  connection: { appended: string[] };
+  revocation: { endNamed(id: string, subject: string): Promise<boolean> };
+}): Promise<string> {
+  await node.revocation.endNamed('some session', 'somebody');
+  const [entry] = node.connection.appended;
+  return (JSON.parse(entry!) as { realm: string }).realm;
+}
