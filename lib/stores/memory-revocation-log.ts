@@ -76,7 +76,7 @@ export class MemoryRevocationLog extends RevocationLog {
       }
     }
     this.#removeBefore(time - retentionSeconds * 1000);
-    await undefined;
+    await Promise.resolve();
     for (const deliver of this.#followers) deliver();
     return new Date(time);
   }

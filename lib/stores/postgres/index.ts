@@ -6,7 +6,15 @@ export type {
   PostgresResult,
 } from './postgres-pool.js';
 export {
+  PostgresRevocationLog,
+  type PostgresRevocationLogOptions,
+} from './postgres-revocation-log.js';
+export {
   postgresSessionSchema,
   type PostgresTable,
 } from './postgres-schema.js';
+export {
+  postgresRevocationSchema,
+  type PostgresRevocationTable,
+} from './revocation-schema.js';
 export { PostgresSessionStore } from './postgres-session-store.js';

@@ -76,7 +76,8 @@ export function readPostgresOptions(
   return { pool: options.pool, names, prepareStatements, clockOffset };
 }
 
-function isPool(value: unknown): boolean {
+/** Returns whether a value looks like a `Pool` of `pg`. */
+export function isPool(value: unknown): boolean {
   const pool = value as Partial<PostgresPool> | null | undefined;
   return (
     typeof pool?.query === 'function' && typeof pool.connect === 'function'

@@ -31,19 +31,42 @@ const NAME = {
   pattern: /^[a-z_][a-z0-9_]{0,62}$/,
   expected: `a name of 1 to ${LONGEST_NAME} lower-case letters, digits and _, not starting with a digit`,
 };
-const INDEX_SUFFIX = '_expiry_hour_idx';
 
 /** Reads the names and reports every fault to the reader. */
 export function readTable(
   reader: OptionReader,
   options: Readonly<Record<string, unknown>>,
+  defaultTable = 'user_sessions',
 ): TableNames {
-  const table = reader.text('table', options['table'], 'user_sessions', NAME);
+  const table = reader.text('table', options['table'], defaultTable, NAME);
   const schema = reader.text('schema', options['schema'], '', NAME);
-  return {
-    table,
-    qualified: schema ? `"${schema}"."${table}"` : `"${table}"`,
-  };
+  return { table, qualified: schema ? `"${schema}"."${table}"` : `"${table}"` };
+}
+
+/**
+ * Reads the names for a function that returns SQL.
+ *
+ * @throws {SessionConfigError} for an invalid name
+ */
+export function readSchemaOptions(
+  caller: string,
+  options: Readonly<PostgresTable>,
+  defaultTable?: string,
+): TableNames {
+  const reader = new OptionReader();
+  const given = reader.group('options', options, ['table', 'schema']);
+  const names = readTable(reader, given, defaultTable);
+  if (reader.faults.length > 0) {
+    throw new SessionConfigError(
+      reader.faults.map((fault) => `${caller}: ${fault}`),
+    );
+  }
+  return names;
+}
+
+/** Returns a name that belongs to a table. */
+export function nameFor(table: string, suffix: string): string {
+  return table.slice(0, LONGEST_NAME - suffix.length) + suffix;
 }
 
 /**
@@ -53,23 +76,12 @@ export function readTable(
  * @throws {SessionConfigError} for an invalid name
  */
 export function postgresSessionSchema(options: PostgresTable = {}): string {
-  const reader = new OptionReader();
-  const names = readTable(
-    reader,
-    reader.group('options', options, ['table', 'schema']),
-  );
-  if (reader.faults.length > 0) {
-    throw new SessionConfigError(
-      reader.faults.map((fault) => `postgresSessionSchema: ${fault}`),
-    );
-  }
-  return schemaOf(names);
+  return schemaOf(readSchemaOptions('postgresSessionSchema', options));
 }
 
 /** As {@link postgresSessionSchema}, for checked names. */
 export function schemaOf({ table, qualified }: TableNames): string {
-  const index =
-    table.slice(0, LONGEST_NAME - INDEX_SUFFIX.length) + INDEX_SUFFIX;
+  const index = nameFor(table, '_expiry_hour_idx');
   return `CREATE TABLE IF NOT EXISTS ${qualified} (
   -- Written as inside a JSON string. "C" compares bytes, whatever the language of the database.
   subject text COLLATE "C" NOT NULL,

@@ -25,6 +25,11 @@ export function seconds(parameter: number): string {
   return `$${parameter}::interval`;
 }
 
+/** Microseconds since the Unix epoch, as a whole number. */
+export function microseconds(time: string): string {
+  return `round(extract(epoch FROM ${time}) * 1000000)::bigint`;
+}
+
 /** Returns when a session that is used now ends. The numbers are those of parameters. */
 export function endOfUse(
   createdAt: string,

@@ -31,7 +31,7 @@ export function followerEndTests(test: AddLogTest): void {
     await append(log, ['before']);
     const followers = Array.from({ length: 5 }, () => follow(log));
     for (const [turns, follower] of followers.entries()) {
-      for (let i = 0; i < turns; i += 1) await undefined;
+      for (let i = 0; i < turns; i += 1) await Promise.resolve();
       const count = follower.batches.length;
       follower.abort();
       await follower.ended;

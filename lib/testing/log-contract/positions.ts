@@ -18,7 +18,7 @@ export function positionTests(test: AddLogTest): void {
       await first.untilAll([...more, `proof ${i}`]);
     }
     const received = new Set<string>();
-    for (const { entries: delivered, position } of [...first.batches]) {
+    for (const { entries: delivered, position } of first.batches) {
       for (const text of delivered) received.add(text);
       const missing = entries.filter((text) => !received.has(text));
       const second = await follow(another, position).untilAll([

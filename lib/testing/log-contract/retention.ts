@@ -94,7 +94,7 @@ async function age({
   another,
   advance,
 }: Parameters<Parameters<AddLogTest>[1]>[0]): Promise<void> {
-  for (const log_ of [log, another]) await append(log_, texts('old', MANY));
+  for (const each of [log, another]) await append(each, texts('old', MANY));
   await advance(RETENTION + 60);
   await append(log, ['kept']);
   await advance(RETENTION - 60);
