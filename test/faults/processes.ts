@@ -9,7 +9,12 @@ import {
 } from '../support/compiled-library.js';
 import { ROOT } from '../support/library-sources.js';
 
-const PROGRAMS = ['node-server', 'killed-refresh', 'chaos/chaos-node'] as const;
+const PROGRAMS = [
+  'node-server',
+  'killed-refresh',
+  'revocation-node',
+  'chaos/chaos-node',
+] as const;
 /** What programs import besides the library. */
 const PARTS = ['chaos/open-store'] as const;
 
