@@ -108,12 +108,20 @@ export interface NodesOptions extends Partial<SessionJwtModuleOptions> {
 
 const opened: OpenedRuntime[] = [];
 
+/** What nodes share, apart from a store. */
+interface SharedLog {
+  readonly clock: TestSessionClock;
+  readonly log: MemoryRevocationLog;
+}
+
 /** Opens some nodes of one application. They share a clock, a log and, if it is given, a store. */
-export async function openNodes(count: number, options: NodesOptions = {}) {
+export async function openNodes(
+  count: number,
+  options: NodesOptions = {},
+  shared: SharedLog = openLog(),
+) {
   const { load, maxLag = 1, whenLagging, maxEntries, ...others } = options;
-  const clock = new TestSessionClock();
-  const log = new MemoryRevocationLog();
-  log.useClock(clock);
+  const { clock, log } = shared;
   const nodes: Node[] = [];
   for (let i = 0; i < count; i += 1) {
     const connection = new LogConnection(log);
@@ -131,10 +139,19 @@ export async function openNodes(count: number, options: NodesOptions = {}) {
       clock,
     );
     opened.push(runtime);
-    await runtime.revocations!.ready();
+    const reading = runtime.revocations!.ready();
+    // One that only verifies hears of the time of the log when others write to it.
+    if (!others.verifyOnly) await reading;
     nodes.push(nodeOf(runtime, connection));
   }
   return { nodes, clock, log };
+}
+
+function openLog(): SharedLog {
+  const clock = new TestSessionClock();
+  const log = new MemoryRevocationLog();
+  log.useClock(clock);
+  return { clock, log };
 }
 
 /** Shuts down every node that was opened. */

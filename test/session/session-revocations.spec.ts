@@ -1,7 +1,10 @@
 import { SessionEndedError } from '../../lib/errors/session-error.js';
+import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-module-options.js';
+import type { VerifiedSession } from '../../lib/session/model/verified-session.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { until } from '../support/asynchrony.js';
 import { claimsIn, MINUTE } from '../support/session-claims.js';
+import { SECRET } from '../support/secrets.js';
 import { refreshWith } from './session-runtime.js';
 import {
   closeNodes,
@@ -89,7 +92,7 @@ describe.each(SETUPS)('a revocation, %s', (_setup, options) => {
   });
 
   it('of everything spares what begins afterwards, and is known to nodes that start later', async () => {
-    const { nodes, log } = await openNodes(2, options());
+    const { nodes, log, clock } = await openNodes(2, options());
     const [first, second] = nodes;
     const before = await first!.signIn();
     await second!.revocation.endEverything();
@@ -99,7 +102,10 @@ describe.each(SETUPS)('a revocation, %s', (_setup, options) => {
       expect(await node.ask(before.token)).toMatchObject(ENDED);
       expect(await node.ask(later.token)).toMatchObject(ALIVE);
     }
-    expect(log.size).toBeGreaterThan(0);
+    const started = await openNodes(1, options(), { clock, log });
+    expect(await started.nodes[0]!.ask(before.token)).toMatchObject({
+      refusal: expect.stringMatching(/^(ended|unknown)$/),
+    });
   });
 
   it('in the second of a sign-in ends that session, however often both follow each other', async () => {
@@ -399,6 +405,158 @@ describe('a node that may miss revocations', () => {
     const later = await first!.signIn('bob');
     expect(await second!.ask(later.token)).toMatchObject({ subject: 'bob' });
     expect(asked).toEqual([other.sid, ended.sid, later.sid]);
+  });
+});
+
+describe('what outlives its requests', () => {
+  const REVOCATIONS = [
+    ['revoke', 1],
+    ['revokeAll', 2],
+    ['revokeEverything', 3],
+  ] as const;
+
+  it.each(REVOCATIONS)(
+    'ends on every node: %s ends %i of 3',
+    async (method, count) => {
+      const { nodes } = await openNodes(2);
+      const [first, second] = nodes;
+      const tokens = [
+        await first!.signIn(),
+        await first!.signIn(),
+        await first!.signIn('eve'),
+      ];
+      const ended: string[] = [];
+      for (const { token, sid } of tokens) {
+        const verified = (await second!.authenticate(token)) as VerifiedSession;
+        second!.live.add(verified, {
+          end: (reason) => ended.push(`${sid} ${reason}`),
+        });
+      }
+      if (method === 'revoke') {
+        await first!.revocation.endNamed(tokens[0]!.sid, 'ada');
+      } else if (method === 'revokeAll') {
+        await first!.revokeAll();
+      } else {
+        await first!.revocation.endEverything();
+      }
+      await settled();
+      expect(ended).toEqual(
+        tokens.slice(0, count).map(({ sid }) => `${sid} ended`),
+      );
+    },
+  );
+
+  it('is asked about while its node may miss revocations', async () => {
+    const { nodes, clock } = await openNodes(2, {
+      store: new MemorySessionStore(),
+    });
+    const [first, second] = nodes;
+    const { token, sid } = await first!.signIn();
+    const verified = (await second!.authenticate(token)) as VerifiedSession;
+    const live = second!.live.add(verified, { end: () => undefined });
+    second!.connection.cut();
+    await first!.revocation.endNamed(sid, 'ada');
+    await settled();
+    expect(await second!.live.admit(live, false, false)).toMatchObject({
+      kind: 'authenticated',
+    });
+    clock.advance(2);
+    await settled();
+    expect(await second!.live.admit(live, false, false)).toMatchObject({
+      kind: 'rejected',
+    });
+  });
+
+  it('handles nothing while its node refuses', async () => {
+    const { nodes, clock } = await openNodes(1, { whenLagging: 'refuse' });
+    const [node] = nodes;
+    const { token } = await node!.signIn();
+    const verified = (await node!.authenticate(token)) as VerifiedSession;
+    const live = node!.live.add(verified, { end: () => undefined });
+    node!.connection.cut();
+    clock.advance(2);
+    await settled();
+    expect(await node!.live.admit(live, false, false)).toMatchObject({
+      kind: 'unavailable',
+    });
+    expect(live.ended).toBeUndefined();
+  });
+});
+
+describe('a service that only verifies', () => {
+  const SHARED = { secret: SECRET, issuer: 'https://app.example' };
+
+  async function openService(
+    options: NodesOptions = {},
+    ofService: Partial<SessionJwtModuleOptions> = {},
+  ) {
+    const issuing = await openNodes(1, { ...SHARED, ...options });
+    const { nodes, clock } = await openNodes(
+      1,
+      { ...SHARED, verifyOnly: true, ...ofService },
+      issuing,
+    );
+    // It learns the time of the log from the second proof that it hears.
+    await issuing.nodes[0]!.revocations!.journal.caughtUp();
+    await settled();
+    return { issuer: issuing.nodes[0]!, service: nodes[0]!, clock };
+  }
+
+  it('refuses what was revoked, in requests and as a token', async () => {
+    const { issuer, service } = await openService();
+    const { token, sid } = await issuer.signIn();
+    expect(await service.ask(token)).toMatchObject(ALIVE);
+    expect(await service.inspection.inspect(token)).toMatchObject({
+      kind: 'authenticated',
+    });
+    await issuer.revocation.endNamed(sid, 'ada');
+    await settled();
+    expect(await service.ask(token)).toMatchObject({ refusal: 'ended' });
+    expect(await service.inspection.inspect(token)).toBe('ended');
+  });
+
+  it('appends nothing', async () => {
+    const { issuer, service } = await openService();
+    const { token } = await issuer.signIn();
+    const claims = claimsIn(token) as { sid: string; sub: string };
+    await service.revocation.end(claims);
+    await settled();
+    expect(service.connection.appended).toEqual([]);
+    expect(await issuer.ask(token)).toMatchObject(ALIVE);
+    await expect(
+      service.revocation.endAll('ada', undefined),
+    ).rejects.toMatchObject({ code: 'STORE_REQUIRED' });
+    await expect(service.revocation.endEverything()).rejects.toMatchObject({
+      code: 'SIGNING_KEY_REQUIRED',
+    });
+  });
+
+  it('accepts no data that is older than the log remembers', async () => {
+    const { issuer, service, clock } = await openService(
+      { store: new MemorySessionStore(), dataRefreshInterval: '5m' },
+      { dataRefreshInterval: '2h', loader: { maxStale: '1h' } },
+    );
+    const { token } = await issuer.signIn();
+    // 5 minutes, as long again for stale data, the tolerance and the lag.
+    clock.advance(606);
+    await issuer.revocations!.journal.caughtUp();
+    await settled();
+    expect(await service.ask(token)).toMatchObject(ALIVE);
+    clock.advance(1);
+    await issuer.revocations!.journal.caughtUp();
+    await settled();
+    expect(await service.ask(token)).toEqual({ refusal: 'stale', clears: [] });
+    expect(await service.inspection.inspect(token)).toBe('stale');
+  });
+
+  it('knows that it may miss revocations while nobody writes to the log', async () => {
+    const { issuer, service, clock } = await openService({}, {});
+    const { token } = await issuer.signIn();
+    issuer.connection.cut();
+    clock.advance(2);
+    await settled();
+    expect(service.revocations!.journal.standing.reason).toBe('silent');
+    expect(await service.ask(token)).toMatchObject(ALIVE);
   });
 });
 
