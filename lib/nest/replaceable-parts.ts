@@ -33,19 +33,16 @@ export function withParts(
   input: unknown,
   { store, log }: ReplaceableParts,
 ): unknown {
-  if (typeof input !== 'object' || !input) {
+  if ((!store && !log) || typeof input !== 'object' || !input) {
     return input;
   }
   const { revocations } = input as Partial<SessionJwtModuleOptions>;
   return {
     ...input,
     ...(Boolean(store) && { store }),
-    ...(Boolean(log) &&
-      log !== logIn(revocations) && {
-        revocations: isRevocationLog(revocations)
-          ? log
-          : { ...revocations, log },
-      }),
+    ...(Boolean(log) && {
+      revocations: isRevocationLog(revocations) ? log : { ...revocations, log },
+    }),
   };
 }
 

@@ -21,12 +21,6 @@ export function resolveRevocations(
   if (given === undefined) {
     return undefined;
   }
-  if (typeof given !== 'object' || given === null) {
-    // A string is probably an address with a password in it.
-    const got = typeof given === 'string' ? undefined : given;
-    reader.fault('revocations', 'expected a RevocationLog', got);
-    return undefined;
-  }
   const group: Record<string, unknown> = isRevocationLog(given)
     ? { log: given }
     : reader.group('revocations', given, NAMES);

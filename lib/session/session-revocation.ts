@@ -115,7 +115,7 @@ export class SessionRevocation {
   /** Without a store, no session is counted. Returns `undefined` if the session to spare has ended. */
   #countSpared(subject: string, except: string | undefined) {
     const { memory } = this.#parts;
-    // No cut-off ends a session that has not begun.
+    // Its beginning is unknown. No cut-off ends this one.
     const spared = { sid: except ?? '', sub: subject, oiat: Infinity };
     return memory.endOf(spared) ? undefined : 0;
   }

@@ -588,7 +588,7 @@ const GROUPS: Readonly<Record<string, object>> = {
   refreshToken: {},
   'refreshToken.cookie': WITH_REFRESH,
   maxSessions: WITH_STORE,
-  revocations: {},
+  revocations: WITH_LOG,
 };
 /** Groups that may be given alone, empty, and then change nothing. */
 const INERT_GROUPS = [

@@ -183,7 +183,7 @@ export class SessionEnds {
     await this.#revocations?.revoke(claims, endFor(reason));
   }
 
-  /** Nobody waits for it: it is tried until it succeeds, and its failures are events. */
+  /** Tries in the background until it succeeds. Failures are events. */
   #tellNodesSoon(claims: EndingSession, reason: SessionEndReason): void {
     this.#tellNodes(claims, reason).catch(() => undefined);
   }

@@ -2,7 +2,7 @@ import type { End } from '../model/end-marks.js';
 import type { EndableClaims } from '../model/session-memory.js';
 import type { Revocation, SessionRevoked } from './revocation.js';
 
-/** A cut-off: ends what began at `at` or before, but for one session. */
+/** A cut-off: ends what began at `at` or before, except one session. */
 interface CutOff {
   readonly at: number;
   until: number;
@@ -40,7 +40,7 @@ export type AddVerdict = 'added' | 'known' | 'full';
  */
 export class LiveRevocations {
   readonly #maxEntries: number;
-  /** The subject of each session: whoever names another one does not end it. */
+  /** The subject of each session: a revocation that names another subject does not end it. */
   readonly #sessions = new Map<string, string>();
   /** Further subjects that were named for a session. */
   readonly #otherOwners = new Map<string, Set<string>>();

@@ -24,7 +24,7 @@ interface Waiting {
 
 /** Entries that one call appends. */
 const MOST_AT_ONCE = 500;
-/** Entries kept while the log is down. Without a store, a caller was told that each of them failed. */
+/** Entries kept while the log is down. The caller of each received an error. */
 const MOST_WAITING = 100_000;
 const SHORTEST_PAUSE = 50;
 const LONGEST_PAUSE = 2_000;

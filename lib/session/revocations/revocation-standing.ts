@@ -80,7 +80,7 @@ export class RevocationStanding {
     const { options, times, now, isVerifyOnly } = this.#parts;
     const { reason } = this;
     if (reason) {
-      // Otherwise, whoever fills the memory could keep a stolen session alive.
+      // Otherwise, an attacker who fills the memory could keep a stolen session alive.
       return reason === 'full' && options.whenLagging === 'accept'
         ? 'refuse'
         : options.whenLagging;

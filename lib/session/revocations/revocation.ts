@@ -20,7 +20,7 @@ export interface SessionRevoked extends Lasting {
   readonly how: End;
 }
 
-/** The sessions of a subject that began at `at` or before, but for one. */
+/** The sessions of a subject that began at `at` or before, except one. */
 export interface SubjectRevoked extends Lasting {
   readonly kind: 'subject';
   readonly sub: string;
@@ -78,7 +78,7 @@ export function writeEntry(
   return JSON.stringify({ v: VERSION, realm, ...entry });
 }
 
-/** Reads an entry. Whoever can write to the log can end sessions, but can do nothing else. */
+/** Reads an entry. A writer of the log can end sessions, but can do nothing else. */
 export function readEntry(realm: string, text: unknown): ReadEntry {
   const entry = parse(text);
   if (!entry) {

@@ -100,7 +100,7 @@ export class SessionRevocations {
   }
 
   /**
-   * Ends the sessions of a subject that began at a time or before, but for one.
+   * Ends the sessions of a subject that began at a time or before, except one.
    *
    * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background
    */
