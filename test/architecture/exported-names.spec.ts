@@ -21,6 +21,7 @@ const RUNTIME = [
   'Passive',
   'Public',
   'RequestFieldTransport',
+  'RevocationLog',
   'SESSION_ERROR_CODES',
   'Session',
   'SessionClock',
@@ -36,6 +37,11 @@ const RUNTIME = [
   'toHttpException',
 ];
 const TYPES = [
+  'AppendOptions',
+  'MemoryRevocationLogOptions',
+  'RevocationBatch',
+  'RevocationOptions',
+  'SessionEndReach',
   'AttributeChanges',
   'AuthenticateOptions',
   'CacheOptions',
@@ -116,9 +122,11 @@ const TESTING_RUNTIME = [
   'TestSessionClock',
   'connectTestClient',
   'createTestSession',
+  'describeRevocationLog',
   'describeSessionStore',
 ];
 const TESTING_TYPES = [
+  'RevocationLogFixture',
   'SessionStoreFixture',
   'SocketIoTestClientOptions',
   'TestRunner',

@@ -70,6 +70,7 @@ describe('the reference', () => {
         ...interfacesOf('lib/options/session-jwt-module-options.ts'),
         ...interfacesOf('lib/options/option-groups.ts'),
         ...interfacesOf('lib/options/key-options.ts'),
+        ...interfacesOf('lib/options/revocation-options.ts'),
       ]),
       'SessionJwtModuleOptions',
     );
@@ -102,7 +103,7 @@ describe('the reference', () => {
   });
 
   it('lists every event', () => {
-    const source = readFileSync('lib/session/model/session-events.ts', 'utf8');
+    const source = readFileSync('lib/session/model/session-event.ts', 'utf8');
     const types = [...source.matchAll(/readonly type: '(\w+)'/g)].map(
       ([, type]) => type,
     );
