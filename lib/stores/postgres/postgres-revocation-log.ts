@@ -86,7 +86,9 @@ export class PostgresRevocationLog extends RevocationLog {
     }
     if (reader.faults.length > 0) {
       throw new SessionConfigError(
-        reader.faults.map((fault) => `PostgresRevocationLog: ${fault}`),
+        reader.faults.map(
+          (fault) => `revocations: PostgresRevocationLog: ${fault}`,
+        ),
       );
     }
     this.#pool = options.pool;

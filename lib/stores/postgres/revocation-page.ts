@@ -3,7 +3,7 @@ import { fromKey } from './session-row.js';
 
 /** What the statement `read` returns. Times are microseconds since the Unix epoch. */
 export interface RevocationRow {
-  readonly is_primary: boolean;
+  readonly can_write: boolean;
   /** Null, like what follows, if the row of the state is missing. */
   readonly generation: string | null;
   readonly last_number: string | null;
