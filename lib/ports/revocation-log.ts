@@ -1,6 +1,6 @@
 import type { SessionClock } from './clock.js';
 
-/** What a follower of a log receives at once. */
+/** What a follower of a log receives in one call. */
 export interface RevocationBatch {
   /** The entries as they were appended, each at least once. Their order does not matter. */
   readonly entries: readonly string[];
@@ -13,7 +13,7 @@ export interface RevocationBatch {
   readonly asOf?: Date;
   /**
    * Whether entries that followed the position of this follower are missing although their retention is not over: they
-   * were trimmed by hand, evicted, flushed, or lost in a failover.
+   * were trimmed manually, evicted, flushed, or lost in a failover.
    *
    * @default false
    */

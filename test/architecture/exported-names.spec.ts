@@ -15,11 +15,13 @@ const RUNTIME = [
   'CheckRevocation',
   'IssuedSession',
   'LateCallError',
+  'MemoryRevocationLog',
   'MemorySessionStore',
   'OptionalSession',
   'Passive',
   'Public',
   'RequestFieldTransport',
+  'RevocationLog',
   'SESSION_ERROR_CODES',
   'Session',
   'SessionClock',
@@ -35,6 +37,7 @@ const RUNTIME = [
   'toHttpException',
 ];
 const TYPES = [
+  'AppendOptions',
   'AttributeChanges',
   'AuthenticateOptions',
   'CacheOptions',
@@ -64,6 +67,7 @@ const TYPES = [
   'LoadContext',
   'LoaderOptions',
   'MaxSessionsOptions',
+  'MemoryRevocationLogOptions',
   'MemorySessionStoreOptions',
   'NewSessionRecord',
   'OpenOptions',
@@ -74,6 +78,7 @@ const TYPES = [
   'Refusal',
   'RequestFacts',
   'RequestFieldOptions',
+  'RevocationBatch',
   'RevokeRequestOptions',
   'RotationVerdict',
   'RoutesOptions',
@@ -115,9 +120,11 @@ const TESTING_RUNTIME = [
   'TestSessionClock',
   'connectTestClient',
   'createTestSession',
+  'describeRevocationLog',
   'describeSessionStore',
 ];
 const TESTING_TYPES = [
+  'RevocationLogFixture',
   'SessionStoreFixture',
   'SocketIoTestClientOptions',
   'TestRunner',
@@ -136,20 +143,28 @@ const CLIENT_TYPES = [
   'SessionTokenStorage',
   'SessionTokens',
 ];
-const REDIS_RUNTIME = ['RedisSessionStore'];
+const REDIS_RUNTIME = ['RedisRevocationLog', 'RedisSessionStore'];
 const REDIS_TYPES = [
   'IoredisClient',
   'NodeRedisCall',
   'NodeRedisClient',
   'RedisClient',
+  'RedisRevocationLogOptions',
   'RedisSessionStoreOptions',
 ];
-const POSTGRES_RUNTIME = ['PostgresSessionStore', 'postgresSessionSchema'];
+const POSTGRES_RUNTIME = [
+  'PostgresRevocationLog',
+  'PostgresSessionStore',
+  'postgresRevocationSchema',
+  'postgresSessionSchema',
+];
 const POSTGRES_TYPES = [
   'PostgresClient',
   'PostgresPool',
   'PostgresQuery',
   'PostgresResult',
+  'PostgresRevocationLogOptions',
+  'PostgresRevocationTable',
   'PostgresSessionStoreOptions',
   'PostgresTable',
 ];

@@ -100,7 +100,7 @@ export function revocationPage(
   };
 }
 
-/** Returns whether the log contains what a follower has received, or contained it until its retention was over. */
+/** Returns whether the log contains what a follower has received, or contained it until its retention had ended. */
 function contains(row: RevocationRow, from: ReadUntil): boolean {
   const { generation, number, entryAt, at } = from;
   if (generation === '' && number === 0) {

@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS ${state} (
   id boolean PRIMARY KEY DEFAULT true CHECK (id),
   -- Random. Another one shows that the row was lost.
   generation text NOT NULL,
-  -- The last entry, and up to which one entries may be gone because their retention is over.
+  -- The last entry, and up to which one entries may be gone because their retention has ended.
   last_number bigint NOT NULL,
   last_at timestamptz NOT NULL,
   trimmed bigint NOT NULL DEFAULT 0,

@@ -6,7 +6,7 @@ const MANY = 600;
 
 /** Tests that entries stay as long as they matter, and that their removal is no gap. */
 export function retentionTests(test: AddLogTest): void {
-  test('keeps entries until their retention is over', async ({
+  test('keeps entries until their retention has ended', async ({
     log,
     another,
     advance,
@@ -32,7 +32,7 @@ export function retentionTests(test: AddLogTest): void {
     assert.ok(follower.batches.every(({ hasGap = false }) => !hasGap));
   });
 
-  test('reports no gap to a follower that missed entries whose retention is over', async (bench) => {
+  test('reports no gap to a follower that missed entries whose retention has ended', async (bench) => {
     const { log, another, follow } = bench;
     await append(log, texts('very old', 10));
     const first = await follow(log).untilCaughtUp();
