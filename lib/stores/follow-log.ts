@@ -10,7 +10,7 @@ export interface LogPage {
   readonly position: string;
   /** Every entry with an earlier time has been read with this page. `undefined` if the log never contained anything. */
   readonly asOf: Date | undefined;
-  /** Whether entries are missing although their retention is not over. */
+  /** Whether entries are missing although their retention has not ended. */
   readonly hasGap: boolean;
   /** Whether more entries may follow immediately. */
   readonly isFull: boolean;
@@ -21,7 +21,7 @@ export interface LogReader {
   open(): Promise<void>;
   /**
    * Reads what follows a position. Returns 'lost' if the log no longer contains the position although its retention is
-   * not over: nothing shows what followed it. Reading from the oldest entry is never 'lost'.
+   * not ended: nothing shows what followed it. Reading from the oldest entry is never 'lost'.
    */
   read(position: string | undefined): Promise<LogPage | 'lost'>;
   /** Resolves as soon as something may follow a position, or after a while. */

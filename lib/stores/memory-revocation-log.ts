@@ -43,7 +43,9 @@ export class MemoryRevocationLog extends RevocationLog {
   /** @throws {SessionConfigError} in production or in one process of several, unless `allowInProduction` is set */
   constructor(options: MemoryRevocationLogOptions = {}) {
     super();
-    const risk = options.allowInProduction ? undefined : riskOfThisProcess();
+    const risk = options.allowInProduction
+      ? undefined
+      : riskOfThisProcess('revocation');
     if (risk) {
       throw new SessionConfigError([
         `revocations: MemoryRevocationLog ${risk}; use RedisRevocationLog or PostgresRevocationLog, or allow it with new MemoryRevocationLog({ allowInProduction: true })`,

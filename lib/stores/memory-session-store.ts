@@ -50,7 +50,9 @@ export class MemorySessionStore extends SessionStore {
   /** @throws {SessionConfigError} in production or in one process of several, unless `allowInProduction` is set */
   constructor(options: MemorySessionStoreOptions = {}) {
     super();
-    const risk = options.allowInProduction ? undefined : riskOfThisProcess();
+    const risk = options.allowInProduction
+      ? undefined
+      : riskOfThisProcess('session');
     if (risk) {
       throw new SessionConfigError([
         `store: MemorySessionStore ${risk}; use RedisSessionStore or PostgresSessionStore, or allow it with new MemorySessionStore({ allowInProduction: true })`,

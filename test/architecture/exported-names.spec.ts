@@ -38,10 +38,13 @@ const RUNTIME = [
 ];
 const TYPES = [
   'AppendOptions',
+<<<<<<< HEAD
   'MemoryRevocationLogOptions',
   'RevocationBatch',
   'RevocationOptions',
   'SessionEndReach',
+=======
+>>>>>>> revocation-logs
   'AttributeChanges',
   'AuthenticateOptions',
   'CacheOptions',
@@ -71,6 +74,7 @@ const TYPES = [
   'LoadContext',
   'LoaderOptions',
   'MaxSessionsOptions',
+  'MemoryRevocationLogOptions',
   'MemorySessionStoreOptions',
   'NewSessionRecord',
   'OpenOptions',
@@ -81,6 +85,7 @@ const TYPES = [
   'Refusal',
   'RequestFacts',
   'RequestFieldOptions',
+  'RevocationBatch',
   'RevokeRequestOptions',
   'RotationVerdict',
   'RoutesOptions',
@@ -145,20 +150,28 @@ const CLIENT_TYPES = [
   'SessionTokenStorage',
   'SessionTokens',
 ];
-const REDIS_RUNTIME = ['RedisSessionStore'];
+const REDIS_RUNTIME = ['RedisRevocationLog', 'RedisSessionStore'];
 const REDIS_TYPES = [
   'IoredisClient',
   'NodeRedisCall',
   'NodeRedisClient',
   'RedisClient',
+  'RedisRevocationLogOptions',
   'RedisSessionStoreOptions',
 ];
-const POSTGRES_RUNTIME = ['PostgresSessionStore', 'postgresSessionSchema'];
+const POSTGRES_RUNTIME = [
+  'PostgresRevocationLog',
+  'PostgresSessionStore',
+  'postgresRevocationSchema',
+  'postgresSessionSchema',
+];
 const POSTGRES_TYPES = [
   'PostgresClient',
   'PostgresPool',
   'PostgresQuery',
   'PostgresResult',
+  'PostgresRevocationLogOptions',
+  'PostgresRevocationTable',
   'PostgresSessionStoreOptions',
   'PostgresTable',
 ];

@@ -66,7 +66,7 @@ export class PostgresFollower implements LogReader {
       this.#client!.query({ text: this.#settings.read, values }),
     );
     const row = rows[0] as RevocationRow;
-    if (!row.is_primary) {
+    if (!row.can_write) {
       throw new Error(
         'PostgresRevocationLog: expected a server that accepts writes, got a standby or a read-only server; connect to the primary',
       );

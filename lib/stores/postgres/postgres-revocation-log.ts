@@ -86,7 +86,9 @@ export class PostgresRevocationLog extends RevocationLog {
     }
     if (reader.faults.length > 0) {
       throw new SessionConfigError(
-        reader.faults.map((fault) => `PostgresRevocationLog: ${fault}`),
+        reader.faults.map(
+          (fault) => `revocations: PostgresRevocationLog: ${fault}`,
+        ),
       );
     }
     this.#pool = options.pool;
@@ -147,7 +149,11 @@ ${revocationSchemaOf(this.#names)}`,
   }
 
   /**
+<<<<<<< HEAD
    * Removes every entry now whose retention has passed, 500 at a time, and returns how many there were. Appending starts
+=======
+   * Removes every entry now whose retention has ended, 500 at a time, and returns how many there were. Appending starts
+>>>>>>> revocation-logs
    * this in the background, at most once a minute per process. The retention is that of the last `append`; before it,
    * nothing is removed.
    */

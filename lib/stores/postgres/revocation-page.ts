@@ -3,7 +3,7 @@ import { fromKey } from './session-row.js';
 
 /** What the statement `read` returns. Times are microseconds since the Unix epoch. */
 export interface RevocationRow {
-  readonly is_primary: boolean;
+  readonly can_write: boolean;
   /** Null, like what follows, if the row of the state is missing. */
   readonly generation: string | null;
   readonly last_number: string | null;
@@ -100,7 +100,11 @@ export function revocationPage(
   };
 }
 
+<<<<<<< HEAD
 /** Returns whether the log contains what a follower has received, or contained it until its retention had passed. */
+=======
+/** Returns whether the log contains what a follower has received, or contained it until its retention had ended. */
+>>>>>>> revocation-logs
 function contains(row: RevocationRow, from: ReadUntil): boolean {
   const { generation, number, entryAt, at } = from;
   if (generation === '' && number === 0) {

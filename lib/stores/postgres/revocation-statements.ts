@@ -54,7 +54,7 @@ ${returned}`,
   RETURNING at
 )
 ${returned}`,
-    read: `SELECT ${CAN_WRITE} AND NOT pg_is_in_recovery() AS is_primary, generation,
+    read: `SELECT ${CAN_WRITE} AS can_write, generation,
   last_number::text AS last_number, ${microseconds('last_at')}::text AS last_at, trimmed::text AS trimmed,
   ${microseconds('at')}::text AS at, proof, proof_number::text AS proof_number,
   (SELECT ${microseconds('at')}::text FROM ${entries} WHERE number = $1::bigint) AS read_at,

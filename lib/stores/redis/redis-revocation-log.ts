@@ -25,7 +25,7 @@ import {
 /** Options of {@link RedisRevocationLog}. */
 export interface RedisRevocationLogOptions extends Pick<
   RedisSessionStoreOptions,
-  'prefix' | 'clockOffset'
+  'prefix'
 > {
   /**
    * A client of `ioredis` (`Redis`, `Cluster`) or `redis` (client, pool, sentinel, cluster) that appends. The
@@ -50,6 +50,12 @@ export interface RedisRevocationLogOptions extends Pick<
     /** @default '100ms' */
     timeout?: Duration;
   };
+  /**
+   * Milliseconds by which the log's clock is ahead of that of the server.
+   *
+   * @internal
+   */
+  clockOffset?: () => number;
 }
 
 /** Milliseconds by which the keys outlive the retention of their last entry. */

@@ -18,6 +18,12 @@ export interface RevocationLogFixture {
   lose?(): Promise<void> | void;
   /** Breaks the connections of all followers. Without this method, the tests of broken connections test nothing. */
   cut?(): Promise<void> | void;
+  /**
+   * How long a test waits for the next batch before it fails.
+   *
+   * @default 300
+   */
+  readonly patienceSeconds?: number;
   /** Called after the test. */
   close?(): Promise<void> | void;
 }

@@ -31,7 +31,7 @@ export async function runLogTest(
   fixture: RevocationLogFixture,
   body: LogTestBody,
 ): Promise<void> {
-  const { log, another = log } = fixture;
+  const { log, another = log, patienceSeconds } = fixture;
   const followers: Follower[] = [];
   try {
     await body({
@@ -41,7 +41,7 @@ export async function runLogTest(
       lose: fixture.lose?.bind(fixture),
       cut: fixture.cut?.bind(fixture),
       follow(followed, from) {
-        const follower = new Follower(followed, from);
+        const follower = new Follower(followed, from, patienceSeconds);
         followers.push(follower);
         return follower;
       },
@@ -75,11 +75,13 @@ export class Follower {
   onBatch: (batch: RevocationBatch) => void = () => undefined;
   /** Fulfilled when `follow` has resolved; rejected with its error. */
   readonly ended: Promise<void>;
+  readonly #patience: number;
   readonly #controller = new AbortController();
   readonly #texts = new Set<string>();
   #wake: () => void = () => undefined;
 
-  constructor(log: RevocationLog, from?: string) {
+  constructor(log: RevocationLog, from?: string, patienceSeconds = 300) {
+    this.#patience = patienceSeconds * 1000;
     const { signal } = this.#controller;
     this.ended = log.follow(from, (batch) => this.#note(batch), signal);
     this.ended.catch(() => undefined);
@@ -103,29 +105,49 @@ export class Follower {
     return entries.every((text) => this.#texts.has(text));
   }
 
-  /** Waits for the batch after which a condition holds. */
-  async until(condition: () => boolean): Promise<this> {
+  /**
+   * Waits for the batch after which a condition holds.
+   *
+   * @throws {Error} if follow() ends before, or if no batch arrives for too long
+   */
+  async until(
+    condition: () => boolean,
+    expected: () => string = () => String(condition),
+  ): Promise<this> {
     const failed = this.ended.then(() => {
-      throw new Error('expected follow() to go on, but it resolved');
+      throw new Error(`expected ${expected()}, but follow() resolved`);
     });
     failed.catch(() => undefined);
     while (!condition()) {
-      const woken = new Promise<void>((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const woken = new Promise<void>((resolve, reject) => {
         this.#wake = resolve;
+        timer = setTimeout(() => {
+          reject(new Error(`expected ${expected()}, but no batch arrived`));
+        }, this.#patience);
       });
-      await Promise.race([woken, failed]);
+      await Promise.race([woken, failed]).finally(() => clearTimeout(timer));
     }
     return this;
   }
 
   /** Waits until everything that is there has been delivered. */
   untilCaughtUp(): Promise<this> {
-    return this.until(() => this.batches.at(-1)?.asOf !== undefined);
+    return this.until(
+      () => this.batches.at(-1)?.asOf !== undefined,
+      () => 'a batch with asOf',
+    );
   }
 
   /** Waits until all these texts have been delivered. */
   untilAll(entries: readonly string[]): Promise<this> {
-    return this.until(() => this.hasAll(entries));
+    return this.until(
+      () => this.hasAll(entries),
+      () => {
+        const missing = entries.filter((text) => !this.has(text));
+        return `the ${missing.length} entries ${JSON.stringify(missing.slice(0, 3))}…`;
+      },
+    );
   }
 
   /** Waits until follow() rejects. */

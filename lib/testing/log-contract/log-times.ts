@@ -72,6 +72,7 @@ export function logTimeTests(test: AddLogTest): void {
   test('never claims to have delivered an entry that it has not', async ({
     log,
     another,
+    advance,
     follow,
   }) => {
     /** Entries whose append has resolved, and the time of the log then. */
@@ -101,6 +102,7 @@ export function logTimeTests(test: AddLogTest): void {
       for (const text of texts(name, ROUNDS)) {
         const time = await append(writer, [text], { isProof });
         if (!isProof) appended.push([text, time.getTime()]);
+        await advance(1);
       }
     };
     const followers = [log, another].map((each) => watch(follow(each)));

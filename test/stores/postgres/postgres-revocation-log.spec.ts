@@ -24,7 +24,12 @@ describeRevocationLog('PostgresRevocationLog', async () => {
   const table = `log_${tables}`;
   const [log, another] = pools.map(
     (pool) =>
-      new PostgresRevocationLog({ pool, table, clockOffset: () => offset }),
+      new PostgresRevocationLog({
+        pool,
+        table,
+        pollInterval: '60s',
+        clockOffset: () => offset,
+      }),
   ) as [PostgresRevocationLog, PostgresRevocationLog];
   await log.ensureSchema();
   const [administrator] = pools;

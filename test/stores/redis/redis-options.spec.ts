@@ -1,4 +1,5 @@
 import {
+  RedisRevocationLog,
   RedisSessionStore,
   type RedisClient,
 } from '../../../lib/stores/redis/index.js';
@@ -59,5 +60,33 @@ describe('a faulty option of RedisSessionStore', () => {
         () => new RedisSessionStore({ client, prefix, waitForReplicas }),
       ).not.toThrow();
     }
+  });
+});
+
+describe('a faulty option of RedisRevocationLog', () => {
+  const client: RedisClient = {
+    evalsha: () => Promise.resolve(),
+    eval: () => Promise.resolve(),
+    pipeline: () => ({ exec: () => Promise.resolve([]) }),
+  };
+  const createFollower = (): RedisClient => client;
+
+  it.each([
+    ['client', { client: {} as never, createFollower }],
+    ['prefix', { client, createFollower, prefix: '{a}' }],
+    ['count', { client, createFollower, waitForReplicas: { count: 0 } }],
+    ['createFollower', { client }],
+    ['createFollower', { client, createFollower: client as never }],
+  ])('stops the start: %s (%#)', (name, options) => {
+    expect(() => new RedisRevocationLog(options)).toThrow(
+      expect.objectContaining({
+        name: 'SessionConfigError',
+        faults: [
+          expect.stringMatching(
+            new RegExp(`revocations: RedisRevocationLog: .*${name}`),
+          ),
+        ],
+      }),
+    );
   });
 });

@@ -7,6 +7,7 @@ import {
   SessionService,
 } from 'nestjs-session-jwt';
 import type { SessionRequest, SessionResponse } from 'nestjs-session-jwt';
+import { Revocations } from '../session/revocations.js';
 import { UsersService } from '../users/users.service.js';
 
 @Controller()
@@ -15,6 +16,7 @@ export class AuthController {
     private readonly sessions: SessionService,
     private readonly users: UsersService,
     private readonly clock: SessionClock,
+    private readonly revocations: Revocations,
   ) {}
 
   @Public()
@@ -38,12 +40,18 @@ export class AuthController {
     await this.sessions.revoke(request, { response });
   }
 
-  /** Ends this session at once, and every other one of this user at its next reload: see the loader. */
+  /**
+   * Ends this session at once, and every other one of this user as well with a revocation log. Without one, those end at
+   * their next reload: see the loader.
+   */
   @Post('logout-everywhere')
   @HttpCode(204)
   async logoutEverywhere(@Session() session: ActiveSession): Promise<void> {
     const now = new Date(this.clock.nowSeconds() * 1000);
     await this.users.endSessionsBefore(session.data.id, now);
     await this.sessions.revoke(session);
+    if (this.revocations.log) {
+      await this.sessions.revokeAll(session.subject);
+    }
   }
 }
