@@ -1,10 +1,6 @@
 import type { SessionClock } from './clock.js';
 
-<<<<<<< HEAD
-/** Part of a log, as its followers receive it. */
-=======
 /** What a follower of a log receives in one call. */
->>>>>>> revocation-logs
 export interface RevocationBatch {
   /** The entries as they were appended, each at least once. Their order does not matter. */
   readonly entries: readonly string[];
@@ -17,11 +13,7 @@ export interface RevocationBatch {
   readonly asOf?: Date;
   /**
    * Whether entries that followed the position of this follower are missing although their retention is not over: they
-<<<<<<< HEAD
-   * were trimmed by an operator, evicted, flushed, or lost in a failover.
-=======
    * were trimmed manually, evicted, flushed, or lost in a failover.
->>>>>>> revocation-logs
    *
    * @default false
    */

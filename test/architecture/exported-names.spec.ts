@@ -38,13 +38,10 @@ const RUNTIME = [
 ];
 const TYPES = [
   'AppendOptions',
-<<<<<<< HEAD
   'MemoryRevocationLogOptions',
   'RevocationBatch',
   'RevocationOptions',
   'SessionEndReach',
-=======
->>>>>>> revocation-logs
   'AttributeChanges',
   'AuthenticateOptions',
   'CacheOptions',

@@ -149,11 +149,7 @@ ${revocationSchemaOf(this.#names)}`,
   }
 
   /**
-<<<<<<< HEAD
-   * Removes every entry now whose retention has passed, 500 at a time, and returns how many there were. Appending starts
-=======
    * Removes every entry now whose retention has ended, 500 at a time, and returns how many there were. Appending starts
->>>>>>> revocation-logs
    * this in the background, at most once a minute per process. The retention is that of the last `append`; before it,
    * nothing is removed.
    */

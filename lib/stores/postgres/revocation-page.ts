@@ -100,11 +100,7 @@ export function revocationPage(
   };
 }
 
-<<<<<<< HEAD
-/** Returns whether the log contains what a follower has received, or contained it until its retention had passed. */
-=======
 /** Returns whether the log contains what a follower has received, or contained it until its retention had ended. */
->>>>>>> revocation-logs
 function contains(row: RevocationRow, from: ReadUntil): boolean {
   const { generation, number, entryAt, at } = from;
   if (generation === '' && number === 0) {

@@ -66,11 +66,7 @@ CREATE TABLE IF NOT EXISTS ${state} (
   id boolean PRIMARY KEY DEFAULT true CHECK (id),
   -- Random. Another one shows that the row was lost.
   generation text NOT NULL,
-<<<<<<< HEAD
-  -- The last entry, and up to which one entries may be gone because their retention has passed.
-=======
   -- The last entry, and up to which one entries may be gone because their retention has ended.
->>>>>>> revocation-logs
   last_number bigint NOT NULL,
   last_at timestamptz NOT NULL,
   trimmed bigint NOT NULL DEFAULT 0,

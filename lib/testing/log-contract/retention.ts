@@ -6,11 +6,7 @@ const MANY = 600;
 
 /** Tests that entries stay as long as they matter, and that their removal is no gap. */
 export function retentionTests(test: AddLogTest): void {
-<<<<<<< HEAD
-  test('keeps entries until their retention has passed', async ({
-=======
   test('keeps entries until their retention has ended', async ({
->>>>>>> revocation-logs
     log,
     another,
     advance,
@@ -36,11 +32,7 @@ export function retentionTests(test: AddLogTest): void {
     assert.ok(follower.batches.every(({ hasGap = false }) => !hasGap));
   });
 
-<<<<<<< HEAD
-  test('reports no gap to a follower that missed entries whose retention has passed', async (bench) => {
-=======
   test('reports no gap to a follower that missed entries whose retention has ended', async (bench) => {
->>>>>>> revocation-logs
     const { log, another, follow } = bench;
     await append(log, texts('very old', 10));
     const first = await follow(log).untilCaughtUp();
