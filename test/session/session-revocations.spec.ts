@@ -2,7 +2,9 @@ import { SessionEndedError } from '../../lib/errors/session-error.js';
 import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-module-options.js';
 import type { VerifiedSession } from '../../lib/session/model/verified-session.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
+import { TestSessionClock } from '../../lib/testing/index.js';
 import { until } from '../support/asynchrony.js';
+import { rounds } from '../support/effort.js';
 import { claimsIn, MINUTE } from '../support/session-claims.js';
 import { SECRET } from '../support/secrets.js';
 import { refreshWith } from './session-runtime.js';
@@ -595,6 +597,84 @@ describe('an append that fails', () => {
     ).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     expect(await node!.ask(token)).toMatchObject(ENDED);
   });
+});
+
+describe('a crash', () => {
+  it('between the end of the record and the log leaves what a store alone promises', async () => {
+    const store = new MemorySessionStore();
+    const { nodes, clock } = await openNodes(2, { store });
+    const [first, second] = nodes;
+    const { token, sid } = await first!.signIn();
+    // The process that ended the record is gone before it appends.
+    await store.end(sid, 'ada');
+    expect(await second!.ask(token)).toMatchObject(ALIVE);
+    clock.advance(15 * MINUTE);
+    await second!.revocations!.journal.caughtUp();
+    expect(await second!.ask(token)).toMatchObject({ refusal: 'unknown' });
+    // Another attempt reaches every node.
+    await first!.revocation.endNamed(sid, 'ada');
+    await settled();
+    expect(await second!.ask(token)).toMatchObject(ENDED);
+  });
+});
+
+describe('an account that is revoked without end', () => {
+  const REVOCATIONS = rounds(100_000, 2_000);
+
+  it(`does not fill the memory: ${REVOCATIONS} revocations`, async () => {
+    const { nodes } = await openNodes(2);
+    const [first, second] = nodes;
+    const other = await first!.signIn('eve');
+    const before = await first!.signIn();
+    for (let i = 0; i < REVOCATIONS; i += 1) {
+      await first!.revocation.endNamed(`session ${i}`, 'ada');
+      // Up to 100 name a session each, and end no other.
+      if (i === 99)
+        expect(await second!.ask(before.token)).toMatchObject(ALIVE);
+    }
+    await settled();
+    for (const { revocations } of nodes) {
+      expect(revocations!.journal.live.size).toBeLessThanOrEqual(101);
+    }
+    expect(await second!.ask(before.token)).toMatchObject(ENDED);
+    expect(await second!.ask(other.token)).toMatchObject({ subject: 'eve' });
+    const later = await second!.signIn();
+    expect(await first!.ask(later.token)).toMatchObject(ALIVE);
+  });
+});
+
+describe('clocks of nodes that differ', () => {
+  it.each([-3, 3])(
+    'by %i s change nothing: the clock of the log decides',
+    async (seconds) => {
+      const { nodes, log, clock } = await openNodes(1);
+      const shifted = new TestSessionClock(clock.nowSeconds() + seconds);
+      const others = await openNodes(1, {}, { clock: shifted, log });
+      const [first] = nodes;
+      const [second] = others.nodes;
+      for (let round = 0; round < 3; round += 1) {
+        const mine = await first!.signIn();
+        const theirs = await second!.signIn();
+        for (const node of [first!, second!]) {
+          expect(await node.ask(mine.token)).toMatchObject(ALIVE);
+          expect(await node.ask(theirs.token)).toMatchObject(ALIVE);
+        }
+        await (round % 2 ? first! : second!).revokeAll();
+        await settled();
+        for (const node of [first!, second!]) {
+          expect(await node.ask(mine.token)).toMatchObject(ENDED);
+          expect(await node.ask(theirs.token)).toMatchObject(ENDED);
+        }
+        const later = await (round % 2 ? second! : first!).signIn();
+        for (const node of [first!, second!]) {
+          expect(await node.ask(later.token)).toMatchObject(ALIVE);
+        }
+        clock.advance(5);
+        shifted.advance(5);
+        await settled();
+      }
+    },
+  );
 });
 
 describe('without a log and a store', () => {
