@@ -11,6 +11,11 @@ import {
   type SessionJwtModuleOptions,
   type SessionStore,
 } from '../../lib/index.js';
+import {
+  SESSION_RUNTIME,
+  type SessionRuntime,
+} from '../../lib/nest/session-runtime.js';
+import type { SessionRevocations } from '../../lib/session/revocations/session-revocations.js';
 import type { RefreshLink } from '../../lib/session/model/refresh-chain.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
 import { CapturedLogs } from '../support/captured-logs.js';
@@ -21,6 +26,8 @@ import { SECRET } from '../support/secrets.js';
 export interface SessionNode {
   readonly sessions: SessionService;
   readonly events: SessionEvent[];
+  /** Present with a revocation log. */
+  readonly revocations: SessionRevocations | undefined;
   count(type: SessionEvent['type']): number;
   close(): Promise<void>;
 }
@@ -66,6 +73,7 @@ export async function openNode(
   return {
     sessions,
     events,
+    revocations: application.get<SessionRuntime>(SESSION_RUNTIME).revocations,
     count: (type) => events.filter((event) => event.type === type).length,
     close: () => application.close(),
   };
