@@ -1,5 +1,6 @@
 import { SessionEndedError } from '../../lib/errors/session-error.js';
 import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-module-options.js';
+import type { SignedSession } from '../../lib/session/model/signed-session.js';
 import type { VerifiedSession } from '../../lib/session/model/verified-session.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
@@ -125,6 +126,57 @@ describe.each(SETUPS)('a revocation, %s', (_setup, options) => {
           expect(await node.ask(token)).toMatchObject(ENDED);
         }
       }
+    }
+  });
+});
+
+describe('a sign-in and a revocation in the same second', () => {
+  it('follow each other on different nodes', async () => {
+    const { nodes } = await openNodes(2);
+    const [first, second] = nodes;
+    await first!.revokeAll();
+    const { token, oiat } = await second!.signIn();
+    await settled();
+    await first!.revokeAll();
+    await settled();
+    for (const node of nodes) {
+      expect(await node.ask(token)).toMatchObject(ENDED);
+    }
+    const later = await second!.signIn();
+    expect(later.oiat).toBe(oiat + 1);
+    for (const node of nodes) {
+      expect(await node.ask(later.token)).toMatchObject(ALIVE);
+    }
+  });
+
+  it('do not overtake each other, however late a node hears of them', async () => {
+    const { nodes, clock } = await openNodes(2);
+    const [first, second] = nodes;
+    second!.connection.cut();
+    await first!.revokeAll();
+    const signingIn = second!.signIn();
+    await settled();
+    second!.connection.heal();
+    const { token, oiat } = await signingIn;
+    expect(oiat).toBe(clock.nowSeconds() + 1);
+    for (const node of nodes) {
+      expect(await node.ask(token)).toMatchObject(ALIVE);
+    }
+  });
+
+  it('that is asked for late ends nothing that began since', async () => {
+    const { nodes } = await openNodes(2);
+    const [first, second] = nodes;
+    const before = await first!.signIn();
+    // The call of the first node is on its way for long; the user repeats it elsewhere.
+    const cutOff = await first!.revocations!.cutOffOf('ada');
+    await second!.revokeAll();
+    const later = await second!.signIn();
+    await first!.revocations!.revokeSubject('ada', undefined, cutOff);
+    await settled();
+    for (const node of nodes) {
+      expect(await node.ask(before.token)).toMatchObject(ENDED);
+      expect(await node.ask(later.token)).toMatchObject(ALIVE);
     }
   });
 });
@@ -366,7 +418,7 @@ describe('a node that may miss revocations', () => {
 
   it('asks the store once about each session that began before a gap', async () => {
     const store = new MemorySessionStore();
-    const { nodes } = await openNodes(2, { store });
+    const { nodes, clock } = await openNodes(2, { store });
     const [first, second] = nodes;
     const ended = await first!.signIn();
     const other = await first!.signIn();
@@ -407,6 +459,19 @@ describe('a node that may miss revocations', () => {
     const later = await first!.signIn('bob');
     expect(await second!.ask(later.token)).toMatchObject({ subject: 'bob' });
     expect(asked).toEqual([other.sid, ended.sid, later.sid]);
+    // Data that was loaded since has met the store.
+    const loading = await first!.signIn('cyd');
+    clock.advance(1);
+    await settled();
+    const reloaded = await first!.issuing!.reload.reloadNow(
+      (await first!.authenticate(loading.token)) as VerifiedSession,
+      [],
+      false,
+    );
+    asked.length = 0;
+    const { token } = reloaded as SignedSession;
+    expect(await second!.ask(token)).toMatchObject({ subject: 'cyd' });
+    expect(asked).toEqual([]);
   });
 });
 
