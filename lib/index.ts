@@ -29,6 +29,7 @@ export {
 export { Session, type SessionParameter } from './nest/session.decorator.js';
 export { toHttpException } from './nest/session-exception.js';
 export { SessionGuard } from './nest/session.guard.js';
+export { SessionHealth } from './nest/session-health.js';
 export {
   SessionJwtModule,
   type SessionJwtModuleAsyncOptions,
@@ -119,6 +120,13 @@ export type {
   SessionEvent,
 } from './session/model/session-event.js';
 export type { SessionInfo } from './session/model/session-info.js';
+export type {
+  CalledPartHealth,
+  RevocationsHealth,
+  SessionHealthReport,
+  SessionHealthState,
+  SessionPartHealth,
+} from './session/session-health-report.js';
 export type {
   ExpandedSessionData,
   SessionAttributes,

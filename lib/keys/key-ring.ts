@@ -37,6 +37,18 @@ export interface KeyRingParts {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** Whether the source of the keys answers. Times are seconds since the Unix epoch. */
+export interface KeySourceStanding {
+  /** Whether it has ever answered. */
+  readonly isLoaded: boolean;
+  /** Since when it answers. */
+  readonly upSince: number | undefined;
+  /** Since when it fails; `undefined` if it does not. */
+  readonly failingSince: number | undefined;
+  readonly lastFailure:
+    { readonly error: unknown; readonly at: number } | undefined;
+}
+
 /** The keys of the application, which may change while it runs, and the key sets built from them. */
 export class KeyRing {
   readonly #parts: KeyRingParts;
@@ -49,7 +61,9 @@ export class KeyRing {
   #outdatedByClockAt = Infinity;
   #learnAgainAt = -Infinity;
   #isLoaded: boolean;
-  #hasFailed = false;
+  #upSince: number | undefined;
+  #failingSince: number | undefined;
+  #lastFailure: KeySourceStanding['lastFailure'];
   #flight: Promise<void> | undefined;
 
   constructor(parts: KeyRingParts) {
@@ -63,6 +77,18 @@ export class KeyRing {
   /** All keys that are known now. */
   get material(): KeyMaterial {
     return this.#material;
+  }
+
+  /** Whether the source of the keys answers; `undefined` if the keys never change. */
+  get standing(): KeySourceStanding | undefined {
+    return this.#parts.source
+      ? {
+          isLoaded: this.#isLoaded,
+          upSince: this.#upSince,
+          failingSince: this.#failingSince,
+          lastFailure: this.#lastFailure,
+        }
+      : undefined;
   }
 
   /** @param build builds the keys of one purpose from all keys */
@@ -84,7 +110,9 @@ export class KeyRing {
     }
     const flight = this.#load().catch(() => undefined);
     // No request waits for a source that is known to be down.
-    return this.#hasFailed && this.#isLoaded ? undefined : flight;
+    return this.#failingSince !== undefined && this.#isLoaded
+      ? undefined
+      : flight;
   }
 
   learn(): Promise<void> | undefined {
@@ -124,7 +152,10 @@ export class KeyRing {
     try {
       this.#material = await withinSeconds(cache.timeoutSeconds, source);
     } catch (error) {
-      this.#hasFailed = true;
+      const at = clock.nowSeconds();
+      this.#failingSince ??= at;
+      this.#upSince = undefined;
+      this.#lastFailure = { error, at };
       this.#outdatedAt =
         this.#time() +
         (this.#isLoaded ? cache.coolDownSeconds : FIRST_LOAD_PAUSE_SECONDS);
@@ -137,7 +168,8 @@ export class KeyRing {
       );
     }
     this.#isLoaded = true;
-    this.#hasFailed = false;
+    this.#upSince ??= askedByClockAt;
+    this.#failingSince = undefined;
     this.#outdatedAt = askedAt + cache.maxAgeSeconds;
     this.#outdatedByClockAt = askedByClockAt + cache.maxAgeSeconds;
     for (const slot of this.#slots) {

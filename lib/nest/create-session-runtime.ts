@@ -5,6 +5,7 @@ import { EndMarks } from '../session/model/end-marks.js';
 import { concludeLateAnswer } from '../session/records/late-answers.js';
 import type { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { SessionEvents } from '../session/model/session-events.js';
+import { SessionMeasures } from '../session/model/session-measures.js';
 import { SessionMemory } from '../session/model/session-memory.js';
 import { SessionRevocations } from '../session/revocations/session-revocations.js';
 import {
@@ -62,6 +63,7 @@ export async function createSessionRuntime(
   const events = new SessionEvents(now, logListenerFaults(logger));
   logSessionEvents(events.ofTypes(LOGGED_EVENTS), logger);
   const policy = clockPolicyOf(resolved);
+  const measures = new SessionMeasures();
   const revocations =
     resolved.revocations &&
     new SessionRevocations({
@@ -72,6 +74,7 @@ export async function createSessionRuntime(
       clock,
       time,
       events,
+      measures,
     });
   const memory = new SessionMemory(
     new EndMarks(now, (ended) =>
@@ -84,6 +87,7 @@ export async function createSessionRuntime(
     time,
     events,
     logger,
+    measures,
     onLateAnswer: (answer) =>
       concludeLateAnswer(answer, parts.ends, shared.events),
   });
@@ -102,7 +106,17 @@ export async function createSessionRuntime(
     logger.once('warn', warning, warning);
   }
   const shared = shareParts(
-    { options, policy, clock, time, logger, events, memory, revocations },
+    {
+      options,
+      policy,
+      clock,
+      time,
+      logger,
+      events,
+      measures,
+      memory,
+      revocations,
+    },
     keys,
   );
   const parts = connectParts(shared, keys, loader);
@@ -115,6 +129,8 @@ export async function createSessionRuntime(
     ...shared,
     keys,
     loader: loader || undefined,
+    openedStore: store,
+    loaderMeter: parts.calls?.meter,
     ...entered,
     contexts: {
       finders: surroundings.contexts ?? {},

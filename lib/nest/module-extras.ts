@@ -38,6 +38,7 @@ import { jwksControllerAt } from './routes/session-jwks.controller.js';
 import { sessionRoutesAt } from './routes/session-routes.controller.js';
 import { replaceablePartsOf } from './replaceable-parts.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
+import { SessionHealth } from './session-health.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
 
@@ -171,6 +172,7 @@ export function partsOf({
     },
     SessionService,
     SessionConnections,
+    SessionHealth,
     SessionGuard,
     ModuleGuard,
     ReplyHook,

@@ -1,7 +1,13 @@
-import type { MonotonicTime, SessionClock } from '../ports/clock.js';
+import {
+  stopwatchOf,
+  type MonotonicTime,
+  type SessionClock,
+} from '../ports/clock.js';
 import type { ResolvedStoreOptions } from '../options/resolved-options.js';
 import type { SessionStore } from '../ports/session-store.js';
+import { CallMeter } from '../session/model/call-meter.js';
 import type { SessionEvents } from '../session/model/session-events.js';
+import type { SessionMeasures } from '../session/model/session-measures.js';
 import { StoreHealth } from '../session/records/store-health.js';
 import {
   DeadlineSessionStore,
@@ -14,12 +20,14 @@ interface Surroundings {
   readonly time: MonotonicTime;
   readonly events: SessionEvents;
   readonly logger: RareLogger;
+  readonly measures: SessionMeasures;
   readonly onLateAnswer: (answer: LateAnswer) => void;
 }
 
 /** The options of a store whose calls have deadlines. */
 export interface OpenedStore extends ResolvedStoreOptions {
   readonly store: DeadlineSessionStore;
+  readonly meter: CallMeter;
   /** Whether the store itself notices that it has lost all its records. */
   readonly noticesLoss: boolean;
   /** Logs what the store warns of, once. */
@@ -29,7 +37,7 @@ export interface OpenedStore extends ResolvedStoreOptions {
 /** Adds deadlines, events and warnings to the application's store. Returns `undefined` without a store. */
 export function openStore(
   options: ResolvedStoreOptions | undefined,
-  { clock, time, events, logger, onLateAnswer }: Surroundings,
+  { clock, time, events, logger, measures, onLateAnswer }: Surroundings,
 ): OpenedStore | undefined {
   if (!options) {
     return undefined;
@@ -37,14 +45,28 @@ export function openStore(
   const { store, timeoutSeconds } = options;
   store.useClock?.(clock);
   const health = new StoreHealth(events, time);
+  const meter = new CallMeter({
+    part: 'store',
+    timeoutSeconds,
+    failuresUntilDown: 1,
+    time: stopwatchOf(clock),
+    now: () => clock.nowSeconds(),
+    measures,
+  });
   const warnings = new StoreWarnings(store, logger);
   return {
     ...options,
+    meter,
     noticesLoss: store.hasLostAll !== undefined,
     logWarnings: () => warnings.look(),
     store: new DeadlineSessionStore(store, timeoutSeconds, {
-      onFailure: (operation, error) => health.failed(operation, error),
-      onAnswer: () => {
+      onSend: () => meter.start(),
+      onFailure: (operation, error, sentAt, end) => {
+        meter.failed(operation, error, sentAt, end);
+        health.failed(operation, error);
+      },
+      onAnswer: (operation, sentAt) => {
+        meter.answered(operation, sentAt);
         health.answered();
         warnings.look();
       },

@@ -13,7 +13,6 @@ import { CarriedSessions } from '../session/request/carried-sessions.js';
 import { FirstUses } from '../session/records/first-uses.js';
 import { GuardRefresh } from '../session/guard-refresh.js';
 import { LoadFailures } from '../session/loading/load-failures.js';
-import { LoaderCalls } from '../session/loading/loader-calls.js';
 import { SessionAuthenticator } from '../session/session-authenticator.js';
 import type { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { SessionEnds } from '../session/records/session-ends.js';
@@ -21,6 +20,7 @@ import { SessionEvents } from '../session/model/session-events.js';
 import { SessionExtension } from '../session/loading/session-extension.js';
 import { SessionIssuer } from '../session/session-issuer.js';
 import { SessionLoads } from '../session/loading/session-loads.js';
+import type { SessionMeasures } from '../session/model/session-measures.js';
 import { SessionMemory } from '../session/model/session-memory.js';
 import type { SessionRevocations } from '../session/revocations/session-revocations.js';
 import { SessionRecords } from '../session/records/session-records.js';
@@ -34,9 +34,9 @@ import { TokenInspection } from '../session/token-inspection.js';
 import { TokenIssuer } from '../session/tokens/token-issuer.js';
 import { TokenVerifier } from '../session/tokens/token-verifier.js';
 import { createTransports } from '../transports/create-transports.js';
+import { openLoader } from './open-loader.js';
 import { type OpenedStore } from './open-store.js';
 import { RareLogger } from './rare-logger.js';
-import { endsSession } from './session-exception.js';
 import { type SessionKeys } from './session-keys.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -52,6 +52,7 @@ interface Ground {
   readonly time: MonotonicTime;
   readonly logger: RareLogger;
   readonly events: SessionEvents;
+  readonly measures: SessionMeasures;
   readonly memory: SessionMemory;
   readonly policy: ClockPolicy;
   /** `undefined` without a revocation log. */
@@ -86,7 +87,7 @@ export function shareParts(
     transports,
     carried,
     refusals: new SessionRefusals({ transports, carried, events }),
-    verifier: new TokenVerifier(codec, policy, options.cache),
+    verifier: new TokenVerifier(codec, policy, options.cache, ground.measures),
     csrf: options.csrf,
     csrfTokens: new CsrfTokens(csrfKeys),
     onForgery: (facts: RequestFacts, reason: CsrfRefusal) => {
@@ -126,9 +127,7 @@ export function connectParts(
     memory,
     options.csrf.token?.cookie && csrfTokens,
   );
-  const calls = loader
-    ? new LoaderCalls(loader, options.loader, endsSession)
-    : undefined;
+  const calls = openLoader(loader, shared);
   const failures = new LoadFailures(events, time);
   const extensionFailures = new LoadFailures(events, time);
   const loads = new SessionLoads({

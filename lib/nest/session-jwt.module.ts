@@ -17,6 +17,7 @@ import {
 import { ModuleGuard } from './authorization/module-guard.js';
 import { SessionConnections } from './contexts/session-connections.js';
 import { SESSION_RUNTIME } from './session-runtime.js';
+import { SessionHealth } from './session-health.js';
 import { SessionGuard } from './session.guard.js';
 import { SessionService } from './session.service.js';
 
@@ -87,6 +88,7 @@ const { ConfigurableModuleClass } =
             ModuleGuard,
             SessionService,
             SessionConnections,
+            SessionHealth,
           ],
         };
       },

@@ -4,6 +4,8 @@ import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import type { CarriedSessions } from '../session/request/carried-sessions.js';
 import type { ClockPolicy } from '../session/model/freshness.js';
 import type { SessionAuthenticator } from '../session/session-authenticator.js';
+import type { CallMeter } from '../session/model/call-meter.js';
+import type { SessionMeasures } from '../session/model/session-measures.js';
 import type { SessionDataLoader } from '../session/model/session-data-loader.js';
 import type { SessionEvents } from '../session/model/session-events.js';
 import type { SessionIssuer } from '../session/session-issuer.js';
@@ -19,6 +21,7 @@ import type { EndSignals } from '../session/connections/end-signals.js';
 import type { LiveSessions } from '../session/connections/live-sessions.js';
 import type { ContextErrorClasses } from './contexts/context-errors.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
+import type { OpenedStore } from './open-store.js';
 import type { RareLogger } from './rare-logger.js';
 import type { SessionKeys } from './session-keys.js';
 
@@ -36,6 +39,11 @@ export const SESSION_RUNTIME = Symbol(
 export interface SessionRuntime {
   readonly options: ResolvedSessionJwtOptions;
   readonly loader: SessionDataLoader<unknown, unknown> | undefined;
+  /** `undefined` without a store. */
+  readonly openedStore: OpenedStore | undefined;
+  /** What the calls of the loader show of it. */
+  readonly loaderMeter: CallMeter | undefined;
+  readonly measures: SessionMeasures;
   readonly authenticator: SessionAuthenticator;
   readonly inspection: TokenInspection;
   /** `undefined` if sessions are only verified. */

@@ -51,6 +51,16 @@ export function monotonicTimeOf(clock: SessionClock): MonotonicTime {
   };
 }
 
+/**
+ * Returns the time by which short durations are measured: the monotonic time of a clock that has one, otherwise that of
+ * the process, since a clock of whole seconds measures none.
+ */
+export function stopwatchOf(clock: SessionClock): MonotonicTime {
+  return clock.monotonicSeconds
+    ? () => clock.monotonicSeconds!()
+    : () => performance.now() / 1000;
+}
+
 /** Calls a task once per second of a clock. Returns what ends that. Keeps no process alive. */
 export function everySecond(clock: SessionClock, task: () => void): () => void {
   if (clock.everySecond) {

@@ -17,9 +17,11 @@ import { concludeRotation } from './records/conclude-rotation.js';
 import type { LoadFailures } from './loading/load-failures.js';
 import { revisionOf } from './records/record-claims.js';
 import { childOf, linkOf, type RefreshLink } from './model/refresh-chain.js';
+import type { RefreshResult } from './model/refresh-result.js';
 import type { SessionEnds } from './records/session-ends.js';
 import type { SessionEvents } from './model/session-events.js';
 import type { SessionLoads } from './loading/session-loads.js';
+import type { SessionMeasures } from './model/session-measures.js';
 import type { SessionMemory } from './model/session-memory.js';
 import type { SessionRecords } from './records/session-records.js';
 import type { SignedSession } from './model/signed-session.js';
@@ -36,17 +38,12 @@ export interface RefreshExchangeParts {
   readonly memory: SessionMemory;
   readonly ends: SessionEnds;
   readonly events: SessionEvents;
+  readonly measures: SessionMeasures;
   readonly clock: SessionClock;
   readonly policy: ClockPolicy;
   /** `undefined` without a revocation log. */
   readonly revocations: SessionRevocations | undefined;
 }
-
-/** The result of exchanging a refresh token: new tokens, or why there are none. */
-export type RefreshResult =
-  | { readonly kind: 'signed'; readonly signed: SignedSession }
-  | { readonly kind: 'rejected'; readonly refusal: Refusal }
-  | { readonly kind: 'failed'; readonly error: Error };
 
 /** Exchanges refresh tokens for new tokens. */
 export class RefreshExchange {
@@ -85,7 +82,9 @@ export class RefreshExchange {
   ): Promise<RefreshResult> {
     const flightKey = `${claims.sid} ${claims.jti} ${isPassive} ${carriers.map(({ name }) => name).join()}`;
     let flight = this.#flights.get(flightKey);
-    if (!flight) {
+    if (flight) {
+      this.#parts.measures.coalescedRefreshes += 1;
+    } else {
       flight = this.#exchange(claims, carriers, isPassive)
         .catch((error: unknown): RefreshResult => this.#failed(claims, error))
         .finally(() => this.#flights.delete(flightKey));

@@ -9,6 +9,7 @@ import {
 import type { FirstUses } from './records/first-uses.js';
 import type { GuardRefresh } from './guard-refresh.js';
 import type { Handling } from './model/handling.js';
+import type { SessionMeasures } from './model/session-measures.js';
 import type { SessionMemory } from './model/session-memory.js';
 import {
   keysUnavailable,
@@ -38,6 +39,7 @@ export interface SessionAuthenticatorParts extends ForgeryParts {
   /** `undefined` without a store. */
   readonly records: SessionRecords | undefined;
   readonly uses: FirstUses;
+  readonly measures: SessionMeasures;
   readonly memory: SessionMemory;
   /** `undefined` without a revocation log. */
   readonly revocations: SessionRevocations | undefined;
@@ -70,10 +72,10 @@ export class SessionAuthenticator {
     facts: RequestFacts,
     handling: Handling,
   ): SessionOutcome | Promise<SessionOutcome> {
-    const outcome = this.#evaluate(facts, handling);
-    return outcome === 'unknown-key'
-      ? this.#evaluateAgain(facts, handling)
-      : outcome;
+    let outcome = this.#evaluate(facts, handling);
+    if (outcome === 'unknown-key')
+      outcome = this.#evaluateAgain(facts, handling);
+    return this.#parts.measures.counted(outcome);
   }
 
   /** Looks for an unknown key that a token names: it may have been added meanwhile. */

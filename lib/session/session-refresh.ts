@@ -14,7 +14,8 @@ import {
 } from './request/cross-site.js';
 import { findRefreshToken } from './request/find-refresh-token.js';
 import { linkOf } from './model/refresh-chain.js';
-import type { RefreshResult, RefreshExchange } from './refresh-exchange.js';
+import type { RefreshResult } from './model/refresh-result.js';
+import type { RefreshExchange } from './refresh-exchange.js';
 import type { VerifiedSession } from './model/verified-session.js';
 
 export interface SessionRefreshParts extends CrossSiteParts {

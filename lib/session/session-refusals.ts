@@ -5,7 +5,7 @@ import type { CarriedSessions } from './request/carried-sessions.js';
 import { clearedByConflict } from './request/conflict-carriers.js';
 import type { SessionEvents } from './model/session-events.js';
 import { unavailable, type SessionOutcome } from './model/session-outcome.js';
-import type { RefreshResult } from './refresh-exchange.js';
+import type { RefreshResult } from './model/refresh-result.js';
 import type { SessionTransports } from './request/session-transports.js';
 import type { VerifiedSession } from './model/verified-session.js';
 

@@ -9,9 +9,10 @@ import {
   type SessionPage,
   type SessionRecord,
 } from '../ports/session-store.js';
+import type { CallListeners } from './call-listeners.js';
 import { checkedRecord } from './store-answers.js';
 import type { StoreBreaker } from './store-breaker.js';
-import { StoreCalls, type CallListeners } from './store-calls.js';
+import { StoreCalls } from './store-calls.js';
 import type { StoreClock } from './store-clock.js';
 
 /** A result that reports a change and arrived after its caller had given up. */

@@ -1,6 +1,7 @@
 import { Deadline } from '../deadline.js';
 import { SessionError } from '../errors/session-error.js';
 import type { SessionStore, WriteDeadline } from '../ports/session-store.js';
+import type { CallListeners, StoreOperation } from './call-listeners.js';
 import {
   answerOf,
   timeIn,
@@ -9,17 +10,6 @@ import {
 } from './store-answers.js';
 import { REFUSALS, StoreBreaker, type Admission } from './store-breaker.js';
 import { StoreClock } from './store-clock.js';
-
-/** The operations of a store. */
-export type StoreOperation =
-  | 'create'
-  | 'read'
-  | 'rotate'
-  | 'update'
-  | 'confirmUse'
-  | 'end'
-  | 'endAll'
-  | 'list';
 
 /**
  * Calls a store.
@@ -35,14 +25,6 @@ export type Ask<T> = (
 
 /** Receives the answer to a call whose caller has given up. */
 export type OnLateAnswer<T> = (answer: T) => void;
-
-/** Listeners for the outcome of calls. They must not throw. */
-export interface CallListeners {
-  /** Called for every call that fails, sent or not. */
-  readonly onFailure: (operation: StoreOperation, error: unknown) => void;
-  /** Called for every answer that comes in time. */
-  readonly onAnswer: () => void;
-}
 
 /** Sent even while the breaker is open: a sign-out gets another chance to arrive, and still counts if it is late. */
 const REVOCATIONS: ReadonlySet<StoreOperation> = new Set(['end', 'endAll']);
@@ -160,13 +142,16 @@ export class StoreCalls {
   ): void {
     const breaker = this.#breaker;
     const clock = this.#clock;
+    const startedAt = this.#listeners.onSend?.() ?? 0;
     let sentAt = 0;
     const deadline = new Deadline(this.#timeout, () => {
       breaker.unanswered(admission);
       const error = new Error(
         `the store took longer than ${this.#timeout / 1000} s`,
       );
-      waiting?.reject(this.#unavailable(operation, error));
+      waiting?.reject(
+        this.#unavailable(operation, error, startedAt, 'timeout'),
+      );
       // A client may keep a call forever, and with it everything that the call references.
       waiting = undefined;
     });
@@ -176,7 +161,7 @@ export class StoreCalls {
       if (waiting) {
         deadline.clear();
         breaker.answered(admission);
-        this.#listeners.onAnswer();
+        this.#listeners.onAnswer(operation, startedAt);
         waiting.resolve(answer);
       } else {
         breaker.settledLate();
@@ -195,7 +180,7 @@ export class StoreCalls {
         deadline.clear();
         breaker.answered(admission);
         const error = withoutDetails(thrown);
-        waiting.reject(this.#unavailable(operation, error));
+        waiting.reject(this.#unavailable(operation, error, startedAt));
       }
     };
     const ask = (): void => {
@@ -239,8 +224,12 @@ export class StoreCalls {
     }
   }
 
-  #unavailable(operation: StoreOperation, cause: Error): SessionError {
-    this.#listeners.onFailure(operation, cause);
+  #unavailable(
+    operation: StoreOperation,
+    cause: Error,
+    ...sent: [sentAt?: number, end?: 'timeout']
+  ): SessionError {
+    this.#listeners.onFailure(operation, cause, ...sent);
     return new SessionError(
       'STORE_UNAVAILABLE',
       `the session store could not answer (${operation})`,

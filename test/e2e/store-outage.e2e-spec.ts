@@ -13,7 +13,7 @@ import {
   SessionService,
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
-import type { StoreOperation } from '../../lib/stores/store-calls.js';
+import type { StoreOperation } from '../../lib/stores/call-listeners.js';
 import {
   createTestSession,
   TestSessionClock,

@@ -7,7 +7,7 @@ import {
   SessionStore,
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
-import type { StoreOperation } from '../../lib/stores/store-calls.js';
+import type { StoreOperation } from '../../lib/stores/call-listeners.js';
 import { createTestSession } from '../../lib/testing/index.js';
 import { arrived, createGate, type Gate } from '../support/asynchrony.js';
 import { forgeToken, readToken } from '../support/forged-token.js';

@@ -5,7 +5,7 @@ import type {
   SessionStore,
 } from '../../lib/ports/session-store.js';
 import type { LoadContext } from '../../lib/session/model/session-data-loader.js';
-import type { RefreshResult } from '../../lib/session/refresh-exchange.js';
+import type { RefreshResult } from '../../lib/session/model/refresh-result.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { createGate, turn } from '../support/asynchrony.js';

@@ -5,7 +5,7 @@ import {
   type SessionRecord,
 } from '../../lib/ports/session-store.js';
 import { DeadlineSessionStore } from '../../lib/stores/deadline-session-store.js';
-import type { StoreOperation } from '../../lib/stores/store-calls.js';
+import type { StoreOperation } from '../../lib/stores/call-listeners.js';
 import { turn } from '../support/asynchrony.js';
 import { rows } from '../support/titles.js';
 import { UnhandledErrors } from '../support/unhandled.js';

@@ -10,7 +10,7 @@ import {
   type SessionClock,
   type SessionRecord,
 } from '../../lib/index.js';
-import type { StoreOperation } from '../../lib/stores/store-calls.js';
+import type { StoreOperation } from '../../lib/stores/call-listeners.js';
 
 /** What an ill store does instead of answering; one that `loses` has carried the call out. */
 export type Illness = (typeof ILLNESSES)[number] | 'loses';

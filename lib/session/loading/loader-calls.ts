@@ -1,6 +1,7 @@
 import { Deadline } from '../../deadline.js';
 import { SessionEndedError, SessionError } from '../../errors/session-error.js';
 import type { ResolvedLoaderOptions } from '../../options/resolved-options.js';
+import type { CallMeter } from '../model/call-meter.js';
 import { toFrozenJson } from '../model/json-copy.js';
 import type {
   LoadContext,
@@ -16,6 +17,8 @@ export type LoadOutcome =
 
 /** Calls the loader with a deadline and a bound on concurrent calls, and interprets the answer. */
 export class LoaderCalls {
+  /** What the calls show of the loader. */
+  readonly meter: CallMeter | undefined;
   readonly #loader: SessionDataLoader<unknown, unknown>;
   readonly #options: ResolvedLoaderOptions;
   readonly #endsSession: (error: unknown) => boolean;
@@ -27,10 +30,12 @@ export class LoaderCalls {
     loader: SessionDataLoader<unknown, unknown>,
     options: ResolvedLoaderOptions,
     endsSession: (error: unknown) => boolean,
+    meter?: CallMeter,
   ) {
     this.#loader = loader;
     this.#options = options;
     this.#endsSession = endsSession;
+    this.meter = meter;
   }
 
   /** Calls the loader. Never rejects. Takes at most `loader.timeout`, including the wait for a place. */
@@ -38,6 +43,8 @@ export class LoaderCalls {
     params: unknown,
     context: Omit<LoadContext, 'signal'>,
   ): Promise<LoadOutcome> {
+    const meter = this.meter;
+    const sentAt = meter?.start();
     return new Promise((resolve) => {
       const abort = new LazyAbort();
       const deadline = new Deadline(this.#options.timeoutSeconds * 1000, () => {
@@ -46,6 +53,7 @@ export class LoaderCalls {
           `the data loader took longer than ${this.#options.timeoutSeconds} s`,
           { retryAfterSeconds: 1 },
         );
+        meter?.failed(context.reason, error, sentAt, 'timeout');
         resolve({ kind: 'failed', error });
         abort.abort(error);
       });
@@ -57,8 +65,13 @@ export class LoaderCalls {
           },
         }),
       ).then((outcome) => {
-        if (outcome) {
+        if (outcome && !abort.isAborted) {
           deadline.clear();
+          if (outcome.kind === 'failed') {
+            meter?.failed(context.reason, causeOf(outcome.error), sentAt);
+          } else {
+            meter?.answered(context.reason, sentAt!);
+          }
           resolve(outcome);
         }
       });
@@ -164,12 +177,21 @@ export class LoaderCalls {
   }
 }
 
+/** Returns the loader's error: the one thrown, if it was wrapped. */
+function causeOf(error: SessionError): unknown {
+  return error.cause ?? error;
+}
+
 /** An `AbortController` that exists only for loaders that use their signal. */
 class LazyAbort {
   /** Called whenever the call is aborted, with or without a controller. */
   whenAborted: (() => void) | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
+
+  get isAborted(): boolean {
+    return this.#reason !== undefined;
+  }
 
   get signal(): AbortSignal {
     if (!this.#controller) {

@@ -2,6 +2,7 @@ import { Deadline, pause } from '../../deadline.js';
 import { SessionError } from '../../errors/session-error.js';
 import type { RevocationLog } from '../../ports/revocation-log.js';
 import { answerOf, withoutDetails } from '../../stores/store-answers.js';
+import type { CallMeter } from '../model/call-meter.js';
 import type { RevocationFeed } from './revocation-feed.js';
 
 export interface RevocationAppendsParts {
@@ -11,6 +12,7 @@ export interface RevocationAppendsParts {
   readonly timeoutSeconds: number;
   /** For how long the log keeps an entry. */
   readonly retentionSeconds: number;
+  readonly meter: CallMeter;
   /** Called for every call that fails. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -58,7 +60,7 @@ export class RevocationAppends {
       };
       const { timeoutSeconds } = this.#parts;
       const deadline = new Deadline(timeoutSeconds * 1000, () =>
-        fail(new Error(`the log took longer than ${timeoutSeconds} s`)),
+        fail(new SilentLogError(timeoutSeconds)),
       );
       for (const entry of entries) {
         this.#waiting.push({
@@ -125,13 +127,29 @@ export class RevocationAppends {
     }
   }
 
-  /** Calls the log. A call that it keeps forever counts as failed. */
-  #call(entries: readonly string[], isProof: boolean): Promise<Date> {
+  /** Calls the log, and measures that. */
+  async #call(entries: readonly string[], isProof: boolean): Promise<Date> {
+    const { meter } = this.#parts;
+    const operation = isProof ? 'prove' : 'append';
+    const sentAt = meter.start();
+    try {
+      const time = await this.#send(entries, isProof);
+      meter.answered(operation, sentAt);
+      return time;
+    } catch (error) {
+      const end = error instanceof SilentLogError ? 'timeout' : 'failed';
+      meter.failed(operation, error, sentAt, end);
+      throw error;
+    }
+  }
+
+  /** A call that the log keeps forever counts as failed. */
+  #send(entries: readonly string[], isProof: boolean): Promise<Date> {
     const { log, feed, timeoutSeconds, retentionSeconds } = this.#parts;
     const sentAt = feed.instant;
     return new Promise((resolve, reject) => {
       const deadline = new Deadline(timeoutSeconds * 1000, () =>
-        reject(new Error(`the log took longer than ${timeoutSeconds} s`)),
+        reject(new SilentLogError(timeoutSeconds)),
       );
       const options = { retentionSeconds, isProof };
       answerOf((each) => each.append(entries, options), log)
@@ -145,6 +163,12 @@ export class RevocationAppends {
         .catch((thrown: unknown) => reject(withoutDetails(thrown)))
         .finally(() => deadline.clear());
     });
+  }
+}
+
+class SilentLogError extends Error {
+  constructor(timeoutSeconds: number) {
+    super(`the log took longer than ${timeoutSeconds} s`);
   }
 }
 

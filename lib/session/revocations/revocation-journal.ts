@@ -1,6 +1,12 @@
-import type { MonotonicTime, SessionClock } from '../../ports/clock.js';
+import {
+  stopwatchOf,
+  type MonotonicTime,
+  type SessionClock,
+} from '../../ports/clock.js';
 import type { ResolvedRevocationOptions } from '../../options/resolved-options.js';
+import { CallMeter } from '../model/call-meter.js';
 import type { SessionEvents } from '../model/session-events.js';
+import type { SessionMeasures } from '../model/session-measures.js';
 import { LiveRevocations } from './live-revocations.js';
 import { ProofsOfLife } from './proofs-of-life.js';
 import { RevocationAppends } from './revocation-appends.js';
@@ -21,6 +27,7 @@ export interface RevocationJournalParts {
   readonly clock: SessionClock;
   readonly time: MonotonicTime;
   readonly events: SessionEvents;
+  readonly measures: SessionMeasures;
 }
 
 /** A node writes a proof of life when the last one is as old as this part of the lag. */
@@ -32,6 +39,8 @@ export class RevocationJournal {
   readonly live: LiveRevocations;
   /** Whether this node knows every revocation, and what that means for a session. */
   readonly standing: RevocationStanding;
+  /** What the calls of the log show of it. */
+  readonly meter: CallMeter;
   readonly #parts: RevocationJournalParts;
   readonly #feed: RevocationFeed;
   readonly #appends: RevocationAppends;
@@ -40,11 +49,20 @@ export class RevocationJournal {
   #stopTimers: (() => void) | undefined;
 
   constructor(parts: RevocationJournalParts) {
-    const { options, times, events, time } = parts;
+    const { options, times, events, time, clock, measures } = parts;
     const { log, maxLagSeconds, timeoutSeconds } = options;
-    const onFailure = (operation: 'append' | 'follow') => (error: unknown) =>
+    const failed = (operation: 'append' | 'follow', error: unknown): void =>
       events.tell({ type: 'revocationsFailed', operation, error });
     this.#parts = parts;
+    const meter = new CallMeter({
+      part: 'revocations',
+      timeoutSeconds,
+      failuresUntilDown: 1,
+      time: stopwatchOf(clock),
+      now: () => clock.nowSeconds(),
+      measures,
+    });
+    this.meter = meter;
     this.live = new LiveRevocations(options.maxEntries);
     const feed = new RevocationFeed({
       log,
@@ -52,14 +70,18 @@ export class RevocationJournal {
       maxLagSeconds,
       onEntry: (entry) => this.#receive(entry),
       onGap: () => this.standing.noteGap(),
-      onFailure: onFailure('follow'),
+      onFailure(error) {
+        meter.failed('follow', error);
+        failed('follow', error);
+      },
     });
     const appends = new RevocationAppends({
       log,
       feed,
       timeoutSeconds,
+      meter,
       retentionSeconds: times.retentionSeconds,
-      onFailure: onFailure('append'),
+      onFailure: (error) => failed('append', error),
     });
     this.#feed = feed;
     this.#appends = appends;
@@ -83,6 +105,11 @@ export class RevocationJournal {
     return now === undefined
       ? this.#parts.clock.nowSeconds()
       : Math.floor(now / 1000);
+  }
+
+  /** Seconds since this process knew every revocation; `Infinity` before the log was read. */
+  get lagSeconds(): number {
+    return this.#feed.lagSeconds;
   }
 
   /** How many entries are not confirmed yet. */

@@ -75,6 +75,19 @@ export class RevocationStanding {
     return this.#fullUntil === blindUntil ? 'full' : 'unreadable';
   }
 
+  /** For how many seconds revocations may have been missing; `undefined` if none is. Noticed by {@link report}. */
+  get behindForSeconds(): number | undefined {
+    return this.#laggingSince === undefined
+      ? undefined
+      : this.#parts.time() - this.#laggingSince;
+  }
+
+  /** When the last gap was noticed that may still hide revocations of some sessions, by the clock of the log. */
+  get gapAt(): number | undefined {
+    const { times, now } = this.#parts;
+    return now() < times.endOfCutOff(this.#gapAt) ? this.#gapAt : undefined;
+  }
+
   /** Returns what to do with a session if its revocation may be missing. For every request. */
   doubtOf(claims: DoubtedClaims): Doubt | undefined {
     const { options, times, now, isVerifyOnly } = this.#parts;

@@ -2,6 +2,7 @@ import type { Refusal } from '../../errors/refusal.js';
 import type { ResolvedCacheOptions } from '../../options/resolved-options.js';
 import type { TokenCodec } from '../../tokens/token-codec.js';
 import type { ClockPolicy } from '../model/freshness.js';
+import { SessionMeasures } from '../model/session-measures.js';
 import {
   verifiedSession,
   type VerifiedSession,
@@ -13,15 +14,18 @@ export class TokenVerifier {
   readonly #codec: TokenCodec;
   readonly #policy: ClockPolicy;
   readonly #verified: VerifiedTokens;
+  readonly #measures: SessionMeasures;
 
   constructor(
     codec: TokenCodec,
     policy: ClockPolicy,
     bounds: ResolvedCacheOptions,
+    measures = new SessionMeasures(),
   ) {
     this.#codec = codec;
     this.#policy = policy;
     this.#verified = new VerifiedTokens(bounds);
+    this.#measures = measures;
   }
 
   /** Whether there is no key at all, because the source of the keys has never answered. */
@@ -44,8 +48,10 @@ export class TokenVerifier {
     const { keys } = this.#codec;
     const known = this.#verified.get(token, keys);
     if (known) {
+      this.#measures.cacheHits += 1;
       return known;
     }
+    this.#measures.cacheMisses += 1;
     const claims = this.#codec.verify(token);
     if (typeof claims === 'string') {
       return claims;
