@@ -2,6 +2,7 @@ import * as client from '../../lib/client/index.js';
 import * as library from '../../lib/index.js';
 import * as postgres from '../../lib/stores/postgres/index.js';
 import * as redis from '../../lib/stores/redis/index.js';
+import * as terminus from '../../lib/terminus/index.js';
 import * as testing from '../../lib/testing/index.js';
 import { type PublicApi, readPublicApi } from './public-api.js';
 
@@ -142,6 +143,7 @@ const TESTING_TYPES = [
   'TestSessionOverrides',
   'WsTestClientOptions',
 ];
+const TERMINUS_RUNTIME = ['SessionHealthIndicator'];
 const CLIENT_RUNTIME = ['SessionClient'];
 const CLIENT_TYPES = [
   'GraphqlDocument',
@@ -201,6 +203,7 @@ describe('the public API', () => {
       'index.ts',
       'stores/postgres/index.ts',
       'stores/redis/index.ts',
+      'terminus/index.ts',
       'testing/index.ts',
     ]);
   });
@@ -209,6 +212,7 @@ describe('the public API', () => {
     expect(Object.keys(library).toSorted()).toEqual(RUNTIME.toSorted());
     expect(Object.keys(testing).toSorted()).toEqual(TESTING_RUNTIME.toSorted());
     expect(Object.keys(client).toSorted()).toEqual(CLIENT_RUNTIME.toSorted());
+    expect(Object.keys(terminus).toSorted()).toEqual(TERMINUS_RUNTIME);
     expect(Object.keys(redis).toSorted()).toEqual(REDIS_RUNTIME.toSorted());
     expect(Object.keys(postgres).toSorted()).toEqual(
       POSTGRES_RUNTIME.toSorted(),
@@ -220,6 +224,7 @@ describe('the public API', () => {
     expect(api.exports['testing/index.ts']).toEqual(
       [...TESTING_RUNTIME, ...TESTING_TYPES].toSorted(),
     );
+    expect(api.exports['terminus/index.ts']).toEqual(TERMINUS_RUNTIME);
     expect(api.exports['client/index.ts']).toEqual(
       [...CLIENT_RUNTIME, ...CLIENT_TYPES].toSorted(),
     );

@@ -65,6 +65,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   client: [],
   // Wiring builds every part, so it may name every part; what it may not hold is a rule.
   nest: SERVER,
+  terminus: ['nest', ...SERVER],
   testing: ['nest', ...SERVER],
   'index.ts': ['nest', ...SERVER],
 };
@@ -72,6 +73,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** The only parts that know the framework. */
 export const MAY_IMPORT_NEST: readonly string[] = [
   'nest',
+  'terminus',
   'testing',
   'index.ts',
 ];

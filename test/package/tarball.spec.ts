@@ -1,6 +1,13 @@
 import { packPackage, run, type PackedPackage } from './packed.js';
 
-const ENTRY_POINTS = ['.', 'redis', 'postgres', 'client', 'testing'].length;
+const ENTRY_POINTS = [
+  '.',
+  'redis',
+  'postgres',
+  'client',
+  'terminus',
+  'testing',
+].length;
 
 describe('the packed package', () => {
   let packed: PackedPackage;
@@ -26,6 +33,7 @@ describe('the packed package', () => {
         'dist/index.d.ts',
         'dist/client/index.js',
         'dist/client/index.d.ts',
+        'dist/terminus/index.js',
         'dist/testing/index.js',
         'dist/testing/index.d.ts',
         'dist/stores/redis/index.js',
