@@ -45,7 +45,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 const count = { passed: 0, failed: 0, skipped: 0 };
 if (
   (await step('browser', provideBrowser)) &&
-  (await step('redis', provideRedis))
+  (await step('redis', provideRedis)) &&
+  (await step('prometheus', providePrometheus))
 ) {
   const isBuilt = await step('build', (print) => script(print, 'build'));
   const isReady =
@@ -168,6 +169,17 @@ function provideRedis(print) {
     ),
     'redis-server',
     'The tests of the Redis store need Redis 7 or Valkey: install redis-server or valkey-server in the PATH',
+  );
+}
+
+function providePrometheus(print) {
+  const path = '/usr/bin/prometheus';
+  return provide(
+    print,
+    'PROMETHEUS_PATH',
+    [path],
+    'prometheus',
+    `The tests of the metrics need Prometheus, with promtool next to it: install it as ${path}`,
   );
 }
 

@@ -1,5 +1,6 @@
 import * as client from '../../lib/client/index.js';
 import * as library from '../../lib/index.js';
+import * as metrics from '../../lib/metrics/index.js';
 import * as postgres from '../../lib/stores/postgres/index.js';
 import * as redis from '../../lib/stores/redis/index.js';
 import * as terminus from '../../lib/terminus/index.js';
@@ -143,6 +144,8 @@ const TESTING_TYPES = [
   'TestSessionOverrides',
   'WsTestClientOptions',
 ];
+const METRICS_RUNTIME = ['SessionMetrics', 'SessionMetricsModule'];
+const METRICS_TYPES = ['SessionMetricsOptions'];
 const TERMINUS_RUNTIME = ['SessionHealthIndicator'];
 const CLIENT_RUNTIME = ['SessionClient'];
 const CLIENT_TYPES = [
@@ -201,6 +204,7 @@ describe('the public API', () => {
     api = readPublicApi([
       'client/index.ts',
       'index.ts',
+      'metrics/index.ts',
       'stores/postgres/index.ts',
       'stores/redis/index.ts',
       'terminus/index.ts',
@@ -212,6 +216,7 @@ describe('the public API', () => {
     expect(Object.keys(library).toSorted()).toEqual(RUNTIME.toSorted());
     expect(Object.keys(testing).toSorted()).toEqual(TESTING_RUNTIME.toSorted());
     expect(Object.keys(client).toSorted()).toEqual(CLIENT_RUNTIME.toSorted());
+    expect(Object.keys(metrics).toSorted()).toEqual(METRICS_RUNTIME.toSorted());
     expect(Object.keys(terminus).toSorted()).toEqual(TERMINUS_RUNTIME);
     expect(Object.keys(redis).toSorted()).toEqual(REDIS_RUNTIME.toSorted());
     expect(Object.keys(postgres).toSorted()).toEqual(
@@ -223,6 +228,9 @@ describe('the public API', () => {
     expect(api.exports['index.ts']).toEqual([...RUNTIME, ...TYPES].toSorted());
     expect(api.exports['testing/index.ts']).toEqual(
       [...TESTING_RUNTIME, ...TESTING_TYPES].toSorted(),
+    );
+    expect(api.exports['metrics/index.ts']).toEqual(
+      [...METRICS_RUNTIME, ...METRICS_TYPES].toSorted(),
     );
     expect(api.exports['terminus/index.ts']).toEqual(TERMINUS_RUNTIME);
     expect(api.exports['client/index.ts']).toEqual(

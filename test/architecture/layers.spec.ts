@@ -36,7 +36,7 @@ describe('the layers of lib/', () => {
     const entries = sources.filter(({ path }) =>
       /(?:^|\/)index\.ts$/.test(path),
     );
-    expect(entries).toHaveLength(6);
+    expect(entries).toHaveLength(7);
     expect(entries.flatMap(starExports)).toEqual([]);
   });
 

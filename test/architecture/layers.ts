@@ -66,6 +66,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Wiring builds every part, so it may name every part; what it may not hold is a rule.
   nest: SERVER,
   terminus: ['nest', ...SERVER],
+  metrics: ['nest', ...SERVER],
   testing: ['nest', ...SERVER],
   'index.ts': ['nest', ...SERVER],
 };
@@ -74,6 +75,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 export const MAY_IMPORT_NEST: readonly string[] = [
   'nest',
   'terminus',
+  'metrics',
   'testing',
   'index.ts',
 ];

@@ -5,6 +5,7 @@ const ENTRY_POINTS = [
   'redis',
   'postgres',
   'client',
+  'metrics',
   'terminus',
   'testing',
 ].length;
@@ -33,6 +34,7 @@ describe('the packed package', () => {
         'dist/index.d.ts',
         'dist/client/index.js',
         'dist/client/index.d.ts',
+        'dist/metrics/index.js',
         'dist/terminus/index.js',
         'dist/testing/index.js',
         'dist/testing/index.d.ts',

@@ -37,6 +37,15 @@ export class LiveSession {
     this.extendedAt = verified.claims.iat;
     this.checkedAt = now;
   }
+
+  /** Refuses it, if it has ended. */
+  refused(): SessionOutcome {
+    return {
+      kind: 'rejected',
+      refusal: this.ended === 'ended' ? 'ended' : 'expired',
+      dispatch: undefined,
+    };
+  }
 }
 
 /** Whether one state of a session is newer than another: it has later data, or newer attributes. */

@@ -47,6 +47,13 @@ export class LiveSessions {
     return this.#sessions.size;
   }
 
+  /** How many connections and signals depend on them. Counted anew each time. */
+  get dependents(): number {
+    let count = 0;
+    for (const live of this.#sessions.values()) count += live.dependents.size;
+    return count;
+  }
+
   /** Whether no check waits or runs. */
   get isIdle(): boolean {
     return this.#queue.isIdle;
@@ -109,7 +116,7 @@ export class LiveSessions {
     const now = clock.nowSeconds();
     this.#endIfOver(live, now);
     if (live.ended) {
-      return refused(live);
+      return live.refused();
     }
     if (asksStore) checks.requireStore();
     const doubt = this.#parts.revocations?.doubtOf(live.verified.claims);
@@ -126,7 +133,7 @@ export class LiveSessions {
       outcome.kind === 'unavailable' && (mustConfirm || live.ended)
         ? outcome
         : live.ended
-          ? refused(live)
+          ? live.refused()
           : live.verified,
     );
   }
@@ -237,12 +244,4 @@ export class LiveSessions {
     if (this.#sessions.get(sid) === live) this.#sessions.delete(sid);
     if (this.#sessions.size === 0) this.stop();
   }
-}
-
-function refused({ ended }: LiveSession): SessionOutcome {
-  return {
-    kind: 'rejected',
-    refusal: ended === 'ended' ? 'ended' : 'expired',
-    dispatch: undefined,
-  };
 }

@@ -1,0 +1,5 @@
+export {
+  SessionMetrics,
+  type SessionMetricsOptions,
+} from './session-metrics.js';
+export { SessionMetricsModule } from './session-metrics.module.js';
