@@ -4,7 +4,7 @@ import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { EndMarks } from '../session/model/end-marks.js';
 import { concludeLateAnswer } from '../session/records/late-answers.js';
 import type { SessionDataLoader } from '../session/model/session-data-loader.js';
-import { SessionEvents } from '../session/model/session-events.js';
+import { nameKeyOf, SessionEvents } from '../session/model/session-events.js';
 import { SessionMeasures } from '../session/model/session-measures.js';
 import { SessionMemory } from '../session/model/session-memory.js';
 import { SessionRevocations } from '../session/revocations/session-revocations.js';
@@ -61,6 +61,7 @@ export async function createSessionRuntime(
   const logger = new RareLogger(time);
   const now = (): number => clock.nowSeconds();
   const events = new SessionEvents(now, logListenerFaults(logger));
+  events.nameWith(nameKeyOf(resolved.issuer, resolved.audience));
   logSessionEvents(events.ofTypes(LOGGED_EVENTS), logger);
   const policy = clockPolicyOf(resolved);
   const measures = new SessionMeasures();

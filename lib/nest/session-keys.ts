@@ -3,7 +3,7 @@ import type { SessionClock } from '../ports/clock.js';
 import { SessionConfigError } from '../errors/session-config-error.js';
 import type { SessionError } from '../errors/session-error.js';
 import { DailyKeys } from '../keys/daily-keys.js';
-import { deriveBytes, deriveKey } from '../keys/derive.js';
+import { deriveKey } from '../keys/derive.js';
 import { publishedKeys, type JwkSet } from '../keys/jwk-set.js';
 import { KeyRing, type KeySource } from '../keys/key-ring.js';
 import {
@@ -26,8 +26,6 @@ import { TokenCodec } from '../tokens/token-codec.js';
 import { encryptedTokens, signedTokens } from '../tokens/token-format.js';
 import { refreshTokens, sessionTokens } from '../tokens/token-kind.js';
 import { JwtServiceSigner } from './jwt-service-signer.js';
-
-const NAME_KEY_BYTES = 32;
 
 /** The keys of a module, and the codecs that use them. */
 export interface SessionKeys {
@@ -95,10 +93,6 @@ export async function openSessionKeys(
       ? keysOfSecrets(own)
       : keysDerivedFrom(derivedFrom(material), 'refresh');
   };
-  const [secret] = encryptedFrom(ring.material);
-  if (secret) {
-    events.nameWith(deriveBytes(secret, 'session-name', NAME_KEY_BYTES));
-  }
   return {
     ring,
     codec: new TokenCodec(

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Observable, Subscriber } from 'rxjs';
 import type { Refusal } from '../../errors/refusal.js';
 import type { SessionErrorCode } from '../../errors/session-error.js';
@@ -12,6 +12,16 @@ type OwnPart<Event> = Event extends OfSession
 
 /** An event that concerns no single session. */
 type GeneralEvent<Event> = Event extends OfSession ? never : Omit<Event, 'at'>;
+
+/**
+ * Returns the key that names the sessions of an application in events: the same for each of its nodes, for services that
+ * only verify, and whichever keys sign at the time. A secret would give a session another name once it is rotated. The
+ * key need not be secret: session ids have 256 random bits, which no name reveals.
+ */
+export function nameKeyOf(issuer: string, audience: string): Buffer {
+  const application = JSON.stringify(['session-name', issuer, audience]);
+  return createHash('sha256').update(application).digest();
+}
 
 /** Source of `SessionService.events$`. */
 export class SessionEvents {
