@@ -96,7 +96,7 @@ export interface SessionJwtModuleExtras {
   openapi?: boolean;
   /**
    * Mounts `POST session/refresh`, `POST session/logout`, `GET session` and, with a store, `GET` and `DELETE`
-   * `session/devices`, as an ordinary controller.
+   * `session/devices`, as an ordinary controller. `DELETE session/devices/others` also works with `revocations`.
    *
    * @default false; `true` uses the path 'session'
    */
