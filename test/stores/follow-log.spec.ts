@@ -27,11 +27,11 @@ class ManualReader {
   }
 
   /** Ends the last step, once that is the one which is expected. */
-  async end(what: string, page?: unknown): Promise<void> {
+  async end(what: string, result?: unknown): Promise<void> {
     for (let i = 0; i < 20; i += 1) await Promise.resolve();
     const step = this.steps.at(-1)!;
     expect(step.what).toBe(what);
-    step.resolve(page);
+    step.resolve(result);
     for (let i = 0; i < 20; i += 1) await Promise.resolve();
   }
 

@@ -431,10 +431,15 @@ describe('the connection of a follower', () => {
     const follower = follow(
       new PostgresRevocationLog({ pool: deaf, pollInterval: '10ms' }),
     );
+    await append(log, ['proof'], { isProof: true });
     for (const text of texts('entry', 5)) {
       await append(log, [text]);
       await follower.untilAll([text]);
     }
+    // Reads that find nothing new deliver nothing.
+    expect(follower.received.filter((text) => text === 'proof')).toHaveLength(
+      1,
+    );
   });
 
   it('gets notifications: the follower does not wait for its next poll', async () => {
