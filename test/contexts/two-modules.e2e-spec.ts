@@ -57,6 +57,8 @@ function gatewayOf(event: string) {
       return { event: 'answer', data: `${event}: ${text}` };
     }
   }
+  // Nest 11 takes the parameters of handlers from the first class of a name.
+  Object.defineProperty(Gateway, 'name', { value: `${event}Gateway` });
   return Gateway;
 }
 

@@ -38,8 +38,11 @@ export function findIn(
       const http = context.switchToHttp();
       return { request: http.getRequest(), response: http.getResponse() };
     }
-    case 'graphql':
-      return findInGraphQL(context.getArgByIndex(2));
+    case 'graphql': {
+      const args = context.getArgs<unknown[]>();
+      // Federation's reference resolvers have no arguments of a field.
+      return findInGraphQL(args[args.length === 3 ? 1 : 2]);
+    }
     case 'ws':
       return gatewayClient(context.switchToWs().getClient<GatewayClient>());
     default:
