@@ -28,7 +28,7 @@ class NewsController {
     return this.stream(session);
   }
 
-  @Authorize(async (session) => isAdmin(session as ActiveSession))
+  @Authorize(async (session) => isAdmin(session))
   @Sse('later')
   later(@Session() session: ActiveSession) {
     return this.stream(session);

@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import { SessionConnections, type ActiveSession } from '../../lib/index.js';
 import {
   createTestSession,
@@ -22,17 +21,14 @@ const DUE = '15m';
 let expand: (role: string) => unknown;
 let expanded: string[];
 
-@Injectable()
 class ExpandingLoader extends UserLoader {
-  constructor(users: Users) {
-    super(users);
-  }
-
   override expand({ role }: any) {
     expanded.push(role as string);
     return expand(role as string) as object;
   }
 }
+
+Reflect.defineMetadata('design:paramtypes', [Users], ExpandingLoader);
 
 const AS = {
   'a value': (role: string) => ({ role: `expanded ${role}` }),
