@@ -125,6 +125,17 @@ it('is shared by the messages that wait for it', async () => {
   gate.open();
   await until(() => Handled.messages.length === 10, 'all are handled');
   expect(expanded).toEqual(['admin']);
+
+  const later = hold();
+  app.users.all.get('ada')!.role = 'member';
+  app.clock.advance(DUE);
+  for (let i = 0; i < 10; i += 1) client.send('say', `${i}`);
+  await until(() => expanded.length > 1, 'another expansion begins');
+  for (let i = 0; i < 10; i += 1) await turn();
+  expect(Handled.messages).toHaveLength(10);
+  later.open();
+  await until(() => Handled.messages.length === 20, 'all are handled');
+  expect(expanded).toEqual(['admin', 'member']);
 });
 
 it('is not undone by a slow expansion of older data', async () => {
