@@ -58,7 +58,7 @@ const TEXT = 'Not on Sundays';
 class OwnFilter implements ExceptionFilter {
   catch(_error: WsException, host: ArgumentsHost): void {
     const client = host.switchToWs().getClient();
-    if (client.send.length > 0 && 'readyState' in client) {
+    if (typeof client.readyState === 'number') {
       client.send(JSON.stringify({ event: 'own', data: 'own' }));
     } else {
       client.emit('own', 'own');
