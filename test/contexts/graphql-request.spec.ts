@@ -165,7 +165,7 @@ describe('the request of a GraphQL operation', () => {
 
 describe('the request of a resolver', () => {
   const context = { req: { ...raw, res: response } };
-  const info = { fieldName: 'a' };
+  const info = { fieldName: 'a', schema: {} };
 
   it.each<[string, unknown[]]>([
     ['a field', [undefined, { id: 1 }, context, info]],
@@ -181,5 +181,13 @@ describe('the request of a resolver', () => {
     const host = new ExecutionContextHost([reference, {}, info]);
     host.setType('graphql');
     expect(findIn(host, 'graphql')).toBeUndefined();
+  });
+
+  it('is never what the arguments of a field contain', () => {
+    for (const rest of [[{}], [{ schema: '' }], [{}, info]]) {
+      const host = new ExecutionContextHost([undefined, context, ...rest]);
+      host.setType('graphql');
+      expect(findIn(host, 'graphql')).toBeUndefined();
+    }
   });
 });
