@@ -28,6 +28,7 @@ const RUNTIME = [
   'SessionDataLoader',
   'SessionEndedError',
   'SessionError',
+  'SessionExceptionFilter',
   'SessionGuard',
   'SessionJwtModule',
   'SessionService',
