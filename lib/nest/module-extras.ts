@@ -24,6 +24,7 @@ import { SessionStore } from '../ports/session-store.js';
 import { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { authorizationFaultsIn } from './authorization/authorization-faults.js';
 import { ModuleGuard } from './authorization/module-guard.js';
+import { UnguardedFields } from './authorization/unguarded-fields.js';
 import {
   createSessionRuntime,
   type RuntimeSurroundings,
@@ -174,6 +175,7 @@ export function partsOf({
     SessionGuard,
     ModuleGuard,
     ReplyHook,
+    UnguardedFields,
     ...(isGuarded
       ? [
           { provide: APP_GUARD, useExisting: SessionGuard },

@@ -30,6 +30,7 @@ const RUNTIME = [
   'SessionDataLoader',
   'SessionEndedError',
   'SessionError',
+  'SessionExceptionFilter',
   'SessionGuard',
   'SessionJwtModule',
   'SessionService',
