@@ -28,6 +28,7 @@ export {
 } from './nest/route-access.js';
 export { Session, type SessionParameter } from './nest/session.decorator.js';
 export { toHttpException } from './nest/session-exception.js';
+export { SessionExceptionFilter } from './nest/session-exception.filter.js';
 export { SessionGuard } from './nest/session.guard.js';
 export { SessionHealth } from './nest/session-health.js';
 export {

@@ -24,6 +24,7 @@ import { SessionStore } from '../ports/session-store.js';
 import { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { authorizationFaultsIn } from './authorization/authorization-faults.js';
 import { ModuleGuard } from './authorization/module-guard.js';
+import { UnguardedFields } from './authorization/unguarded-fields.js';
 import {
   createSessionRuntime,
   type RuntimeSurroundings,
@@ -97,7 +98,7 @@ export interface SessionJwtModuleExtras {
   openapi?: boolean;
   /**
    * Mounts `POST session/refresh`, `POST session/logout`, `GET session` and, with a store, `GET` and `DELETE`
-   * `session/devices`, as an ordinary controller.
+   * `session/devices`, as an ordinary controller. `DELETE session/devices/others` also works with `revocations`.
    *
    * @default false; `true` uses the path 'session'
    */
@@ -176,6 +177,7 @@ export function partsOf({
     SessionGuard,
     ModuleGuard,
     ReplyHook,
+    UnguardedFields,
     ...(isGuarded
       ? [
           { provide: APP_GUARD, useExisting: SessionGuard },

@@ -27,6 +27,7 @@ import { contextError } from './contexts/context-errors.js';
 import type { FoundRequest } from './contexts/graphql-request.js';
 import { findIn, messageIn } from './contexts/session-contexts.js';
 import { sessionIn } from './contexts/session-in.js';
+import { answered } from './contexts/ws-exceptions.js';
 import { Exchange } from './exchange/exchange.js';
 import {
   attachTo,
@@ -83,7 +84,9 @@ export class SessionGuard implements CanActivate {
         kind,
       );
     }
-    const found = this.findOutsideHttp(context, rules, kind);
+    const found = answered(context, () =>
+      this.findOutsideHttp(context, rules, kind),
+    );
     // Requests keep the verdict for the next guard; messages cannot.
     return rules.isAuthorized ? keepSession(context, found) : found;
   }

@@ -7,7 +7,7 @@ import type { SessionTransports } from './request/session-transports.js';
 export interface RefusingParts {
   readonly options: Pick<
     ResolvedSessionJwtOptions,
-    'csrf' | 'isVerifyOnly' | 'keys' | 'store'
+    'csrf' | 'isVerifyOnly' | 'keys' | 'store' | 'revocations'
   >;
   readonly transports: SessionTransports;
   /** `undefined` if the params are the data. */
@@ -29,7 +29,7 @@ export function possibleRefusals(
     readonly isAuthorized?: boolean;
   },
 ): readonly SessionErrorCode[] {
-  const { csrf, isVerifyOnly, keys, store } = options;
+  const { csrf, isVerifyOnly, keys, store, revocations } = options;
   const forged: readonly SessionErrorCode[] = canBeForged(
     { transports, csrf },
     route.method,
@@ -41,6 +41,7 @@ export function possibleRefusals(
   }
   const dependsOnOthers =
     store !== undefined ||
+    revocations !== undefined ||
     (loader !== undefined && !isVerifyOnly) ||
     keys.jwksUri !== undefined ||
     keys.provide !== undefined;

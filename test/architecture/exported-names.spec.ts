@@ -32,6 +32,7 @@ const RUNTIME = [
   'SessionDataLoader',
   'SessionEndedError',
   'SessionError',
+  'SessionExceptionFilter',
   'SessionGuard',
   'SessionHealth',
   'SessionJwtModule',

@@ -180,6 +180,25 @@ describe('the end of a session', () => {
     expect(sessionOf(Handled.clients[0]!)).toBeUndefined();
   });
 
+  it('on another node is found by the handshake or at the next check, as by requests', async () => {
+    for (const revocationCheck of ['always', 'reload'] as const) {
+      await startStored({ revocationCheck });
+      const held = await signIn();
+      const { id, subject } = held.session;
+      await store.healthy.end(id, subject);
+      store.takeCalls();
+      const client = connectBy(held);
+      if (revocationCheck === 'reload') {
+        expect(await client.ask('say')).toBe('ada');
+        expect(store.takeCalls()).toEqual([]);
+        app.clock.advance(DUE);
+      }
+      expect(await client.closed).toBe(4401);
+      await app.close();
+    }
+    await start();
+  });
+
   it('by the reuse of a refresh token closes its connections', async () => {
     await startStored({ refreshToken: {} });
     const held = await signIn();

@@ -1,5 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { Injectable, type INestApplication, type Type } from '@nestjs/common';
+import {
+  Injectable,
+  UseGuards,
+  type INestApplication,
+  type Type,
+} from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import {
@@ -18,7 +23,9 @@ import {
   Public,
   Session,
   SessionConnections,
+  SessionGuard,
 } from '../../lib/index.js';
+import { NEST } from '../support/nest-version.js';
 import {
   startTestApp,
   type AdapterName,
@@ -84,12 +91,16 @@ export class ChatHandlers {
   }
 }
 
+/** Nest 11 runs no guards of the application for gateways. */
+const GUARDS = NEST < 12 ? [SessionGuard] : [];
+
 /** A chat with one handler for each decorator. */
 export function chatGateway(
   sockets: Sockets,
   open: GatewayOptions['open'] = 'required',
   path = 'chat',
 ): Type<ChatHandlers & OnGatewayConnection> {
+  @UseGuards(...GUARDS)
   @WebSocketGateway(
     sockets === 'ws' ? { path: `/${path}` } : { namespace: path },
   )

@@ -140,6 +140,12 @@ describe.each(adapters)('gateways on %s', (adapter) => {
       }
     });
 
+    it('shows the server the session of a client', async () => {
+      const client = connect(sockets, app.port, byCookie(await session()));
+      expect(await client.ask('say')).toBe('ada');
+      expect(await client.ask('who')).toBe('ada');
+    });
+
     it('takes the token of the Authorization header', async () => {
       const { header } = await session();
       const headers = { authorization: header, origin: FOREIGN };

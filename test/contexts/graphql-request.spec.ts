@@ -1,4 +1,6 @@
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { connectionOf } from '../../lib/nest/contexts/connection.js';
+import { findIn } from '../../lib/nest/contexts/session-contexts.js';
 import type { SessionRuntime } from '../../lib/nest/session-runtime.js';
 import {
   findInGraphQL,
@@ -158,5 +160,34 @@ describe('the request of a GraphQL operation', () => {
   ])('is not found in %s', (_what, context) => {
     expect(findInGraphQL(context)).toBeUndefined();
     expect(responseIn(context)).toBeUndefined();
+  });
+});
+
+describe('the request of a resolver', () => {
+  const context = { req: { ...raw, res: response } };
+  const info = { fieldName: 'a', schema: {} };
+
+  it.each<[string, unknown[]]>([
+    ['a field', [undefined, { id: 1 }, context, info]],
+    ['a reference of federation', [{ __typename: 'A' }, context, info]],
+  ])('is found for %s', (_what, args) => {
+    const host = new ExecutionContextHost(args);
+    host.setType('graphql');
+    expect(findIn(host, 'graphql')).toMatchObject({ request: context.req });
+  });
+
+  it('is never what a reference of federation contains', () => {
+    const reference = { req: { ...raw, res: response } };
+    const host = new ExecutionContextHost([reference, {}, info]);
+    host.setType('graphql');
+    expect(findIn(host, 'graphql')).toBeUndefined();
+  });
+
+  it('is never what the arguments of a field contain', () => {
+    for (const rest of [[{}], [{ schema: '' }], [{}, info]]) {
+      const host = new ExecutionContextHost([undefined, context, ...rest]);
+      host.setType('graphql');
+      expect(findIn(host, 'graphql')).toBeUndefined();
+    }
   });
 });

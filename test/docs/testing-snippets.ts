@@ -9,7 +9,7 @@ const lines = blocksOf(section, 'ts').join('\n').split('\n');
 const isImport = (line: string): boolean => line.startsWith('import ');
 
 /** The lines of the section as one test, of an application like that of docs/coming-from.md. */
-export const source = `import { Module, type INestApplication } from '@nestjs/common';
+export const source = `import { Module, UseGuards, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { io } from 'socket.io-client';
@@ -18,6 +18,7 @@ import { SessionClock, SessionConnections, SessionGuard, SessionJwtModule } from
 import { UsersModule } from '${ROOT}test/docs/snippets/application.ts';
 ${lines.filter(isImport).join('\n')}
 ${moduleOf({ title: '', text: '' }).replaceAll(/^export .*$/gm, '')}
+@UseGuards(SessionGuard) // Nest 11 runs no global guard for gateways
 @WebSocketGateway({ namespace: 'live' })
 class LiveGateway {
   constructor(private readonly connections: SessionConnections) {}

@@ -1,6 +1,6 @@
 import { DocumentBuilder } from '@nestjs/swagger';
 import type { SessionJwtModuleOptions } from '../../lib/index.js';
-import { MemorySessionStore } from '../../lib/index.js';
+import { MemoryRevocationLog, MemorySessionStore } from '../../lib/index.js';
 import type { Operation } from '../../lib/nest/openapi/openapi-document.js';
 import { documentOf, operationsIn } from '../support/openapi.js';
 import { openTestApp } from '../support/opened-apps.js';
@@ -78,6 +78,22 @@ describe.each(adapters)('the OpenAPI document on %s', (adapter) => {
       'POST /session/logout',
     ]);
     expect(operations['GET /session']?.security).toEqual([{ bearer: [] }]);
+  });
+
+  it('has the end of all other sessions with a revocation log', async () => {
+    const operations = await operationsWith({
+      revocations: new MemoryRevocationLog(),
+    });
+    expect(
+      Object.entries(operations).map(([route, operation]) => [
+        route,
+        ...answersOf(operation),
+      ]),
+    ).toEqual([
+      ['GET /session', '200', '401', '503'],
+      ['POST /session/logout', '204', '403', '503'],
+      ['DELETE /session/devices/others', '200', '401', '403', '503'],
+    ]);
   });
 
   it('keeps the responses that the application has for all operations', async () => {

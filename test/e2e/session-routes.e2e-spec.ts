@@ -14,6 +14,7 @@ import {
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { map } from 'rxjs';
 import {
+  MemoryRevocationLog,
   Public,
   Session,
   SessionConfigError,
@@ -727,6 +728,33 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
       expect((await here.post('/session/logout')).status).toBe(403);
       const logout = await here.post('/session/logout', {}, headers);
       expect(logout.status).toBe(204);
+    });
+
+    it('ends all but the one that asks with a revocation log alone', async () => {
+      const app = await open(adapter, {
+        revocations: new MemoryRevocationLog(),
+      });
+      const here = await app.signIn();
+      const others = [await app.signIn(), await app.signIn()];
+      const bob = await app.signIn('bob');
+      const response = await here.send({
+        method: 'DELETE',
+        path: '/session/devices/others',
+      });
+      expect(response).toMatchObject({ status: 200, json: { ended: 0 } });
+      for (const other of others) {
+        const refused = await other.get('/session');
+        expect(refused.status).toBe(401);
+        expect(refused.setCookie).toEqual([CLEARED]);
+      }
+      expect((await here.get('/session')).status).toBe(200);
+      expect((await bob.get('/session')).status).toBe(200);
+      for (const [method, path] of [
+        ['GET', '/session/devices'],
+        ['DELETE', '/session/devices/x'],
+      ] as const) {
+        expect((await here.send({ method, path })).status).toBe(404);
+      }
     });
 
     it.each([

@@ -4,7 +4,12 @@ import type { SessionStore } from '../../lib/index.js';
 import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
-import type { Browser, TestResponse } from '../support/browser.js';
+import {
+  ORIGIN,
+  send,
+  type Browser,
+  type TestResponse,
+} from '../support/browser.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {
   startPostgres,
@@ -162,16 +167,19 @@ describe('a server that refuses', () => {
 
   it('F-13: whose only connection is held by others is waited for no longer than storeTimeout', async () => {
     const { store, pool } = await openPostgres({ max: 1 });
-    const app = await openTestApp('fastify', {
+    const { browsers } = await openWith(store);
+    const impatient = await openTestApp('fastify', {
       clock,
       session: { refreshToken: {}, store },
     });
-    const browser = await app.signIn();
-    clock.advance('16m');
+    const browser = browsers[0]!;
     const held = await pool.connect();
     const start = performance.now();
     // Nobody gives the connection back meanwhile: that there is an answer at all is the library's deadline.
-    const sick = await browser.get('/me');
+    const sick = await send(impatient.port, {
+      path: '/me',
+      headers: { Cookie: await browser.jar.getCookieString(`${ORIGIN}/me`) },
+    });
     const elapsed = performance.now() - start;
     held.release();
     expect([sick.status, sick.setCookie]).toEqual([503, []]);

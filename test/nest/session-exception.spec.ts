@@ -475,8 +475,14 @@ describe('SessionExceptionFilter outside of HTTP', () => {
   });
   afterAll(() => app.close());
 
-  function hostOf(type: string): ArgumentsHost {
-    const host = new ExecutionContextHost([{}, {}]);
+  const PUBLIC_ERROR = {
+    status: 401,
+    message: 'Unauthorized',
+    errorCode: 'SESSION_REQUIRED',
+  };
+
+  function hostOf(type: string, client: object = {}): ArgumentsHost {
+    const host = new ExecutionContextHost([client, {}]);
     host.setType(type);
     return host;
   }
@@ -486,12 +492,29 @@ describe('SessionExceptionFilter outside of HTTP', () => {
     const failure = await lastValueFrom(answer).catch(
       (reason: unknown) => reason,
     );
-    expect(failure).toBeInstanceOf(HttpException);
-    expect((failure as HttpException).getStatus()).toBe(401);
-    expect((failure as HttpException).message).not.toContain(REASON);
+    // Microservices send all of it, an exception with its cause.
+    expect(failure).toEqual(PUBLIC_ERROR);
   });
 
-  it.each([['ws'], ['graphql'], ['something-else']])(
+  it('answers the message of a gateway with the public error', () => {
+    const emitted: unknown[] = [];
+    const emit = (...given: unknown[]) => emitted.push(given);
+    expect(filter.catch(error, hostOf('ws', { emit }))).toBeUndefined();
+    expect(emitted).toEqual([['exception', PUBLIC_ERROR]]);
+  });
+
+  it('gives GraphQL drivers the code by which they recognise refusals', () => {
+    expect(() => filter.catch(error, hostOf('graphql'))).toThrow(
+      expect.objectContaining({
+        extensions: {
+          code: 'UNAUTHENTICATED',
+          errorCode: 'SESSION_REQUIRED',
+        },
+      }),
+    );
+  });
+
+  it.each([['graphql'], ['something-else']])(
     'throws the public error in a %s context, where there is no response',
     (type) => {
       let thrown: unknown;
@@ -509,7 +532,9 @@ describe('SessionExceptionFilter outside of HTTP', () => {
   it('logs an application’s mistake there too', () => {
     const before = logs.matching('STORE_REQUIRED').length;
     const mistake = new SessionError('STORE_REQUIRED', REASON);
-    expect(() => filter.catch(mistake, hostOf('ws'))).toThrow(HttpException);
+    expect(() => filter.catch(mistake, hostOf('graphql'))).toThrow(
+      HttpException,
+    );
     expect(logs.matching('STORE_REQUIRED', 'error')).toHaveLength(before + 1);
   });
 });

@@ -1210,6 +1210,7 @@ describe('dependency injection in lib/nest', () => {
       'SessionJwksController',
       'SessionRoutesController',
       'SessionService',
+      'UnguardedFields',
       'UnguardedGateways',
     ]);
   });

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { openForUsers } from '../support/chromium.js';
 import { combinations } from '../support/effort.js';
 import { freePort } from '../support/free-port.js';
+import { overflowOf, tooSmallOf } from './browser-app-page.js';
 import {
   runSample,
   sampleEnds,
@@ -22,6 +24,13 @@ import {
 const SAMPLE = '06-graphql-and-sockets';
 /** Longer than a test runs: the browser has its own clock. */
 const RELOAD = 600;
+
+/** The picture of the README, and the windows in it. */
+const PICTURE = new URL(
+  '../../docs/images/06-graphql-and-sockets.png',
+  import.meta.url,
+);
+const WINDOW = { width: 900, height: 1000 };
 
 const COMBINATIONS = combinations(
   [
@@ -204,6 +213,66 @@ describe.each(COMBINATIONS)(
       await ada.say('x'.repeat(201));
       await ada.shows('A message has 1 to 200 characters.');
       await ada.isLive();
+    });
+
+    it('fits a phone, and a finger', async () => {
+      const phone = await openPage();
+      const fits = async (): Promise<void> => {
+        for (const width of [375, 320]) {
+          await phone.page.setViewportSize({ width, height: 812 });
+          const overflow = await overflowOf(phone.page);
+          const tooSmall = await tooSmallOf(phone.page);
+          expect({ width, overflow, tooSmall }).toEqual({
+            width,
+            overflow: 0,
+            tooSmall: [],
+          });
+        }
+      };
+      await phone.isSignedOut();
+      await fits();
+      await phone.signIn('Grace');
+      await phone.order('w'.repeat(80));
+      await phone.shows(`${'w'.repeat(80)}, for Grace`);
+      await phone.say('w'.repeat(200));
+      await phone.shows(`Grace (admin): ${'w'.repeat(200)}`);
+      await phone.page.getByRole('button', { name: 'Sign Ada out' }).waitFor();
+      await fits();
+    });
+
+    it('looks like its picture in the README', async () => {
+      const ada = await signedIn('Ada');
+      const grace = await signedIn('Grace');
+      for (const item of ['Tea', 'A slice of lemon cake']) {
+        await ada.order(item);
+        await grace.shows(`${item}, for Ada`);
+      }
+      await ada.say('Is the cake fresh?');
+      await grace.say('It is. Try a slice.');
+      await ada.shows('Grace (admin): It is. Try a slice.');
+      await grace.press('Sign Ada out');
+      await ada.isSignedOut();
+      await ada.hasStates(/^closed/);
+      const shots: string[] = [];
+      for (const { page } of [grace, ada]) {
+        await page.setViewportSize(WINDOW);
+        await page.evaluate('scrollTo(0, 0)');
+        const shot = await page.screenshot({ animations: 'disabled' });
+        shots.push(shot.toString('base64'));
+      }
+      const sheet = await (await newContext()).newPage();
+      await sheet.setViewportSize({ ...WINDOW, width: 2 * WINDOW.width });
+      await sheet.setContent(
+        `<body style="margin:0;display:flex">${shots
+          .map((shot) => `<img src="data:image/png;base64,${shot}">`)
+          .join('')}`,
+      );
+      const picture = await sheet.screenshot();
+      expect(picture.readUInt32BE(16)).toBe(2 * WINDOW.width);
+      expect(picture.length).toBeGreaterThan(50_000);
+      if (process.env.UPDATE_SCREENSHOT === '1') {
+        await writeFile(PICTURE, picture);
+      }
     });
 
     it('signs the other tab out too, and says there that it was signed out', async () => {

@@ -153,7 +153,7 @@ const FAULTY: readonly [title: string, log: LogClass, test: string][] = [
     appending((append, entries, { retentionSeconds, ...options }) =>
       append(entries, { ...options, retentionSeconds: retentionSeconds - 100 }),
     ),
-    'keeps entries until their retention is over',
+    'keeps entries until their retention has ended',
   ],
   [
     'takes the removal of old entries for a gap',
@@ -267,7 +267,7 @@ describe('describeRevocationLog', () => {
         ['--test', '--test-reporter=tap', file],
         { env: { PATH: process.env['PATH'] }, encoding: 'utf8' },
       );
-      expect(stdout).toMatch(/^# pass 31$/m);
+      expect(stdout).toMatch(/^# pass 32$/m);
       expect(stdout).toMatch(/^# fail 0$/m);
     } finally {
       library.remove();

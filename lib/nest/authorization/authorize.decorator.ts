@@ -26,7 +26,8 @@ import { authorizeGuardOf } from './authorize.guard.js';
  * connection. A predicate that throws an exception for clients, such as `NotFoundException`, is answered with it; any
  * other error is logged and answered with 500.
  *
- * Subscriptions and streams are checked when they start. `handleConnection` of a gateway is not checked.
+ * Subscriptions and streams are checked when they start. `handleConnection` of a gateway is not checked. GraphQL runs the
+ * guards of fields only with `fieldResolverEnhancers: ['guards']`; without it, the application does not start.
  *
  * @param predicate decides by the session as handlers get it; synchronous where possible, because it runs for each
  *   request, message and guarded field

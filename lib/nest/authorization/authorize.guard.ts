@@ -17,6 +17,7 @@ import {
   type AnySession,
 } from '../../session/model/active-session.js';
 import { sessionIn } from '../contexts/session-in.js';
+import { answered } from '../contexts/ws-exceptions.js';
 import { rulesOf } from '../route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
 import { SessionGuard } from '../session.guard.js';
@@ -40,6 +41,10 @@ export abstract class PredicateGuard implements CanActivate {
   ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    return answered(context, () => this.authorize(context));
+  }
+
+  private authorize(context: ExecutionContext): boolean | Promise<boolean> {
     const { runtime } = this;
     const guard = this.guard.current;
     if (!(guard instanceof SessionGuard)) {

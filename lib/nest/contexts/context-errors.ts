@@ -57,10 +57,15 @@ export function exceptionIn(
   if (!ErrorOfKind) {
     return exception;
   }
+  return new ErrorOfKind(messageBodyOf(exception));
+}
+
+/** Returns what the sender of a message sees of an exception of ours. */
+export function messageBodyOf(exception: HttpException): object {
   const { statusCode, ...body } = exception.getResponse() as {
     statusCode: number;
   };
-  return new ErrorOfKind({ status: statusCode, ...body });
+  return { status: statusCode, ...body };
 }
 
 /** Whether the application has made an error for the clients of a context: filters send its text. */

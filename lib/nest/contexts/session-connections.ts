@@ -20,6 +20,7 @@ import {
 } from '../exchange/raw-exchange.js';
 import { toHttpException } from '../session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
+import { isSocketIo } from './client-socket.js';
 import { connectionOf, knownConnection } from './connection.js';
 import { findInGraphQL } from './graphql-request.js';
 import {
@@ -108,7 +109,10 @@ export class SessionConnections<
   sessionOf(
     client: object,
   ): ActiveSession<TParams, TExpanded, TAttributes> | undefined {
-    const found = findInGraphQL(client) ?? gatewayClient(client as never);
+    // A client of socket.io has a request, as the context values of GraphQL have.
+    const found =
+      (isSocketIo(client) ? undefined : findInGraphQL(client)) ??
+      gatewayClient(client as never);
     return 'request' in found
       ? sessionOn(found.request)
       : knownConnection(this.runtime, found.key)?.session;

@@ -39,12 +39,23 @@ export function findIn(
       return { request: http.getRequest(), response: http.getResponse() };
     }
     case 'graphql':
-      return findInGraphQL(context.getArgByIndex(2));
+      return findInGraphQL(graphQLContextIn(context.getArgs<unknown[]>()));
     case 'ws':
       return gatewayClient(context.switchToWs().getClient<GatewayClient>());
     default:
       return undefined;
   }
+}
+
+/**
+ * Returns the context value of an operation, from what its resolver gets. Federation's reference resolvers get no arguments
+ * of a field: the context comes before the schema. The arguments of a field belong to the sender.
+ */
+function graphQLContextIn(args: readonly unknown[]): unknown {
+  const [, second, third] = args;
+  const isReference =
+    args.length === 3 && isObject(third) && isObject(third['schema']);
+  return isReference ? second : third;
 }
 
 type GatewayClient = ClientSocket & {

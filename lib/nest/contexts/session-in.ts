@@ -4,7 +4,7 @@ import { sessionOn } from '../exchange/raw-exchange.js';
 import { rulesOf } from '../route-access.js';
 import { knownConnection } from './connection.js';
 import type { FoundRequest } from './graphql-request.js';
-import { guardOf } from './guarded-handlers.js';
+import { guardOf, hasGuard } from './guarded-handlers.js';
 import { findIn, messageIn } from './session-contexts.js';
 
 /** Returns the session that a guard has found for a context. */
@@ -25,7 +25,9 @@ export function sessionIn(context: ExecutionContext): AnySession | undefined {
     );
   }
   const guard = guardOf(context);
-  return guard
-    ? knownConnection(guard, found.key)?.lastSession
-    : sessionOn(found.key);
+  if (guard) {
+    return knownConnection(guard, found.key)?.lastSession;
+  }
+  // What the guards of other handlers have found is no session of a handler without one.
+  return hasGuard(context) ? sessionOn(found.key) : undefined;
 }

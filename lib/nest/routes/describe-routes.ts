@@ -61,6 +61,8 @@ export function readyMadeRoutes(
   runtime: SessionRuntime,
 ): ReadonlyMap<string, ReadyMadeRoute> {
   const { options } = runtime;
+  const canEndOthers =
+    options.store !== undefined || options.revocations !== undefined;
   const parts = exposedParts(routes, options);
   const found = new Map<string, ReadyMadeRoute>();
   const describe = (
@@ -104,7 +106,7 @@ export function readyMadeRoutes(
     },
     [
       ...possibleRefusals(runtime, { ...posted, isOptional: true }),
-      ...(options.store ? (['STORE_UNAVAILABLE'] as const) : []),
+      ...(canEndOthers ? (['STORE_UNAVAILABLE'] as const) : []),
     ],
   );
   if (options.store) {
@@ -115,19 +117,21 @@ export function readyMadeRoutes(
         items: DEVICE,
       }),
     });
-    describe('endOtherDevices', {
-      summary: 'Ends all other sessions of the user',
-      responses: ok(
-        'The number of sessions ended',
-        objectOf({ ended: { type: 'integer' } }),
-      ),
-    });
     describe('endDevice', {
       summary: 'Ends a session of the user',
       responses: {
         204: { description: 'The session has ended' },
         404: { description: 'The user has no such session' },
       },
+    });
+  }
+  if (canEndOthers) {
+    describe('endOtherDevices', {
+      summary: 'Ends all other sessions of the user',
+      responses: ok(
+        'The number of sessions that the store ended',
+        objectOf({ ended: { type: 'integer' } }),
+      ),
     });
   }
   return found;

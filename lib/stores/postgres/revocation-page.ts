@@ -110,7 +110,6 @@ function contains(row: RevocationRow, from: ReadUntil): boolean {
     Number(row.last_number) === number && Number(row.last_at) === entryAt;
   return (
     (generation === '' || row.generation === generation) &&
-    Number(row.last_number) >= number &&
     Number(row.at) >= at &&
     (number === 0 ||
       (row.read_at === null

@@ -6,9 +6,10 @@ export type LogReply = readonly [
   found: number,
   entries: readonly StreamEntry[],
   proof: readonly StreamEntry[],
+  cutoff: string,
 ];
 
-/** Its fields are `e`, `p` and `c`, in this order. */
+/** Its fields are `e` and `p`, in this order, and others. */
 export type StreamEntry = readonly [id: string, fields: readonly string[]];
 
 /** The ids of the last entry and of the last proof that a follower received. */
@@ -32,25 +33,18 @@ export function readIds(position: string | undefined): ReadIds | undefined {
 /** Decides what a follower receives that has read until a position. */
 export function logPage(
   position: string | undefined,
-  [tail, found, entries, [proof]]: LogReply,
+  [tail, found, entries, [proof], cutoff]: LogReply,
 ): LogPage | 'lost' {
   const from = readIds(position);
-  const cutoff = Math.max(
-    ...entries.map(cutoffOf),
-    proof ? cutoffOf(proof) : 0,
-  );
-  const isKept = (id: string): boolean => id !== NONE && timeOf(id) >= cutoff;
+  const isKept = (id: string): boolean =>
+    id !== NONE && timeOf(id) >= Number(cutoff);
   if (from) {
     const isContained =
       found > 0 ||
       tail === from.entry ||
       (entries[0] !== undefined && previousOf(entries[0]) === from.entry) ||
       !isKept(from.entry);
-    if (
-      !isContained ||
-      isBefore(tail, from.entry) ||
-      isBefore(proof?.[0] ?? NONE, from.proof)
-    ) {
+    if (!isContained || isBefore(proof?.[0] ?? NONE, from.proof)) {
       return 'lost';
     }
   } else if (position !== undefined) {
@@ -100,10 +94,6 @@ function textOf([, fields]: StreamEntry): string {
 
 function previousOf([, fields]: StreamEntry): string {
   return fields[3]!;
-}
-
-function cutoffOf([, fields]: StreamEntry): number {
-  return Number(fields[5]);
 }
 
 /** Returns the time of the log in an id, in milliseconds. */

@@ -6,7 +6,7 @@ import { redisScript } from './redis-script.js';
  * have removed entries. The ids of both streams have one order. The second part of an id is random, so that two servers,
  * after a failover, never give the same id to different entries.
  */
-const TAIL = `
+const FUNCTIONS = `
 local function tail(key)
   if redis.call('EXISTS', key) == 0 then
     return '0-0'
@@ -18,6 +18,16 @@ local function tail(key)
     end
   end
 end
+
+-- Never goes back, even if processes have different retentions.
+local function lastCutoff()
+  local cutoff = 0
+  for _, key in ipairs(KEYS) do
+    local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+    cutoff = math.max(cutoff, last and tonumber(last[2][6]) or 0)
+  end
+  return cutoff
+end
 `;
 
 /**
@@ -28,12 +38,7 @@ export const APPEND = redisScript(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
 local random = tonumber(ARGV[5])
-${TAIL}
-local function cutoffOf(key)
-  local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
-  return last and tonumber(last[2][6]) or 0
-end
-
+${FUNCTIONS}
 local previous = tail(KEYS[1])
 local ms, seq = 0, 0
 for _, id in ipairs({ previous, tail(KEYS[2]) }) do
@@ -52,7 +57,7 @@ else
     ms, seq = ms + 1, random
   end
 end
-local cutoff = math.max(ms - ARGV[2], cutoffOf(KEYS[1]), cutoffOf(KEYS[2]))
+local cutoff = math.max(ms - ARGV[2], lastCutoff())
 local removedBefore = string.format('%.0f', cutoff)
 
 for i = 6, #ARGV do
@@ -73,15 +78,15 @@ return string.format('%.0f', ms)
 
 /**
  * ARGV: the id of the last entry that was read, or '' for none; how many entries to return. Returns the id of the last
- * entry that was ever appended, 1 if the stream contains the entry that was read, the entries after it, and the last
- * proof.
+ * entry that was ever appended, 1 if the stream contains the entry that was read, the entries after it, the last
+ * proof, and the time before which entries may be gone.
  *
  * XDEL changes nothing: a replica, or a primary that is cut off from its replicas, refuses a command that writes, and
  * would answer from the past.
  */
 export const READ_LOG = redisScript(`
 redis.call('XDEL', KEYS[1], '0-1')
-${TAIL}
+${FUNCTIONS}
 local last = ARGV[1]
 local found = last == '' and 0 or #redis.call('XRANGE', KEYS[1], last, last)
 local after = last == '' and '-' or '(' .. last
@@ -89,6 +94,7 @@ return {
   tail(KEYS[1]),
   found,
   redis.call('XRANGE', KEYS[1], after, '+', 'COUNT', ARGV[2]),
-  redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)
+  redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1),
+  string.format('%.0f', lastCutoff())
 }
 `);

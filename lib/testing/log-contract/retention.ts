@@ -67,6 +67,26 @@ export function retentionTests(test: AddLogTest): void {
     }
   });
 
+  test('reports no gap when many entries and no proof of life are left', async ({
+    log,
+    advance,
+    follow,
+  }) => {
+    await append(log, texts('old', MANY));
+    const first = await follow(log).untilCaughtUp();
+    await first.stop();
+    await advance(10);
+    await append(log, texts('older', 1));
+    await append(log, texts('kept', 2 * MANY));
+    await advance(RETENTION - 5);
+    await append(log, ['new']);
+    for (const from of [undefined, first.position]) {
+      const follower = await follow(log, from).untilCaughtUp();
+      assert.ok(follower.hasAll([...texts('kept', 2 * MANY), 'new']));
+      assert.ok(follower.batches.every(({ hasGap = false }) => !hasGap));
+    }
+  });
+
   test('accepts entries with different retentions', async ({
     log,
     advance,

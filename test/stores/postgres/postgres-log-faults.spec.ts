@@ -244,6 +244,32 @@ describe('a follower of tables that lose entries', () => {
     expect(gapsOf(back)).toBe(1);
   });
 
+  it('learns of it before anything new is appended', async () => {
+    await append(log, texts('received', 3));
+    const first = await follow(log).untilCaughtUp();
+    await first.stop();
+    await append(log, texts('missed', 3));
+    await pool.query(`DELETE FROM ${ENTRIES} WHERE number > 3`);
+    const back = await follow(log, first.position).untilCaughtUp();
+    expect(gapsOf(back)).toBe(1);
+    const next = await follow(log, back.position).untilCaughtUp();
+    expect(gapsOf(next)).toBe(0);
+  });
+
+  it('learns of a restored backup that lacks only a proof which it received', async () => {
+    await append(log, ['common']);
+    await pool.query(`CREATE TABLE state_backup AS TABLE ${STATE}`);
+    await append(log, ['lost proof'], { isProof: true });
+    const first = await follow(log).untilAll(['lost proof']);
+    await first.stop();
+    await append(log, ['lost entry']);
+    await pool.query(`DELETE FROM ${ENTRIES} WHERE number > 1`);
+    await pool.query(`TRUNCATE ${STATE}`);
+    await pool.query(`INSERT INTO ${STATE} TABLE state_backup`);
+    const back = await follow(log, first.position).untilCaughtUp();
+    expect(gapsOf(back)).toBe(1);
+  });
+
   it('learns of it with a position of another kind of log', async () => {
     await append(log, ['entry']);
     const back = await follow(log, '1795999124905-1 0-0').untilCaughtUp();
@@ -405,10 +431,15 @@ describe('the connection of a follower', () => {
     const follower = follow(
       new PostgresRevocationLog({ pool: deaf, pollInterval: '10ms' }),
     );
+    await append(log, ['proof'], { isProof: true });
     for (const text of texts('entry', 5)) {
       await append(log, [text]);
       await follower.untilAll([text]);
     }
+    // Reads that find nothing new deliver nothing.
+    expect(follower.received.filter((text) => text === 'proof')).toHaveLength(
+      1,
+    );
   });
 
   it('gets notifications: the follower does not wait for its next poll', async () => {

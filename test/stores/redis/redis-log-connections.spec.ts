@@ -108,6 +108,17 @@ describe.each(Object.entries(IMPATIENT))(
       },
     );
 
+    it('goes on for longer than the timeouts of the application', async () => {
+      const follower = await new Follower(log).untilCaughtUp();
+      await until(async () => {
+        const stats = await infoOf(server, 'commandstats');
+        return Number(/cmdstat_xread:calls=(\d+)/.exec(stats)?.[1]) > 2;
+      });
+      await append(writer, ['later']);
+      await follower.untilAll(['later']);
+      await follower.stop();
+    });
+
     it('is aborted and closed although its connection is silent', async () => {
       const follower = await new Follower(log).untilCaughtUp();
       await untilBlocked();
@@ -275,6 +286,15 @@ describe('a follower of an old primary', () => {
 
 function gapsOf({ batches }: Follower): number {
   return batches.filter(({ hasGap = false }) => hasGap).length;
+}
+
+async function infoOf(server: RedisServer, section: string): Promise<string> {
+  const { client, close } = connectIoredis(server.port);
+  try {
+    return await client.info(section);
+  } finally {
+    await close();
+  }
 }
 
 async function clientsOf(server: RedisServer): Promise<string> {

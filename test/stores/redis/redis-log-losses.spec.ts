@@ -140,6 +140,20 @@ describe('a follower that comes back to a Redis which has lost entries', () => {
     await client.xtrim(ENTRIES, 'MAXLEN', 0);
     const later = await follow(log).untilCaughtUp();
     expect(gapsOf(later)).toBe(1);
+    await client.unlink(ENTRIES);
+    const last = await follow(log).untilCaughtUp();
+    expect(gapsOf(last)).toBe(1);
+  });
+
+  it('learns of it before anything new is appended', async () => {
+    const { log, position } = await someLog();
+    await append(log, texts('missed', 3));
+    const missed = (await idsIn(ENTRIES)).slice(-3);
+    await client.xdel(ENTRIES, ...missed);
+    const back = await follow(log, position).untilCaughtUp();
+    expect(gapsOf(back)).toBe(1);
+    const next = await follow(log, back.position).untilCaughtUp();
+    expect(gapsOf(next)).toBe(0);
   });
 
   it('learns of it with a position of another kind of log', async () => {
