@@ -66,7 +66,7 @@ export class EventCounts {
         this.created += 1;
         break;
       case 'refreshed':
-        // A recovery is an event of its own, and a repeated refresh.
+        // A recovery is a separate event, followed by a repeated refresh.
         if (event.repeated) this.#repeatedOrRecovered += 1;
         else this.rotated += 1;
         break;

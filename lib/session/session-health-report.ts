@@ -13,7 +13,7 @@ export interface SessionPartHealth {
   readonly state: SessionHealthState;
   /** Since when it is in this state, as noticed here. */
   readonly since: Date;
-  /** The last failure, even if it is over: quoted and shortened like a log line. */
+  /** The last failure, even if the part has recovered: quoted and shortened like a log line. */
   readonly lastError?: { readonly message: string; readonly at: Date };
 }
 

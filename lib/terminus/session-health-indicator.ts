@@ -52,6 +52,7 @@ export class SessionHealthIndicator {
   }
 }
 
-function withoutError({ lastError: _, ...others }: SessionPartHealth): object {
-  return others;
+/** JSON leaves out what is `undefined`. */
+function withoutError(part: SessionPartHealth): object {
+  return { ...part, lastError: undefined };
 }

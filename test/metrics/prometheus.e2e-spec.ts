@@ -11,6 +11,8 @@ import { COOKIE } from '../support/set-cookie.js';
 import { SickStore } from '../support/sick-store.js';
 import { RECORDED } from './recorded-metrics.js';
 
+/** The label that contains the name of a metric. */
+const NAME = '__name__';
 const SUFFIXES = /_(total|bucket|count|sum)$/;
 
 it('can be scraped by Prometheus, whose numbers are those of the traffic, and whose alert rules load', async () => {
@@ -82,7 +84,7 @@ it('can be scraped by Prometheus, whose numbers are those of the traffic, and wh
       await prometheus.query(
         'count({__name__=~"nestjs_session.*"}) by (__name__)',
       )
-    ).map(({ labels }) => labels.__name__!.replace(SUFFIXES, ''));
+    ).map(({ labels }) => labels[NAME]!.replace(SUFFIXES, ''));
     expect([...new Set(names)].toSorted()).toEqual(
       Object.keys(RECORDED)
         .map((name) => name.replaceAll('.', '_'))

@@ -1207,6 +1207,7 @@ describe('dependency injection in lib/nest', () => {
       'SessionConnections',
       'SessionExceptionFilter',
       'SessionGuard',
+      'SessionHealth',
       'SessionJwksController',
       'SessionRoutesController',
       'SessionService',
