@@ -93,6 +93,12 @@ describe('a report of health', () => {
     store.recover();
     expect((await health.probe()).state).toBe('up');
     expect(store.takeCalls()).toEqual(['read', 'read']);
+    // It has answered a moment ago, and failed since.
+    store.fall('rejects');
+    await expect(signIn(runtime)).rejects.toThrow();
+    store.recover();
+    expect((await health.probe()).state).toBe('up');
+    expect(store.takeCalls()).toEqual(['create', 'read']);
   });
 
   it('calls a store slow before its calls fail', async () => {
