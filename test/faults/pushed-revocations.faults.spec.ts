@@ -77,9 +77,9 @@ describe.each([
           byName.get(named ?? '')?.heardAt.push(at);
         });
       }
-      let isOver = false;
-      const load = Array.from({ length: LOAD }, async () => {
-        while (!isOver) {
+      const load = { isOver: false };
+      const loads = Array.from({ length: LOAD }, async () => {
+        while (!load.isOver) {
           const session = pick(sessions);
           const isEnded = session.heardAt.length === NODES;
           const status = await pick(nodes).status(session.token);
@@ -105,8 +105,8 @@ describe.each([
         () => sessions.every(({ heardAt }) => heardAt.length === NODES),
         'every node has heard of every revocation',
       );
-      isOver = true;
-      await Promise.all(load);
+      load.isOver = true;
+      await Promise.all(loads);
       const times = sessions.map(
         ({ askedAt, heardAt }) => (Math.max(...heardAt) - askedAt!) / 1000,
       );

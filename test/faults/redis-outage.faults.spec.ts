@@ -21,7 +21,7 @@ import {
   until,
   type RedisServer,
 } from '../support/redis-server.js';
-import { startTestApp } from '../support/test-app.js';
+import { startTestApp, type TestApp } from '../support/test-app.js';
 import { inBatches, percentile, printFigures, tally } from './nodes.js';
 
 const REFRESHES = rounds(100, 20);
@@ -165,10 +165,10 @@ describe.each(Object.keys(CLIENTS))('through %s', (name) => {
         const due = await inBatches(
           Array.from({ length: REFRESHES }, (_, i) => i),
           10,
-          () => app.signIn(),
+          () => signedIn(app),
         );
         app.clock.advance('15m');
-        const fresh = await inBatches([1, 2, 3, 4, 5], 5, () => app.signIn());
+        const fresh = await inBatches([1, 2, 3, 4, 5], 5, () => signedIn(app));
         const get = (count: number) =>
           inBatches(
             Array.from({ length: count }, (_, i) => fresh[i % fresh.length]!),
@@ -256,3 +256,14 @@ describe.each(Object.keys(CLIENTS))('through %s', (name) => {
     }
   });
 });
+
+/** Signs in, again where the machine was too slow for the store's deadline: that is not what is tested. */
+async function signedIn(app: TestApp): Promise<Browser> {
+  for (;;) {
+    try {
+      return await app.signIn();
+    } catch (error) {
+      if (!String(error).includes('sign-in answered 503')) throw error;
+    }
+  }
+}

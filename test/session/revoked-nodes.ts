@@ -184,7 +184,7 @@ function nodeOf(runtime: OpenedRuntime, connection: LogConnection): Node {
     async authenticate(cookie) {
       return runtime.authenticator.authenticate(carrying({ cookie }), HANDLING);
     },
-    revokeAll: (subject = 'ada', except = undefined) =>
+    revokeAll: (subject = 'ada', except) =>
       runtime.revocation.endAll(subject, except),
   };
 }

@@ -149,6 +149,9 @@ export async function revoke(
   await sessions.revokeAll('ada', { except: session.id });
   // @ts-expect-error: a subject is a string
   await sessions.revokeAll(42);
+  expectTrue<
+    Equals<ReturnType<typeof sessions.revokeEverything>, Promise<void>>
+  >();
 }
 
 export async function ask(
@@ -217,6 +220,18 @@ export function describe(event: SessionEvent): string {
     case 'storeRecovered':
       // @ts-expect-error: it is about the store alone
       return `${event.awaySeconds} ${event.session}`;
+    case 'everythingEnded':
+      return event.type;
+    case 'revocationsLagging':
+      // @ts-expect-error: it is about all sessions
+      return `${event.reason} ${event.session}`;
+    case 'revocationsCaughtUp':
+      return String(event.awaySeconds);
+    case 'revocationsFilling':
+      return `${event.entries} ${event.maxEntries}`;
+    case 'revocationsFailed':
+      expectTrue<Equals<typeof event.error, unknown>>();
+      return event.operation;
     case 'limitReached':
       return `${event.subject} ${event.max}`;
     case 'endEvicted':

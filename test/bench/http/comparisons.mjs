@@ -34,6 +34,7 @@ const STORES = [
   BARE,
   'session-jwt-redis',
   'session-jwt-redis-always',
+  'session-jwt-redis-log',
   'session-jwt-postgres',
   'session-jwt-postgres-always',
   'session-jwt-postgres-prepared',

@@ -26,6 +26,9 @@ export const VARIANTS = [
   ours('session-jwt-redis-always', 'header, Redis, always checked', {
     needs: 'redis',
   }),
+  ours('session-jwt-redis-log', 'header, Redis, revocation log', {
+    needs: 'redis',
+  }),
   ours('session-jwt-postgres', 'header, Postgres', { needs: 'postgres' }),
   ours('session-jwt-postgres-always', 'header, Postgres, always checked', {
     needs: 'postgres',
