@@ -6,10 +6,14 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { MemoryRevocationLog, SessionService } from '../../lib/index.js';
+import { EventCounts } from '../../lib/metrics/event-counts.js';
 import { SessionMetricsModule } from '../../lib/metrics/index.js';
+import { createSessionRuntime } from '../../lib/nest/create-session-runtime.js';
 import { SESSION_RUNTIME } from '../../lib/nest/session-runtime.js';
 import { RECORDED } from './recorded-metrics.js';
+import { TestSessionClock } from '../../lib/testing/index.js';
 import { openTestApp } from '../support/opened-apps.js';
+import { SECRET } from '../support/secrets.js';
 import { SickStore } from '../support/sick-store.js';
 import { COOKIE } from '../support/set-cookie.js';
 import type { TestAppOptions } from '../support/test-app.js';
@@ -258,9 +262,28 @@ describe('metrics', () => {
 });
 
 describe('without the module', () => {
-  it('no event is created that only metrics count, and calls have no listener', async () => {
-    const app = await openTestApp('express', {});
-    const { measures } = app.app.get(SESSION_RUNTIME);
+  it('no event is created that metrics count, and calls have no listener', async () => {
+    const runtime = await createSessionRuntime(
+      { secret: SECRET },
+      new TestSessionClock(),
+      { loader: false },
+    );
+    const { events, measures, issuing } = runtime;
+    let created = 0;
+    const { nameOf } = events;
+    events.nameOf = (sid) => {
+      created += 1;
+      return nameOf.call(events, sid);
+    };
+    const signIn = () => issuing!.issuer.generate('ada', {}, undefined);
+    await signIn();
+    expect(created).toBe(0);
     expect(measures.onCall).toBeUndefined();
+    const counts = new EventCounts(runtime);
+    await signIn();
+    expect([created, counts.created]).toEqual([1, 1]);
+    counts.stop();
+    await signIn();
+    expect([created, counts.created]).toEqual([1, 1]);
   });
 });
