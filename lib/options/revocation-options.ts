@@ -7,8 +7,8 @@ export interface RevocationOptions {
   log: RevocationLog;
   /**
    * For how long a node may hear nothing of the log. After that, revocations may be missing: it emits
-   * `revocationsLagging`, and does what `whenLagging` says. Nodes that issue sessions write to the log four times in
-   * this time.
+   * `revocationsLagging`, and does what `whenLagging` says. Nodes that issue sessions write to the log at least
+   * twice in this time.
    *
    * @default '1s'
    */

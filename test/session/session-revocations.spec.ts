@@ -319,6 +319,23 @@ describe('a node that may miss revocations', () => {
     },
   );
 
+  it('knows that its machine has slept, before it hears of anything', async () => {
+    const { nodes, clock } = await openNodes(1, { whenLagging: 'refuse' });
+    const [node] = nodes;
+    const { token } = await node!.signIn();
+    node!.connection.cut();
+    // The monotonic clock of most machines stands still meanwhile.
+    const elapsed = clock.monotonicSeconds();
+    clock.monotonicSeconds = () => elapsed;
+    clock.advance(3);
+    expect(await node!.ask(token)).toMatchObject({
+      unavailable: 'STORE_UNAVAILABLE',
+    });
+    node!.connection.heal();
+    await until(() => !node!.revocations!.journal.standing.isBehind, 'heard');
+    expect(await node!.ask(token)).toMatchObject(ALIVE);
+  });
+
   it('moves no idle end', async () => {
     const { nodes, clock } = await openNodes(1);
     const [node] = nodes;
@@ -608,6 +625,13 @@ describe('a service that only verifies', () => {
     await settled();
     expect(await service.ask(token)).toEqual({ refusal: 'stale', clears: [] });
     expect(await service.inspection.inspect(token)).toBe('stale');
+  });
+
+  it('does not wait for a log that is empty, or without a writer, for longer than the lag', async () => {
+    const { nodes } = await openNodes(1, { ...SHARED, verifyOnly: true });
+    const [service] = nodes;
+    await service!.revocations!.ready();
+    expect(service!.revocations!.journal.standing.reason).toBe('silent');
   });
 
   it('knows that it may miss revocations while nobody writes to the log', async () => {

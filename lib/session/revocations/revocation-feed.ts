@@ -1,5 +1,5 @@
 import { Deadline, pause } from '../../deadline.js';
-import type { MonotonicTime } from '../../ports/clock.js';
+import type { MonotonicTime, SessionClock } from '../../ports/clock.js';
 import type {
   RevocationBatch,
   RevocationLog,
@@ -8,6 +8,7 @@ import { StoreClock } from '../../stores/store-clock.js';
 
 export interface RevocationFeedParts {
   readonly log: RevocationLog;
+  readonly clock: SessionClock;
   readonly time: MonotonicTime;
   /** For how long the feed may hear nothing before it is behind. */
   readonly maxLagSeconds: number;
@@ -28,8 +29,8 @@ const GIVE_UP_AFTER = 2;
 const LONGEST_START = 10_000;
 
 /**
- * Follows a revocation log and knows how far it has come. Measures that on a clock that never goes back: the time of
- * day of this process may be wrong.
+ * Follows a revocation log and knows how far it has come. Measures that on a clock that never goes back, since the time
+ * of day may be wrong, and on the time of day, since the other clock stands still while a machine sleeps.
  */
 export class RevocationFeed {
   readonly #parts: RevocationFeedParts;
@@ -40,12 +41,16 @@ export class RevocationFeed {
   #offset: number | undefined;
   /** The instant of the monotonic clock up to which nothing is missing. Milliseconds. */
   #freshAt = -Infinity;
+  /** The time of day when that was learnt. Seconds. */
+  #freshAtClock = -Infinity;
   #asOf = -Infinity;
   #heardAt = -Infinity;
   #attempt: AbortController | undefined;
   #isStopped = false;
   #starting: Promise<void> | undefined;
   #isStarted = false;
+  /** Whether everything was read that was there at the start. */
+  #isRead = false;
 
   constructor(parts: RevocationFeedParts) {
     this.#parts = parts;
@@ -54,7 +59,12 @@ export class RevocationFeed {
 
   /** Seconds since this process knew every entry; `Infinity` before that. */
   get lagSeconds(): number {
-    return this.#parts.time() - this.#freshAt / 1000;
+    const { time, clock } = this.#parts;
+    return Math.max(
+      time() - this.#freshAt / 1000,
+      // Both are whole seconds.
+      clock.nowSeconds() - this.#freshAtClock - 1,
+    );
   }
 
   /** Whether entries may be missing. For every request. */
@@ -94,11 +104,17 @@ export class RevocationFeed {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    const caughtUp = this.until(() => !this.isBehind, LONGEST_START);
-    this.#starting = caughtUp.then(() => {
+    this.#starting = this.#readFirst().then(() => {
       this.#starting = undefined;
     });
     void this.#follow();
+  }
+
+  /** A log that was read may still have no writer that proves that it lives. */
+  async #readFirst(): Promise<void> {
+    const { maxLagSeconds } = this.#parts;
+    await this.until(() => this.#isRead, LONGEST_START);
+    await this.until(() => !this.isBehind, maxLagSeconds * 1000);
   }
 
   /** `undefined` once the log has been read, or could not be; until then a promise that never rejects. */
@@ -172,6 +188,8 @@ export class RevocationFeed {
     for (const entry of entries) onEntry(entry);
     this.#position = position;
     if (asOf) this.#note(asOf);
+    // Without a time, a batch is part of more, unless the log is empty.
+    this.#isRead ||= asOf !== undefined || entries.length === 0;
     this.#tellWaiting();
   }
 
@@ -185,6 +203,7 @@ export class RevocationFeed {
 
   #noteFreshness(): void {
     this.#freshAt = Math.max(this.#freshAt, this.#asOf - this.#offset!);
+    this.#freshAtClock = this.#parts.clock.nowSeconds();
   }
 
   #tellWaiting(): void {

@@ -66,6 +66,7 @@ export class RevocationJournal {
     this.live = new LiveRevocations(options.maxEntries);
     const feed = new RevocationFeed({
       log,
+      clock: parts.clock,
       time,
       maxLagSeconds,
       onEntry: (entry) => this.#receive(entry),
