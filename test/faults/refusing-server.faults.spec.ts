@@ -4,12 +4,7 @@ import type { SessionStore } from '../../lib/index.js';
 import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
-import {
-  ORIGIN,
-  send,
-  type Browser,
-  type TestResponse,
-} from '../support/browser.js';
+import type { Browser, TestResponse } from '../support/browser.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {
   startPostgres,
@@ -176,10 +171,7 @@ describe('a server that refuses', () => {
     const held = await pool.connect();
     const start = performance.now();
     // Nobody gives the connection back meanwhile: that there is an answer at all is the library's deadline.
-    const sick = await send(impatient.port, {
-      path: '/me',
-      headers: { Cookie: await browser.jar.getCookieString(`${ORIGIN}/me`) },
-    });
+    const sick = await browser.at(impatient).get('/me');
     const elapsed = performance.now() - start;
     held.release();
     expect([sick.status, sick.setCookie]).toEqual([503, []]);

@@ -77,9 +77,15 @@ export function send(port: number, given: TestRequest): Promise<TestResponse> {
 
 /** A browser on {@link ORIGIN}: a real cookie jar, and the headers that browsers send of themselves. */
 export class Browser {
-  readonly jar = new CookieJar();
+  constructor(
+    readonly port: number,
+    readonly jar = new CookieJar(),
+  ) {}
 
-  constructor(readonly port: number) {}
+  /** This browser, when its requests reach another node. */
+  at({ port }: { readonly port: number }): Browser {
+    return new Browser(port, this.jar);
+  }
 
   get(
     path: string,
