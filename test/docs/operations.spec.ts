@@ -1,4 +1,4 @@
-import { promtool } from '../support/prometheus-server.js';
+import { itWithPrometheus, promtool } from '../support/prometheus-server.js';
 import {
   ALERTS,
   alertRules,
@@ -76,45 +76,51 @@ describe('docs/operations.md', () => {
     expect(documentedMetrics).toEqual(RECORDED);
   });
 
-  it('has alert rules that promtool accepts, each with a reason', async () => {
-    const printed = await promtool(['check', 'rules', 'rules.yml'], {
-      'rules.yml': alertRules,
-    });
-    expect(printed).toContain('SUCCESS: 3 rules found');
-    expect(ALERTS).toEqual(
-      [...alertRules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name),
-    );
-  });
+  itWithPrometheus(
+    'has alert rules that promtool accepts, each with a reason',
+    async () => {
+      const printed = await promtool(['check', 'rules', 'rules.yml'], {
+        'rules.yml': alertRules,
+      });
+      expect(printed).toContain('SUCCESS: 3 rules found');
+      expect(ALERTS).toEqual(
+        [...alertRules.matchAll(/- alert: (\w+)/g)].map(([, name]) => name),
+      );
+    },
+  );
 
-  it('has alert rules that fire when they should, and only then', async () => {
-    const names = [...alertRules.matchAll(/- alert: (\w+)/g)].map(
-      ([, name]) => name!,
-    );
-    const tests = SCENARIOS.map(({ series, at, alerts }) => ({
-      interval: '1m',
-      input_series: Object.entries(series).map(([each, values]) => ({
-        series: each,
-        values,
-      })),
-      // A rule that fires is named with its labels; whether one does, `ALERTS` says.
-      promql_expr_test: names.map((name) => ({
-        expr: `count(ALERTS{alertname="${name}",alertstate="firing"}) or vector(0)`,
-        eval_time: at,
-        exp_samples: [{ labels: '{}', value: Number(alerts.includes(name)) }],
-      })),
-    }));
-    const printed = await promtool(['test', 'rules', 'tests.yml'], {
-      'rules.yml': alertRules,
-      // JSON is YAML.
-      'tests.yml': JSON.stringify({
-        rule_files: ['rules.yml'],
-        evaluation_interval: '1m',
-        tests,
-      }),
-    });
-    expect(printed).toContain('SUCCESS');
-    expect(SCENARIOS.flatMap(({ alerts }) => alerts).toSorted()).toEqual(
-      names.toSorted(),
-    );
-  });
+  itWithPrometheus(
+    'has alert rules that fire when they should, and only then',
+    async () => {
+      const names = [...alertRules.matchAll(/- alert: (\w+)/g)].map(
+        ([, name]) => name!,
+      );
+      const tests = SCENARIOS.map(({ series, at, alerts }) => ({
+        interval: '1m',
+        input_series: Object.entries(series).map(([each, values]) => ({
+          series: each,
+          values,
+        })),
+        // A rule that fires is named with its labels; whether one does, `ALERTS` says.
+        promql_expr_test: names.map((name) => ({
+          expr: `count(ALERTS{alertname="${name}",alertstate="firing"}) or vector(0)`,
+          eval_time: at,
+          exp_samples: [{ labels: '{}', value: Number(alerts.includes(name)) }],
+        })),
+      }));
+      const printed = await promtool(['test', 'rules', 'tests.yml'], {
+        'rules.yml': alertRules,
+        // JSON is YAML.
+        'tests.yml': JSON.stringify({
+          rule_files: ['rules.yml'],
+          evaluation_interval: '1m',
+          tests,
+        }),
+      });
+      expect(printed).toContain('SUCCESS');
+      expect(SCENARIOS.flatMap(({ alerts }) => alerts).toSorted()).toEqual(
+        names.toSorted(),
+      );
+    },
+  );
 });

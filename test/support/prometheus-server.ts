@@ -24,20 +24,15 @@ export interface PrometheusServer {
 /** Ends with its parent, however that ends. */
 const WITH_PARENT = '"$@" & server=$!; read _; kill -9 $server; wait $server';
 
-function requirePrometheus(): void {
-  if (!existsSync(PROGRAM) || !existsSync(PROMTOOL)) {
-    throw new Error(
-      `the test needs Prometheus: install Debian's package prometheus, or name the program in PROMETHEUS_PATH, with promtool next to it`,
-    );
-  }
-}
+/** `it` for tests that need Prometheus: Debian's package, or the program in PROMETHEUS_PATH, with promtool next to it. */
+export const itWithPrometheus =
+  existsSync(PROGRAM) && existsSync(PROMTOOL) ? it : it.skip;
 
 /** Runs `promtool` with files of these contents, and returns what it prints. Throws if it finds a fault. */
 export async function promtool(
   args: readonly string[],
   files: Readonly<Record<string, string>>,
 ): Promise<string> {
-  requirePrometheus();
   const folder = await mkdtemp(join(tmpdir(), 'session-promtool-'));
   try {
     for (const [name, text] of Object.entries(files)) {
@@ -56,7 +51,6 @@ export async function startPrometheus(
   targetPort: number,
   rules: string,
 ): Promise<PrometheusServer> {
-  requirePrometheus();
   const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), 'session-prometheus-'));
   const log = join(folder, 'log');
