@@ -46,7 +46,8 @@ const config = {
   moduleNameMapper: {
     '^nestjs-session-jwt$': '<rootDir>/lib/index.ts',
     '^nestjs-session-jwt/(redis|postgres)$': '<rootDir>/lib/stores/$1/index.ts',
-    '^nestjs-session-jwt/(client|metrics|terminus|testing)$': '<rootDir>/lib/$1/index.ts',
+    '^nestjs-session-jwt/(client|metrics|terminus|testing)$':
+      '<rootDir>/lib/$1/index.ts',
     // The newer one of @fastify/static is an ES module, which Jest requires only on Node 24.9 and later.
     '^content-disposition$': '<rootDir>/node_modules/content-disposition',
     '^(\\.{1,2}/.*)\\.js$': '$1',
