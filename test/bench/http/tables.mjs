@@ -9,6 +9,7 @@ const COMPARISON_NAMES = {
   guard: 'the guard',
   stores: 'stores',
   peers: 'peers',
+  resolvers: 'a GraphQL resolver',
   chosen: 'some variants',
 };
 const MODE_TITLES = {
