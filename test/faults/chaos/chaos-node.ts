@@ -25,13 +25,16 @@ import {
   type ActiveSession,
   type SessionEvent,
 } from '../../../lib/index.js';
-import { openStore, type StoreSettings } from './open-store.js';
+import type { PostgresRevocationLog } from '../../../lib/stores/postgres/index.js';
+import { openServers, type StoreSettings } from './open-store.js';
 
 /** What a node is given when it starts. */
 export interface ChaosNodeSettings {
   readonly secret: string;
   readonly store: StoreSettings;
   readonly storeTimeout: string;
+  /** Whether the nodes share a revocation log, on the servers of their store. */
+  readonly hasLog: boolean;
   readonly accessSeconds: number;
   readonly intervalSeconds: number;
   readonly graceSeconds: number;
@@ -46,12 +49,18 @@ export type LoaderMood = 'well' | 'slow' | 'failing';
 export interface ChaosNodeRequest {
   readonly aheadMilliseconds?: number;
   readonly loader?: LoaderMood;
+  /** Whether it collects its garbage first. */
+  readonly collects?: boolean;
 }
 
 /** What a node sends. */
 export type ChaosNodeMessage =
   | { readonly kind: 'ready'; readonly port: number }
-  | { readonly kind: 'done' }
+  | {
+      readonly kind: 'done';
+      /** Bytes in use. */
+      readonly heap: number;
+    }
   | {
       readonly kind: 'event';
       readonly event: SentEvent;
@@ -147,7 +156,13 @@ class AccountController {
   }
 }
 
-const store = await openStore(settings.store, () => aheadMilliseconds);
+const { store, log } = await openServers(
+  settings.store,
+  () => aheadMilliseconds,
+);
+if (settings.hasLog && 'ensureSchema' in log) {
+  await (log as PostgresRevocationLog).ensureSchema();
+}
 
 @Module({
   imports: [
@@ -162,6 +177,7 @@ const store = await openStore(settings.store, () => aheadMilliseconds);
       lifetime: { idle: settings.idleSeconds, absolute: '30d' },
       storeTimeout: settings.storeTimeout,
       store,
+      ...(settings.hasLog && { revocations: log }),
       dataLoader: UserLoader,
       routes: { path: 'session' },
     }),
@@ -184,7 +200,8 @@ app.get(SessionService).events$.subscribe((event) => {
 process.on('message', (request: ChaosNodeRequest) => {
   aheadMilliseconds = request.aheadMilliseconds ?? aheadMilliseconds;
   mood = request.loader ?? mood;
-  send({ kind: 'done' });
+  if (request.collects) globalThis.gc?.();
+  send({ kind: 'done', heap: process.memoryUsage().heapUsed });
 });
 await app.listen(0, '127.0.0.1');
 send({ kind: 'ready', port: app.getHttpServer().address().port });

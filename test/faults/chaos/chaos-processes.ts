@@ -16,6 +16,7 @@ export class ChaosProcesses {
   constructor(
     readonly store: ChaosStore,
     readonly clock: MovedClock,
+    readonly hasLog: boolean,
     readonly hear: EventListener,
   ) {}
 
@@ -36,6 +37,7 @@ export class ChaosProcesses {
       secret: SECRET,
       store: this.store.settingsFor(portOf),
       storeTimeout,
+      hasLog: this.hasLog,
       aheadMilliseconds: this.clock.aheadMilliseconds,
     };
     const name = 'ABCDEFGH'[this.nodes.length]!;

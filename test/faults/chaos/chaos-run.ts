@@ -20,6 +20,8 @@ export interface ChaosOptions {
   readonly clientsEach: number;
   /** Nothing but what happens to the servers, in every round: no bad connections, no lost answers. */
   readonly onlyServers?: boolean;
+  /** Whether the nodes share a revocation log. */
+  readonly hasLog?: boolean;
   print(line: string): void;
 }
 
@@ -64,8 +66,12 @@ export class ChaosRun {
   ): Promise<ChaosRun> {
     const store = await CHAOS_STORES[options.store]();
     const clock = new MovedClock();
-    const processes = new ChaosProcesses(store, clock, (...happened) =>
-      run.ledger.hear(...happened, run.#world.round, clock.nowSeconds()),
+    const processes = new ChaosProcesses(
+      store,
+      clock,
+      options.hasLog === true,
+      (...happened) =>
+        run.ledger.hear(...happened, run.#world.round, clock.nowSeconds()),
     );
     const run = new ChaosRun(options, processes);
     try {
@@ -79,6 +85,13 @@ export class ChaosRun {
       await run.stop();
       throw error;
     }
+  }
+
+  /** Bytes that each node holds, its garbage collected. */
+  heaps(): Promise<number[]> {
+    return Promise.all(
+      this.#processes.nodes.map((node) => node.ask({ collects: true })),
+    );
   }
 
   /** Waves of requests with faults among them; then all faults end, what was held back arrives, and time passes. */

@@ -19,6 +19,8 @@ const { values: given } = parseArgs({
     thefts: { type: 'string', default: '20' },
     /** No bad connections and no lost answers: only what happens to the servers of the store, in every round. */
     'only-servers': { type: 'boolean', default: false },
+    /** With a revocation log on the servers of the store. */
+    log: { type: 'boolean', default: false },
     /** Ends at the first finding. */
     first: { type: 'boolean', default: false },
   },
@@ -46,11 +48,17 @@ run = await ChaosRun.start(library, {
   nodes: Number(given.nodes),
   clientsEach: Number(given.clients),
   onlyServers: given['only-servers'],
+  hasLog: given.log,
   print,
 });
 const { findings, ledger } = run;
 const began = performance.now();
 const minutes = (): number => (performance.now() - began) / 60_000;
+/** What the nodes hold, in MB: the first reading and the last show the slope. */
+const heaps = async (): Promise<string> => {
+  const bytes = await run!.heaps();
+  return bytes.map((each) => (each / 2 ** 20).toFixed(1)).join(', ');
+};
 const progress = (): string =>
   `${minutes().toFixed(1)} min ${JSON.stringify(findings.counts)} ${JSON.stringify(findings.summary())}`;
 const isDone = (): boolean =>
@@ -59,11 +67,14 @@ const isDone = (): boolean =>
     : findings.counts.rounds >= Number(given.rounds);
 while (!isDone() && !(given.first && findings.all.length > 0)) {
   await run.round();
-  if (findings.counts.rounds % 10 === 0) print(progress());
+  if (findings.counts.rounds % 10 === 0) {
+    print(`${progress()} heaps ${await heaps()} MB`);
+  }
 }
 await run.thefts(Number(given.thefts));
 await run.finish();
 print(`${given.store}, seed ${given.seed}: ${progress()}`);
+print(`heaps at the end: ${await heaps()} MB`);
 print(`events: ${JSON.stringify(Object.fromEntries(ledger.counts))}`);
 await run.stop();
 process.exit(FINDINGS.some((kind) => findings.numberOf(kind) > 0) ? 1 : 0);

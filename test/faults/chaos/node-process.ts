@@ -19,7 +19,7 @@ export type EventListener = (
 
 /** One of the processes, as the harness sees it. */
 export class NodeProcess {
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: ((heap: number) => void)[] = [];
 
   private constructor(
     readonly name: string,
@@ -30,7 +30,7 @@ export class NodeProcess {
     hear: EventListener,
   ) {
     child.on('message', (message: ChaosNodeMessage) => {
-      if (message.kind === 'done') this.#waiting.shift()?.();
+      if (message.kind === 'done') this.#waiting.shift()?.(message.heap);
       if (message.kind === 'event') {
         hear(this, message.event, message.operation);
       }
@@ -47,7 +47,7 @@ export class NodeProcess {
     const child = fork(
       programIn(folder, 'chaos/chaos-node'),
       [JSON.stringify(settings)],
-      { execArgv: [], env: withoutOptions() },
+      { execArgv: ['--expose-gc'], env: withoutOptions() },
     );
     const [first] = (await Promise.race([
       once(child, 'message'),
@@ -59,8 +59,10 @@ export class NodeProcess {
     return new NodeProcess(name, first.port, proxies, child, hear);
   }
 
-  /** Fulfilled when the node has done it, and every event until then has been heard. */
-  ask(request: ChaosNodeRequest): Promise<void> {
+  /**
+   * Fulfilled when the node has done it, and every event until then has been heard: with the bytes of its heap in use.
+   */
+  ask(request: ChaosNodeRequest): Promise<number> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.child.send(request);

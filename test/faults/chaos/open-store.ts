@@ -1,9 +1,15 @@
 import { Cluster, Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { createClient } from 'redis';
-import type { SessionStore } from '../../../lib/index.js';
-import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
-import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
+import type { RevocationLog, SessionStore } from '../../../lib/index.js';
+import {
+  PostgresRevocationLog,
+  PostgresSessionStore,
+} from '../../../lib/stores/postgres/index.js';
+import {
+  RedisRevocationLog,
+  RedisSessionStore,
+} from '../../../lib/stores/redis/index.js';
 
 /** By address, which port a process must use in its place, so that it goes through its proxy. */
 export type NatMap = Readonly<
@@ -39,11 +45,17 @@ const FAIL_FAST = {
   maxRetriesPerRequest: 0,
 } as const;
 
-/** @param clockOffset milliseconds that the clock of the store is ahead of that of its server */
-export async function openStore(
+/** What a process needs of its servers. */
+export interface OpenedServers {
+  readonly store: SessionStore;
+  readonly log: RevocationLog;
+}
+
+/** @param clockOffset milliseconds that the clocks of store and log are ahead of those of their servers */
+export async function openServers(
   settings: StoreSettings,
   clockOffset: () => number,
-): Promise<SessionStore> {
+): Promise<OpenedServers> {
   switch (settings.kind) {
     case 'redis': {
       const client =
@@ -61,7 +73,10 @@ export async function openStore(
       if (!(client instanceof Redis)) {
         client.connect().catch(() => undefined);
       }
-      return new RedisSessionStore({ client, clockOffset });
+      return {
+        store: new RedisSessionStore({ client, clockOffset }),
+        log: new RedisRevocationLog({ client, clockOffset }),
+      };
     }
     case 'sentinel': {
       const client = new Redis({
@@ -74,11 +89,11 @@ export async function openStore(
         reconnectOnError: (error) => error.message.startsWith('READONLY'),
       });
       client.on('error', () => undefined);
-      return new RedisSessionStore({
-        client,
-        clockOffset,
-        waitForReplicas: { count: 2, timeout: '150ms' },
-      });
+      const waitForReplicas = { count: 2, timeout: '150ms' };
+      return {
+        store: new RedisSessionStore({ client, clockOffset, waitForReplicas }),
+        log: new RedisRevocationLog({ client, clockOffset, waitForReplicas }),
+      };
     }
     case 'cluster': {
       const client = new Cluster(
@@ -91,7 +106,10 @@ export async function openStore(
         },
       );
       client.on('error', () => undefined);
-      return new RedisSessionStore({ client, clockOffset });
+      return {
+        store: new RedisSessionStore({ client, clockOffset }),
+        log: new RedisRevocationLog({ client, clockOffset }),
+      };
     }
     case 'postgres': {
       const pool = new Pool({
@@ -104,7 +122,10 @@ export async function openStore(
         connectionTimeoutMillis: 1_000,
       });
       pool.on('error', () => undefined);
-      return new PostgresSessionStore({ pool, clockOffset });
+      return {
+        store: new PostgresSessionStore({ pool, clockOffset }),
+        log: new PostgresRevocationLog({ pool, clockOffset }),
+      };
     }
   }
 }
