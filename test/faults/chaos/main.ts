@@ -56,7 +56,7 @@ const began = performance.now();
 const minutes = (): number => (performance.now() - began) / 60_000;
 /** What the nodes hold, in MB: the first reading and the last show the slope. */
 const heaps = async (): Promise<string> => {
-  const bytes = await run!.heaps();
+  const bytes = await run.heaps();
   return bytes.map((each) => (each / 2 ** 20).toFixed(1)).join(', ');
 };
 const progress = (): string =>
