@@ -669,6 +669,36 @@ describe('an append that fails', () => {
     expect(first!.heard.map(({ type }) => type)).toContain('revocationsFailed');
   });
 
+  it.each(['revokeAll', 'revokeEverything'])(
+    'for many sessions (%s) spares what begins afterwards, in the same second, and ends what began before once it succeeds',
+    async (method) => {
+      const { nodes, clock } = await openNodes(2);
+      const [first, second] = nodes;
+      const before = await first!.signIn();
+      clock.advance(1);
+      await settled();
+      first!.connection.failure = new Error('connection refused');
+      const called =
+        method === 'revokeAll'
+          ? first!.revokeAll()
+          : first!.revocation.endEverything();
+      await expect(called).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+      const later = await second!.signIn();
+      expect(later.oiat).toBe(clock.nowSeconds());
+      expect(await first!.ask(later.token)).toMatchObject(ALIVE);
+      first!.connection.failure = undefined;
+      await until(
+        () => first!.revocations!.journal.unconfirmed === 0,
+        'the entry is appended',
+      );
+      await settled();
+      for (const node of nodes) {
+        expect(await node.ask(before.token)).toMatchObject(ENDED);
+        expect(await node.ask(later.token)).toMatchObject(ALIVE);
+      }
+    },
+  );
+
   it('does not keep anyone from signing in or out here', async () => {
     const { nodes } = await openNodes(1, { storeTimeout: '20ms' });
     const [node] = nodes;

@@ -83,9 +83,22 @@ export class RevocationAppends {
    *
    * @throws {SessionError} `STORE_UNAVAILABLE`
    */
-  async prove(proof: string): Promise<Date> {
+  prove(proof: string): Promise<Date> {
+    return this.#attempt([proof], true);
+  }
+
+  /**
+   * Appends entries once.
+   *
+   * @throws {SessionError} `STORE_UNAVAILABLE`; it is not tried again
+   */
+  async appendOnce(entries: readonly string[]): Promise<void> {
+    await this.#attempt(entries, false);
+  }
+
+  async #attempt(entries: readonly string[], isProof: boolean): Promise<Date> {
     try {
-      return await this.#call([proof], true);
+      return await this.#call(entries, isProof);
     } catch (error) {
       this.#parts.onFailure(error);
       throw unavailable(error);

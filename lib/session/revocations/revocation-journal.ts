@@ -171,6 +171,18 @@ export class RevocationJournal {
     );
   }
 
+  /**
+   * Appends revocations that take effect once they are confirmed.
+   *
+   * @throws {SessionError} `STORE_UNAVAILABLE`; it is not tried again
+   */
+  async appendOnce(revocations: readonly Revocation[]): Promise<void> {
+    await this.#appends.appendOnce(
+      revocations.map((each) => writeEntry(this.#parts.realm, each)),
+    );
+    for (const each of revocations) this.#apply(each);
+  }
+
   #tick(): void {
     const { options, isVerifyOnly } = this.#parts;
     this.live.sweep(this.now);

@@ -102,40 +102,62 @@ export class SessionRevocations {
   /**
    * Ends the sessions of a subject that began at a time or before, except one.
    *
-   * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background
+   * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background, for those that began before
    */
   async revokeSubject(
     sub: string,
     except: string | undefined,
     at: number,
   ): Promise<void> {
-    const until = this.#times.endOfCutOff(at);
-    await this.journal.append([
-      {
+    await this.#cutOff(
+      at,
+      (time) => ({
         kind: 'subject',
         sub,
-        at,
-        until,
+        at: time,
+        until: this.#times.endOfCutOff(time),
         ...(except !== undefined && { except }),
-      },
-      ...this.#begunAfter(at, (each) => each.sub === sub, except),
-    ]);
+      }),
+      this.#begunAfter(at, (each) => each.sub === sub, except),
+    );
   }
 
   /**
    * Ends all sessions that began before.
    *
-   * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background
+   * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background, except for this second
    */
   async revokeEverything(): Promise<void> {
     const { journal } = this;
     await journal.caughtUp();
     const at = nextCutOff(journal.live.everything?.at ?? 0, journal.now);
-    const until = this.#times.endOfEverything(at);
-    await journal.append([
-      { kind: 'everything', at, until },
-      ...this.#begunAfter(at, () => true),
-    ]);
+    await this.#cutOff(
+      at,
+      (time) => ({
+        kind: 'everything',
+        at: time,
+        until: this.#times.endOfEverything(time),
+      }),
+      this.#begunAfter(at, () => true),
+    );
+  }
+
+  /**
+   * Appends a cut-off. Only one that is confirmed ends sessions of the same second: other nodes know it then, and let later
+   * sessions begin a second later.
+   */
+  async #cutOff(
+    at: number,
+    cutOffAt: (time: number) => Revocation,
+    begunAfter: readonly Revocation[],
+  ): Promise<void> {
+    const { journal } = this;
+    try {
+      await journal.appendOnce([cutOffAt(at), ...begunAfter]);
+    } catch (error) {
+      journal.append([cutOffAt(at - 1), ...begunAfter]).catch(() => undefined);
+      throw error;
+    }
   }
 
   #revocationOf(claims: RevokedClaims, how: End): Revocation {
