@@ -59,9 +59,11 @@ export class RevocationAppends {
         reject(unavailable(error));
       };
       const { timeoutSeconds } = this.#parts;
-      const deadline = new Deadline(timeoutSeconds * 1000, () =>
-        fail(new SilentLogError(timeoutSeconds)),
-      );
+      const deadline = new Deadline(timeoutSeconds * 1000, () => {
+        const error = new SilentLogError(timeoutSeconds);
+        this.#parts.onFailure(error);
+        fail(error);
+      });
       for (const entry of entries) {
         this.#waiting.push({
           entry,

@@ -1,3 +1,4 @@
+import { pause } from '../../deadline.js';
 import {
   stopwatchOf,
   type MonotonicTime,
@@ -153,10 +154,16 @@ export class RevocationJournal {
     this.#feed.stop();
   }
 
-  /** Resolves when every entry confirmed before is known, or the log cannot tell in time. */
-  async caughtUp(): Promise<void> {
+  /** Resolves with `true` when every entry confirmed before is known; with `false` if the log cannot tell in time. */
+  async caughtUp(): Promise<boolean> {
     await this.ready();
-    await this.#proofs.caughtUp();
+    return this.#proofs.caughtUp();
+  }
+
+  /** Resolves in the next second of the log, by real time. */
+  async nextSecond(): Promise<void> {
+    const { now } = this.#feed;
+    if (now !== undefined) await pause(1000 - (now % 1000));
   }
 
   /**

@@ -69,7 +69,8 @@ export class SessionRevocations {
   /** Returns when a session begins that is created now: after every revocation confirmed before, by the log's clock. */
   async beginningOf(sub: string): Promise<number> {
     const { journal } = this;
-    await journal.caughtUp();
+    // A cut-off of this second may be unknown here. None ends what begins in the next one.
+    if (!(await journal.caughtUp())) await journal.nextSecond();
     return Math.max(journal.now, journal.live.cutOffOf(sub) + 1);
   }
 

@@ -5,6 +5,7 @@ import type { NodeProcess } from './node-process.js';
 /** Events that say that something could not be done. */
 const TROUBLE: readonly SentEvent['type'][] = [
   'storeFailed',
+  'revocationsFailed',
   'loaderFailed',
   'keysFailed',
 ];
