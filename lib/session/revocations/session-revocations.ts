@@ -96,8 +96,9 @@ export class SessionRevocations {
   /** Returns the time of a cut-off of a subject that is asked for now. */
   async cutOffOf(sub: string): Promise<number> {
     const { journal } = this;
+    const calledAt = journal.now;
     await journal.caughtUp();
-    return nextCutOff(journal.live.cutOffOf(sub), journal.now);
+    return nextCutOff(journal.live.cutOffOf(sub), calledAt);
   }
 
   /**
@@ -130,8 +131,9 @@ export class SessionRevocations {
    */
   async revokeEverything(): Promise<void> {
     const { journal } = this;
+    const calledAt = journal.now;
     await journal.caughtUp();
-    const at = nextCutOff(journal.live.everything?.at ?? 0, journal.now);
+    const at = nextCutOff(journal.live.everything?.at ?? 0, calledAt);
     await this.#cutOff(
       at,
       (time) => ({
