@@ -13,12 +13,6 @@ const ROUNDS: Readonly<Record<ChaosStoreName, number>> = {
   postgres: rounds(14, 1),
   pgbouncer: rounds(10, 1),
 };
-/** The stores on whose servers the nodes share a revocation log as well. */
-const WITH_LOG: ReadonlySet<ChaosStoreName> = new Set([
-  'sentinel',
-  'postgres',
-  'pgbouncer',
-]);
 const THEFTS = rounds(20, 2);
 const SEED = 1;
 
@@ -39,7 +33,6 @@ describe.each(Object.entries(ROUNDS) as [ChaosStoreName, number][])(
         seed: SEED,
         nodes: rounds(3, 2),
         clientsEach: rounds(4, 2),
-        hasLog: WITH_LOG.has(store),
         print: printFigures,
       });
       try {
