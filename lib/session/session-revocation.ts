@@ -168,11 +168,16 @@ export class SessionRevocation {
       : sessions;
   }
 
+  /** Whether sessions can be ended that no request carries: by a store, or by a log that other nodes follow. */
+  get reachesOthers(): boolean {
+    const { store, revocations, isVerifyOnly } = this.#parts;
+    return store !== undefined || (revocations !== undefined && !isVerifyOnly);
+  }
+
   /** @throws {SessionError} `STORE_REQUIRED` if nothing but this process would hear of it */
   #requireReach(what: string, subject: string): void {
-    const { revocations, isVerifyOnly } = this.#parts;
-    if (!revocations || isVerifyOnly) this.#storeFor(what, subject);
-    else requireSubject(what, subject);
+    if (this.reachesOthers) requireSubject(what, subject);
+    else this.#storeFor(what, subject);
   }
 
   #storeFor(what: string, subject: string): SessionStore {

@@ -8,6 +8,7 @@ import { until } from '../support/asynchrony.js';
 import { rounds } from '../support/effort.js';
 import { claimsIn, MINUTE } from '../support/session-claims.js';
 import { SECRET } from '../support/secrets.js';
+import { carrying } from './carried-tokens.js';
 import { refreshWith } from './session-runtime.js';
 import {
   closeNodes,
@@ -753,6 +754,63 @@ describe('an account that is revoked without end', () => {
     expect(await second!.ask(other.token)).toMatchObject({ subject: 'eve' });
     const later = await second!.signIn();
     expect(await first!.ask(later.token)).toMatchObject(ALIVE);
+  });
+});
+
+describe('a new session of an account with many that ended', () => {
+  const ROUNDS = 130;
+
+  it.each([
+    ['replaces the one of its client', {}],
+    ['makes a store end the oldest', { max: 1 }],
+  ])('lives, whenever it %s', async (_what, { max }: { max?: number }) => {
+    const { nodes, clock } = await openNodes(2, {
+      ...(max !== undefined && {
+        store: new MemorySessionStore(),
+        maxSessions: { max, policy: 'end-oldest' as const },
+      }),
+    });
+    const [first, second] = nodes;
+    let cookie: string | undefined;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { token } = await first!.issuing!.issuer.generate(
+        'ada',
+        {},
+        max === undefined && cookie !== undefined
+          ? carrying({ cookie })
+          : undefined,
+      );
+      await settled();
+      for (const node of nodes) {
+        expect(await node.ask(token)).toMatchObject(ALIVE);
+      }
+      // Half of them follow each other within a second.
+      if (round % 2 === 0) clock.advance(1);
+      cookie = token;
+    }
+    expect(second!.revocations!.journal.live.isCrowded('ada')).toBe(true);
+  });
+
+  it('ends together with those before it when it is revoked, and not with those after', async () => {
+    const { nodes, clock } = await openNodes(2);
+    const [first, second] = nodes;
+    for (let i = 0; i < 100; i += 1) {
+      await first!.revocation.endNamed(`session ${i}`, 'ada');
+    }
+    const older = await first!.signIn();
+    clock.advance(1);
+    await settled();
+    const revoked = await first!.signIn();
+    clock.advance(1);
+    await settled();
+    const younger = await first!.signIn();
+    await second!.revocation.end(claimsIn(revoked.token));
+    await settled();
+    for (const node of nodes) {
+      expect(await node.ask(older.token)).toMatchObject(ENDED);
+      expect(await node.ask(revoked.token)).toMatchObject(ENDED);
+      expect(await node.ask(younger.token)).toMatchObject(ALIVE);
+    }
   });
 });
 

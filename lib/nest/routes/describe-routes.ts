@@ -61,8 +61,7 @@ export function readyMadeRoutes(
   runtime: SessionRuntime,
 ): ReadonlyMap<string, ReadyMadeRoute> {
   const { options } = runtime;
-  const canEndOthers =
-    options.store !== undefined || options.revocations !== undefined;
+  const { reachesOthers } = runtime.revocation;
   const parts = exposedParts(routes, options);
   const found = new Map<string, ReadyMadeRoute>();
   const describe = (
@@ -106,7 +105,7 @@ export function readyMadeRoutes(
     },
     [
       ...possibleRefusals(runtime, { ...posted, isOptional: true }),
-      ...(canEndOthers ? (['STORE_UNAVAILABLE'] as const) : []),
+      ...(reachesOthers ? (['STORE_UNAVAILABLE'] as const) : []),
     ],
   );
   if (options.store) {
@@ -125,7 +124,7 @@ export function readyMadeRoutes(
       },
     });
   }
-  if (canEndOthers) {
+  if (reachesOthers) {
     describe('endOtherDevices', {
       summary: 'Ends all other sessions of the user',
       responses: ok(

@@ -139,8 +139,9 @@ export function sessionRoutesAt(
     async endOtherDevices(
       @Session() { id, subject }: AnySession,
     ): Promise<{ ended: number }> {
-      // A revocation log ends them without a list.
-      if (!this.runtime.revocations) this.#requireStore();
+      if (!this.runtime.revocation.reachesOthers) {
+        throw new NotFoundException();
+      }
       return { ended: await this.sessions.revokeAll(subject, { except: id }) };
     }
 

@@ -165,6 +165,19 @@ export function absoluteEndOf(
   return claims.oiat + lifetimeOf(claims, policy).absoluteSeconds;
 }
 
+/** Returns the longest time, in seconds, for which a token is used before it meets the store. */
+export function longestWithoutStore({
+  intervalSeconds,
+  maxStaleSeconds,
+  accessSeconds = 0,
+  toleranceSeconds,
+}: ClockPolicy): number {
+  return (
+    Math.max(intervalSeconds + maxStaleSeconds, accessSeconds) +
+    toleranceSeconds
+  );
+}
+
 export function intervalOf(
   claims: Pick<TokenClaims, 'int'>,
   policy: ClockPolicy,

@@ -1,7 +1,11 @@
 import type { SessionStore } from '../../ports/session-store.js';
 import type { SessionClock } from '../../ports/clock.js';
 import type { NamedSession, TokenClaims } from '../../tokens/session-claims.js';
-import { absoluteEndOf, type ClockPolicy } from '../model/freshness.js';
+import {
+  absoluteEndOf,
+  longestWithoutStore,
+  type ClockPolicy,
+} from '../model/freshness.js';
 import type {
   SessionEndReach,
   SessionEndReason,
@@ -24,6 +28,12 @@ export interface SessionEndsParts {
 
 /** A session to end: its name, and when it was created if that is known. */
 type EndingSession = NamedSession & Partial<Pick<TokenClaims, 'oiat' | 'abs'>>;
+
+/** A session that ends for one of these makes way for a new one. */
+const MAKES_WAY: ReadonlySet<SessionEndReason> = new Set<SessionEndReason>([
+  'replaced',
+  'limit',
+]);
 
 /** Ends sessions: in this process immediately, and in the store if there is one. */
 export class SessionEnds {
@@ -180,7 +190,11 @@ export class SessionEnds {
     claims: EndingSession,
     reason: SessionEndReason,
   ): Promise<void> {
-    await this.#revocations?.revoke(claims, endFor(reason));
+    await this.#revocations?.revoke(
+      claims,
+      endFor(reason),
+      MAKES_WAY.has(reason),
+    );
   }
 
   /** Tries in the background until it succeeds. Failures are events. */
@@ -190,17 +204,7 @@ export class SessionEnds {
 
   /** By then, every token of the session has met the store, which refuses it. */
   #noteStored(sid: string): void {
-    const {
-      intervalSeconds,
-      maxStaleSeconds,
-      accessSeconds,
-      toleranceSeconds,
-    } = this.#policy;
-    const longest = Math.max(
-      intervalSeconds + maxStaleSeconds,
-      accessSeconds ?? 0,
-    );
-    const until = this.#clock.nowSeconds() + longest + toleranceSeconds;
+    const until = this.#clock.nowSeconds() + longestWithoutStore(this.#policy);
     this.#memory.endReachedStore(sid, until);
   }
 }

@@ -1,5 +1,9 @@
 import type { TokenClaims } from '../../tokens/session-claims.js';
-import { absoluteEndOf, type ClockPolicy } from '../model/freshness.js';
+import {
+  absoluteEndOf,
+  longestWithoutStore,
+  type ClockPolicy,
+} from '../model/freshness.js';
 
 /** For how long revocations matter. Seconds. */
 export class RevocationTimes {
@@ -12,12 +16,9 @@ export class RevocationTimes {
 
   /** @param isRecorded whether a store records the sessions: it refuses what has ended, sooner or later */
   constructor(policy: ClockPolicy, isRecorded: boolean, maxLagSeconds: number) {
-    const { intervalSeconds, maxStaleSeconds, accessSeconds = 0 } = policy;
     this.#policy = policy;
     this.#isRecorded = isRecorded;
-    this.longestSeconds =
-      Math.max(intervalSeconds + maxStaleSeconds, accessSeconds) +
-      policy.toleranceSeconds;
+    this.longestSeconds = longestWithoutStore(policy);
     this.retentionSeconds = isRecorded
       ? Math.ceil(this.longestSeconds + maxLagSeconds)
       : this.endOfEverything(0);

@@ -6,13 +6,13 @@ import type { End } from '../model/end-marks.js';
 export type Revocation = SessionRevoked | SubjectRevoked | EverythingRevoked;
 
 interface Lasting {
-  /** When it was revoked. */
+  /** Up to which beginning it ends sessions. */
   readonly at: number;
   /** From here on, no token that it ends is accepted anyway. */
   readonly until: number;
 }
 
-/** One session. */
+/** One session. If it becomes a cut-off, because its subject has too many, that reaches to `at`. */
 export interface SessionRevoked extends Lasting {
   readonly kind: 'session';
   readonly sid: string;

@@ -85,12 +85,14 @@ export class SessionRevocations {
   }
 
   /**
-   * Ends a session on every node.
+   * Ends a session on every node. If its subject has too many of them, so do the sessions that began before it; if its
+   * beginning is unknown, all that have begun.
    *
+   * @param makesWay whether it ends for a session that begins now
    * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background
    */
-  revoke(claims: RevokedClaims, how: End): Promise<void> {
-    return this.journal.append([this.#revocationOf(claims, how)]);
+  revoke(claims: RevokedClaims, how: End, makesWay = false): Promise<void> {
+    return this.journal.append([this.#revocationOf(claims, how, makesWay)]);
   }
 
   /** Returns the time of a cut-off of a subject that is asked for now. */
@@ -163,10 +165,11 @@ export class SessionRevocations {
     }
   }
 
-  #revocationOf(claims: RevokedClaims, how: End): Revocation {
-    const { sid, sub } = claims;
-    const { now: at, live } = this.journal;
-    const until = this.#times.endOfSession(claims, at);
+  #revocationOf(claims: RevokedClaims, how: End, makesWay = false): Revocation {
+    const { sid, sub, oiat = Infinity } = claims;
+    const { now, live } = this.journal;
+    const until = this.#times.endOfSession(claims, now);
+    const at = Math.min(oiat, makesWay ? now - 1 : now);
     return live.isCrowded(sub)
       ? { kind: 'subject', sub, at, until: this.#times.endOfCutOff(at) }
       : { kind: 'session', sid, sub, at, until, how };
