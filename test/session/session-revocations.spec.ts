@@ -165,6 +165,16 @@ describe('a sign-in and a revocation in the same second', () => {
     }
   });
 
+  it('wait for nothing where several nodes write proofs of life in the same millisecond', async () => {
+    const { nodes } = await openNodes(4);
+    for (let round = 0; round < 20; round += 1) {
+      const caughtUp = nodes.map(({ revocations }) =>
+        revocations!.journal.caughtUp(),
+      );
+      expect(await Promise.all(caughtUp)).toEqual([true, true, true, true]);
+    }
+  });
+
   it('that is asked for late ends nothing that began since', async () => {
     const { nodes } = await openNodes(2);
     const [first, second] = nodes;
