@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+import { pause } from '../../deadline.js';
 import { randomId } from '../model/random-id.js';
 import type { RevocationAppends } from './revocation-appends.js';
 import type { RevocationFeed } from './revocation-feed.js';
@@ -13,6 +15,8 @@ export interface ProofsOfLifeParts {
 
 const ID_BYTES = 9;
 const ATTEMPTS = 5;
+/** Milliseconds. */
+const LONGEST_PAUSE = 10;
 
 /** Writes proofs of life, and waits for them where every earlier entry must be known. */
 export class ProofsOfLife {
@@ -48,7 +52,7 @@ export class ProofsOfLife {
     return this.#next;
   }
 
-  /** @param attempts how often another proof is written where it cannot be told whether this one was passed */
+  /** @param attempts how often another proof is written if it is unclear whether this one was passed */
   async #prove(attempts = ATTEMPTS): Promise<boolean> {
     const { feed, appends, timeoutSeconds, write } = this.#parts;
     const id = randomId(ID_BYTES);
@@ -66,8 +70,11 @@ export class ProofsOfLife {
       () => isPassed() || feed.asOf === time.getTime(),
       timeoutSeconds * 1000,
     );
-    return isInTime && !isPassed() && attempts > 1
-      ? this.#prove(attempts - 1)
-      : isPassed();
+    if (!isInTime || isPassed() || attempts === 1) {
+      return isPassed();
+    }
+    // Nodes that try again spread out.
+    await pause(randomInt(LONGEST_PAUSE));
+    return this.#prove(attempts - 1);
   }
 }

@@ -86,7 +86,7 @@ export class SessionRevocations {
 
   /**
    * Ends a session on every node. If its subject has too many of them, so do the sessions that began before it; if its
-   * beginning is unknown, all that have begun.
+   * beginning is unknown, all sessions that exist.
    *
    * @param makesWay whether it ends for a session that begins now
    * @throws {SessionError} `STORE_UNAVAILABLE`; it is tried again in the background
