@@ -84,6 +84,7 @@ export {
 } from './ports/revocation-log.js';
 export {
   SessionStore,
+  type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
   type EndAllOptions,

@@ -73,6 +73,12 @@ export const REFUSALS = {
     true,
     'a refresh token was reused long after it was exchanged',
   ),
+  // The owner's device has the key, and may be the one to come next.
+  unproven: rule(
+    'PROOF_REQUIRED',
+    false,
+    'the session is bound to a device, and its key signed no proof for this refresh',
+  ),
   'cross-site': rule(
     'CSRF_REFUSED',
     false,

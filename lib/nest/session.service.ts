@@ -84,7 +84,7 @@ export class SessionService<
    * and parallel requests are safe. With a `store`, reuse after that ends the session.
    * @param from the refresh token, or a request that carries it: in its cookie, or in the body field `refreshToken`
    * @throws {SessionError} `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_CONFLICT`, `KEY_UNKNOWN`,
-   *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared), `LOADER_UNAVAILABLE`,
+   *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared), `PROOF_REQUIRED`, `LOADER_UNAVAILABLE`,
    *   `STORE_UNAVAILABLE` (nothing was exchanged), `CSRF_REFUSED`, `SESSION_TOO_LARGE`, `NOT_SERIALIZABLE`
    */
   async refresh(

@@ -50,6 +50,8 @@ export interface SessionRecord {
   readonly revision: number;
   readonly metadata: SessionMetadata;
   readonly data?: StoredData;
+  /** The public key of the device that the session is bound to: as text, at most 1,024 bytes. */
+  readonly deviceKey?: string;
   readonly createdAt: Date;
   /**
    * Updated by reloads, refreshes and updates that are activity of the user, and by {@link SessionStore.read} at most

@@ -6,6 +6,11 @@ import type {
   SessionRecord,
   StoredData,
 } from './session-record.js';
+import type {
+  BindVerdict,
+  CreateVerdict,
+  RotationVerdict,
+} from './store-verdicts.js';
 
 export { LARGEST_PAGE, type SessionPage } from './session-page.js';
 export type {
@@ -15,6 +20,11 @@ export type {
   SessionRecord,
   StoredData,
 } from './session-record.js';
+export type {
+  BindVerdict,
+  CreateVerdict,
+  RotationVerdict,
+} from './store-verdicts.js';
 
 /**
  * The time in which a store may carry out a write, by its own clock. A call may reach the store after its caller has
@@ -53,11 +63,6 @@ export interface CreateOptions extends WriteDeadline {
    */
   readonly replaces?: string;
 }
-
-/** The result of {@link SessionStore.create}. `ended` contains the ids of the sessions that made room. */
-export type CreateVerdict =
-  | { readonly kind: 'created'; readonly ended: readonly string[] }
-  | { readonly kind: 'refused' };
 
 /** Options of {@link SessionStore.endAll}. */
 export interface EndAllOptions extends WriteDeadline {
@@ -106,35 +111,9 @@ export interface PresentedRefresh extends WriteDeadline {
    * @default false
    */
   readonly isPassive?: boolean;
+  /** The device key whose proof came with the token. Compared only if the record is bound; see {@link SessionStore.bind}. */
+  readonly deviceKey?: string;
 }
-
-/**
- * The result of {@link SessionStore.rotate}:
- *
- * - `rotated`: the current token was presented. Its child is now the current token.
- * - `repeated`: the parent of the current token was presented again within the grace period. Nothing changed.
- * - `recovered`: the parent was presented after the grace period, and neither the current token nor a session token
- *   issued with it was ever used: the response was lost. The current token stays; the record notes that it was
- *   recovered. Never for a parent that was itself recovered, since a thief who uses nothing would go unnoticed.
- *   Optional, like {@link SessionStore.confirmUse}.
- * - `rolled-forward`: the token is ahead of the record, so the store lost writes (a failover, a restored backup). Its
- *   child is now the current token.
- * - `reused`: an older token, a token of another chain, or the parent after the grace period. The session is ended.
- * - `expired`: the session is past its idle end, its absolute end, or the absolute end by the presented `lifetime`,
- *   which may be shorter than the original one. The record is deleted.
- * - `unknown`: there is no such record. The session was ended, or expired and was removed.
- * - `lost`: as `unknown`, and the store detected that all its records are gone. Reported once. Optional: a store that
- *   cannot detect this answers `unknown`, and a store with {@link SessionStore.hasLostAll} reports it there.
- */
-export type RotationVerdict =
-  | 'rotated'
-  | 'repeated'
-  | 'recovered'
-  | 'rolled-forward'
-  | 'reused'
-  | 'expired'
-  | 'unknown'
-  | 'lost';
 
 /**
  * Keeps the records of sessions on the server, and is the injection token of the store in use.
@@ -194,6 +173,21 @@ export abstract class SessionStore {
    * @param generation of the token
    */
   confirmUse?(id: string, subject: string, generation: number): Promise<void>;
+
+  /**
+   * Binds a session to a key of the user's device, if it is not bound to another one: one compare-and-set. Every refresh
+   * token of the session, including those issued before, then requires {@link PresentedRefresh.deviceKey}. Does not count
+   * as use, moves no end, and raises no revision.
+   *
+   * @param key any well-formed text of 1 to 1,024 bytes, compared character by character
+   * @throws {LateCallError} outside of the deadline, in a store with {@link now}
+   */
+  bind?(
+    id: string,
+    subject: string,
+    key: string,
+    deadline?: WriteDeadline,
+  ): Promise<BindVerdict>;
 
   /**
    * Changes a record and returns it, or `undefined` if the session has ended. Notes use unless the change is passive.

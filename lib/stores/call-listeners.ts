@@ -5,6 +5,7 @@ export type StoreOperation =
   | 'rotate'
   | 'update'
   | 'confirmUse'
+  | 'bind'
   | 'end'
   | 'endAll'
   | 'list';

@@ -1,5 +1,6 @@
 import {
   SessionStore,
+  type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
   type NewSessionRecord,
@@ -30,6 +31,12 @@ export type LateAnswer =
       readonly verdict: RotationVerdict;
     }
   | {
+      readonly operation: 'bind';
+      readonly id: string;
+      readonly subject: string;
+      readonly verdict: BindVerdict;
+    }
+  | {
       readonly operation: 'endAll';
       readonly subject: string;
       readonly count: number | undefined;
@@ -53,6 +60,7 @@ export class DeadlineSessionStore extends SessionStore {
   readonly #calls: StoreCalls;
   readonly #onLateAnswer: StoreListeners['onLateAnswer'];
   override readonly confirmUse?: NonNullable<SessionStore['confirmUse']>;
+  override readonly bind?: NonNullable<SessionStore['bind']>;
 
   constructor(
     store: SessionStore,
@@ -75,6 +83,15 @@ export class DeadlineSessionStore extends SessionStore {
       this.confirmUse = (id, subject, generation) =>
         this.#calls.call('confirmUse', (each) =>
           each.confirmUse!(id, subject, generation),
+        );
+    }
+    if (store.bind) {
+      this.bind = (id, subject, key) =>
+        this.#calls.write(
+          'bind',
+          subject,
+          (each, deadline) => each.bind!(id, subject, key, deadline),
+          this.#whenBound(id, subject),
         );
     }
   }
@@ -199,6 +216,11 @@ export class DeadlineSessionStore extends SessionStore {
   #whenRotated(id: string, subject: string) {
     return (verdict: RotationVerdict): void =>
       this.#onLateAnswer({ operation: 'rotate', id, subject, verdict });
+  }
+
+  #whenBound(id: string, subject: string) {
+    return (verdict: BindVerdict): void =>
+      this.#onLateAnswer({ operation: 'bind', id, subject, verdict });
   }
 
   #whenAllEnded(subject: string) {

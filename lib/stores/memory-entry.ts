@@ -11,9 +11,10 @@ import { mergeAttributes } from './merge-attributes.js';
 /** A record as the memory store holds it. Times are in milliseconds since the Unix epoch. */
 export type MemoryEntry = Omit<
   SessionRecord,
-  'data' | 'createdAt' | 'lastSeenAt' | 'expiresAt' | 'asOf'
+  'data' | 'deviceKey' | 'createdAt' | 'lastSeenAt' | 'expiresAt' | 'asOf'
 > & {
   data: StoredData | undefined;
+  deviceKey: string | undefined;
   createdAt: number;
   lastSeenAt: number;
   expiresAt: number;
@@ -36,6 +37,7 @@ export function newEntry(record: NewSessionRecord, now: number): MemoryEntry {
     revision: 0,
     metadata,
     data,
+    deviceKey: undefined,
     createdAt: now,
     lastSeenAt: now,
     expiresAt: endOf(now, now, record.lifetime),
@@ -112,7 +114,8 @@ export function noteUse(
 
 /** Returns what callers see of an entry. */
 export function recordOf(entry: MemoryEntry, now: number): SessionRecord {
-  const { id, subject, params, attributes, revision, metadata, data } = entry;
+  const { id, subject, params, attributes, revision, metadata } = entry;
+  const { data, deviceKey } = entry;
   return {
     id,
     subject,
@@ -125,5 +128,6 @@ export function recordOf(entry: MemoryEntry, now: number): SessionRecord {
     expiresAt: new Date(entry.expiresAt),
     asOf: new Date(now),
     ...(data && { data }),
+    ...(deviceKey !== undefined && { deviceKey }),
   };
 }

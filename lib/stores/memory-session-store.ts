@@ -3,6 +3,7 @@ import { SessionConfigError } from '../errors/session-config-error.js';
 import {
   LARGEST_PAGE,
   SessionStore,
+  type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
   type EndAllOptions,
@@ -140,9 +141,27 @@ export class MemorySessionStore extends SessionStore {
         entry.recovered = entry.generation;
         break;
       case 'repeated':
+      case 'unproven':
         break;
     }
     return verdict;
+  }
+
+  override async bind(
+    id: string,
+    subject: string,
+    key: string,
+  ): Promise<BindVerdict> {
+    const entry = this.#records.find(id, subject, this.#now());
+    if (!entry) {
+      return 'unknown';
+    }
+    entry.deviceKey ??= key;
+    if (entry.deviceKey === key) {
+      return 'bound';
+    }
+    this.#records.remove(id, subject);
+    return 'conflict';
   }
 
   override async update(

@@ -16,6 +16,8 @@ export interface RotationState {
   readonly usedAt: number | null | undefined;
   /** The generation that was recovered last. */
   readonly recovered: number | undefined;
+  /** The key that the session is bound to. */
+  readonly deviceKey: string | undefined;
   readonly createdAt: number;
   readonly expiresAt: number;
 }
@@ -31,6 +33,8 @@ export interface RotationState {
  * As long as the child is unused, its response may have been lost, however late the parent comes: the parent is
  * recovered. This never happens twice in a row, since a thief who refreshes and uses nothing would go unnoticed.
  *
+ * In a bound session, only its device is answered any of this: a thief without the key must not end it.
+ *
  * The Redis and Postgres stores contain translations of this function. One table of tests covers all three.
  */
 export function decideRotation(
@@ -42,6 +46,12 @@ export function decideRotation(
     state.createdAt + presented.lifetime.absoluteSeconds * 1000;
   if (now >= state.expiresAt || now >= absoluteEnd) {
     return 'expired';
+  }
+  if (
+    state.deviceKey !== undefined &&
+    state.deviceKey !== presented.deviceKey
+  ) {
+    return 'unproven';
   }
   if (presented.generation > state.generation) {
     return 'rolled-forward';

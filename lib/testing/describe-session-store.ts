@@ -1,4 +1,5 @@
 import { attributeTests } from './store-contract/attributes.js';
+import { bindingTests } from './store-contract/binding.js';
 import { changeTests } from './store-contract/changes.js';
 import { deadlineTests } from './store-contract/deadlines.js';
 import { endTests } from './store-contract/ends.js';
@@ -48,6 +49,7 @@ export function describeSessionStore(
     'passive changes': passiveTests,
     revocation: endTests,
     'refresh token rotation': rotationTests,
+    'device binding': bindingTests,
     'call deadlines': deadlineTests,
     'session lists': listTests,
   };

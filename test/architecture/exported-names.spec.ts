@@ -48,6 +48,7 @@ const TYPES = [
   'SessionEndReach',
   'AttributeChanges',
   'AuthenticateOptions',
+  'BindVerdict',
   'CacheOptions',
   'CalledPartHealth',
   'ContextFinders',

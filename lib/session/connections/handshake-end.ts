@@ -8,6 +8,7 @@ const MAY_REFRESH: ReadonlySet<string> = new Set([
   'TOKEN_MISSING',
   'TOKEN_EXPIRED',
   'KEY_UNKNOWN',
+  'PROOF_REQUIRED',
 ]);
 
 /**

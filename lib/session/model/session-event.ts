@@ -11,7 +11,7 @@ export interface OfSession {
 
 /** Why a session ended. */
 export type SessionEndReason =
-  'revoked' | 'loader' | 'replaced' | 'limit' | 'reused';
+  'revoked' | 'loader' | 'replaced' | 'limit' | 'reused' | 'conflict';
 
 /** Where a session has ended: in this process, in the store, or on every node by the revocation log as well. */
 export type SessionEndReach = 'process' | 'store' | 'log';
@@ -24,7 +24,8 @@ export type SessionEvent =
       readonly type: 'ended';
       /**
        * `revoked` by the application, ended by the `loader`, `replaced` by a new sign-in, ended to make room under
-       * `maxSessions` (`limit`), or ended because a refresh token was `reused`.
+       * `maxSessions` (`limit`), or ended because a refresh token was `reused`, or because a second device was to be bound
+       * (`conflict`).
        */
       readonly reason: SessionEndReason;
       /** The loader's explanation. */

@@ -39,6 +39,8 @@ export function concludeRotation(
       events.ofSession(claims, { type: 'refreshReused' });
       ends.noteEndInStore(claims, 'reused');
       return 'reused';
+    case 'unproven':
+      return 'unproven';
     case 'expired':
       return 'expired';
     case 'lost':

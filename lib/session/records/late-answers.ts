@@ -30,6 +30,11 @@ export function concludeLateAnswer(
         ends.noteEndInStore(claims, 'reused');
       }
       break;
+    case 'bind':
+      if (answer.verdict === 'conflict') {
+        ends.noteEndInStore({ sid: answer.id, sub: subject }, 'conflict');
+      }
+      break;
     case 'endAll':
       if (answer.count) events.allEnded(subject, answer.count);
       break;

@@ -1,6 +1,6 @@
 import type {
+  BindVerdict,
   CreateVerdict,
-  PresentedRefresh,
   RotationVerdict,
   SessionLimit,
   SessionMetadata,
@@ -21,7 +21,12 @@ import {
 } from './record-claims.js';
 import { hashOf, type RefreshLink } from '../model/refresh-chain.js';
 import type { MissingRecords } from './missing-records.js';
-import { RecordNotes, type RecordNotesParts } from './record-notes.js';
+import { presentedRefresh } from './presented-refresh.js';
+import {
+  RecordNotes,
+  type RecordNotesParts,
+  type ReloadNote,
+} from './record-notes.js';
 import {
   verifiedSession,
   type VerifiedSession,
@@ -32,14 +37,6 @@ export interface SessionRecordsParts extends RecordNotesParts {
   readonly paramsAreData: boolean;
   readonly graceSeconds: number;
   readonly limit: SessionLimit | undefined;
-}
-
-/** What a record notes of a reload, apart from its data. */
-export interface ReloadNote {
-  /** Whether the application requested it, so that data loaded earlier by other nodes is due. */
-  readonly isDemanded: boolean;
-  /** Whether it does not count as user activity. */
-  readonly isPassive: boolean;
 }
 
 /**
@@ -199,31 +196,33 @@ export class SessionRecords {
    *
    * @param record the record before the exchange
    * @param kept the idle end, if it stays
+   * @param deviceKey the device key whose proof came with the token
    */
   async rotate(
     claims: TokenClaims & RefreshLink,
     child: RefreshLink,
     record: SessionRecord | undefined,
     kept: KeptIdleEnd | undefined,
+    deviceKey?: string,
   ): Promise<RotationVerdict> {
-    const { store, policy, graceSeconds } = this.#parts;
-    const lifetime = lifetimeOf(claims, policy);
-    const presented: PresentedRefresh = {
-      generation: claims.gen,
-      secretHash: hashOf(claims),
-      nextHash: hashOf(child),
-      graceSeconds,
-      // A store without passive requests leaves the end roughly where it is.
-      lifetime: kept ? { ...lifetime, idleSeconds: kept.inSeconds } : lifetime,
-      ...(kept && { isPassive: true }),
-    };
-    const verdict = await store.rotate(claims.sid, claims.sub, presented);
+    const verdict = await this.#parts.store.rotate(
+      claims.sid,
+      claims.sub,
+      presentedRefresh(claims, child, kept, deviceKey, this.#parts),
+    );
     if (['unknown', 'expired', 'lost'].includes(verdict)) {
       await this.missing.note(claims);
     }
     return (verdict === 'repeated' || verdict === 'recovered') && record
       ? this.#repeated(verdict, claims, record, kept)
       : verdict;
+  }
+
+  /** Binds a session to a device key. Only with a store that supports it. */
+  async bind(claims: NamedSession, key: string): Promise<BindVerdict> {
+    const verdict = await this.#parts.store.bind!(claims.sid, claims.sub, key);
+    if (verdict === 'unknown') await this.missing.note(claims);
+    return verdict;
   }
 
   /**

@@ -16,7 +16,7 @@ export interface PostgresSessionStoreOptions extends PostgresTable {
   pool: PostgresPool;
   /**
    * Prepares each statement by name, once per connection, so that the server does not parse and plan it every time. A
-   * connection then keeps up to 14 of them. Names are derived from the text, so that other tables and other versions of
+   * connection then keeps up to 16 of them. Names are derived from the text, so that other tables and other versions of
    * the library may share the connections.
    *
    * A pooler in front of the database that may give each transaction another connection must support prepared

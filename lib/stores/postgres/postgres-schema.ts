@@ -108,11 +108,14 @@ export function schemaOf({ table, qualified }: TableNames): string {
   -- When a token of the current generation was first presented. Unknown for records of older versions.
   used_at timestamptz DEFAULT '-infinity',
   recovered bigint,
+  -- Written as inside a JSON string.
+  device_key text COLLATE "C",
   PRIMARY KEY (subject, id)
 ) WITH (fillfactor = 80);
 ALTER TABLE ${qualified}
   ADD COLUMN IF NOT EXISTS used_at timestamptz DEFAULT '-infinity',
-  ADD COLUMN IF NOT EXISTS recovered bigint;
+  ADD COLUMN IF NOT EXISTS recovered bigint,
+  ADD COLUMN IF NOT EXISTS device_key text COLLATE "C";
 CREATE INDEX IF NOT EXISTS "${index}" ON ${qualified} (expiry_hour);
 `;
 }

@@ -1,6 +1,7 @@
 import {
   LARGEST_PAGE,
   SessionStore,
+  type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
   type EndAllOptions,
@@ -10,6 +11,7 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
+  type WriteDeadline,
 } from '../../ports/session-store.js';
 import { createRecord } from './create-record.js';
 import { ExpirySweep } from './expiry-sweep.js';
@@ -19,7 +21,7 @@ import {
 } from './postgres-options.js';
 import type { PostgresPool } from './postgres-pool.js';
 import { schemaOf, type TableNames } from './postgres-schema.js';
-import { rotateRecord } from './rotate-record.js';
+import { bindRecord, rotateRecord } from './rotate-record.js';
 import {
   recordOf,
   timeOf,
@@ -138,6 +140,15 @@ ${schemaOf(this.#names)}`,
     presented: PresentedRefresh,
   ): Promise<RotationVerdict> {
     return rotateRecord(this.#statements, id, subject, presented);
+  }
+
+  override bind(
+    id: string,
+    subject: string,
+    key: string,
+    deadline: WriteDeadline = {},
+  ): Promise<BindVerdict> {
+    return bindRecord(this.#statements, id, subject, key, deadline);
   }
 
   override async update(

@@ -1,6 +1,8 @@
 import type {
+  BindVerdict,
   PresentedRefresh,
   RotationVerdict,
+  WriteDeadline,
 } from '../../ports/session-store.js';
 import { toDeadline, toKey } from './session-row.js';
 import { isFailed } from './sql.js';
@@ -27,6 +29,7 @@ export async function rotateRecord(
     lifetime.absoluteSeconds,
     presented.isPassive === true,
     ...toDeadline(presented),
+    presented.deviceKey === undefined ? null : toKey(presented.deviceKey),
   ];
   if (await rotatesCurrent(statements, values)) {
     return 'rotated';
@@ -39,13 +42,50 @@ export async function rotateRecord(
     return 'unknown';
   }
   const { verdict, affected } = decided;
-  const expected = verdict === 'repeated' ? 0 : 1;
+  const isUnchanged = verdict === 'repeated' || verdict === 'unproven';
+  assertAffected('rotate', verdict, isUnchanged ? 0 : 1, affected);
+  return verdict;
+}
+
+/** Binds a session to a device key. */
+export async function bindRecord(
+  statements: StatementRunner,
+  id: string,
+  subject: string,
+  key: string,
+  deadline: WriteDeadline,
+): Promise<BindVerdict> {
+  const decided = await statements.runInTime<{
+    outcome: 'bound' | 'same' | 'conflict' | 'expired';
+    affected: string;
+  }>('bind', toKey(subject), toKey(id), toKey(key), ...toDeadline(deadline));
+  if (!decided) {
+    return 'unknown';
+  }
+  const { outcome, affected } = decided;
+  assertAffected('bind', outcome, outcome === 'same' ? 0 : 1, affected);
+  switch (outcome) {
+    case 'same':
+      return 'bound';
+    case 'expired':
+      return 'unknown';
+    default:
+      return outcome;
+  }
+}
+
+/** Fails if a statement changed other records than it decided to. */
+function assertAffected(
+  name: string,
+  outcome: string,
+  expected: number,
+  affected: string,
+): void {
   if (Number(affected) !== expected) {
     throw new Error(
-      `rotate: expected ${verdict} to change ${expected} records, got ${affected}`,
+      `${name}: expected ${outcome} to change ${expected} records, got ${affected}`,
     );
   }
-  return verdict;
 }
 
 async function rotatesCurrent(

@@ -15,6 +15,7 @@ export interface SessionRow {
   readonly revision: string;
   readonly data: string | null;
   readonly data_loaded_at: string | null;
+  readonly device_key: string | null;
   /** Seconds since the Unix epoch, like the other times. */
   readonly created_at: string;
   readonly last_seen_at: string;
@@ -41,6 +42,7 @@ export function recordOf(row: SessionRow, subject: string): SessionRecord {
         loadedAt: Number(row.data_loaded_at),
       },
     }),
+    ...(row.device_key !== null && { deviceKey: fromKey(row.device_key) }),
   };
 }
 
@@ -54,14 +56,14 @@ export function timeOf(seconds: string): Date {
 }
 
 /**
- * Returns an id or a subject as a column holds it: unlike a string, `text` must not contain U+0000 or half a surrogate
- * pair. Values that occur in practice stay as they are.
+ * Returns an id, a subject or a device key as a column holds it: unlike a string, `text` must not contain U+0000 or half
+ * a surrogate pair. Most values that occur in practice stay as they are.
  */
 export function toKey(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }
 
-/** Returns the id that a column holds. */
+/** Returns the text that a column holds. */
 export function fromKey(key: string): string {
   return JSON.parse(`"${key}"`) as string;
 }

@@ -40,11 +40,13 @@ export interface SessionStatements extends SubjectStatements {
   readonly confirmUse: string;
   /**
    * For the current refresh token only; returns nothing for any other. `$3` id, `$4` generation, `$5` hash, `$6` next
-   * hash, `$7` idle and `$8` absolute seconds, `$9` whether it is passive, `$10` deadline.
+   * hash, `$7` idle and `$8` absolute seconds, `$9` whether it is passive, `$10` deadline, `$12` device key or null.
    */
   readonly rotateCurrent: string;
-  /** For every refresh token. As `rotateCurrent`; `$12` grace seconds. */
+  /** For every refresh token. As `rotateCurrent`; `$13` grace seconds. */
   readonly rotate: string;
+  /** `$3` id, `$4` device key, `$5` deadline. */
+  readonly bind: string;
   /**
    * `$3` id, `$4` names of attributes to remove, `$5` attributes to set, `$6` whether there are any, `$7`
    * data, `$8` when it was loaded, `$9` idle and `$10` absolute seconds or nulls, `$11` whether it is passive, `$12`
@@ -56,7 +58,7 @@ export interface SessionStatements extends SubjectStatements {
 }
 
 const ROW = `id, params, metadata, attributes::text AS attributes, revision::text AS revision,
-  data, data_loaded_at::text AS data_loaded_at, ${epoch('created_at')},
+  data, data_loaded_at::text AS data_loaded_at, device_key, ${epoch('created_at')},
   ${epoch('last_seen_at')}, ${epoch('expires_at')}, ${AS_OF}`;
 
 /** @param table as it appears in statements */
@@ -70,6 +72,13 @@ export function sessionStatements(table: string): SessionStatements {
   const moveOn = `generation = $4::bigint + 1, hash = $6, previous_hash = $5, rotated_at = ${NOW}, used_at = NULL,
     last_seen_at = CASE WHEN $9::boolean THEN last_seen_at ELSE ${NOW} END,
     expires_at = CASE WHEN $9::boolean THEN expires_at ELSE ${endOfUse('created_at', 7, 8)} END`;
+
+  // The lock makes the row the newest version, and keeps it so until the end.
+  const held = `found AS MATERIALIZED (
+  SELECT * FROM ${table} WHERE ${RECORD} FOR UPDATE
+), timed AS MATERIALIZED (
+  SELECT *, ${CLOCK} AS at FROM found
+)`;
 
   return {
     ...subjectStatements(table, ROW),
@@ -90,7 +99,7 @@ WITH ${removeExpired}, seen AS (
 )
 SELECT ${ROW}
 FROM (
-  SELECT id, params, metadata, attributes, revision, data, data_loaded_at, created_at, expires_at,
+  SELECT id, params, metadata, attributes, revision, data, data_loaded_at, device_key, created_at, expires_at,
     coalesce((SELECT seen_at FROM seen), last_seen_at) AS last_seen_at
   FROM ${table} WHERE ${RECORD} AND expires_at > ${NOW}
 ) AS found`,
@@ -108,24 +117,21 @@ WHERE ${RECORD} AND expires_at > ${NOW} AND generation = $4::bigint AND used_at 
     // Takes no separate lock, which would cost a third more. Fails after waiting for another lock past the deadline.
     rotateCurrent: `
 UPDATE ${table} SET ${moveOn}
-WHERE ${RECORD} AND generation = $4::bigint AND hash = $5
+WHERE ${RECORD} AND generation = $4::bigint AND hash = $5 AND (device_key IS NULL OR device_key = $12)
   AND expires_at > ${NOW} AND created_at + ${seconds(8)} > ${NOW} AND ${isInTime(10, CLOCK)}
 RETURNING ${failUnless(isBefore(11, CLOCK))}`,
 
-    // `decideRotation` in SQL. The lock makes the row the newest version, and keeps it so until the end.
+    // `decideRotation` in SQL.
     rotate: `
-WITH found AS MATERIALIZED (
-  SELECT * FROM ${table} WHERE ${RECORD} FOR UPDATE
-), timed AS MATERIALIZED (
-  SELECT *, ${CLOCK} AS at FROM found
-), decided AS MATERIALIZED (
+WITH ${held}, decided AS MATERIALIZED (
   SELECT at, CASE
     WHEN NOT ${isInTime(10)} THEN 'late'
     WHEN expires_at <= ${NOW} OR created_at + ${seconds(8)} <= ${NOW} THEN 'expired'
+    WHEN device_key IS NOT NULL AND device_key IS DISTINCT FROM $12 THEN 'unproven'
     WHEN $4::bigint > generation THEN 'rolled-forward'
     WHEN $4::bigint = generation AND hash = $5 THEN 'rotated'
     WHEN $4::bigint <> generation - 1 OR previous_hash IS DISTINCT FROM $5 THEN 'reused'
-    WHEN greatest(rotated_at, used_at) + ${seconds(12)} > ${NOW} THEN 'repeated'
+    WHEN greatest(rotated_at, used_at) + ${seconds(13)} > ${NOW} THEN 'repeated'
     WHEN used_at IS NULL AND recovered IS DISTINCT FROM $4::bigint THEN 'recovered'
     ELSE 'reused'
   END AS verdict FROM timed
@@ -144,6 +150,25 @@ WITH found AS MATERIALIZED (
 )
 SELECT verdict, ${lateAt(10)},
   ((SELECT count(*) FROM moved) + (SELECT count(*) FROM noted) + (SELECT count(*) FROM removed))::text AS affected
+FROM decided`,
+
+    bind: `
+WITH ${held}, decided AS MATERIALIZED (
+  SELECT at, CASE
+    WHEN NOT ${isInTime(5)} THEN 'late'
+    WHEN expires_at <= ${NOW} THEN 'expired'
+    WHEN device_key IS NULL THEN 'bound'
+    WHEN device_key = $4 THEN 'same'
+    ELSE 'conflict'
+  END AS outcome FROM timed
+), bound AS (
+  UPDATE ${table} SET device_key = $4 WHERE ${RECORD} AND (SELECT outcome FROM decided) = 'bound'
+  RETURNING 1
+), removed AS (
+  DELETE FROM ${table} WHERE ${RECORD} AND (SELECT outcome FROM decided) IN ('conflict', 'expired')
+  RETURNING 1
+)
+SELECT outcome, ${lateAt(5)}, ((SELECT count(*) FROM bound) + (SELECT count(*) FROM removed))::text AS affected
 FROM decided`,
 
     update: `

@@ -42,6 +42,11 @@ export function changedFields(attributes: Attributes = {}): string[] {
   ]);
 }
 
+/** Returns a device key as its field holds it: JSON, so never empty. An empty string if there is none. */
+export function deviceKeyField(key: string | undefined): string {
+  return key === undefined ? '' : JSON.stringify(key);
+}
+
 /** What a script returns of a record: the time, and the fields and their values, alternately. */
 export type RecordReply = readonly [now: unknown, fields: readonly unknown[]];
 
@@ -78,6 +83,7 @@ export function recordOf(
     ...(fields.has('data') && {
       data: { value: json('data'), loadedAt: Number(fields.get('loadedAt')) },
     }),
+    ...(fields.has('deviceKey') && { deviceKey: json('deviceKey') as string }),
   };
 }
 

@@ -1,5 +1,6 @@
 import {
   SessionStore,
+  type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
   type EndAllOptions,
@@ -9,6 +10,7 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
+  type WriteDeadline,
 } from '../../ports/session-store.js';
 import { createRecord } from './create-record.js';
 import { evictionWarnings } from './eviction-policy.js';
@@ -23,6 +25,7 @@ import {
 import {
   changedFields,
   dataFields,
+  deviceKeyField,
   recordOf,
   type RecordReply,
 } from './redis-record.js';
@@ -31,7 +34,7 @@ import {
   millisecondsOf,
   ScriptRunner,
 } from './script-runner.js';
-import { END, NOW, READ, ROTATE, UPDATE } from './session-scripts.js';
+import { BIND, END, NOW, READ, ROTATE, UPDATE } from './session-scripts.js';
 import { END_ALL } from './subject-scripts.js';
 
 const SEEN_PAUSE = '60000';
@@ -118,19 +121,34 @@ export class RedisSessionStore extends SessionStore {
         String(presented.graceSeconds * 1000),
         ...millisecondsOf(presented.lifetime),
         presented.isPassive ? '1' : '',
+        deviceKeyField(presented.deviceKey),
       ],
       presented,
     );
     const verdict = String(reply) as RotationVerdict;
     if (verdict === 'reused') {
-      // Missing replicas must not suppress the theft alarm: a session that a failover brings back raises it again.
-      await this.#scripts
-        .replicate(END, subject, [id], [])
-        .catch(() => undefined);
+      await this.#replicateEnd(id, subject);
     }
     return verdict === 'unknown' && (await this.#loss.isLost())
       ? 'lost'
       : verdict;
+  }
+
+  override async bind(
+    id: string,
+    subject: string,
+    key: string,
+    deadline?: WriteDeadline,
+  ): Promise<BindVerdict> {
+    this.#loss.keepWatch();
+    const parameters = [deviceKeyField(key)];
+    const verdict = String(
+      await this.#scripts.runInTime(BIND, subject, [id], parameters, deadline),
+    ) as BindVerdict;
+    if (verdict === 'conflict') {
+      await this.#replicateEnd(id, subject);
+    }
+    return verdict;
   }
 
   override warnings(): Promise<readonly string[]> {
@@ -193,6 +211,13 @@ export class RedisSessionStore extends SessionStore {
   override list(subject: string, page?: SessionPage): Promise<SessionRecord[]> {
     this.#loss.keepWatch();
     return listSessions(this.#scripts, subject, page);
+  }
+
+  /** Missing replicas must not suppress a theft alarm: a session that a failover brings back raises it again. */
+  async #replicateEnd(id: string, subject: string): Promise<void> {
+    await this.#scripts
+      .replicate(END, subject, [id], [])
+      .catch(() => undefined);
   }
 
   async #read(

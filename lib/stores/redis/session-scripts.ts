@@ -44,14 +44,14 @@ export const READ = sessionReader(`
 
 /**
  * `decideRotation` in Lua. ARGV: generation, hash of the secret, hash of the next; in milliseconds grace, idle,
- * absolute; '1' if passive. Returns the verdict.
+ * absolute; '1' if passive; the device key as the record holds it, or ''. Returns the verdict.
  */
 export const ROTATE = sessionWriter(`
   local state = redis.call('HMGET', KEYS[2],
-    'createdAt', 'expiresAt', 'generation', 'hash', 'previousHash', 'rotatedAt', 'usedAt', 'recovered')
-  local createdAt, expiresAt, generation, hash, previousHash, rotatedAt, usedAt, recovered =
+    'createdAt', 'expiresAt', 'generation', 'hash', 'previousHash', 'rotatedAt', 'usedAt', 'recovered', 'deviceKey')
+  local createdAt, expiresAt, generation, hash, previousHash, rotatedAt, usedAt, recovered, deviceKey =
     tonumber(state[1]), tonumber(state[2]), tonumber(state[3]), state[4], state[5], tonumber(state[6]), state[7],
-    tonumber(state[8])
+    tonumber(state[8]), state[9]
   local presented, secretHash, nextHash = tonumber(ARGV[4]), ARGV[5], ARGV[6]
   local verdict
   if not kept or not expiresAt then
@@ -59,6 +59,9 @@ export const ROTATE = sessionWriter(`
     return 'unknown'
   elseif now >= expiresAt or now >= createdAt + ARGV[9] then
     verdict = 'expired'
+  elseif deviceKey and deviceKey ~= ARGV[11] then
+    ${WHERE_WRITES_ARE}
+    return 'unproven'
   elseif presented > generation then
     verdict = 'rolled-forward'
   elseif presented == generation then
@@ -93,6 +96,28 @@ export const ROTATE = sessionWriter(`
     tidy()
   end
   return verdict
+`);
+
+/** ARGV: the device key. Returns the verdict. */
+export const BIND = sessionWriter(`
+  local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'deviceKey')
+  local expiresAt, deviceKey = tonumber(state[1]), state[2]
+  if not kept or not expiresAt then
+    ${WHERE_WRITES_ARE}
+    return 'unknown'
+  end
+  if now < expiresAt and deviceKey == ARGV[4] then
+    ${WHERE_WRITES_ARE}
+    return 'bound'
+  end
+  if now < expiresAt and not deviceKey then
+    redis.call('HSET', KEYS[2], 'deviceKey', ARGV[4])
+    return 'bound'
+  end
+  ${FUNCTIONS}
+  remove(id)
+  tidy()
+  return now < expiresAt and 'conflict' or 'unknown'
 `);
 
 /**

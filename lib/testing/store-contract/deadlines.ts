@@ -56,17 +56,22 @@ const WRITES: Readonly<
     store.endAll(subject, undefined, deadline),
 };
 
+/** Deadlines that make a call late, at a time of the store. */
+export const LATE: Readonly<Record<string, (now: Date) => WriteDeadline>> = {
+  'after the deadline': (now) => ({ notAfter: at(now, -1) }),
+  'when the clock has gone back to before the deadline was set': (now) => ({
+    notBefore: at(now, 600),
+    notAfter: at(now, 900),
+  }),
+};
+
 /** Tests that a call whose caller has given up changes nothing, in stores that report their time. */
 export function deadlineTests(test: AddStoreTest): void {
   for (const [name, write] of Object.entries(WRITES)) {
-    test(`refuses ${name} after the deadline, and changes nothing`, (bench) =>
-      isLate(bench, write, (now) => ({ notAfter: at(now, -1) })));
-
-    test(`refuses ${name} when the clock has gone back to before the deadline was set, and changes nothing`, (bench) =>
-      isLate(bench, write, (now) => ({
-        notBefore: at(now, 600),
-        notAfter: at(now, 900),
-      })));
+    for (const [when, deadlineAt] of Object.entries(LATE)) {
+      test(`refuses ${name} ${when}, and changes nothing`, (bench) =>
+        isLate(bench, write, deadlineAt));
+    }
 
     test(`carries out ${name} within the deadline`, async ({ store }) => {
       const chain = await beginChain(store, 1);
@@ -138,18 +143,23 @@ async function isLate(
   const chain = await beginChain(another, 1);
   const before = await readAlive(another, chain);
   const now = await store.now(chain.subject);
-  await assert.rejects(
-    write(store, chain, deadlineAt(now)),
-    (error: { name?: unknown; asOf?: unknown }) => {
-      assert.equal(error.name, 'LateCallError');
-      assert.ok(error.asOf instanceof Date, 'expected the time of the store');
-      assert.ok(error.asOf >= now, 'expected a time no earlier than the call');
-      return true;
-    },
-  );
+  await assertLate(write(store, chain, deadlineAt(now)), now);
   assertSameRecord(await readAlive(another, chain), before);
   assert.equal((await another.list(chain.subject)).length, 1);
   assert.equal(await present(another, chain, 1), 'rotated');
+}
+
+/** Fails unless a store refuses a call as late. */
+export async function assertLate(
+  call: Promise<unknown>,
+  now: Date,
+): Promise<void> {
+  await assert.rejects(call, (error: { name?: unknown; asOf?: unknown }) => {
+    assert.equal(error.name, 'LateCallError');
+    assert.ok(error.asOf instanceof Date, 'expected the time of the store');
+    assert.ok(error.asOf >= now, 'expected a time no earlier than the call');
+    return true;
+  });
 }
 
 function at(time: Date, seconds: number): Date {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type {
+  BindVerdict,
   CreateOptions,
   NewSessionRecord,
   PresentedRefresh,
@@ -177,6 +178,19 @@ export async function use(
   generation: number,
 ): Promise<void> {
   await store.confirmUse?.(id, subject, generation);
+}
+
+/** The key of a device, as the library writes it. */
+export const DEVICE_KEY =
+  '{"crv":"P-256","kty":"EC","x":"WKn-ZIGevcwGIyyrzFoZNBdaq9_TsqzGl96oc0CWuis","y":"y77t-RvAHRKTsSGdIYUfweuOvwrvDD-Q3Hv5J0fSKbE"}';
+
+/** Binds a session of a store that supports it. */
+export function bind(
+  store: SessionStore,
+  { id, subject }: { readonly id: string; readonly subject: string },
+  key = DEVICE_KEY,
+): Promise<BindVerdict> {
+  return store.bind!(id, subject, key);
 }
 
 /** Returns the record of a session. Fails if the session has ended. */

@@ -13,7 +13,7 @@ import {
 } from './scenario.js';
 
 /** Well-formed strings, each with a random part, since fixtures may share a server. */
-const HOSTILE_SUBJECTS: Readonly<Record<string, () => string>> = {
+export const HOSTILE_SUBJECTS: Readonly<Record<string, () => string>> = {
   'of one character': () =>
     String.fromCharCode(0x4e00 + (randomBytes(2).readUInt16BE() % 20_000)),
   'of 255 characters': () => newSubject().padEnd(255, 'x'),
