@@ -947,12 +947,8 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
   };
 
   /** A session with refresh tokens that a store keeps the chain of, in an application of its own. */
-  const pairedSession = async () => {
-    app = await start(
-      adapter,
-      { refreshToken: {}, store: new MemorySessionStore() },
-      openTestApp,
-    );
+  const pairedSession = async (store = new MemorySessionStore()) => {
+    app = await start(adapter, { refreshToken: {}, store }, openTestApp);
     return createTestSession(app.app, 'ada');
   };
 
@@ -1036,6 +1032,17 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
         const { cookie, refreshToken } = await pairedSession();
         const issued = await app.sessions.refresh(refreshToken!);
         await useToken(app, issued.token);
+        app.clock.advance('15m');
+        return send(app.port, { path: '/me', headers: { Cookie: cookie } });
+      },
+    },
+    unproven: {
+      status: 401,
+      clears: false,
+      provoke: async () => {
+        const store = new MemorySessionStore();
+        const { cookie, session } = await pairedSession(store);
+        await store.bind(session.id, 'ada', 'the key of the device');
         app.clock.advance('15m');
         return send(app.port, { path: '/me', headers: { Cookie: cookie } });
       },

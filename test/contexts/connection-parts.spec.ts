@@ -164,6 +164,7 @@ describe('endOfHandshake', () => {
     ['expired', rejected('expired'), 'ended', 'uncertain'],
     ['refresh-due', rejected('refresh-due'), 'ended', 'uncertain'],
     ['unknown-key', rejected('unknown-key'), 'ended', 'uncertain'],
+    ['unproven', rejected('unproven'), 'ended', 'uncertain'],
     ['ended', rejected('ended'), 'ended', 'ended'],
     ['unknown', rejected('unknown'), 'ended', 'ended'],
     ['reused', rejected('reused'), 'ended', 'ended'],

@@ -52,6 +52,7 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['SESSION_ENDED', 401],
   ['SESSION_UNKNOWN', 401],
   ['REFRESH_REUSED', 401],
+  ['PROOF_REQUIRED', 401],
   ['SESSION_LIMIT', 409],
   ['CSRF_REFUSED', 403],
   ['SESSION_FORBIDDEN', 403],

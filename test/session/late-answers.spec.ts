@@ -1,4 +1,7 @@
-import type { RotationVerdict } from '../../lib/ports/session-store.js';
+import type {
+  BindVerdict,
+  RotationVerdict,
+} from '../../lib/ports/session-store.js';
 import type { SessionEvent } from '../../lib/session/model/session-event.js';
 import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { SessionMemory } from '../../lib/session/model/session-memory.js';
@@ -108,6 +111,7 @@ describe('an exchange that was carried out late', () => {
     'repeated',
     'recovered',
     'rolled-forward',
+    'unproven',
     'expired',
     'unknown',
     'lost',
@@ -121,6 +125,42 @@ describe('an exchange that was carried out late', () => {
     expect(memory.endHere('late')).toBeUndefined();
     expect(ended).toEqual([]);
   });
+});
+
+describe('a binding that was carried out late', () => {
+  it('has ended its session if that was bound to another key', async () => {
+    const { heard, memory, ended, nameOf } = await conclude({
+      operation: 'bind',
+      ...NAMED,
+      verdict: 'conflict',
+    });
+    expect(heard).toMatchObject([
+      {
+        type: 'ended',
+        reason: 'conflict',
+        reach: 'store',
+        session: nameOf('late'),
+        subject: 'ada',
+      },
+    ]);
+    expect(heard).toHaveLength(1);
+    expect(memory.endHere('late')).toBe('ended');
+    expect(ended).toEqual([]);
+  });
+
+  it.each<BindVerdict>(['bound', 'unknown'])(
+    'is left to the next attempt if it is %s',
+    async (verdict) => {
+      const { heard, memory, ended } = await conclude({
+        operation: 'bind',
+        ...NAMED,
+        verdict,
+      });
+      expect(heard).toEqual([]);
+      expect(memory.endHere('late')).toBeUndefined();
+      expect(ended).toEqual([]);
+    },
+  );
 });
 
 describe('the end of all sessions of a subject', () => {

@@ -1,4 +1,5 @@
 import type {
+  BindVerdict,
   CreateVerdict,
   RotationVerdict,
   SessionRecord,
@@ -77,6 +78,12 @@ class ScriptedStore extends MemorySessionStore {
 
   override rotate(...call: unknown[]): Promise<RotationVerdict> {
     return this.answer('rotate', call, this.verdict);
+  }
+
+  binding: BindVerdict = 'bound';
+
+  override bind(...call: unknown[]): Promise<BindVerdict> {
+    return this.answer('bind', call, this.binding);
   }
 
   async answer<T>(name: string, call: unknown[], answer: T): Promise<T> {
@@ -581,12 +588,20 @@ describe('an exchange in the record', () => {
     expect(store.calls).toStrictEqual([['rotate', sid, 'ada', presented]]);
   });
 
+  it('presents the device key whose proof came with the token', async () => {
+    const { records, store } = open();
+    await records.rotate(REFRESH, CHILD, recordOf(), undefined, 'key');
+    const presented = { ...PRESENTED, deviceKey: 'key' };
+    expect(store.calls).toStrictEqual([['rotate', sid, 'ada', presented]]);
+  });
+
   it.each<[RotationVerdict, boolean]>([
     ['rotated', false],
     ['repeated', false],
     ['recovered', false],
     ['rolled-forward', false],
     ['reused', false],
+    ['unproven', false],
     ['expired', true],
     ['unknown', true],
     ['lost', true],
@@ -703,6 +718,24 @@ describe('an exchange in the record', () => {
       await records.rotate(REFRESH, CHILD, recordOf(), undefined);
       await records.rotate(REFRESH, CHILD, recordOf(), KEPT);
       expect(store.calls).toHaveLength(2);
+    },
+  );
+});
+
+describe('a binding', () => {
+  it.each<[BindVerdict, boolean]>([
+    ['bound', false],
+    ['conflict', false],
+    ['unknown', true],
+  ])(
+    'returns the verdict %s, after which the record is missing: %s',
+    async (verdict, isMissing) => {
+      const { records, store, heard } = open();
+      store.binding = verdict;
+      expect(await records.bind(CLAIMS, 'key')).toBe(verdict);
+      expect(store.calls).toStrictEqual([['bind', sid, 'ada', 'key']]);
+      expect(records.missing.has(sid)).toBe(isMissing);
+      expect(heard).toEqual([]);
     },
   );
 });

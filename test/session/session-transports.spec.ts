@@ -116,6 +116,7 @@ describe('the transports of a request with two kinds of tokens', () => {
     ['malformed', true],
     ['params', true],
     ['refresh-due', false],
+    ['unproven', false],
     ['stale', false],
     ['replaced', false],
     ['missing', false],
@@ -141,7 +142,7 @@ describe('the transports of a request with two kinds of tokens', () => {
   );
 
   it('name every refusal in that table', () => {
-    expect(Object.keys(REFUSALS)).toHaveLength(22);
+    expect(Object.keys(REFUSALS)).toHaveLength(23);
   });
 
   it('cost a client nothing that another transport carried', () => {

@@ -20,6 +20,7 @@ const CALLS: Readonly<Record<StoreOperation, readonly unknown[]>> = {
   read: ['a', 'ada', 'seen', 1],
   confirmUse: ['a', 'ada', 1],
   rotate: ['a', 'ada', { generation: 1 }],
+  bind: ['a', 'ada', 'key', undefined],
   update: ['a', 'ada', { attributes: { theme: null } }],
   end: ['a', 'ada'],
   endAll: ['ada', 'a'],

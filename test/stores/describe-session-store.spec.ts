@@ -10,13 +10,12 @@ import type {
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { describeSessionStore } from '../../lib/testing/describe-session-store.js';
 import { TestSessionClock } from '../../lib/testing/test-session-clock.js';
+import { FAULTY_BINDINGS, type FaultyStore } from './faulty-bindings.js';
 import { compileLibrary } from '../support/compiled-library.js';
 import { privateStateOf } from './private-state.js';
 
-type StoreClass = new () => MemorySessionStore;
-
 /** Stores with one fault each, and a test that must find it. */
-const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
+const FAULTY: readonly FaultyStore[] = [
   [
     'counts sessions before it waits (S-122)',
     class extends MemorySessionStore {
@@ -123,18 +122,39 @@ const FAULTY: readonly [title: string, store: StoreClass, test: string][] = [
     },
     'retains nothing of a session, however it ended',
   ],
+  ...FAULTY_BINDINGS,
 ];
 
 describe('describeSessionStore', () => {
   it.each(FAULTY)('finds a store that %s', async (_title, store, test) => {
-    const failures = await failuresOf(() => fixtureOf(new store()));
+    const failures = await failuresOfFaulty(store);
     expect([...failures.keys()]).toContain(test);
+  });
+
+  it('has no test of bindings that no faulty store fails', async () => {
+    const failed = new Set<string>();
+    for (const [, store] of FAULTY_BINDINGS) {
+      for (const title of (await failuresOfFaulty(store)).keys()) {
+        failed.add(title);
+      }
+    }
+    const titles = titlesOf('device binding');
+    expect(titles.length).toBeGreaterThan(50);
+    expect(titles.filter((title) => !failed.has(title))).toEqual([]);
+  });
+
+  it('lets a store do without bindings', async () => {
+    class Unbound extends MemorySessionStore {
+      override readonly bind = undefined as never;
+    }
+    const failures = await failuresOf(() => fixtureOf(new Unbound()));
+    expect([...failures.keys()]).toEqual([]);
   });
 
   it.each(FAULTY)(
     'reports what was expected of a store that %s, and what it did',
     async (_title, store) => {
-      const failures = await failuresOf(() => fixtureOf(new store()));
+      const failures = await failuresOfFaulty(store);
       expect(failures.size).toBeGreaterThan(0);
       for (const message of failures.values()) {
         expect(message).toMatch(
@@ -267,6 +287,32 @@ function fixtureOf(store: MemorySessionStore) {
     advance: (seconds: number) => clock.advance(seconds),
     dump: () => privateStateOf(store),
   };
+}
+
+/** The titles of the tests of a group. */
+function titlesOf(group: string): string[] {
+  const titles: string[] = [];
+  let current = '';
+  describeSessionStore('', () => fixtureOf(new MemorySessionStore()), {
+    describe(name, body) {
+      current = name;
+      body();
+    },
+    it(name) {
+      if (current === group) titles.push(name);
+    },
+  });
+  return titles;
+}
+
+const failuresByStore = new Map<FaultyStore[1], Promise<Map<string, string>>>();
+
+/** As {@link failuresOf}, once for each class. */
+function failuresOfFaulty(store: FaultyStore[1]): Promise<Map<string, string>> {
+  const failures =
+    failuresByStore.get(store) ?? failuresOf(() => fixtureOf(new store()));
+  failuresByStore.set(store, failures);
+  return failures;
 }
 
 /** The tests of the suite that fail, and what they say. */

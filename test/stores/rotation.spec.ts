@@ -139,6 +139,30 @@ describe('decideRotation', () => {
     );
   });
 
+  it('says unproven exactly when a session is bound to another key and has not expired, whatever the token; otherwise what it says without a key', () => {
+    const key = fc.constantFrom(undefined, '', 'a', 'b');
+    fc.assert(
+      fc.property(
+        anyCase,
+        key,
+        key,
+        ({ state, presented, now }, own, shown) => {
+          const plain = decideRotation(state, presented, now);
+          const verdict = decideRotation(
+            { ...state, deviceKey: own },
+            { ...presented, ...(shown !== undefined && { deviceKey: shown }) },
+            now,
+          );
+          const isProven = own === undefined || own === shown;
+          return (
+            verdict === (isProven || plain === 'expired' ? plain : 'unproven')
+          );
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('A-083: once the parent is reused it stays so: time never gives it back', () => {
     fc.assert(
       fc.property(
@@ -177,6 +201,7 @@ function caseOf(row: Omit<RotationRow, 'title' | 'verdict'>): {
       usedAt:
         row.usedAfter === undefined ? null : rotatedAt + row.usedAfter * 1000,
       recovered: row.isAfterRecovery ? rotations - 1 : undefined,
+      deviceKey: undefined,
       expiresAt: Math.min(rotatedAt + idle * 1000, BEGUN + absolute * 1000),
     },
     presented: {

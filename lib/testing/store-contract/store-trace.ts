@@ -10,7 +10,8 @@ interface TracedCall {
 
 /** Enough for the calls that lead to one assertion. Tests of races make hundreds of calls. */
 const SHOWN_CALLS = 8;
-const LONGEST_LINE = 400;
+/** Characters of the input of a call, and of its outcome. */
+const LONGEST_PART = 400;
 
 /** Keeps the last calls of a test, so that a failed assertion can show what the store did. */
 export class StoreTrace {
@@ -88,8 +89,11 @@ function lineOf({ name, input, result }: TracedCall): string {
       : 'error' in result
         ? `rejected with ${String(result.error)}`
         : show(result.value);
-  const line = `  ${name}(${input.map(show).join(', ')}) → ${outcome}`;
-  return line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line;
+  return `  ${name}(${shortened(input.map(show).join(', '))}) → ${shortened(outcome)}`;
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST_PART ? `${text.slice(0, LONGEST_PART)}…` : text;
 }
 
 function show(value: unknown): string {

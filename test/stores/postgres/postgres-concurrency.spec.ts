@@ -245,6 +245,10 @@ describe('a call that waits for a lock', () => {
         store.rotate('locked', 'ada', { ...presented(0), notAfter }),
     ],
     [
+      'bind',
+      (store, notAfter) => store.bind('locked', 'ada', 'k', { notAfter }),
+    ],
+    [
       'update',
       (store, notAfter) =>
         store.update('locked', 'ada', { attributes: { a: 1 }, notAfter }),

@@ -278,6 +278,7 @@ describe('a rotation', () => {
     ['expired', 0],
     ['rotated', 2],
     ['repeated', 1],
+    ['unproven', 1],
   ])('refuses %s that changed %i records (V-25)', async (verdict, affected) => {
     const { pool } = await newStore(server);
     const store = new PostgresSessionStore({
@@ -291,7 +292,32 @@ describe('a rotation', () => {
       ),
     });
     await expect(store.rotate('id', 'subject', presented(0))).rejects.toThrow(
-      `rotate: expected ${verdict} to change ${verdict === 'repeated' ? 0 : 1} records, got ${affected}`,
+      `rotate: expected ${verdict} to change ${['repeated', 'unproven'].includes(verdict) ? 0 : 1} records, got ${affected}`,
+    );
+  });
+});
+
+describe('a binding', () => {
+  it.each([
+    ['bound', 0],
+    ['conflict', 0],
+    ['expired', 0],
+    ['conflict', 2],
+    ['same', 1],
+  ])('refuses %s that changed %i records', async (outcome, affected) => {
+    const { pool } = await newStore(server);
+    const store = new PostgresSessionStore({
+      pool: intercepting(pool, ({ text }) =>
+        text.includes('decided')
+          ? Promise.resolve({
+              rows: [{ outcome, affected: String(affected) }],
+              rowCount: 1,
+            })
+          : undefined,
+      ),
+    });
+    await expect(store.bind('id', 'subject', 'key')).rejects.toThrow(
+      `bind: expected ${outcome} to change ${outcome === 'same' ? 0 : 1} records, got ${affected}`,
     );
   });
 });

@@ -113,6 +113,13 @@ describe('every statement', () => {
       /subject.* AND .*id/,
     ],
     [
+      'bind',
+      (s) => s.bind('id', 'subject-7', 'key'),
+      1,
+      'user_sessions_pkey',
+      /subject.* AND .*id/,
+    ],
+    [
       'end',
       (s) => s.end('id', 'subject-7'),
       1,

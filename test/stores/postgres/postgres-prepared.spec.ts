@@ -15,7 +15,7 @@ import {
 } from './postgres-fixtures.js';
 
 /** All but the sweep. */
-const STATEMENTS = 15;
+const STATEMENTS = 16;
 
 let server: PostgresServer;
 
@@ -55,6 +55,7 @@ async function useEverything(store: PostgresSessionStore): Promise<void> {
   expect(await store.rotate(id, subject, presented(0))).toBe('rotated');
   expect(await store.rotate(id, subject, presented(0))).toBe('repeated');
   await store.confirmUse(id, subject, 1);
+  expect(await store.bind(id, subject, 'key')).toBe('bound');
   expect(await store.now()).toBeInstanceOf(Date);
   expect(await store.list(subject)).toHaveLength(2);
   expect(await store.end(first.id, subject)).toBe(true);

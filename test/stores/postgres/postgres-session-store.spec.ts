@@ -9,7 +9,7 @@ import {
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import { rows } from '../../support/titles.js';
-import { newRecord, newStore } from './postgres-fixtures.js';
+import { newRecord, newStore, presented } from './postgres-fixtures.js';
 
 let server: PostgresServer;
 
@@ -152,6 +152,42 @@ describe('ensureSchema', () => {
     await store.create(newRecord({ subject: 'somebody' }));
     expect(await store.list('somebody')).toHaveLength(1);
   });
+});
+
+describe('a table of an older version', () => {
+  it.each([
+    [
+      'ensureSchema',
+      (pool: Pool) => new PostgresSessionStore({ pool }).ensureSchema(),
+    ],
+    ['a migration', (pool: Pool) => pool.query(postgresSessionSchema())],
+  ])(
+    'gets its missing columns from %s, and keeps its sessions, which can be bound',
+    async (_how, migrate) => {
+      const { pool, store } = await newStore(server);
+      const record = newRecord();
+      const { id, subject } = record;
+      await store.create(record);
+      expect(await store.rotate(id, subject, presented(0))).toBe('rotated');
+      await pool.query(
+        'ALTER TABLE user_sessions DROP COLUMN used_at, DROP COLUMN recovered, DROP COLUMN device_key',
+      );
+      await expect(store.read(id, subject)).rejects.toThrow('device_key');
+      await migrate(pool);
+      await migrate(pool);
+      expect(await store.read(id, subject)).not.toHaveProperty('deviceKey');
+      expect(await store.rotate(id, subject, presented(1))).toBe('rotated');
+      expect(await store.bind(id, subject, 'key')).toBe('bound');
+      await migrate(pool);
+      expect(await store.read(id, subject)).toMatchObject({ deviceKey: 'key' });
+      expect(await store.rotate(id, subject, presented(2))).toBe('unproven');
+      const { rows } = await pool.query(
+        `SELECT count(*)::int AS columns FROM information_schema.columns
+         WHERE table_schema = current_schema() AND column_name IN ('used_at', 'recovered', 'device_key')`,
+      );
+      expect(rows).toEqual([{ columns: 3 }]);
+    },
+  );
 });
 
 describe('a PostgresSessionStore', () => {

@@ -25,6 +25,7 @@ const UNUSED = {
 };
 
 const hash = fc.constantFrom('a', 'b', 'c');
+const deviceKey = fc.constantFrom(undefined, undefined, 'a', 'b', '');
 /** Close to now, and often exactly now, so that every comparison is met from both sides and on the edge. */
 const near = fc.integer({ min: -4, max: 4 }).map((steps) => NOW + steps * 500);
 
@@ -36,6 +37,7 @@ const cases = fc.record({
     rotatedAt: near,
     usedAt: fc.oneof(fc.constant(null), fc.constant(null), near),
     recovered: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
+    deviceKey,
     createdAt: near,
     expiresAt: fc.oneof(
       { weight: 1, arbitrary: near },
@@ -46,6 +48,7 @@ const cases = fc.record({
     ahead: fc.constantFrom(-2, -1, -1, -1, 0, 0, 1, 3),
     secretHash: hash,
     nextHash: fc.constantFrom('n', 'm'),
+    deviceKey,
     graceSeconds: fc.integer({ min: 0, max: 3 }),
     lifetime: fc.record({
       idleSeconds: fc.integer({ min: 1, max: 3 }),
@@ -77,8 +80,8 @@ async function write(state: RotationState): Promise<void> {
   await pool.query('DELETE FROM user_sessions');
   await pool.query(
     `INSERT INTO user_sessions (subject, id, params, metadata, attributes, created_at, last_seen_at,
-       expires_at, generation, hash, previous_hash, rotated_at, used_at, recovered)
-     VALUES ('s', 'i', '1', '{}', '{}', $1, $1, $2, $3, $4, $5, $6, $7, $8)`,
+       expires_at, generation, hash, previous_hash, rotated_at, used_at, recovered, device_key)
+     VALUES ('s', 'i', '1', '{}', '{}', $1, $1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
       at(state.createdAt),
       at(state.expiresAt),
@@ -88,6 +91,7 @@ async function write(state: RotationState): Promise<void> {
       at(state.rotatedAt),
       typeof state.usedAt === 'number' ? at(state.usedAt) : null,
       state.recovered,
+      state.deviceKey,
     ],
   );
 }
@@ -101,6 +105,7 @@ async function readBack(): Promise<unknown> {
     rotatedAt: row['rotated_at'].getTime(),
     usedAt: row['used_at']?.getTime() ?? null,
     recovered: row['recovered'] === null ? undefined : Number(row['recovered']),
+    deviceKey: row['device_key'] ?? undefined,
     createdAt: row['created_at'].getTime(),
     expiresAt: row['expires_at'].getTime(),
     lastSeenAt: row['last_seen_at'].getTime(),
@@ -124,12 +129,14 @@ function expectedRows(
           rotatedAt: NOW,
           usedAt: null,
           recovered: state.recovered,
+          deviceKey: state.deviceKey,
           createdAt: state.createdAt,
           expiresAt: endOf(NOW, state.createdAt, token.lifetime),
           lastSeenAt: NOW,
         },
       ];
     case 'repeated':
+    case 'unproven':
       return [{ ...state, lastSeenAt: state.createdAt }];
     case 'recovered':
       return [
@@ -151,21 +158,23 @@ describe('rotation in SQL', () => {
       fc.asyncProperty(
         cases,
         fc.boolean(),
-        async ({ state: random, presented: { ahead, ...rest } }, isUnused) => {
+        async ({ state: random, presented }, isUnused) => {
+          const { ahead, deviceKey: shown, ...rest } = presented;
           // Chance alone hardly ever makes a parent of which nobody has used the child.
           const state = isUnused
             ? { ...random, ...UNUSED, previousHash: rest.secretHash }
             : random;
-          const presented = {
+          const token = {
             ...rest,
+            ...(shown !== undefined && { deviceKey: shown }),
             generation: Math.max(state.generation + ahead, 0),
           };
-          const expected = decideRotation(state, presented, NOW);
+          const expected = decideRotation(state, token, NOW);
           seen.set(expected, (seen.get(expected) ?? 0) + 1);
           await write(state);
-          expect(await store.rotate('i', 's', presented)).toBe(expected);
+          expect(await store.rotate('i', 's', token)).toBe(expected);
           expect(await readBack()).toEqual(
-            expectedRows(state, presented, expected),
+            expectedRows(state, token, expected),
           );
         },
       ),
@@ -179,6 +188,7 @@ describe('rotation in SQL', () => {
       'recovered',
       'rolled-forward',
       'reused',
+      'unproven',
       'expired',
     ]) {
       expect(seen.get(verdict) ?? 0).toBeGreaterThan(0);
@@ -193,6 +203,7 @@ describe('rotation in SQL', () => {
       rotatedAt: NOW,
       usedAt: null,
       recovered: undefined,
+      deviceKey: undefined,
       createdAt: NOW,
       expiresAt: NOW + 1,
     });
@@ -204,6 +215,7 @@ describe('rotation in SQL', () => {
       rotatedAt: NOW,
       usedAt: null,
       recovered: undefined,
+      deviceKey: undefined,
       createdAt: NOW - 1,
       expiresAt: NOW,
     });

@@ -21,6 +21,7 @@ export function operations(
         data: { value: 1, loadedAt: 1 },
         extend: LIFETIME,
       }),
+    bind: () => store.bind(id, subject, 'key'),
     list: () => store.list(subject),
     end: () => store.end(id, subject),
     endAll: () => store.endAll(subject),

@@ -86,7 +86,7 @@ describe('the commands of RedisSessionStore', () => {
           expect([name, await sentDuring(act)]).toEqual([name, { evalsha: 1 }]);
           reloaded += 1;
         }
-        expect(reloaded).toBe(9);
+        expect(reloaded).toBe(10);
       } finally {
         await close();
       }
@@ -112,6 +112,9 @@ describe('the commands of RedisSessionStore', () => {
         () => store.update(id, subject, { extend: LIFETIME }),
         { ...one, hset: 2, hgetall: 1 },
       ],
+      [() => store.bind(id, subject, 'key'), { ...one, hset: 1 }],
+      [() => store.bind(id, subject, 'key'), read],
+      [() => store.rotate(id, subject, presentedOf(1)), read],
     ];
     for (const [act, commands] of expected) {
       expect(await ranDuring(act)).toEqual(commands);

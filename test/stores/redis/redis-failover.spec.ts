@@ -140,6 +140,34 @@ describe('a failover of Redis', () => {
     });
   });
 
+  it('keeps the bindings that a replica has, and loses the others, whose sessions go on unbound', async () => {
+    const store = new RedisSessionStore({ client: toPrimary });
+    const sessions = (await beginSessions(store)).slice(0, 20);
+    const bind = (part: Session[]) =>
+      Promise.all(
+        part.map(({ id, subject }) => store.bind(id, subject, 'key')),
+      );
+    await bind(sessions.slice(0, 10));
+    expect(await toPrimary.wait(1, 5_000)).toBe(1);
+    await promoteReplica();
+    await bind(sessions.slice(10));
+    await primary.stop();
+    const promoted = new RedisSessionStore({ client: toReplica });
+    const verdicts = await Promise.all(
+      sessions.map(({ id, subject }) =>
+        promoted.rotate(id, subject, presentedOf(0)),
+      ),
+    );
+    expect(verdicts).toEqual(
+      sessions.map((_, i) => (i < 10 ? 'unproven' : 'rotated')),
+    );
+    const [bound] = sessions;
+    const proof = { deviceKey: 'key' };
+    expect(
+      await promoted.rotate(bound!.id, bound!.subject, presentedOf(0, proof)),
+    ).toBe('rotated');
+  });
+
   it('brings back none of the sessions whose end was confirmed by a replica (F-09)', async () => {
     const { ended, rejected } = await endDuringFailover(1);
     const back = await countAlive(toReplica, ended);

@@ -118,6 +118,7 @@ describe('the keys of RedisSessionStore', () => {
       read: (id) => store.read(id, 'ada'),
       rotate: (id) => store.rotate(id, 'ada', presentedOf(0)),
       update: (id) => store.update(id, 'ada', { extend: LIFETIME }),
+      bind: (id) => store.bind(id, 'ada', 'key'),
       end: (id) => store.end(id, 'ada'),
       endAll: () => store.endAll('ada'),
       list: () => store.list('ada'),
@@ -150,6 +151,7 @@ describe('the keys of RedisSessionStore', () => {
       [(id) => store.read(id, 'ada'), undefined],
       [(id) => store.confirm(id, 'ada', 0), undefined],
       [(id) => store.update(id, 'ada', { extend: LIFETIME }), undefined],
+      [(id) => store.bind(id, 'ada', 'key'), 'unknown'],
       [(id) => store.end(id, 'ada'), false],
     ];
     for (const [act, answer] of answers) {

@@ -93,6 +93,7 @@ describe.each(Object.entries(CLUSTER_CLIENTS))(
         'create at the limit': () => store.create(newRecord(), { limit }),
         read: () => store.read(moved, 'ada'),
         rotate: () => store.rotate(moved, 'ada', presentedOf(0)),
+        bind: () => store.bind(moved, 'ada', 'key'),
         update: () => store.update(moved, 'ada', { attributes: { a: 1 } }),
         'endAll but for it': () => store.endAll('ada', moved),
         'endAll but for one that is here': () => store.endAll('ada', stay[0]),
@@ -112,6 +113,9 @@ describe.each(Object.entries(CLUSTER_CLIENTS))(
       expect(await store.confirm(here, 'ada', 0)).toBeInstanceOf(Date);
       expect(await store.rotate(here, 'ada', presentedOf(0))).toBe('rotated');
       expect(await store.rotate(here, 'ada', presentedOf(0))).toBe('repeated');
+      expect(await store.bind(here, 'ada', 'key')).toBe('bound');
+      expect(await store.bind(here, 'ada', 'key')).toBe('bound');
+      expect(await store.rotate(here, 'ada', presentedOf(0))).toBe('unproven');
       const change = { attributes: { a: 1 } };
       expect(await store.update(here, 'ada', change)).toMatchObject(change);
       expect(await store.end(other, 'ada')).toBe(true);

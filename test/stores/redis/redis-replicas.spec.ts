@@ -110,7 +110,7 @@ describe('waitForReplicas', () => {
     },
   );
 
-  it('asks nothing of replicas but at ends and at a reuse, which is told whatever they say', async () => {
+  it('asks nothing of replicas but at ends, at a reuse and at a conflict of keys, which are told whatever they say', async () => {
     const store = new RedisSessionStore({
       client: toPrimary,
       waitForReplicas: { count: 1, timeout: '10ms' },
@@ -139,6 +139,13 @@ describe('waitForReplicas', () => {
     expect(await waits()).toBe(before);
     expect(await store.rotate(id, subject, presentedOf(0))).toBe('reused');
     expect(await waits()).toBe(before + 1);
+    expect(await store.read(id, subject)).toBeUndefined();
+    await store.create(newRecord({ id }));
+    expect(await store.bind(id, subject, 'key')).toBe('bound');
+    expect(await store.rotate(id, subject, presentedOf(0))).toBe('unproven');
+    expect(await waits()).toBe(before + 1);
+    expect(await store.bind(id, subject, 'another')).toBe('conflict');
+    expect(await waits()).toBe(before + 2);
     expect(await store.read(id, subject)).toBeUndefined();
   });
 

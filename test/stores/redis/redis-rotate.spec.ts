@@ -46,6 +46,7 @@ const stateArbitrary: fc.Arbitrary<RotationState> = fc.record({
   ),
   usedAt: fc.constantFrom(null, null, undefined, NOW - 150_000, NOW - 1, NOW),
   recovered: fc.option(fc.integer({ min: 0, max: 4 }), { nil: undefined }),
+  deviceKey: fc.constantFrom(undefined, undefined, 'a', 'b', ''),
   createdAt: fc.oneof(
     moment,
     seconds.map((absolute) => NOW - absolute * 1000),
@@ -63,6 +64,18 @@ const presentedArbitrary: fc.Arbitrary<PresentedRefresh> = fc.record({
     absoluteSeconds: fc.integer({ min: 1, max: 200 }),
   }),
 });
+
+/** The key that comes with a token: mostly that of its session. */
+const shownKeyArbitrary = fc.constantFrom<
+  ((own: string | undefined) => string | undefined)[]
+>(
+  (own) => own,
+  (own) => own,
+  (own) => own,
+  () => undefined,
+  () => 'b',
+  () => '',
+);
 
 /** For how many milliseconds the index keeps a session beyond its end. */
 const surplusArbitrary = fc.oneof(
@@ -148,6 +161,10 @@ async function place(state: KeptState): Promise<void> {
     rotatedAt: state.rotatedAt,
     usedAt: state.usedAt === null ? '' : state.usedAt,
     recovered: state.recovered,
+    deviceKey:
+      state.deviceKey === undefined
+        ? undefined
+        : JSON.stringify(state.deviceKey),
     expiresAt: state.expiresAt,
   }).filter(([, value]) => value !== undefined);
   await redis
@@ -172,6 +189,7 @@ async function stateNow(): Promise<KeptState | undefined> {
     rotatedAt: Number(fields['rotatedAt']),
     usedAt: fields['usedAt'] === '' ? null : numberIn(fields['usedAt']),
     recovered: numberIn(fields['recovered']),
+    deviceKey: fields['deviceKey'] && JSON.parse(fields['deviceKey']),
     createdAt: Number(fields['createdAt']),
     expiresAt: Number(fields['expiresAt']),
     kept: Number(kept),
@@ -209,6 +227,7 @@ function expectedState(
       };
     }
     case 'repeated':
+    case 'unproven':
       return state;
     case 'recovered':
       return { ...state, recovered: state.generation };
@@ -226,8 +245,14 @@ describe('rotate of RedisSessionStore', () => {
       fc.asyncProperty(
         caseArbitrary,
         surplusArbitrary,
-        async (given, surplus) => {
-          const [{ expiresAt }, presented] = given;
+        shownKeyArbitrary,
+        async (given, surplus, shownOf) => {
+          const [{ expiresAt, deviceKey }, token] = given;
+          const shown = shownOf(deviceKey);
+          const presented = {
+            ...token,
+            ...(shown !== undefined && { deviceKey: shown }),
+          };
           const state = { ...given[0], kept: expiresAt + surplus };
           await place(state);
           const verdict = decideRotation(state, presented, NOW);
@@ -251,6 +276,7 @@ describe('rotate of RedisSessionStore', () => {
       'reused',
       'rolled-forward',
       'rotated',
+      'unproven',
     ]);
     expect(Math.min(...met.values())).toBeGreaterThan(rounds(100, 15));
   });
