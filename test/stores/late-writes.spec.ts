@@ -179,3 +179,80 @@ describe('a write of a store that tells its time', () => {
     },
   );
 });
+
+describe('a binding of a store that tells its time', () => {
+  function openBinding(
+    bind: (deadline: WriteDeadline) => Promise<unknown>,
+    timeout = PATIENT,
+  ) {
+    const late: LateAnswer[] = [];
+    const failures: string[] = [];
+    const calls: unknown[][] = [];
+    const store = new DeadlineSessionStore(
+      {
+        now: async () => new Date(),
+        bind: (...call: [string, string, string, WriteDeadline]) => {
+          calls.push(call.slice(0, 3));
+          return bind(call[3]);
+        },
+      } as unknown as SessionStore,
+      timeout,
+      {
+        onFailure: (operation) => failures.push(operation),
+        onAnswer: () => undefined,
+        onLateAnswer: (answer) => late.push(answer),
+      },
+    );
+    return {
+      late,
+      failures,
+      calls,
+      bind: () => store.bind!('id', 'ada', 'key'),
+    };
+  }
+
+  it('has a deadline, and is made once more where it came too late', async () => {
+    const deadlines: WriteDeadline[] = [];
+    const { bind, calls } = openBinding(async (deadline) => {
+      deadlines.push(deadline);
+      if (deadlines.length === 1) throw new LateCallError(new Date());
+      return 'bound';
+    });
+    expect(await bind()).toBe('bound');
+    expect(calls).toEqual([
+      ['id', 'ada', 'key'],
+      ['id', 'ada', 'key'],
+    ]);
+    for (const { notBefore, notAfter } of deadlines) {
+      expect(notAfter!.getTime() - notBefore!.getTime()).toBe(
+        2 * PATIENT * 1000,
+      );
+    }
+  });
+
+  it('passes on an answer that comes late', async () => {
+    const gate = createGate();
+    const { bind, late, failures } = openBinding(
+      () => gate.promise.then(() => 'conflict'),
+      0.01,
+    );
+    await expect(bind()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(late).toEqual([]);
+    gate.open();
+    await turn();
+    await turn();
+    expect(late).toEqual([
+      { operation: 'bind', id: 'id', subject: 'ada', verdict: 'conflict' },
+    ]);
+    expect(failures).toEqual(['bind']);
+  });
+
+  it('is missing where the store has none', () => {
+    const store = new DeadlineSessionStore({} as unknown as SessionStore, 1, {
+      onFailure: () => undefined,
+      onAnswer: () => undefined,
+      onLateAnswer: () => undefined,
+    });
+    expect(store.bind).toBeUndefined();
+  });
+});
