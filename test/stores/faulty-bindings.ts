@@ -156,7 +156,10 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
         ...call: Parameters<MemorySessionStore['list']>
       ): Promise<SessionRecord[]> {
         const records = await super.list(...call);
-        return records.map(({ deviceKey: _, ...record }) => record);
+        for (const record of records) {
+          Reflect.deleteProperty(record, 'deviceKey');
+        }
+        return records;
       }
     },
     'keeps the keys of the sessions of one subject apart',

@@ -181,11 +181,11 @@ describe('a table of an older version', () => {
       await migrate(pool);
       expect(await store.read(id, subject)).toMatchObject({ deviceKey: 'key' });
       expect(await store.rotate(id, subject, presented(2))).toBe('unproven');
-      const { rows } = await pool.query(
+      const found = await pool.query(
         `SELECT count(*)::int AS columns FROM information_schema.columns
          WHERE table_schema = current_schema() AND column_name IN ('used_at', 'recovered', 'device_key')`,
       );
-      expect(rows).toEqual([{ columns: 3 }]);
+      expect(found.rows).toEqual([{ columns: 3 }]);
     },
   );
 });

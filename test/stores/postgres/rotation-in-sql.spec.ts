@@ -25,7 +25,10 @@ const UNUSED = {
 };
 
 const hash = fc.constantFrom('a', 'b', 'c');
-const deviceKey = fc.constantFrom(undefined, undefined, 'a', 'b', '');
+/** Of a session. */
+const deviceKey = fc.constantFrom(undefined, 'a', '');
+/** That comes with a token: mostly the one of its session. */
+const shownKey = fc.constantFrom('own', 'own', 'own', 'own', undefined, 'b');
 /** Close to now, and often exactly now, so that every comparison is met from both sides and on the edge. */
 const near = fc.integer({ min: -4, max: 4 }).map((steps) => NOW + steps * 500);
 
@@ -48,7 +51,7 @@ const cases = fc.record({
     ahead: fc.constantFrom(-2, -1, -1, -1, 0, 0, 1, 3),
     secretHash: hash,
     nextHash: fc.constantFrom('n', 'm'),
-    deviceKey,
+    shownKey,
     graceSeconds: fc.integer({ min: 0, max: 3 }),
     lifetime: fc.record({
       idleSeconds: fc.integer({ min: 1, max: 3 }),
@@ -159,11 +162,12 @@ describe('rotation in SQL', () => {
         cases,
         fc.boolean(),
         async ({ state: random, presented }, isUnused) => {
-          const { ahead, deviceKey: shown, ...rest } = presented;
+          const { ahead, shownKey: given, ...rest } = presented;
           // Chance alone hardly ever makes a parent of which nobody has used the child.
           const state = isUnused
             ? { ...random, ...UNUSED, previousHash: rest.secretHash }
             : random;
+          const shown = given === 'own' ? state.deviceKey : given;
           const token = {
             ...rest,
             ...(shown !== undefined && { deviceKey: shown }),
