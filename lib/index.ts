@@ -84,10 +84,12 @@ export {
 } from './ports/revocation-log.js';
 export {
   SessionStore,
+  type BindOptions,
   type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
   type EndAllOptions,
+  type HashedRefreshLink,
   type NewSessionRecord,
   type PresentedRefresh,
   type RotationVerdict,

@@ -7,6 +7,13 @@ import type {
   StoredData,
 } from './session-record.js';
 import type {
+  BindOptions,
+  CreateOptions,
+  EndAllOptions,
+  HashedRefreshLink,
+  WriteDeadline,
+} from './store-options.js';
+import type {
   BindVerdict,
   CreateVerdict,
   RotationVerdict,
@@ -21,54 +28,18 @@ export type {
   StoredData,
 } from './session-record.js';
 export type {
+  BindOptions,
+  CreateOptions,
+  EndAllOptions,
+  HashedRefreshLink,
+  SessionLimit,
+  WriteDeadline,
+} from './store-options.js';
+export type {
   BindVerdict,
   CreateVerdict,
   RotationVerdict,
 } from './store-verdicts.js';
-
-/**
- * The time in which a store may carry out a write, by its own clock. A call may reach the store after its caller has
- * given up and others have moved on. Outside these bounds, the store changes nothing and rejects with a
- * {@link LateCallError}. It checks the bounds after it has waited for its own locks.
- */
-export interface WriteDeadline {
-  /** From this instant on, the call is late. */
-  readonly notAfter?: Date;
-  /** Before this instant, the call is late as well: the store's clock has gone back since the bounds were set. */
-  readonly notBefore?: Date;
-}
-
-/** How many sessions one subject may have. */
-export interface SessionLimit {
-  readonly max: number;
-  /**
-   * At the limit, a sign-in is refused or ends other sessions. Sessions whose refresh tokens were never used make room
-   * first, because the response to their sign-in was lost. The oldest session comes next.
-   */
-  readonly policy: 'refuse' | 'end-oldest';
-  /**
-   * Seconds that the response to a sign-in may take to arrive. A younger session counts as used.
-   *
-   * @default every session counts as used
-   */
-  readonly graceSeconds?: number;
-}
-
-/** Options of {@link SessionStore.create}, which take effect in the step that creates the record. */
-export interface CreateOptions extends WriteDeadline {
-  readonly limit?: SessionLimit;
-  /**
-   * Id of a session of the same subject that the new one replaces. It ends, and does not count towards the limit. A
-   * refused `create` changes nothing: the session that it would have replaced goes on.
-   */
-  readonly replaces?: string;
-}
-
-/** Options of {@link SessionStore.endAll}. */
-export interface EndAllOptions extends WriteDeadline {
-  /** Spares sessions created after this instant, by the store's clock. */
-  readonly begunUntil?: Date;
-}
 
 /** A change to a record. */
 export interface SessionChange extends WriteDeadline {
@@ -90,11 +61,7 @@ export interface SessionChange extends WriteDeadline {
 }
 
 /** A refresh token as a store sees it: hashes only, so that no record holds a usable token. */
-export interface PresentedRefresh extends WriteDeadline {
-  /** Its position in the chain; the first refresh token of a session has 0. */
-  readonly generation: number;
-  /** SHA-256 of its secret part. */
-  readonly secretHash: string;
+export interface PresentedRefresh extends HashedRefreshLink, WriteDeadline {
   /** SHA-256 of the secret part of its child. */
   readonly nextHash: string;
   /**
@@ -177,7 +144,10 @@ export abstract class SessionStore {
   /**
    * Binds a session to a key of the user's device, if it is not bound to another one: one compare-and-set. Every refresh
    * token of the session, including those issued before, then requires {@link PresentedRefresh.deviceKey}. Does not count
-   * as use, moves no end, and raises no revision.
+   * as use of the session, moves no end, and raises no revision.
+   *
+   * The first binding also moves the chain to {@link BindOptions.continuesFrom}. Any other call leaves the chain as it
+   * is: the same key again, with whatever token, another key, and a late call.
    *
    * @param key any well-formed text of 1 to 1,024 bytes, compared character by character
    * @throws {LateCallError} outside of the deadline, in a store with {@link now}
@@ -186,7 +156,7 @@ export abstract class SessionStore {
     id: string,
     subject: string,
     key: string,
-    deadline?: WriteDeadline,
+    options?: BindOptions,
   ): Promise<BindVerdict>;
 
   /**

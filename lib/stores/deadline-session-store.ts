@@ -86,11 +86,17 @@ export class DeadlineSessionStore extends SessionStore {
         );
     }
     if (store.bind) {
-      this.bind = (id, subject, key) =>
+      this.bind = (id, subject, key, options) =>
         this.#calls.write(
           'bind',
           subject,
-          (each, deadline) => each.bind!(id, subject, key, deadline),
+          (each, deadline) =>
+            each.bind!(
+              id,
+              subject,
+              key,
+              deadline ? { ...options, ...deadline } : options,
+            ),
           this.#whenBound(id, subject),
         );
     }

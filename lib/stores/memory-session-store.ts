@@ -3,6 +3,7 @@ import { SessionConfigError } from '../errors/session-config-error.js';
 import {
   LARGEST_PAGE,
   SessionStore,
+  type BindOptions,
   type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
@@ -24,7 +25,7 @@ import {
 } from './memory-entry.js';
 import { MemoryRecords } from './memory-records.js';
 import { riskOfThisProcess } from './risk-of-this-process.js';
-import { decideRotation } from './rotation.js';
+import { continuedFrom, decideRotation } from './rotation.js';
 import { whoMakesRoom } from './session-limit.js';
 
 /** Options of {@link MemorySessionStore}. */
@@ -151,12 +152,17 @@ export class MemorySessionStore extends SessionStore {
     id: string,
     subject: string,
     key: string,
+    { continuesFrom }: BindOptions = {},
   ): Promise<BindVerdict> {
-    const entry = this.#records.find(id, subject, this.#now());
+    const now = this.#now();
+    const entry = this.#records.find(id, subject, now);
     if (!entry) {
       return 'unknown';
     }
-    entry.deviceKey ??= key;
+    if (entry.deviceKey === undefined) {
+      entry.deviceKey = key;
+      if (continuesFrom) Object.assign(entry, continuedFrom(continuesFrom, now));
+    }
     if (entry.deviceKey === key) {
       return 'bound';
     }

@@ -1,4 +1,5 @@
 import type {
+  HashedRefreshLink,
   PresentedRefresh,
   RotationVerdict,
 } from '../ports/session-store.js';
@@ -72,4 +73,19 @@ export function decideRotation(
   return state.usedAt === null && state.recovered !== presented.generation
     ? 'recovered'
     : 'reused';
+}
+
+/** Returns the state of a chain that continues from a refresh token which its owner has just presented. */
+export function continuedFrom(
+  { generation, secretHash }: HashedRefreshLink,
+  now: number,
+) {
+  return {
+    generation,
+    hash: secretHash,
+    previousHash: undefined,
+    rotatedAt: now,
+    usedAt: now,
+    recovered: undefined,
+  } satisfies Partial<RotationState>;
 }

@@ -1,8 +1,13 @@
-import type { PresentedRefresh } from '../../ports/session-store.js';
+import type { HashedRefreshLink, PresentedRefresh } from '../../ports/session-store.js';
 import type { TokenClaims } from '../../tokens/session-claims.js';
 import { lifetimeOf, type ClockPolicy } from '../model/freshness.js';
 import { hashOf, type RefreshLink } from '../model/refresh-chain.js';
 import type { KeptIdleEnd } from './kept-idle-end.js';
+
+/** Returns the link of a refresh token as a store sees it. */
+export function hashedLink(link: RefreshLink): HashedRefreshLink {
+  return { generation: link.gen, secretHash: hashOf(link) };
+}
 
 /** Returns a refresh token as a store sees it. */
 export function presentedRefresh(
@@ -17,8 +22,7 @@ export function presentedRefresh(
 ): PresentedRefresh {
   const lifetime = lifetimeOf(claims, policy);
   return {
-    generation: claims.gen,
-    secretHash: hashOf(claims),
+    ...hashedLink(claims),
     nextHash: hashOf(child),
     graceSeconds,
     // A store without passive requests leaves the end roughly where it is.

@@ -25,14 +25,6 @@ export interface RecordNotesParts extends MissingRecordsParts {
   readonly keepsData: boolean;
 }
 
-/** What a record notes of a reload, apart from its data. */
-export interface ReloadNote {
-  /** Whether the application requested it, so that data loaded earlier by other nodes is due. */
-  readonly isDemanded: boolean;
-  /** Whether it does not count as user activity. */
-  readonly isPassive: boolean;
-}
-
 /** Notes what this process learns from the records that it reads. */
 export class RecordNotes {
   readonly #parts: RecordNotesParts;

@@ -21,12 +21,9 @@ import {
 } from './record-claims.js';
 import { hashOf, type RefreshLink } from '../model/refresh-chain.js';
 import type { MissingRecords } from './missing-records.js';
-import { presentedRefresh } from './presented-refresh.js';
-import {
-  RecordNotes,
-  type RecordNotesParts,
-  type ReloadNote,
-} from './record-notes.js';
+import { hashedLink, presentedRefresh } from './presented-refresh.js';
+import { RecordNotes, type RecordNotesParts } from './record-notes.js';
+import { reloadChange, type ReloadNote } from './reload-change.js';
 import {
   verifiedSession,
   type VerifiedSession,
@@ -128,24 +125,10 @@ export class SessionRecords {
   async reloaded(
     claims: SessionClaims,
     loaded: { readonly lat: number; readonly data: unknown },
-    { isDemanded, isPassive }: ReloadNote,
+    note: ReloadNote,
   ): Promise<boolean> {
-    const { store, policy, keepsData, memory } = this.#parts;
-    const value = keepsData ? (loaded.data ?? null) : null;
-    const extend =
-      // With refresh tokens, reloads do not move the idle end.
-      isPassive || policy.accessSeconds !== undefined
-        ? undefined
-        : lifetimeOf(claims, policy);
-    const change = {
-      ...(extend && { extend }),
-      ...(isPassive && { isPassive }),
-      ...((keepsData || isDemanded) && {
-        data: { value, loadedAt: loaded.lat },
-      }),
-      // No attribute changes, but the revision does: it distinguishes tokens issued before from those issued after.
-      ...(!keepsData && isDemanded && { attributes: {} }),
-    };
+    const { store, keepsData, memory } = this.#parts;
+    const change = reloadChange(claims, loaded, note, this.#parts);
     const { sid, sub } = claims;
     const record = await this.#notes.found(
       claims,
@@ -154,11 +137,11 @@ export class SessionRecords {
     if (!record) {
       return false;
     }
-    if (!extend) this.#notes.end(claims, record);
+    if (!change.extend) this.#notes.end(claims, record);
     if (keepsData) {
       return true;
     }
-    if (isDemanded) {
+    if (note.isDemanded) {
       memory.reload(sid, revisionOf(record), loaded.lat);
     } else if (record.revision > claims.rev) {
       this.#notes.hasReplaced({ ...claims, lat: loaded.lat }, record);
@@ -218,9 +201,21 @@ export class SessionRecords {
       : verdict;
   }
 
-  /** Binds a session to a device key. Only with a store that supports it. */
-  async bind(claims: NamedSession, key: string): Promise<BindVerdict> {
-    const verdict = await this.#parts.store.bind!(claims.sid, claims.sub, key);
+  /**
+   * Binds a session to a device key. Only with a store that supports it.
+   *
+   * @param continuesFrom the refresh token that the browser holds
+   */
+  async bind(
+    claims: NamedSession,
+    key: string,
+    continuesFrom?: RefreshLink,
+  ): Promise<BindVerdict> {
+    const { sid, sub } = claims;
+    const options = continuesFrom && {
+      continuesFrom: hashedLink(continuesFrom),
+    };
+    const verdict = await this.#parts.store.bind!(sid, sub, key, options);
     if (verdict === 'unknown') await this.missing.note(claims);
     return verdict;
   }

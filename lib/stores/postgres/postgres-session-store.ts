@@ -1,6 +1,7 @@
 import {
   LARGEST_PAGE,
   SessionStore,
+  type BindOptions,
   type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
@@ -11,7 +12,6 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
-  type WriteDeadline,
 } from '../../ports/session-store.js';
 import { createRecord } from './create-record.js';
 import { ExpirySweep } from './expiry-sweep.js';
@@ -146,9 +146,9 @@ ${schemaOf(this.#names)}`,
     id: string,
     subject: string,
     key: string,
-    deadline: WriteDeadline = {},
+    options: BindOptions = {},
   ): Promise<BindVerdict> {
-    return bindRecord(this.#statements, id, subject, key, deadline);
+    return bindRecord(this.#statements, id, subject, key, options);
   }
 
   override async update(

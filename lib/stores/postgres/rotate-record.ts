@@ -1,8 +1,8 @@
 import type {
+  BindOptions,
   BindVerdict,
   PresentedRefresh,
   RotationVerdict,
-  WriteDeadline,
 } from '../../ports/session-store.js';
 import { toDeadline, toKey } from './session-row.js';
 import { isFailed } from './sql.js';
@@ -53,12 +53,20 @@ export async function bindRecord(
   id: string,
   subject: string,
   key: string,
-  deadline: WriteDeadline,
+  options: BindOptions,
 ): Promise<BindVerdict> {
   const decided = await statements.runInTime<{
     outcome: 'bound' | 'same' | 'conflict' | 'expired';
     affected: string;
-  }>('bind', toKey(subject), toKey(id), toKey(key), ...toDeadline(deadline));
+  }>(
+    'bind',
+    toKey(subject),
+    toKey(id),
+    toKey(key),
+    ...toDeadline(options),
+    options.continuesFrom?.generation,
+    options.continuesFrom?.secretHash,
+  );
   if (!decided) {
     return 'unknown';
   }

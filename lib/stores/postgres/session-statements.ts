@@ -45,7 +45,7 @@ export interface SessionStatements extends SubjectStatements {
   readonly rotateCurrent: string;
   /** For every refresh token. As `rotateCurrent`; `$13` grace seconds. */
   readonly rotate: string;
-  /** `$3` id, `$4` device key, `$5` deadline. */
+  /** `$3` id, `$4` device key, `$5` deadline, `$7` generation and `$8` hash of the token to continue from, or nulls. */
   readonly bind: string;
   /**
    * `$3` id, `$4` names of attributes to remove, `$5` attributes to set, `$6` whether there are any, `$7`
@@ -162,7 +162,14 @@ WITH ${held}, decided AS MATERIALIZED (
     ELSE 'conflict'
   END AS outcome FROM timed
 ), bound AS (
-  UPDATE ${table} SET device_key = $4 WHERE ${RECORD} AND (SELECT outcome FROM decided) = 'bound'
+  UPDATE ${table} SET device_key = $4,
+    generation = coalesce($7::bigint, generation),
+    hash = coalesce($8, hash),
+    previous_hash = CASE WHEN $7::bigint IS NULL THEN previous_hash END,
+    rotated_at = CASE WHEN $7::bigint IS NULL THEN rotated_at ELSE ${NOW} END,
+    used_at = CASE WHEN $7::bigint IS NULL THEN used_at ELSE ${NOW} END,
+    recovered = CASE WHEN $7::bigint IS NULL THEN recovered END
+  WHERE ${RECORD} AND (SELECT outcome FROM decided) = 'bound'
   RETURNING 1
 ), removed AS (
   DELETE FROM ${table} WHERE ${RECORD} AND (SELECT outcome FROM decided) IN ('conflict', 'expired')

@@ -1,5 +1,6 @@
 import {
   SessionStore,
+  type BindOptions,
   type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
@@ -10,7 +11,6 @@ import {
   type SessionChange,
   type SessionPage,
   type SessionRecord,
-  type WriteDeadline,
 } from '../../ports/session-store.js';
 import { createRecord } from './create-record.js';
 import { evictionWarnings } from './eviction-policy.js';
@@ -138,12 +138,13 @@ export class RedisSessionStore extends SessionStore {
     id: string,
     subject: string,
     key: string,
-    deadline?: WriteDeadline,
+    options: BindOptions = {},
   ): Promise<BindVerdict> {
     this.#loss.keepWatch();
-    const parameters = [deviceKeyField(key)];
+    const { generation = '', secretHash = '' } = options.continuesFrom ?? {};
+    const parameters = [deviceKeyField(key), String(generation), secretHash];
     const verdict = String(
-      await this.#scripts.runInTime(BIND, subject, [id], parameters, deadline),
+      await this.#scripts.runInTime(BIND, subject, [id], parameters, options),
     ) as BindVerdict;
     if (verdict === 'conflict') {
       await this.#replicateEnd(id, subject);

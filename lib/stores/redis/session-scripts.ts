@@ -98,7 +98,7 @@ export const ROTATE = sessionWriter(`
   return verdict
 `);
 
-/** ARGV: the device key. Returns the verdict. */
+/** ARGV: the device key; generation and hash of the token that the chain continues from, or ''. Returns the verdict. */
 export const BIND = sessionWriter(`
   local state = redis.call('HMGET', KEYS[2], 'expiresAt', 'deviceKey')
   local expiresAt, deviceKey = tonumber(state[1]), state[2]
@@ -111,7 +111,13 @@ export const BIND = sessionWriter(`
     return 'bound'
   end
   if now < expiresAt and not deviceKey then
-    redis.call('HSET', KEYS[2], 'deviceKey', ARGV[4])
+    if ARGV[5] == '' then
+      redis.call('HSET', KEYS[2], 'deviceKey', ARGV[4])
+      return 'bound'
+    end
+    redis.call('HSET', KEYS[2], 'deviceKey', ARGV[4], 'generation', ARGV[5], 'hash', ARGV[6], 'rotatedAt', now,
+      'usedAt', now)
+    redis.call('HDEL', KEYS[2], 'previousHash', 'recovered')
     return 'bound'
   end
   ${FUNCTIONS}
