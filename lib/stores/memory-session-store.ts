@@ -161,7 +161,8 @@ export class MemorySessionStore extends SessionStore {
     }
     if (entry.deviceKey === undefined) {
       entry.deviceKey = key;
-      if (continuesFrom) Object.assign(entry, continuedFrom(continuesFrom, now));
+      if (continuesFrom)
+        Object.assign(entry, continuedFrom(continuesFrom, now));
     }
     if (entry.deviceKey === key) {
       return 'bound';

@@ -1,5 +1,12 @@
+import { LateCallError } from '../../lib/errors/late-call-error.js';
+import type { SessionClock } from '../../lib/ports/clock.js';
 import type {
+  BindOptions,
   BindVerdict,
+  CreateOptions,
+  CreateVerdict,
+  HashedRefreshLink,
+  NewSessionRecord,
   PresentedRefresh,
   RotationVerdict,
   SessionChange,
@@ -15,7 +22,7 @@ export type FaultyStore = readonly [
 ];
 
 type Named = [id: string, subject: string];
-type Bind = [...Named, key: string];
+type Bind = [...Named, key: string, options?: BindOptions];
 type Rotate = [...Named, presented: PresentedRefresh];
 
 /** Presents the key of the session, whatever the caller presented. */
@@ -30,8 +37,8 @@ async function withItsKey(
 /** A store that keeps and compares keys in a form of its own. */
 function comparing(form: (key: string) => string): FaultyStore[1] {
   return class extends MemorySessionStore {
-    override bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
-      return super.bind(id, subject, form(key));
+    override bind(...[id, subject, key, options]: Bind): Promise<BindVerdict> {
+      return super.bind(id, subject, form(key), options);
     }
 
     override rotate(
@@ -46,14 +53,43 @@ function comparing(form: (key: string) => string): FaultyStore[1] {
   };
 }
 
+/** A store that continues a chain only under a condition, which it checks before it waits for something. */
+function continuing(
+  doesContinue: (from: HashedRefreshLink, current: number) => boolean,
+  wait?: () => Promise<void>,
+): FaultyStore[1] {
+  return class extends MemorySessionStore {
+    readonly #current = new Map<string, number>();
+
+    override async bind(
+      ...[id, subject, key, options]: Bind
+    ): Promise<BindVerdict> {
+      const from = options?.continuesFrom;
+      const isContinued =
+        from && doesContinue(from, this.#current.get(id) ?? 0);
+      await wait?.();
+      return super.bind(id, subject, key, isContinued ? options : {});
+    }
+
+    override async rotate(...call: Rotate): Promise<RotationVerdict> {
+      const verdict = await super.rotate(...call);
+      const [id, , { generation }] = call;
+      if (verdict === 'rotated') this.#current.set(id, generation + 1);
+      return verdict;
+    }
+  };
+}
+
 /** Stores with one fault each in their bindings. */
 export const FAULTY_BINDINGS: readonly FaultyStore[] = [
   [
     'compares the key before it sets it',
     class extends MemorySessionStore {
-      override async bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
         const record = await this.read(id, subject);
-        const verdict = await super.bind(id, subject, key);
+        const verdict = await super.bind(id, subject, key, options);
         return record && !record.deviceKey ? 'bound' : verdict;
       }
     },
@@ -62,9 +98,13 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
   [
     'refuses a second key without ending the session',
     class extends MemorySessionStore {
-      override async bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
         const known = (await this.read(id, subject))?.deviceKey ?? key;
-        return known === key ? super.bind(id, subject, key) : 'conflict';
+        return known === key
+          ? super.bind(id, subject, key, options)
+          : 'conflict';
       }
     },
     "answers 'conflict' to another key, and ends the session",
@@ -72,9 +112,16 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
   [
     'takes the same key again for another one',
     class extends MemorySessionStore {
-      override async bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
         const known = (await this.read(id, subject))?.deviceKey;
-        return super.bind(id, subject, known === key ? `${key} again` : key);
+        return super.bind(
+          id,
+          subject,
+          known === key ? `${key} again` : key,
+          options,
+        );
       }
     },
     "answers 'bound' to the same key again, and changes nothing",
@@ -82,10 +129,12 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
   [
     'counts a binding as use',
     class extends MemorySessionStore {
-      override async bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
         const extend = { idleSeconds: 1_000, absoluteSeconds: 5_000 };
         await this.update(id, subject, { extend });
-        return super.bind(id, subject, key);
+        return super.bind(id, subject, key, options);
       }
     },
     'does not count a binding as use',
@@ -93,13 +142,15 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
   [
     'creates what it binds',
     class extends MemorySessionStore {
-      override async bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
-        const verdict = await super.bind(id, subject, key);
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
+        const verdict = await super.bind(id, subject, key, options);
         if (verdict !== 'unknown') return verdict;
         const lifetime = { idleSeconds: 1_000, absoluteSeconds: 5_000 };
         const record = { id, subject, params: 0, attributes: {}, metadata: {} };
         await this.create({ ...record, lifetime });
-        return super.bind(id, subject, key);
+        return super.bind(id, subject, key, options);
       }
     },
     "answers 'unknown' without a record, and creates none",
@@ -107,13 +158,15 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
   [
     'revives a session that ends while it is bound',
     class extends MemorySessionStore {
-      override async bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
         const record = await this.read(id, subject);
-        const verdict = await super.bind(id, subject, key);
+        const verdict = await super.bind(id, subject, key, options);
         if (!record || verdict === 'bound') return verdict;
         const lifetime = { idleSeconds: 1_000, absoluteSeconds: 5_000 };
         await this.create({ ...record, lifetime });
-        return super.bind(id, subject, key);
+        return super.bind(id, subject, key, options);
       }
     },
     'revives nothing when a binding races the end of its session, 100 times',
@@ -142,9 +195,11 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
     'carries out no binding with a deadline',
     class extends MemorySessionStore {
       override async bind(
-        ...[id, subject, key, deadline]: [...Bind, deadline?: object]
+        ...[id, subject, key, options]: Bind
       ): Promise<BindVerdict> {
-        return deadline ? 'unknown' : super.bind(id, subject, key);
+        return options?.notAfter
+          ? 'unknown'
+          : super.bind(id, subject, key, options);
       }
     },
     'carries out bind within the deadline',
@@ -167,11 +222,13 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
   [
     'binds by subject',
     class extends MemorySessionStore {
-      override async bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
         for (const other of await this.list(subject)) {
           if (!other.deviceKey) await super.bind(other.id, subject, key);
         }
-        return super.bind(id, subject, key);
+        return super.bind(id, subject, key, options);
       }
     },
     'keeps the keys of the sessions of one subject apart',
@@ -383,5 +440,158 @@ export const FAULTY_BINDINGS: readonly FaultyStore[] = [
       }
     },
     "answers 'reused' to the first token of a bound session, with its key",
+  ],
+  [
+    'ignores the token that a chain continues from',
+    class extends MemorySessionStore {
+      override bind(...[id, subject, key]: Bind): Promise<BindVerdict> {
+        return super.bind(id, subject, key);
+      }
+    },
+    'continues from the first token, of which a copy was exchanged once before the binding',
+  ],
+  [
+    'ignores the token that a chain continues from where a deadline comes with it',
+    class extends MemorySessionStore {
+      override bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
+        const isTimed = options?.notAfter !== undefined;
+        return super.bind(id, subject, key, isTimed ? {} : options);
+      }
+    },
+    'continues a chain within the deadline',
+  ],
+  [
+    'moves a chain back by one generation at most',
+    continuing((from, current) => from.generation >= current - 1),
+    'continues from the first token, of which a copy was exchanged twice before the binding',
+  ],
+  [
+    'moves a chain back, but not ahead',
+    continuing((from, current) => from.generation <= current),
+    'continues from a token ahead of the record',
+  ],
+  [
+    'leaves a chain alone whose current token the browser holds',
+    continuing((from, current) => from.generation !== current),
+    'leaves the token that a chain continues from without a parent',
+  ],
+  [
+    'leaves a chain alone whose current token the browser held when the binding arrived',
+    continuing(
+      (from, current) => from.generation !== current,
+      () => Promise.resolve(),
+    ),
+    'continues a chain while a copy without the key presents the same token, 50 times',
+  ],
+  [
+    'knows the recoveries of a chain from before it continued',
+    class extends MemorySessionStore {
+      readonly #recovered = new Map<string, number>();
+      override async rotate(...call: Rotate): Promise<RotationVerdict> {
+        const [id, subject, { generation }] = call;
+        const verdict = await super.rotate(...call);
+        if (verdict !== 'recovered') return verdict;
+        if (this.#recovered.get(id) === generation - 1) {
+          await this.end(id, subject);
+          return 'reused';
+        }
+        this.#recovered.set(id, generation);
+        return verdict;
+      }
+    },
+    'allows a recovery again in a chain that continues',
+  ],
+  [
+    'counts the token that a chain continues from as never used',
+    class extends MemorySessionStore {
+      override async create(
+        ...[record, options]: [NewSessionRecord, CreateOptions?]
+      ): Promise<CreateVerdict> {
+        const others = await this.list(record.subject);
+        const bound = others.find(({ deviceKey }) => deviceKey !== undefined);
+        if (!options?.limit || !bound) return super.create(record, options);
+        await this.end(bound.id, record.subject);
+        await super.create(record);
+        return { kind: 'created', ended: [bound.id] };
+      }
+    },
+    'counts the token that a chain continues from as used, not the session',
+  ],
+  [
+    'moves the chain at every binding',
+    class extends MemorySessionStore {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
+        const record = await this.read(id, subject);
+        if (record?.deviceKey === key && options?.continuesFrom) {
+          await this.end(id, subject);
+          const lifetime = { idleSeconds: 1_000, absoluteSeconds: 5_000 };
+          await this.create({ ...record, lifetime });
+        }
+        return super.bind(id, subject, key, options);
+      }
+    },
+    'leaves the chain as it is at every binding after the first one',
+  ],
+  [
+    'moves the chain of a session that is bound already',
+    class extends MemorySessionStore {
+      readonly #unmoved = new Map<string, string>();
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
+        const known = this.#unmoved.get(id);
+        if (options?.continuesFrom && known === key) {
+          const record = await this.read(id, subject);
+          if (!record) return 'unknown';
+          await this.end(id, subject);
+          const lifetime = { idleSeconds: 1_000, absoluteSeconds: 5_000 };
+          await this.create({ ...record, lifetime });
+        }
+        if (options?.continuesFrom) this.#unmoved.delete(id);
+        else this.#unmoved.set(id, key);
+        return super.bind(id, subject, key, options);
+      }
+    },
+    'leaves the chain as it is after a binding that continued none',
+  ],
+  [
+    'takes the token that a chain continues from for the proof of another key',
+    class extends MemorySessionStore {
+      override async bind(
+        ...[id, subject, key, options]: Bind
+      ): Promise<BindVerdict> {
+        const known = (await this.read(id, subject))?.deviceKey ?? key;
+        const isProven = options?.continuesFrom !== undefined;
+        return super.bind(id, subject, isProven ? known : key, options);
+      }
+    },
+    'continues no chain with another key, which ends the session',
+  ],
+  [
+    'continues a chain before it looks at the deadline',
+    class extends MemorySessionStore {
+      #clock: SessionClock | undefined;
+      override useClock(clock: SessionClock): void {
+        super.useClock(clock);
+        this.#clock = clock;
+      }
+      override async now(): Promise<Date> {
+        return new Date(this.#clock!.nowSeconds() * 1000);
+      }
+      override async bind(...call: Bind): Promise<BindVerdict> {
+        const verdict = await super.bind(...call);
+        const { notBefore, notAfter } = call[3] ?? {};
+        const now = await this.now();
+        if ((notBefore && now < notBefore) || (notAfter && now >= notAfter)) {
+          throw new LateCallError(now);
+        }
+        return verdict;
+      }
+    },
+    'continues no chain after the deadline',
   ],
 ];

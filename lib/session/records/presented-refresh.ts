@@ -1,4 +1,7 @@
-import type { HashedRefreshLink, PresentedRefresh } from '../../ports/session-store.js';
+import type {
+  HashedRefreshLink,
+  PresentedRefresh,
+} from '../../ports/session-store.js';
 import type { TokenClaims } from '../../tokens/session-claims.js';
 import { lifetimeOf, type ClockPolicy } from '../model/freshness.js';
 import { hashOf, type RefreshLink } from '../model/refresh-chain.js';

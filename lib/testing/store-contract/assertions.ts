@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import type { SessionRecord } from '../../ports/session-store.js';
+import type {
+  RotationVerdict,
+  SessionRecord,
+} from '../../ports/session-store.js';
 import { assertAlive, idsOf, type StoreBench } from './scenario.js';
 
 /** Fails unless the session has ended according to every method. */
@@ -42,6 +45,17 @@ export function assertSecondsLater(
   assert.ok(
     Math.abs(actual - seconds) < 1.001,
     `expected ${seconds} s between ${earlier.toISOString()} and ${later.toISOString()}, got ${actual} s`,
+  );
+}
+
+/** Fails unless the answer to one of several racing calls is one of these. */
+export function assertOneOf(
+  answer: unknown,
+  expected: readonly RotationVerdict[],
+): void {
+  assert.ok(
+    expected.some((each) => each === answer),
+    `expected '${expected.join("' or '")}', got '${String(answer)}'`,
   );
 }
 

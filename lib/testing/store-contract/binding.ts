@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { assertEnded, assertHeld, assertSameRecord } from './assertions.js';
 import { boundRotationTests } from './bound-rotations.js';
+import { continuedChainTests } from './continued-chains.js';
 import { assertLate, LATE } from './deadlines.js';
 import { deviceKeyTests } from './device-keys.js';
 import {
@@ -244,4 +245,5 @@ export function bindingTests(addTest: AddStoreTest): void {
 
   deviceKeyTests(test);
   boundRotationTests(test);
+  continuedChainTests(test);
 }
