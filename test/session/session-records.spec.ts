@@ -733,9 +733,20 @@ describe('a binding', () => {
       const { records, store, heard } = open();
       store.binding = verdict;
       expect(await records.bind(CLAIMS, 'key')).toBe(verdict);
-      expect(store.calls).toStrictEqual([['bind', sid, 'ada', 'key']]);
+      expect(store.calls).toStrictEqual([
+        ['bind', sid, 'ada', 'key', undefined],
+      ]);
       expect(records.missing.has(sid)).toBe(isMissing);
       expect(heard).toEqual([]);
     },
   );
+
+  it('hands on only the hash of the token that the chain continues from', async () => {
+    const { records, store } = open();
+    await records.bind(CLAIMS, 'key', LINK);
+    const continuesFrom = { generation: 0, secretHash: hashOf(LINK) };
+    expect(store.calls).toStrictEqual([
+      ['bind', sid, 'ada', 'key', { continuesFrom }],
+    ]);
+  });
 });

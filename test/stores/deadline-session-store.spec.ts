@@ -20,7 +20,12 @@ const CALLS: Readonly<Record<StoreOperation, readonly unknown[]>> = {
   read: ['a', 'ada', 'seen', 1],
   confirmUse: ['a', 'ada', 1],
   rotate: ['a', 'ada', { generation: 1 }],
-  bind: ['a', 'ada', 'key', undefined],
+  bind: [
+    'a',
+    'ada',
+    'key',
+    { continuesFrom: { generation: 1, secretHash: 'hash' } },
+  ],
   update: ['a', 'ada', { attributes: { theme: null } }],
   end: ['a', 'ada'],
   endAll: ['ada', 'a'],

@@ -1,6 +1,7 @@
 import { LateCallError } from '../../lib/errors/late-call-error.js';
 import {
   SessionStore,
+  type BindOptions,
   type PresentedRefresh,
   type WriteDeadline,
 } from '../../lib/ports/session-store.js';
@@ -181,8 +182,10 @@ describe('a write of a store that tells its time', () => {
 });
 
 describe('a binding of a store that tells its time', () => {
+  const LINK = { generation: 0, secretHash: 'hash' };
+
   function openBinding(
-    bind: (deadline: WriteDeadline) => Promise<unknown>,
+    bind: (options: BindOptions) => Promise<unknown>,
     timeout = PATIENT,
   ) {
     const late: LateAnswer[] = [];
@@ -191,7 +194,7 @@ describe('a binding of a store that tells its time', () => {
     const store = new DeadlineSessionStore(
       {
         now: async () => new Date(),
-        bind: (...call: [string, string, string, WriteDeadline]) => {
+        bind: (...call: [string, string, string, BindOptions]) => {
           calls.push(call.slice(0, 3));
           return bind(call[3]);
         },
@@ -207,12 +210,12 @@ describe('a binding of a store that tells its time', () => {
       late,
       failures,
       calls,
-      bind: () => store.bind!('id', 'ada', 'key'),
+      bind: () => store.bind!('id', 'ada', 'key', { continuesFrom: LINK }),
     };
   }
 
   it('has a deadline, and is made once more where it came too late', async () => {
-    const deadlines: WriteDeadline[] = [];
+    const deadlines: BindOptions[] = [];
     const { bind, calls } = openBinding(async (deadline) => {
       deadlines.push(deadline);
       if (deadlines.length === 1) throw new LateCallError(new Date());
@@ -223,10 +226,11 @@ describe('a binding of a store that tells its time', () => {
       ['id', 'ada', 'key'],
       ['id', 'ada', 'key'],
     ]);
-    for (const { notBefore, notAfter } of deadlines) {
+    for (const { notBefore, notAfter, continuesFrom } of deadlines) {
       expect(notAfter!.getTime() - notBefore!.getTime()).toBe(
         2 * PATIENT * 1000,
       );
+      expect(continuesFrom).toBe(LINK);
     }
   });
 

@@ -4,6 +4,7 @@ import type { PresentedRefresh } from '../../../lib/ports/session-store.js';
 import { endOf } from '../../../lib/stores/memory-entry.js';
 import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
 import {
+  continuedFrom,
   decideRotation,
   type RotationState,
 } from '../../../lib/stores/rotation.js';
@@ -197,6 +198,44 @@ describe('rotation in SQL', () => {
     ]) {
       expect(seen.get(verdict) ?? 0).toBeGreaterThan(0);
     }
+  });
+
+  it('continues a chain at the first binding like the memory store, for every record', async () => {
+    const seen = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(cases, fc.boolean(), async (given, isContinuing) => {
+        const state = { ...given.state, expiresAt: NOW + 60_000 };
+        const { ahead, secretHash } = given.presented;
+        const generation = Math.max(state.generation + ahead, 0);
+        const continuesFrom = { generation, secretHash };
+        await write(state);
+        const isFirst = state.deviceKey === undefined;
+        const isConflict = state.deviceKey === '';
+        const verdict = await store.bind(
+          'i',
+          's',
+          'a',
+          isContinuing ? { continuesFrom } : {},
+        );
+        expect(verdict).toBe(isConflict ? 'conflict' : 'bound');
+        const isContinued = isFirst && isContinuing;
+        const what = isContinued ? 'continued' : verdict;
+        seen.set(what, (seen.get(what) ?? 0) + 1);
+        const expected = {
+          ...state,
+          ...(isContinued && continuedFrom(continuesFrom, NOW)),
+          deviceKey: 'a',
+          lastSeenAt: state.createdAt,
+        };
+        expect(await readBack()).toEqual(isConflict ? [] : [expected]);
+      }),
+      { seed: 25, numRuns: rounds(300, 100) },
+    );
+    expect([...seen.keys()].toSorted()).toEqual([
+      'bound',
+      'conflict',
+      'continued',
+    ]);
   });
 
   it('stands still at the time that the test says', async () => {

@@ -96,9 +96,12 @@ describe('the commands of RedisSessionStore', () => {
   it('are few within a script on one session, since most extensions leave the index alone', async () => {
     const store = new RedisSessionStore({ client: redis });
     const { id, subject } = newRecord();
+    const other = newRecord().id;
+    const continuesFrom = presentedOf(0);
     await store.create(newRecord({ id }));
     const all = Object.values(operations(store));
     for (const act of all) await act();
+    await store.create(newRecord({ id: other }));
     await store.create(newRecord({ id }));
     const one = { evalsha: 1, time: 1, zscore: 1, hmget: 1 };
     // A command that changes nothing, and that a server which cannot write refuses.
@@ -115,6 +118,11 @@ describe('the commands of RedisSessionStore', () => {
       [() => store.bind(id, subject, 'key'), { ...one, hset: 1 }],
       [() => store.bind(id, subject, 'key'), read],
       [() => store.rotate(id, subject, presentedOf(1)), read],
+      [
+        () => store.bind(other, subject, 'key', { continuesFrom }),
+        { ...one, hset: 1, hdel: 1 },
+      ],
+      [() => store.bind(other, subject, 'key', { continuesFrom }), read],
     ];
     for (const [act, commands] of expected) {
       expect(await ranDuring(act)).toEqual(commands);

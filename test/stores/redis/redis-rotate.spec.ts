@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import type { PresentedRefresh } from '../../../lib/ports/session-store.js';
 import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
 import {
+  continuedFrom,
   decideRotation,
   type RotationState,
 } from '../../../lib/stores/rotation.js';
@@ -279,5 +280,45 @@ describe('rotate of RedisSessionStore', () => {
       'unproven',
     ]);
     expect(Math.min(...met.values())).toBeGreaterThan(rounds(100, 15));
+  });
+});
+
+describe('bind of RedisSessionStore', () => {
+  it('continues a chain like the memory store, in any state', async () => {
+    const store = new RedisSessionStore({ client: clientAt(redis, () => NOW) });
+    const met = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(
+        stateArbitrary.map(alive),
+        fc.option(presentedArbitrary, { nil: undefined }),
+        async (given, continuesFrom) => {
+          const state = { ...given, kept: given.expiresAt };
+          await place(state);
+          const isFirst = state.deviceKey === undefined;
+          const isConflict = !isFirst && state.deviceKey !== 'a';
+          const isContinued = isFirst && continuesFrom !== undefined;
+          const options = continuesFrom && { continuesFrom };
+          const verdict = await store.bind('id', 'ada', 'a', options);
+          expect(verdict).toBe(isConflict ? 'conflict' : 'bound');
+          const what = isContinued ? 'continued' : verdict;
+          met.set(what, (met.get(what) ?? 0) + 1);
+          expect(await stateNow()).toEqual(
+            isConflict
+              ? undefined
+              : {
+                  ...state,
+                  ...(isContinued && continuedFrom(continuesFrom, NOW)),
+                  deviceKey: 'a',
+                },
+          );
+        },
+      ),
+      { seed: 25, numRuns: rounds(1_000, 200) },
+    );
+    expect([...met.keys()].toSorted()).toEqual([
+      'bound',
+      'conflict',
+      'continued',
+    ]);
   });
 });
