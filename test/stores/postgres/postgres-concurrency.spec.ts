@@ -293,3 +293,40 @@ describe('a call that waits for a lock', () => {
     },
   );
 });
+
+describe('a binding that waits for a rotation', () => {
+  it.each([
+    ['continues the chain from the token that it names', true, 0],
+    ['leaves the chain as the rotation left it', false, 1],
+  ])('%s', async (_what, isContinuing, current) => {
+    const { pool, store } = await severalStores();
+    const { id, subject, ...record } = newRecord();
+    await store.create({ id, subject, ...record });
+    const holder = await pool.connect();
+    await holder.query('BEGIN');
+    await holder.query(
+      'UPDATE user_sessions SET generation = 1, hash = $1, previous_hash = hash',
+      [hashOf(1)],
+    );
+    const continuesFrom = presented(0);
+    const options = isContinuing ? { continuesFrom } : {};
+    const bound = store.bind(id, subject, 'key', options);
+    const waiting = `SELECT FROM pg_stat_activity
+      WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+    while ((await pool.query(waiting)).rowCount === 0);
+    await holder.query('COMMIT');
+    holder.release();
+    expect(await bound).toBe('bound');
+    const { rows } = await pool.query(
+      'SELECT generation::int, hash, previous_hash, device_key FROM user_sessions',
+    );
+    expect(rows).toEqual([
+      {
+        generation: current,
+        hash: hashOf(current),
+        previous_hash: isContinuing ? null : hashOf(0),
+        device_key: 'key',
+      },
+    ]);
+  });
+});
