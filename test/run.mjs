@@ -58,12 +58,21 @@ if (
   // Jest first: many of its specs wait for servers and browsers, and leave room for the others.
   await allAtOnce([
     () => step(`jest, ${effort} effort`, isReady && runJest),
-    () => step('typecheck', isReady && ((print) => script(print, 'typecheck'))),
+    // Lint finds the errors of types as well, with the compiler that it has built in.
+    ...(onNest11 || effort === 'full'
+      ? [
+          () =>
+            step(
+              'typecheck',
+              isReady && ((print) => script(print, 'typecheck')),
+            ),
+        ]
+      : []),
     // The same sources again.
     ...(onNest11
       ? []
       : [
-          () => step('lint', (print) => script(print, 'lint')),
+          () => step('types and lint', (print) => script(print, 'lint')),
           () => step('format', (print) => script(print, 'format:check')),
         ]),
   ]);
