@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import type { Refusal, SessionErrorCode } from '../../lib/index.js';
 import { send, type TestResponse } from '../support/browser.js';
-import { inTurn } from '../support/effort.js';
+import { inTurn, rounds } from '../support/effort.js';
 import {
   encodeSegment,
   forgeToken,
@@ -1433,10 +1433,11 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
       (exists ? it : it.skip)(
         'is answered with 401, or with 400 or 431 by node itself (V-40)',
         async () => {
-          const strings = JSON.parse(
+          const all = JSON.parse(
             readFileSync(naughtyStrings, 'utf8'),
           ) as string[];
-          expect(strings.length).toBeGreaterThan(500);
+          expect(all.length).toBeGreaterThan(500);
+          const strings = all.filter((_, i) => i % rounds(1, 4) === 0);
           const { handled } = app.account;
           const answers = new Map<number, number>();
           await inBatches(strings, async (text) => {
@@ -1454,7 +1455,7 @@ describe.each(adapters)('a hostile token on %s', (adapter) => {
             ),
           ).toEqual([]);
           // Nearly all of them came as far as the guard.
-          expect(answers.get(401)).toBeGreaterThan(900);
+          expect(answers.get(401)).toBeGreaterThan(rounds(900, 225));
           expect(app.account.handled).toBe(handled);
           expect((await present(app, slot, context.token)).status).toBe(200);
         },

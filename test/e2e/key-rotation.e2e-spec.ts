@@ -450,7 +450,7 @@ describe.each(clients)('on %s, with tokens in a %s,', (adapter, transport) => {
   });
 });
 
-const SECONDS = rounds(60, 8);
+const SECONDS = rounds(60, 6);
 const CLIENTS = 16;
 const IDLE = 10;
 

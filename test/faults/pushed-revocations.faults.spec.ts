@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { Agent, request } from 'node:http';
 import type { CompiledLibrary } from '../support/compiled-library.js';
 import { until } from '../support/asynchrony.js';
-import { rounds } from '../support/effort.js';
+import { combinations, rounds } from '../support/effort.js';
 import { seededRandom } from '../support/random.js';
 import { PostgresRevocationLog } from '../../lib/stores/postgres/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
@@ -42,11 +42,16 @@ interface SignedIn {
   readonly heardAt: number[];
 }
 
-describe.each([
-  ['redis', 'without a store', false],
-  ['redis', 'with a store', true],
-  ['postgres', 'without a store', false],
-] as const)('on %s, %s', (name, _store, hasStore) => {
+const COMBINATIONS = combinations(
+  [
+    ['redis', 'with a store', true],
+    ['postgres', 'without a store', false],
+    ['redis', 'without a store', false],
+  ] as const,
+  2,
+);
+
+describe.each(COMBINATIONS)('on %s, %s', (name, _store, hasStore) => {
   it(`no node accepts one of ${REVOCATIONS} revoked sessions after the last node has heard of it`, async () => {
     const shared = await servers.open(name, new TestSessionClock(new Date()));
     const nodes = await openNodes({

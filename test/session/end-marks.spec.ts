@@ -171,14 +171,17 @@ describe('the marks of ended sessions', () => {
 
   it('take less than 600 bytes each, all of them less than 70 MB', async () => {
     const keep: EndMarks[] = [];
+    let before = await usedHeap();
     const measure = async (ownerOf: (i: number) => string): Promise<number> => {
-      const before = await usedHeap();
       const { marks, end } = open();
       for (let i = 0; i < BOUND; i += 1) {
         end(newSessionId(), ownerOf(i));
       }
       keep.push(marks);
-      return Math.round(((await usedHeap()) - before) / BOUND);
+      const after = await usedHeap();
+      const each = Math.round((after - before) / BOUND);
+      before = after;
+      return each;
     };
     const each = await measure((i) => `a subject of its own ${i}`);
     const one = await measure(() => 'ada');

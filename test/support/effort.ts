@@ -28,7 +28,7 @@ export function platforms(
   return isFull ? ['express', 'fastify'] : [modest];
 }
 
-/** The combinations of options that a sample is tested with: all of them, or the first ones. */
+/** The combinations of options or servers that something is tested with: all of them, or the first ones. */
 export function combinations<Case>(
   all: readonly Case[],
   modest: number,
