@@ -10,9 +10,9 @@ const ROUNDS = combinations<readonly [ChaosStoreName, number]>(
   [
     ['redis', rounds(16, 1)],
     ['cluster', rounds(14, 1)],
-    ['postgres', rounds(14, 1)],
-    ['sentinel', rounds(8, 1)],
     ['pgbouncer', rounds(10, 1)],
+    ['sentinel', rounds(8, 1)],
+    ['postgres', rounds(14, 1)],
   ],
   3,
 );
