@@ -44,11 +44,6 @@ const config = {
     ],
   },
   moduleNameMapper: {
-    // One file each, which these packages ship for browsers, instead of hundreds that every spec loads again.
-    '^es-toolkit(/compat)?$':
-      '<rootDir>/node_modules/es-toolkit/dist/browser.global.js',
-    '^rxjs$': '<rootDir>/node_modules/rxjs/dist/bundles/rxjs.umd.js',
-    '^rxjs/operators$': '<rootDir>/test/runner/rxjs-operators.cjs',
     '^nestjs-session-jwt$': '<rootDir>/lib/index.ts',
     '^nestjs-session-jwt/(redis|postgres)$': '<rootDir>/lib/stores/$1/index.ts',
     '^nestjs-session-jwt/(client|metrics|terminus|testing)$':

@@ -341,9 +341,11 @@ describe('a pool', () => {
 
   it('F-13 that gives up waiting makes the store reject', async () => {
     const { schema } = await newStore(server);
-    const pool = server.pool(schema, { max: 1, connectionTimeoutMillis: 100 });
+    const pool = server.pool(schema, { max: 1 });
     const store = new PostgresSessionStore({ pool });
     const busy = await pool.connect();
+    // Only the wait for this connection has a limit, not that for the server.
+    pool.options.connectionTimeoutMillis = 100;
     const methods = Object.values(askEverything(store)).map((ask) => ask());
     for (const outcome of await Promise.allSettled(methods)) {
       expect(outcome).toMatchObject({
