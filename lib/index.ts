@@ -7,10 +7,12 @@ export {
   SESSION_ERROR_CODES,
   SessionEndedError,
   SessionError,
+  type AuthenticationChallenge,
   type SessionErrorCode,
   type SessionErrorOptions,
 } from './errors/session-error.js';
 export { Authorize } from './nest/authorization/authorize.decorator.js';
+export { RequireAuthentication } from './nest/authorization/require-authentication.decorator.js';
 export {
   SessionConnections,
   type OpenOptions,
@@ -43,6 +45,7 @@ export type {
   AttributeChanges,
   AuthenticateOptions,
   DeliverOptions,
+  ReauthenticationOptions,
   RefreshOptions,
   RevokeRequestOptions,
 } from './nest/session-service-options.js';
@@ -111,6 +114,8 @@ export {
 } from './ports/transport.js';
 export type { RequestFacts } from './ports/request-facts.js';
 export { ActiveSession } from './session/model/active-session.js';
+export type { AuthenticationRequirement } from './session/authentication-requirement.js';
+export type { AuthenticationOptions } from './session/authentication-options.js';
 export type { GenerateOptions } from './session/generate-options.js';
 export { IssuedSession } from './session/model/issued-session.js';
 export {

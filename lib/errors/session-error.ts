@@ -13,6 +13,7 @@ export const SESSION_ERROR_CODES = [
   'SESSION_LIMIT',
   'CSRF_REFUSED',
   'SESSION_FORBIDDEN',
+  'REAUTHENTICATION_REQUIRED',
   'LOADER_UNAVAILABLE',
   'STORE_UNAVAILABLE',
   'KEYS_UNAVAILABLE',
@@ -28,11 +29,21 @@ export const SESSION_ERROR_CODES = [
 /** The code of a {@link SessionError}. */
 export type SessionErrorCode = (typeof SESSION_ERROR_CODES)[number];
 
+/** What a new proof of who the user is must satisfy (RFC 9470, section 3). */
+export interface AuthenticationChallenge {
+  /** Its maximum age, in whole seconds. */
+  readonly maxAge?: number;
+  /** The values of `acr` of which it must have one, in order of preference. They contain no spaces. */
+  readonly acrValues?: readonly string[];
+}
+
 /** What a {@link SessionError} carries in addition to its code and message. */
 export interface SessionErrorOptions {
   cause?: unknown;
   /** Seconds until a retry is worthwhile. Sent as `Retry-After` with a 503. */
   retryAfterSeconds?: number;
+  /** Sent to the client with `REAUTHENTICATION_REQUIRED`. */
+  challenge?: AuthenticationChallenge;
 }
 
 /**
@@ -47,6 +58,7 @@ export class SessionError extends Error {
   override readonly name: string = 'SessionError';
   readonly code: SessionErrorCode;
   readonly retryAfterSeconds: number | undefined;
+  readonly challenge: AuthenticationChallenge | undefined;
 
   constructor(
     code: SessionErrorCode,
@@ -59,6 +71,7 @@ export class SessionError extends Error {
     );
     this.code = code;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.challenge = options.challenge;
   }
 }
 

@@ -1,13 +1,20 @@
 import type { Refusal } from '../errors/refusal.js';
-import type { SessionError } from '../errors/session-error.js';
+import { SessionError } from '../errors/session-error.js';
 import {
+  belongsTo,
+  originOf,
   verifiedOf,
   type AnySession,
 } from '../session/model/active-session.js';
 import type { IssuedSession } from '../session/model/issued-session.js';
+import type { VerifiedSession } from '../session/model/verified-session.js';
 import { Exchange } from './exchange/exchange.js';
 import { handOver, refusedWith } from './hand-over.js';
-import type { DeliverOptions } from './session-service-options.js';
+import { refreshTokenInBody } from './refresh-session.js';
+import type {
+  DeliverOptions,
+  ReauthenticationOptions,
+} from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
 /** Reloads the data of a session now, and delivers its new token. */
@@ -17,8 +24,8 @@ export async function reloadSession(
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { reload } = issuingOf(runtime);
-  const verified = verifiedOf(session, runtime);
   const exchange = Exchange.ofSession(session, options.response);
+  const verified = newestIn(exchange, session, runtime);
   exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
   const reloaded = await reload.reloadNow(
@@ -40,8 +47,8 @@ export async function updateSession(
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { issuer, refresh, reload } = issuingOf(runtime);
-  const verified = verifiedOf(session, runtime);
   const exchange = Exchange.ofSession(session, options.response);
+  const verified = newestIn(exchange, session, runtime);
   exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
   const updated = await issuer.update(
@@ -55,6 +62,58 @@ export async function updateSession(
     throw refusedSession(runtime, updated.refusal, exchange, session);
   }
   return handOver(runtime, updated, carriers, exchange);
+}
+
+/** Delivers new tokens of the current session, after its user has proved again who they are. */
+export async function reauthenticateSession(
+  runtime: SessionRuntime,
+  session: AnySession,
+  { response, ...given }: ReauthenticationOptions,
+): Promise<IssuedSession<any, any, any, any>> {
+  const { reauthentication } = issuingOf(runtime);
+  const exchange = Exchange.ofSession(session, response);
+  const verified = newestIn(exchange, session, runtime);
+  if (
+    !exchange ||
+    originOf(session) !== exchange ||
+    (exchange.session ?? session).id !== session.id
+  ) {
+    throw notCurrent();
+  }
+  exchange.requirePlace(runtime);
+  const carriers = runtime.transports.carriersOf(exchange);
+  const proved = await reauthentication.reauthenticate(verified, given, {
+    facts: exchange,
+    tokenInBody: refreshTokenInBody(runtime, exchange),
+    carriers,
+    isPassive: exchange.isPassive,
+  });
+  if ('refusal' in proved) {
+    throw proved.carriers
+      ? refusedWith(runtime, proved.refusal, exchange, proved.carriers)
+      : refusedSession(runtime, proved.refusal, exchange, session);
+  }
+  return handOver(runtime, proved, carriers, exchange);
+}
+
+function notCurrent(): SessionError {
+  return new SessionError(
+    'SESSION_FOREIGN',
+    'reauthenticated: expected the session of the current HTTP request, got one of another request, of a connection, or from verify(); call it in the request in which the user proved who they are, with the session that @Session() injects there',
+  );
+}
+
+/** Returns the session as an earlier step of its request has issued it. */
+function newestIn(
+  exchange: Exchange | undefined,
+  session: AnySession,
+  runtime: SessionRuntime,
+): VerifiedSession {
+  const verified = verifiedOf(session, runtime);
+  const newest = exchange?.session;
+  return newest && newest.id === session.id && belongsTo(newest, runtime)
+    ? verifiedOf(newest, runtime)
+    : verified;
 }
 
 /** Returns the error of a refused session. A request that carries a different session keeps its tokens. */

@@ -3,6 +3,7 @@ import {
   type CustomDecorator,
   type ExecutionContext,
 } from '@nestjs/common';
+import type { RequiredAuthentication } from '../session/authentication-requirement.js';
 import type { RevocationCheck } from '../session/model/handling.js';
 
 /** What a route requires of a request. */
@@ -13,6 +14,7 @@ const ACCESS = 'nestjs-session-jwt:access:v1';
 const REVOCATION = 'nestjs-session-jwt:check-revocation:v1';
 const PASSIVE = 'nestjs-session-jwt:passive:v1';
 const AUTHORIZED = 'nestjs-session-jwt:authorize:v1';
+const AUTHENTICATION = 'nestjs-session-jwt:require-authentication:v1';
 
 /**
  * Opens a controller or a route to everyone. The guard does nothing there: it queries no store, calls no loader, and
@@ -61,13 +63,41 @@ export function MarkAuthorized(): CustomDecorator {
   return SetMetadata(AUTHORIZED, true);
 }
 
+/** Marks what a `@RequireAuthentication()` applies to, in addition to others. */
+export function MarkAuthentication(
+  required: RequiredAuthentication,
+): ClassDecorator & MethodDecorator {
+  return (target: object, _key?: unknown, method?: PropertyDescriptor) => {
+    const marked = (method?.value as object | undefined) ?? target;
+    // Not what a class inherits: it is found anyway.
+    const others = Reflect.getOwnMetadata(AUTHENTICATION, marked) as
+      readonly RequiredAuthentication[] | undefined;
+    const all = [required, ...(others ?? [])];
+    Reflect.defineMetadata(AUTHENTICATION, all, marked);
+  };
+}
+
+/** Returns what every `@RequireAuthentication()` of a handler and its class requires. */
+export function requirementsOf(
+  controller: object,
+  handler: object,
+): readonly RequiredAuthentication[] {
+  return [controller, handler].flatMap(
+    (target) =>
+      (Reflect.getMetadata(AUTHENTICATION, target) as
+        readonly RequiredAuthentication[] | undefined) ?? [],
+  );
+}
+
 /** The rules set by the decorators of a route. */
 export interface RouteRules {
   readonly access: RouteAccess;
   readonly checksRevocation: RevocationCheck;
   readonly isPassive: boolean;
-  /** Whether `@Authorize()` applies, which requires a session whatever else applies. */
+  /** Whether `@Authorize()` applies. Like the next one, it requires a session whatever else applies. */
   readonly isAuthorized: boolean;
+  /** Whether `@RequireAuthentication()` applies. */
+  readonly requiresProof: boolean;
 }
 
 const known = new WeakMap<object, Map<object, RouteRules>>();
@@ -88,23 +118,42 @@ export function rulesFor(controller: object, handler: object): RouteRules {
   if (rules === undefined) {
     const find = finderOf(controller, handler);
     const isAuthorized = find<boolean>(AUTHORIZED) ?? false;
+    const requiresProof = find(AUTHENTICATION) !== undefined;
     rules = {
-      access: isAuthorized
-        ? 'required'
-        : (find<RouteAccess>(ACCESS) ?? 'required'),
+      access:
+        isAuthorized || requiresProof
+          ? 'required'
+          : (find<RouteAccess>(ACCESS) ?? 'required'),
       checksRevocation: find<RevocationCheck>(REVOCATION) ?? false,
       isPassive: find<boolean>(PASSIVE) ?? false,
       isAuthorized,
+      requiresProof,
     };
     ofController.set(handler, rules);
   }
   return rules;
 }
 
-/** Whether decorators both open a route and authorize sessions for it. */
-export function contradicts(controller: object, handler: object): boolean {
+/** Returns the name of a decorator that restricts a route which another one opens, if there is such a contradiction. */
+export function contradictionOf(
+  controller: object,
+  handler: object,
+): string | undefined {
   const find = finderOf(controller, handler);
-  return find(AUTHORIZED) === true && find(ACCESS) === 'public';
+  return find(ACCESS) === 'public'
+    ? restrictionOf(rulesFor(controller, handler))
+    : undefined;
+}
+
+/** Returns the name of a decorator that restricts a route, if there is one. */
+export function restrictionOf({
+  isAuthorized,
+  requiresProof,
+}: RouteRules): string | undefined {
+  if (isAuthorized) {
+    return '@Authorize()';
+  }
+  return requiresProof ? '@RequireAuthentication()' : undefined;
 }
 
 /** Finds metadata: that of the method before that of its class. */

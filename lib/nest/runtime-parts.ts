@@ -24,6 +24,7 @@ import type { SessionMeasures } from '../session/model/session-measures.js';
 import { SessionMemory } from '../session/model/session-memory.js';
 import type { SessionRevocations } from '../session/revocations/session-revocations.js';
 import { SessionRecords } from '../session/records/session-records.js';
+import { SessionReauthentication } from '../session/session-reauthentication.js';
 import { SessionRefusals } from '../session/session-refusals.js';
 import { SessionReload } from '../session/loading/session-reload.js';
 import { SessionRefresh } from '../session/session-refresh.js';
@@ -231,6 +232,10 @@ export function enterParts(
           reload,
           issuer: new SessionIssuer({ ...shared, ...parts }),
           refresh: new SessionRefresh({ ...shared, refreshExchange }),
+          reauthentication: new SessionReauthentication({
+            ...shared,
+            ...parts,
+          }),
         },
     revocation: new SessionRevocation({
       ...shared,

@@ -1,12 +1,14 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import {
   SessionError,
+  type AuthenticationChallenge,
   type SessionErrorCode,
 } from '../errors/session-error.js';
+import { isAuthenticationValue } from '../tokens/claims-profile.js';
 
 /**
- * The only code that clients see for a status: revealing which check failed would help an attacker. Except for a session
- * that is not authorized, which is no check of the session.
+ * The only code that clients see for a status: revealing which check failed would help an attacker. Except for the codes
+ * of {@link OWN_CODES}, which are no checks of the session.
  */
 const PUBLIC_CODES: Readonly<Partial<Record<HttpStatus, string>>> = {
   [HttpStatus.UNAUTHORIZED]: 'SESSION_REQUIRED',
@@ -14,6 +16,11 @@ const PUBLIC_CODES: Readonly<Partial<Record<HttpStatus, string>>> = {
   [HttpStatus.CONFLICT]: 'SESSION_LIMIT',
   [HttpStatus.SERVICE_UNAVAILABLE]: 'SESSION_UNAVAILABLE',
 };
+
+/** Of a valid session that does not suffice. */
+const OWN_CODES: ReadonlySet<SessionErrorCode | undefined> = new Set<
+  SessionErrorCode | undefined
+>(['SESSION_FORBIDDEN', 'REAUTHENTICATION_REQUIRED']);
 
 const MESSAGES: Readonly<Partial<Record<HttpStatus, string>>> = {
   [HttpStatus.UNAUTHORIZED]: 'Unauthorized',
@@ -34,6 +41,7 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
   SESSION_UNKNOWN: HttpStatus.UNAUTHORIZED,
   REFRESH_REUSED: HttpStatus.UNAUTHORIZED,
   PROOF_REQUIRED: HttpStatus.UNAUTHORIZED,
+  REAUTHENTICATION_REQUIRED: HttpStatus.UNAUTHORIZED,
   SESSION_LIMIT: HttpStatus.CONFLICT,
   CSRF_REFUSED: HttpStatus.FORBIDDEN,
   SESSION_FORBIDDEN: HttpStatus.FORBIDDEN,
@@ -61,33 +69,70 @@ export interface ErrorBody {
   readonly statusCode: HttpStatus;
   readonly message: string;
   readonly errorCode?: string;
+  /** Members of a challenge, named as in its header: clients of GraphQL and gateways get no header. */
+  readonly max_age?: number;
+  readonly acr_values?: string;
 }
 
-/** Returns the body of a status: the only one, except for 403. */
+/** Returns the body of a status: the only one, except for the codes that clients see. */
 export function errorBodyOf(
   statusCode: HttpStatus,
   code?: SessionErrorCode,
+  challenge: AuthenticationChallenge = {},
 ): ErrorBody {
-  const errorCode =
-    code === 'SESSION_FORBIDDEN' ? code : PUBLIC_CODES[statusCode];
+  const isOwn = OWN_CODES.has(code);
+  const errorCode = isOwn ? code : PUBLIC_CODES[statusCode];
   return {
     statusCode,
     message: MESSAGES[statusCode]!,
     ...(errorCode !== undefined && { errorCode }),
+    ...(code === 'REAUTHENTICATION_REQUIRED' && parametersOf(challenge)),
   };
 }
 
+/** Returns the parameters of a challenge (RFC 9470, section 3), without values that it cannot express. */
+function parametersOf({
+  maxAge,
+  acrValues = [],
+}: AuthenticationChallenge): Pick<ErrorBody, 'max_age' | 'acr_values'> {
+  const values = acrValues.filter(
+    (value) => isAuthenticationValue(value) && !value.includes(' '),
+  );
+  return {
+    ...(Number.isInteger(maxAge) && { max_age: maxAge! }),
+    ...(values.length > 0 && { acr_values: values.join(' ') }),
+  };
+}
+
+/** Returns the challenges that say what a new proof must satisfy: by the schemes of the transports, or as `Bearer`. */
+function stepUpChallenges(
+  { challenge = {} }: SessionError,
+  challenges: readonly string[],
+): readonly string[] {
+  const { max_age, acr_values } = parametersOf(challenge);
+  const parameters = [
+    'error="insufficient_user_authentication"',
+    'error_description="Another or more recent authentication is required"',
+    ...(max_age === undefined ? [] : [`max_age="${max_age}"`]),
+    ...(acr_values === undefined ? [] : [`acr_values="${acr_values}"`]),
+  ].join(', ');
+  return (challenges.length > 0 ? challenges : ['Bearer']).map((each) =>
+    each.includes(' ') ? `${each}, ${parameters}` : `${each} ${parameters}`,
+  );
+}
+
 /**
- * Converts a `SessionError` to what a client may see: one body per status, except for 403, whose body has the code. The
- * module's filter uses it; call it in a custom catch-all filter.
+ * Converts a `SessionError` to what a client may see: one body per status, except for 403, whose body has the code, and
+ * for `REAUTHENTICATION_REQUIRED`. The module's filter uses it; call it in a custom catch-all filter.
  *
  * The body is an object with `statusCode`, `message` and, except for 500, `errorCode`: Nest 11 has no option for the
- * last, and GraphQL drivers look for the status in the body.
+ * last, and GraphQL drivers look for the status in the body. With `REAUTHENTICATION_REQUIRED` it has the parameters of
+ * the challenge, `max_age` and `acr_values`.
  *
  * @returns an `HttpException` with the error as `cause`
  */
 export function toHttpException(error: SessionError): HttpException {
-  const body = errorBodyOf(statusOf(error), error.code);
+  const body = errorBodyOf(statusOf(error), error.code, error.challenge);
   return new HttpException(body, body.statusCode, { cause: error });
 }
 
@@ -111,8 +156,12 @@ export function headersOf(
 ): readonly (readonly [name: string, value: string])[] {
   const headers: [name: string, value: string][] = [];
   const status = statusOf(error);
-  if (status === HttpStatus.UNAUTHORIZED && challenges.length > 0) {
-    headers.push(['WWW-Authenticate', challenges.join(', ')]);
+  const stated =
+    error.code === 'REAUTHENTICATION_REQUIRED'
+      ? stepUpChallenges(error, challenges)
+      : challenges;
+  if (status === HttpStatus.UNAUTHORIZED && stated.length > 0) {
+    headers.push(['WWW-Authenticate', stated.join(', ')]);
   }
   if (status === HttpStatus.SERVICE_UNAVAILABLE) {
     headers.push(['Retry-After', String(error.retryAfterSeconds ?? 1)]);

@@ -9,6 +9,7 @@ import type { SessionMeasures } from '../session/model/session-measures.js';
 import type { SessionDataLoader } from '../session/model/session-data-loader.js';
 import type { SessionEvents } from '../session/model/session-events.js';
 import type { SessionIssuer } from '../session/session-issuer.js';
+import type { SessionReauthentication } from '../session/session-reauthentication.js';
 import type { SessionRefusals } from '../session/session-refusals.js';
 import type { SessionReload } from '../session/loading/session-reload.js';
 import type { SessionRefresh } from '../session/session-refresh.js';
@@ -85,6 +86,7 @@ export interface SessionIssuing {
   readonly issuer: SessionIssuer;
   readonly reload: SessionReload;
   readonly refresh: SessionRefresh;
+  readonly reauthentication: SessionReauthentication;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { AuthenticationOptions } from '../session/authentication-options.js';
 import type { SessionResponse } from './exchange/raw-exchange.js';
 
 /** Where tokens are delivered. */
@@ -42,6 +43,10 @@ export interface RefreshOptions extends DeliverOptions {
    */
   crossSite?: boolean;
 }
+
+/** How the user of the current session proved again who they are. */
+export interface ReauthenticationOptions
+  extends AuthenticationOptions, DeliverOptions {}
 
 /** How the sessions of a request are revoked. */
 export interface RevokeRequestOptions {

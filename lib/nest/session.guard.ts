@@ -37,7 +37,12 @@ import {
 } from './exchange/raw-exchange.js';
 import { expandedData } from './expanded-data.js';
 import { attachedTo, evaluate } from './request-outcome.js';
-import { rulesOf, type RouteAccess, type RouteRules } from './route-access.js';
+import {
+  restrictionOf,
+  rulesOf,
+  type RouteAccess,
+  type RouteRules,
+} from './route-access.js';
 import { headersOf } from './session-exception.js';
 import { SESSION_RUNTIME, type SessionRuntime } from './session-runtime.js';
 
@@ -88,7 +93,7 @@ export class SessionGuard implements CanActivate {
       this.findOutsideHttp(context, rules, kind),
     );
     // Requests keep the verdict for the next guard; messages cannot.
-    return rules.isAuthorized ? keepSession(context, found) : found;
+    return restrictionOf(rules) ? keepSession(context, found) : found;
   }
 
   private findOutsideHttp(

@@ -18,10 +18,9 @@ import type {
 } from '../session/model/session-types.js';
 import type { SessionRequest } from './exchange/raw-exchange.js';
 import { authenticateRequest } from './authenticate-request.js';
-import { reloadSession, updateSession } from './change-session.js';
+import { SessionChanges } from './session-changes.js';
 import { generateSession } from './generate-session.js';
 import type {
-  AttributeChanges,
   AuthenticateOptions,
   DeliverOptions,
   RefreshOptions,
@@ -44,11 +43,14 @@ export class SessionService<
   TData = SessionData,
   TAttributes = SessionAttributes,
   TExpanded = ExpandedSessionData,
-> implements OnApplicationShutdown {
+>
+  extends SessionChanges<TParams, TData, TAttributes, TExpanded>
+  implements OnApplicationShutdown
+{
   /** @internal */
-  constructor(
-    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
-  ) {}
+  constructor(@Inject(SESSION_RUNTIME) runtime: SessionRuntime) {
+    super(runtime);
+  }
 
   /**
    * What happens to sessions, for audit logs and metrics. No event carries a token. A listener that throws stays
@@ -92,34 +94,6 @@ export class SessionService<
     options: RefreshOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
     return refreshSession(this.runtime, from, options);
-  }
-
-  /**
-   * Reloads the data of a session now, whatever its age, and re-issues the token: after a role change, for example.
-   * Older tokens show the new data as well: in this process and, with a store, on every node that queries it.
-   * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN` (the client's tokens are cleared), `LOADER_UNAVAILABLE`,
-   *   `STORE_UNAVAILABLE`, `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
-   */
-  async reload(
-    session: ActiveSession<TParams, TExpanded, TAttributes>,
-    options: DeliverOptions = {},
-  ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    return reloadSession(this.runtime, session, options);
-  }
-
-  /**
-   * Merges attributes into a session and re-issues the token. Does not reload the data. With a store, concurrent updates
-   * all survive, and an ended session stays ended. Without one, another node may still accept an older token with older
-   * attributes, and a refresh token is rewritten only if the request carried it: keep nothing here that grants a right.
-   * @throws {SessionError} `SESSION_ENDED`, `SESSION_UNKNOWN`, `TOKEN_EXPIRED`, `STORE_UNAVAILABLE`,
-   *   `NOT_SERIALIZABLE`, `SESSION_TOO_LARGE`
-   */
-  async update(
-    session: ActiveSession<TParams, TExpanded, TAttributes>,
-    attributes: AttributeChanges<TAttributes>,
-    options: DeliverOptions = {},
-  ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    return updateSession(this.runtime, session, attributes, options);
   }
 
   /**

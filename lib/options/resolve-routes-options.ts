@@ -1,3 +1,4 @@
+import { MAXIMUM_LIFETIME, type Duration } from './durations.js';
 import { OptionReader } from './option-reader.js';
 import type { ResolvedSessionJwtOptions } from './resolved-options.js';
 
@@ -25,6 +26,13 @@ export interface RoutesOptions {
    * @default ['data', 'attributes']; `[]` with `encrypt` or `keepDataIn: 'store'`, which hide them from clients
    */
   expose?: ('data' | 'expanded' | 'attributes')[];
+  /**
+   * Requires, for the routes that end other sessions, that the user has proved who they are within this time, as
+   * `@RequireAuthentication({ maxAge })` does. Whole seconds.
+   *
+   * @default none: any session of the user may end others
+   */
+  reauthenticate?: Duration;
 }
 
 /** The checked options of the ready-made routes. */
@@ -34,6 +42,8 @@ export interface ResolvedRoutesOptions {
   readonly clearSiteData: string | undefined;
   /** `undefined` if the other options decide. */
   readonly expose: readonly ExposedPart[] | undefined;
+  /** `undefined` if any session may end others. */
+  readonly reauthenticateSeconds: number | undefined;
 }
 
 /** A part of a session that a client may see. */
@@ -49,6 +59,13 @@ export function exposedParts(
   const isHidden = keys.encryption !== undefined || store?.keepsData === true;
   return expose ?? (isHidden ? [] : ['data', 'attributes']);
 }
+
+const NAMES = [
+  'path',
+  'clearSiteData',
+  'expose',
+  'reauthenticate',
+] as const satisfies readonly (keyof RoutesOptions)[];
 
 const CLEAR_SITE_DATA: readonly string[] = ['cache', 'cookies', 'storage'];
 
@@ -68,15 +85,17 @@ export function resolveRoutes(value: boolean | RoutesOptions | undefined): {
     return { routes: undefined, faults: [] };
   }
   const reader = new OptionReader();
-  const { path, clearSiteData, expose } =
-    value === true
-      ? {}
-      : reader.group('routes', value, ['path', 'clearSiteData', 'expose']);
+  const { path, clearSiteData, expose, reauthenticate } =
+    value === true ? {} : reader.group('routes', value, NAMES);
+  const range = { min: 1, max: MAXIMUM_LIFETIME, whole: true };
   return {
     routes: {
       path: reader.text('routes.path', path, 'session', PATH),
       clearSiteData: readClearSiteData(reader, clearSiteData),
       expose: readExpose(reader, expose),
+      reauthenticateSeconds:
+        reader.seconds('routes.reauthenticate', reauthenticate, 0, range) ||
+        undefined,
     },
     faults: reader.faults,
   };

@@ -4,7 +4,15 @@ import type { Duration } from '../options/durations.js';
 import { OptionReader } from '../options/option-reader.js';
 import type { SessionMetadata } from '../ports/session-store.js';
 import { isSubject } from '../tokens/claims-profile.js';
-import type { SessionClaims } from '../tokens/session-claims.js';
+import type {
+  AuthenticationClaims,
+  SessionClaims,
+} from '../tokens/session-claims.js';
+import {
+  AUTHENTICATION_NAMES,
+  readAuthentication,
+  type AuthenticationOptions,
+} from './authentication-options.js';
 import type { ClockPolicy } from './model/freshness.js';
 import { toFrozenJson } from './model/json-copy.js';
 import type { SessionAttributes } from './model/session-types.js';
@@ -36,11 +44,12 @@ export interface GenerateOptions<TAttributes = SessionAttributes> {
    */
   transport?: string;
   /**
-   * How the user proved who they are. `time`: when, if that was earlier.
+   * How the user proved who they are. A later time than now becomes now. Both tokens contain it; reloads, refreshes and
+   * updates keep it. `SessionService.reauthenticated` replaces it, `@RequireAuthentication()` requires it.
    *
-   * @default `{ time }` is now
+   * @default now, by no stated method
    */
-  authentication?: { time?: Date };
+  authentication?: AuthenticationOptions;
   /**
    * Where the session was created, for the list of devices. Kept by the store; values are truncated to 512 characters.
    *
@@ -80,8 +89,9 @@ const MAXIMUM_METADATA_LENGTH = 512;
 /** The claims that the caller of `generate` requests. */
 export type RequestedClaims = Pick<
   SessionClaims,
-  'sub' | 'params' | 'attrs' | 'auth_time' | 'per' | 'idl' | 'abs' | 'int'
->;
+  'sub' | 'params' | 'attrs' | 'per' | 'idl' | 'abs' | 'int'
+> &
+  AuthenticationClaims;
 
 /**
  * Reads the params and options of `generate`.
@@ -133,12 +143,16 @@ export function readGenerateOptions(
       reader.fault(`metadata.${name}`, 'expected a string', metadata[name]);
     }
   }
-  const authentication = reader.group(
-    'authentication',
-    options.authentication,
-    ['time'],
+  const authentication = readAuthentication(
+    reader,
+    'authentication.',
+    reader.group(
+      'authentication',
+      options.authentication,
+      AUTHENTICATION_NAMES,
+    ),
+    now,
   );
-  const authenticatedAt = readInstant(reader, authentication['time'], now);
   if (reader.faults.length > 0) {
     throw new SessionConfigError(
       reader.faults.map((fault) => `generate: ${fault}`),
@@ -148,7 +162,7 @@ export function readGenerateOptions(
     sub: readSubject(params, options.subject),
     params: toFrozenJson(params, 'params'),
     attrs: toFrozenAttributes(options.attributes ?? {}),
-    auth_time: authenticatedAt,
+    ...authentication,
     ...(!isPersistent && { per: false }),
     ...(idle < policy.idleSeconds && { idl: idle }),
     ...(absolute < policy.absoluteSeconds && { abs: absolute }),
@@ -197,21 +211,4 @@ function readSubject(params: unknown, given: string | undefined): string {
     );
   }
   return subject;
-}
-
-function readInstant(
-  reader: OptionReader,
-  value: unknown,
-  now: number,
-): number {
-  if (value === undefined) {
-    return now;
-  }
-  const seconds =
-    value instanceof Date ? Math.floor(value.getTime() / 1000) : NaN;
-  if (!(seconds > 0)) {
-    reader.fault('authentication.time', 'expected a Date after 1970', value);
-    return now;
-  }
-  return Math.min(seconds, now);
 }

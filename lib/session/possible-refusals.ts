@@ -15,8 +15,8 @@ export interface RefusingParts {
 }
 
 /**
- * Returns one code for each kind of refusal that a guarded route can answer: no session, a forged request, a session that
- * is not authorized, an outage.
+ * Returns one code for each kind of refusal that a guarded route can answer: no session, a proof of who the user is that
+ * does not suffice, a forged request, a session that is not authorized, an outage.
  *
  * @param route an optional session is refused only with a forged request
  */
@@ -27,6 +27,8 @@ export function possibleRefusals(
     readonly method: string;
     /** Whether the route has an `@Authorize()`, which requires a session. */
     readonly isAuthorized?: boolean;
+    /** Whether the route has a `@RequireAuthentication()`, which requires a session as well. */
+    readonly requiresProof?: boolean;
   },
 ): readonly SessionErrorCode[] {
   const { csrf, isVerifyOnly, keys, store, revocations } = options;
@@ -47,6 +49,7 @@ export function possibleRefusals(
     keys.provide !== undefined;
   return [
     'TOKEN_MISSING',
+    ...(route.requiresProof ? (['REAUTHENTICATION_REQUIRED'] as const) : []),
     ...forged,
     ...(route.isAuthorized ? (['SESSION_FORBIDDEN'] as const) : []),
     ...(dependsOnOthers ? (['LOADER_UNAVAILABLE'] as const) : []),

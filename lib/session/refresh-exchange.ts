@@ -10,6 +10,7 @@ import {
   type TokenClaims,
 } from '../tokens/session-claims.js';
 import type { TokenCodec } from '../tokens/token-codec.js';
+import { proofKeyOf } from './model/authentication.js';
 import type { ClockPolicy } from './model/freshness.js';
 import { clockRefusalOf } from './model/session-standing.js';
 import { keptIdleEnd } from './records/kept-idle-end.js';
@@ -80,7 +81,7 @@ export class RefreshExchange {
     carriers: readonly Transport[],
     isPassive: boolean,
   ): Promise<RefreshResult> {
-    const flightKey = `${claims.sid} ${claims.jti} ${isPassive} ${carriers.map(({ name }) => name).join()}`;
+    const flightKey = `${claims.sid} ${claims.jti} ${proofKeyOf(claims)} ${isPassive} ${carriers.map(({ name }) => name).join()}`;
     let flight = this.#flights.get(flightKey);
     if (flight) {
       this.#parts.measures.coalescedRefreshes += 1;

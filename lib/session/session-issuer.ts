@@ -193,11 +193,9 @@ export class SessionIssuer {
     const { tokens, clock, memory } = this.#parts;
     const now = clock.nowSeconds();
     const lat = memory.loadTimeOf(claims);
+    const session = tokens.reissued({ ...claims, ...merged, lat }, now);
     return tokens.sign(
-      {
-        session: tokens.reissued({ ...claims, ...merged, lat }, now),
-        refresh: refresh && tokens.rewritten(refresh, merged),
-      },
+      { session, refresh: refresh && tokens.rewritten(refresh, session) },
       carriers,
       now,
     );

@@ -76,7 +76,9 @@ export async function createTestSession(
   const begun = {
     ...newSession(requested, runtime.options, now),
     oiat,
-    auth_time: Math.min(requested.auth_time, oiat),
+    ...(!options.authentication?.time && {
+      auth_time: Math.min(requested.auth_time, oiat),
+    }),
     lat,
   };
   const { issuer } = issuingOf(runtime);

@@ -125,6 +125,8 @@ function isTokenClaims(
     c.auth_time <= c.iat &&
     c.iat < c.exp &&
     c.exp <= c.iat + MAXIMUM_LIFETIME &&
+    (c.acr === undefined || isAuthenticationValue(c.acr)) &&
+    (c.amr === undefined || isMethodList(c.amr)) &&
     (c.per === undefined || c.per === false) &&
     isOptionalTime(c.nbf) &&
     isOptionalTime(c.idl) &&
@@ -177,6 +179,24 @@ export function isSubject(value: unknown): value is string {
     value.length >= 1 &&
     value.length <= 255 &&
     !/\p{Surrogate}/u.test(value)
+  );
+}
+
+/**
+ * Returns whether a value can be an `acr` or a member of `amr`: 1 to 256 printable ASCII characters without quotes and
+ * backslashes, since challenges quote such values in a header (RFC 9470, section 3).
+ */
+export function isAuthenticationValue(value: unknown): value is string {
+  return typeof value === 'string' && /^[ !#-[\]-~]{1,256}$/.test(value);
+}
+
+/** Returns whether a value can be an `amr`: 1 to 16 methods. */
+export function isMethodList(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) &&
+    value.length >= 1 &&
+    value.length <= 16 &&
+    value.every(isAuthenticationValue)
   );
 }
 

@@ -14,7 +14,12 @@ export interface TokenClaims {
   readonly nbf?: number;
   /** Original issue time: the sign-in. */
   readonly oiat: number;
+  /** When the user last proved who they are (OpenID Connect Core 1.0, section 2). Only a new proof moves it. */
   readonly auth_time: number;
+  /** The class of that proof (OpenID Connect Core 1.0, section 2). */
+  readonly acr?: string;
+  /** Its methods (RFC 8176). */
+  readonly amr?: readonly string[];
   /** `false`: the session ends with the browser. */
   readonly per?: false;
   /** The limits that `generate` shortened, in seconds: idle end, absolute end, reload interval. */
@@ -22,6 +27,12 @@ export interface TokenClaims {
   readonly abs?: number;
   readonly int?: number;
 }
+
+/** The claims that say how the user proved who they are. */
+export type AuthenticationClaims = Pick<
+  TokenClaims,
+  'auth_time' | 'acr' | 'amr'
+>;
 
 /** The claims that identify a session. */
 export type NamedSession = Pick<TokenClaims, 'sid' | 'sub'>;

@@ -22,6 +22,7 @@ const RUNTIME = [
   'OptionalSession',
   'Passive',
   'Public',
+  'RequireAuthentication',
   'RequestFieldTransport',
   'RevocationLog',
   'SESSION_ERROR_CODES',
@@ -50,6 +51,9 @@ const TYPES = [
   'AuthenticateOptions',
   'BindOptions',
   'BindVerdict',
+  'AuthenticationChallenge',
+  'AuthenticationOptions',
+  'AuthenticationRequirement',
   'CacheOptions',
   'CalledPartHealth',
   'ContextFinders',
@@ -84,6 +88,7 @@ const TYPES = [
   'OpenOptions',
   'PresentedRefresh',
   'PublicJwk',
+  'ReauthenticationOptions',
   'RefreshOptions',
   'RefreshTokenOptions',
   'Refusal',
@@ -188,6 +193,8 @@ const POSTGRES_TYPES = [
 
 /** Named by an exported declaration, and yet nothing that a user writes down. */
 const HIDDEN = [
+  // The base of SessionService, which has its methods.
+  'SessionChanges in SessionService',
   // The base that Nest's ConfigurableModuleBuilder makes.
   'ConfigurableModuleClass in SessionJwtModule',
   // Each looks one member of SessionTypes up; what users import is the result.

@@ -334,6 +334,7 @@ describe('what session events leave in the log', () => {
     const detailsOf: Record<SessionEvent['type'], object> = {
       created: {},
       reloaded: {},
+      reauthenticated: {},
       recovered: {},
       refreshed: { repeated: false },
       refreshReused: {},

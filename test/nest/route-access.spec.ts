@@ -357,6 +357,7 @@ describe('whether a route asks the store', () => {
       access: expected,
       isPassive: false,
       isAuthorized: false,
+      requiresProof: false,
     };
     expect(rules(controller, method)).toEqual(said);
     // Remembered, and still right.

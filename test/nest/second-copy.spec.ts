@@ -83,6 +83,7 @@ describe('decorators of a second copy of the package', () => {
       checksRevocation: false,
       isPassive: false,
       isAuthorized: false,
+      requiresProof: false,
     };
     const rules = (
       ['open', 'optional', 'checked', 'polled', 'authorized'] as const

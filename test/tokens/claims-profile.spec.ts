@@ -43,7 +43,7 @@ function goodClaims(): Record<string, unknown> {
 }
 
 const REQUIRED = Object.keys(goodClaims());
-const OPTIONAL = ['nbf', 'idl', 'abs', 'int', 'per'];
+const OPTIONAL = ['nbf', 'idl', 'abs', 'int', 'per', 'acr', 'amr'];
 
 /** As they come out of a token: plain JSON. */
 function parse(claims: unknown, expected = EXPECTED): unknown {
@@ -107,7 +107,7 @@ describe('the claims profile', () => {
       ...goodClaims(),
       azp: 'x',
       scope: ['a'],
-      amr: 5,
+      azr: 5,
     };
     expect(parse(claims)).toEqual(claims);
   });

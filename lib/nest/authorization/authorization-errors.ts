@@ -1,6 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { SessionError } from '../../errors/session-error.js';
 import {
+  challengeOf,
+  type AuthenticationFault,
+} from '../../session/authentication-requirement.js';
+import {
   contextError,
   exceptionIn,
   isMadeForClients,
@@ -10,6 +14,7 @@ import { Exchange } from '../exchange/exchange.js';
 import { isRequest } from '../exchange/raw-exchange.js';
 import { quoteError } from '../rare-logger.js';
 import { defectException, headersOf, isMistake } from '../session-exception.js';
+import { requirementsOf } from '../route-access.js';
 import type { SessionRuntime } from '../session-runtime.js';
 
 /** Returns the error of a session that may not use a handler. */
@@ -20,6 +25,29 @@ export function forbidden(
   const error = new SessionError(
     'SESSION_FORBIDDEN',
     'the session is not authorized',
+  );
+  return refusal(runtime, context, error);
+}
+
+const UNSATISFIED: Readonly<Record<AuthenticationFault, string>> = {
+  age: 'More recent authentication is required',
+  acr: 'A different authentication level is required',
+  amr: 'A different authentication method is required',
+};
+
+/** Returns the error of a session whose user must prove again who they are. */
+export function reauthenticationRequired(
+  runtime: SessionRuntime,
+  context: ExecutionContext,
+  fault: AuthenticationFault,
+): Error {
+  const challenge = challengeOf(
+    requirementsOf(context.getClass(), context.getHandler()),
+  );
+  const error = new SessionError(
+    'REAUTHENTICATION_REQUIRED',
+    UNSATISFIED[fault],
+    { challenge },
   );
   return refusal(runtime, context, error);
 }

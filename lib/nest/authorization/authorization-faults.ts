@@ -1,5 +1,5 @@
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
-import { contradicts } from '../route-access.js';
+import { contradictionOf } from '../route-access.js';
 
 /** Reports the handlers that decorators open to everyone and restrict to some sessions. */
 export function authorizationFaultsIn(modules: ModulesContainer): string[] {
@@ -14,24 +14,22 @@ export function authorizationFaultsIn(modules: ModulesContainer): string[] {
       .filter(isClass),
   );
   return [...classes].flatMap((type) =>
-    scanner
-      .getAllMethodNames(type.prototype)
-      .filter((name) => isContradiction(type, name))
-      .map(
-        (name) =>
-          `@Authorize(): expected a handler that requires a session, got ${type.name}.${name}, which is @Public(); remove one of the decorators, or add @Public(false) to the method`,
-      ),
+    scanner.getAllMethodNames(type.prototype).flatMap((name) => {
+      const decorator = contradictionAt(type, name);
+      return decorator
+        ? `${decorator}: expected a handler that requires a session, got ${type.name}.${name}, which is @Public(); remove one of the decorators, or add @Public(false) to the method`
+        : [];
+    }),
   );
 }
 
-function isContradiction(type: Class, name: string): boolean {
+function contradictionAt(type: Class, name: string): string | undefined {
   const method: unknown = type.prototype[name];
-  return (
-    typeof method === 'function' &&
+  return typeof method === 'function' &&
     // A method without metadata is no handler.
-    Reflect.getMetadataKeys(method).length > 0 &&
-    contradicts(type, method)
-  );
+    Reflect.getMetadataKeys(method).length > 0
+    ? contradictionOf(type, method)
+    : undefined;
 }
 
 interface Class {

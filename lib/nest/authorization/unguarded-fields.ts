@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { SessionConfigError } from '../../errors/session-config-error.js';
-import { rulesFor } from '../route-access.js';
+import { restrictionOf, rulesFor } from '../route-access.js';
 
 /** The names that `@nestjs/graphql` uses; it is an optional package. */
 const OPTIONS = 'GqlModuleOptions';
@@ -27,7 +27,7 @@ interface GraphQLOptions {
 type ModuleRef =
   ModulesContainer extends Map<string, infer Value> ? Value : never;
 
-/** Returns the fields with `@Authorize()` whose guards a GraphQL module does not run. */
+/** Returns the restricted fields whose guards a GraphQL module does not run. */
 export function unguardedFieldsIn(modules: ModulesContainer): string[] {
   const all = [...modules.values()];
   const resolvers = all
@@ -47,7 +47,7 @@ export function unguardedFieldsIn(modules: ModulesContainer): string[] {
   return [...new Set(resolvers)].flatMap((prototype) =>
     new MetadataScanner()
       .getAllMethodNames(prototype)
-      .filter((name) => isAuthorizedField(prototype, name))
+      .filter((name) => isRestrictedField(prototype, name))
       .map((name) => `${prototype.constructor.name}.${name}`),
   );
 }
@@ -69,7 +69,7 @@ function withImports(some: readonly ModuleRef[]): ModuleRef[] {
   return [...found];
 }
 
-function isAuthorizedField(prototype: object, name: string): boolean {
+function isRestrictedField(prototype: object, name: string): boolean {
   const { constructor } = prototype;
   const handler = (prototype as Record<string, unknown>)[name] as object;
   if (![FIELD, REFERENCE].some((key) => Reflect.hasMetadata(key, handler))) {
@@ -81,11 +81,11 @@ function isAuthorizedField(prototype: object, name: string): boolean {
   return (
     type !== undefined &&
     !ROOT_TYPES.has(type) &&
-    rulesFor(constructor, handler).isAuthorized
+    restrictionOf(rulesFor(constructor, handler)) !== undefined
   );
 }
 
-/** Stops the boot for `@Authorize()` on fields that GraphQL would resolve without it. */
+/** Stops the boot for restrictions of fields that GraphQL would not apply. */
 @Injectable()
 export class UnguardedFields implements OnModuleInit {
   constructor(
@@ -97,7 +97,7 @@ export class UnguardedFields implements OnModuleInit {
     const fields = unguardedFieldsIn(this.modules);
     if (fields.length === 0) return;
     throw new SessionConfigError([
-      `@Authorize(): expected GraphQL to run the guards of fields, got ${fields.join(', ')} without them; add fieldResolverEnhancers: ['guards'] to the options of GraphQLModule, or decorate only queries, mutations and subscriptions`,
+      `@Authorize(), @RequireAuthentication(): expected GraphQL to run the guards of fields, got ${fields.join(', ')} without them; add fieldResolverEnhancers: ['guards'] to the options of GraphQLModule, or decorate only queries, mutations and subscriptions`,
     ]);
   }
 }

@@ -8,7 +8,16 @@ import {
   type AnySession,
 } from '../../session/model/active-session.js';
 import type { SessionOutcome } from '../../session/model/session-outcome.js';
-import type { VerifiedSession } from '../../session/model/verified-session.js';
+import {
+  authenticationOf,
+  proofKeyOf,
+  withAuthentication,
+} from '../../session/model/authentication.js';
+import {
+  verifiedSession,
+  type VerifiedSession,
+} from '../../session/model/verified-session.js';
+import type { AuthenticationClaims } from '../../tokens/session-claims.js';
 import { attachTo } from '../exchange/raw-exchange.js';
 import { expandedData } from '../expanded-data.js';
 import type { SessionRuntime } from '../session-runtime.js';
@@ -70,6 +79,8 @@ export class Connection implements Dependent {
   /** An expansion that is running. */
   #showing: { of: VerifiedSession; done: Promise<SessionOutcome> } | undefined;
   #turns = 0;
+  /** How its handshake says that the user proved who they are. Other connections of the session may know better. */
+  #proof: AuthenticationClaims | undefined;
   /** Whether it stays open without a session. */
   isOptional = false;
 
@@ -177,6 +188,7 @@ export class Connection implements Dependent {
     if (this.#isOver || outcome.kind !== 'authenticated') {
       return this.#isOver ? CLOSED : outcome;
     }
+    this.#proof = authenticationOf(outcome.claims);
     const shown = await this.#show(outcome);
     // What ended meanwhile closes the connection here.
     this.#live = this.#runtime.live.add(outcome, this);
@@ -215,9 +227,21 @@ export class Connection implements Dependent {
   #showWith(of: VerifiedSession, data: unknown, turn: number): VerifiedSession {
     // A slow expansion must not undo one that began later.
     if (turn > (this.#shown?.turn ?? 0)) {
-      const session = createActiveSession(this.#runtime, of, data);
+      const session = createActiveSession(this.#runtime, this.#own(of), data);
       this.#shown = { of, session, turn };
     }
     return of;
+  }
+
+  /** Returns a session, which all of its connections share, with the proof of this one. */
+  #own(shared: VerifiedSession): VerifiedSession {
+    const { claims } = shared;
+    const proof = this.#proof;
+    return !proof || proofKeyOf(proof) === proofKeyOf(claims)
+      ? shared
+      : verifiedSession(
+          withAuthentication(claims, proof),
+          this.#runtime.policy,
+        );
   }
 }

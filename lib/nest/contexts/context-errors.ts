@@ -3,7 +3,7 @@ import { refusalError } from '../../errors/refusal.js';
 import type { SessionError } from '../../errors/session-error.js';
 import type { SessionOutcome } from '../../session/model/session-outcome.js';
 import type { VerifiedSession } from '../../session/model/verified-session.js';
-import { toHttpException } from '../session-exception.js';
+import { toHttpException, type ErrorBody } from '../session-exception.js';
 
 type ErrorClass = new (body: object) => Error;
 
@@ -90,11 +90,13 @@ function classOf(
 
 /** Apollo derives the code from the status, Mercurius takes it from `extensions`. */
 function withExtensions(exception: HttpException): HttpException {
-  const { errorCode } = exception.getResponse() as { errorCode?: string };
+  const {
+    statusCode: _statusCode,
+    message: _message,
+    ...reason
+  } = exception.getResponse() as ErrorBody;
   const code = GRAPHQL_CODES[exception.getStatus()] ?? 'INTERNAL_SERVER_ERROR';
-  return Object.assign(exception, {
-    extensions: { code, ...(errorCode !== undefined && { errorCode }) },
-  });
+  return Object.assign(exception, { extensions: { code, ...reason } });
 }
 
 /** Returns the error of an outcome without a session. */

@@ -5,7 +5,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { PredicateGuard } from '../authorization/authorize.guard.js';
+import { RequirementGuard } from '../authorization/requirement.guard.js';
 import { rulesFor } from '../route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
 import { SessionGuard } from '../session.guard.js';
@@ -67,7 +67,7 @@ function isGuarded(target: object): boolean {
       guard instanceof SessionGuard ||
       (typeof guard === 'function' &&
         (guard.prototype instanceof SessionGuard ||
-          guard.prototype instanceof PredicateGuard)),
+          guard.prototype instanceof RequirementGuard)),
   );
 }
 

@@ -75,7 +75,7 @@ class OperationCompletion {
     method: string,
     route: GuardedRoute,
   ): Operation | undefined {
-    const { access, isAuthorized, modules } = route;
+    const { access, isAuthorized, requiresProof, modules } = route;
     const known = this.#withReadyMade(operation, route);
     if (!known) {
       return undefined;
@@ -96,6 +96,7 @@ class OperationCompletion {
                 method,
                 isOptional: access === 'optional',
                 isAuthorized,
+                requiresProof,
               }),
             ),
           secured,

@@ -1,6 +1,7 @@
 import type { HttpStatus } from '@nestjs/common';
 import {
   SessionError,
+  type AuthenticationChallenge,
   type SessionErrorCode,
 } from '../../errors/session-error.js';
 import { errorBodyOf, headersOf, statusOf } from '../session-exception.js';
@@ -17,6 +18,16 @@ const ERROR_BODY = objectOf(
     statusCode: { type: 'integer' },
     message: { type: 'string' },
     errorCode: { type: 'string' },
+    max_age: {
+      type: 'integer',
+      description:
+        'Maximum age of the authentication, in seconds (REAUTHENTICATION_REQUIRED)',
+    },
+    acr_values: {
+      type: 'string',
+      description:
+        'Accepted classes of authentication, separated by spaces (REAUTHENTICATION_REQUIRED)',
+    },
   },
   ['statusCode', 'message'],
 );
@@ -45,6 +56,12 @@ const CAUSES: Readonly<Partial<Record<SessionErrorCode, ResponseTexts>>> = {
     description: 'The session does not permit this',
   },
 };
+const REAUTHENTICATION: ResponseTexts = {
+  name: 'ReauthenticationRequired',
+  description:
+    'No valid session, or the user must authenticate again (RFC 9470)',
+};
+const EXAMPLE: AuthenticationChallenge = { maxAge: 600 };
 const FORBIDDEN: ResponseTexts = {
   name: 'Forbidden',
   description: 'The session does not permit this, or the request is cross-site',
@@ -76,10 +93,10 @@ export function describeRefusals(
     }
     const causes = codes.filter((code) => statusOf({ code }) === status);
     const { name, description } = textsOf(status, causes);
-    const error = new SessionError(causes[0]!, '');
-    const headers = headersOf(error, transports.challenges).map(
-      ([header]) => [header, HEADERS[header]] as const,
-    );
+    const headers = causes
+      .map((code) => new SessionError(code, ''))
+      .flatMap((error) => headersOf(error, transports.challenges))
+      .map(([header]) => [header, HEADERS[header]] as const);
     responses[status] = components.refTo('responses', name, {
       description,
       ...(headers.length > 0 && { headers: Object.fromEntries(headers) }),
@@ -99,6 +116,9 @@ function textsOf(
   causes: readonly SessionErrorCode[],
 ): ResponseTexts {
   const [cause, another] = causes;
+  if (causes.includes('REAUTHENTICATION_REQUIRED')) {
+    return REAUTHENTICATION;
+  }
   return (
     RESPONSES[status] ?? (another ? FORBIDDEN : CAUSES[cause!]) ?? FORBIDDEN
   );
@@ -112,7 +132,10 @@ function examplesOf(
   return another
     ? {
         examples: Object.fromEntries(
-          causes.map((code) => [code, { value: errorBodyOf(status, code) }]),
+          causes.map((code) => [
+            code,
+            { value: errorBodyOf(status, code, EXAMPLE) },
+          ]),
         ),
       }
     : { example: errorBodyOf(status, cause) };

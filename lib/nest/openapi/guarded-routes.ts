@@ -5,7 +5,7 @@ import {
   type ModulesContainer,
 } from '@nestjs/core';
 import type { ResolvedRoutesOptions } from '../../options/resolve-routes-options.js';
-import { PredicateGuard } from '../authorization/authorize.guard.js';
+import { RequirementGuard } from '../authorization/requirement.guard.js';
 import { rulesFor, type RouteAccess } from '../route-access.js';
 import type { SessionRuntime } from '../session-runtime.js';
 import { SessionGuard } from '../session.guard.js';
@@ -33,6 +33,8 @@ export interface GuardedRoute {
   readonly access: RouteAccess;
   /** Whether it has an `@Authorize()`. */
   readonly isAuthorized: boolean;
+  /** Whether it has a `@RequireAuthentication()`. */
+  readonly requiresProof: boolean;
   /** The modules whose guards the route has: a request must satisfy all of them. */
   readonly modules: readonly SessionRuntime[];
 }
@@ -86,8 +88,9 @@ export class GuardedRoutes {
     return {
       controller: controller as Type,
       name: (handler as Type).name,
-      access: rules.isAuthorized ? 'required' : rules.access,
+      access: rules.access,
       isAuthorized: rules.isAuthorized,
+      requiresProof: rules.requiresProof,
       modules: this.#described
         .map(({ runtime }) => runtime)
         .filter((runtime) => guarding.has(runtime)),
@@ -133,17 +136,17 @@ export class GuardedRoutes {
 }
 
 function runtimeOf(guard: unknown): SessionRuntime | undefined {
-  return guard instanceof PredicateGuard
+  return guard instanceof RequirementGuard
     ? guard.runtime
     : SessionGuard.runtimeOf(guard);
 }
 
-/** Whether a guard class requires a session: also that of a predicate of `@Authorize()`. */
+/** Whether a guard class requires a session: also that of `@Authorize()` and `@RequireAuthentication()`. */
 function isSessionGuard(guard: unknown): guard is Type {
   return (
     guard === SessionGuard ||
     (typeof guard === 'function' &&
       (guard.prototype instanceof SessionGuard ||
-        guard.prototype instanceof PredicateGuard))
+        guard.prototype instanceof RequirementGuard))
   );
 }

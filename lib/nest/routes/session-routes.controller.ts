@@ -33,6 +33,7 @@ import {
   type SessionRequest,
   type SessionResponse,
 } from '../exchange/raw-exchange.js';
+import { RequireAuthentication } from '../authorization/require-authentication.decorator.js';
 import { CheckRevocationInStore, Public } from '../route-access.js';
 import { SESSION_RUNTIME, type SessionRuntime } from '../session-runtime.js';
 import { Session } from '../session.decorator.js';
@@ -54,7 +55,9 @@ export function sessionRoutesAt(
   routes: ResolvedRoutesOptions,
   isGuarded: boolean,
 ): Type {
-  const { path, clearSiteData } = routes;
+  const { path, clearSiteData, reauthenticateSeconds: maxAge } = routes;
+  const Reauthenticated = (): MethodDecorator =>
+    maxAge === undefined ? () => undefined : RequireAuthentication({ maxAge });
   @Controller({ path, version: VERSION_NEUTRAL })
   @UseInterceptors(NoStoreInterceptor)
   @UseGuards(isGuarded ? ProvidedSessionGuard : SessionGuard)
@@ -135,6 +138,7 @@ export function sessionRoutesAt(
      * nothing.
      */
     @Delete('devices/others')
+    @Reauthenticated()
     @CheckRevocationInStore()
     async endOtherDevices(
       @Session() { id, subject }: AnySession,
@@ -147,6 +151,7 @@ export function sessionRoutesAt(
 
     /** Ends one session of the user. The subject is that of the request's session, so other users are safe. */
     @Delete('devices/:id')
+    @Reauthenticated()
     @CheckRevocationInStore()
     @HttpCode(204)
     async endDevice(

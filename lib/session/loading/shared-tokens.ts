@@ -1,5 +1,6 @@
 import type { SessionClock } from '../../ports/clock.js';
 import type { Transport } from '../../ports/transport.js';
+import { proofKeyOf } from '../model/authentication.js';
 import type { ClockPolicy } from '../model/freshness.js';
 import type { LoadedResult } from './loaded-result.js';
 import type { SignedSession } from '../model/signed-session.js';
@@ -36,7 +37,7 @@ export class SharedTokens {
     }
     // With refresh tokens, a reload keeps the end: tokens from before and after a refresh are never shared.
     const end = policy.accessSeconds === undefined ? '' : claims.exp;
-    const kind = `${claims.rev} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
+    const kind = `${claims.rev} ${proofKeyOf(claims)} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
     const known = result.tokenOf(kind);
     if (known && tokens.isGood(known, now)) {
       return known.preparedAt === now

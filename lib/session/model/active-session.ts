@@ -131,9 +131,19 @@ export class ActiveSession<
     return dateOf(this.#verified.claims.oiat);
   }
 
-  /** When the user proved who they are: at the sign-in, unless `generate` received another time. */
+  /** When the user proved who they are: at the sign-in, unless `generate` or `reauthenticated` received another time. */
   get authenticatedAt(): Date {
     return dateOf(this.#verified.claims.auth_time);
+  }
+
+  /** The class of that proof (OpenID Connect Core 1.0, section 2), if the application stated one. */
+  get acr(): string | undefined {
+    return this.#verified.claims.acr;
+  }
+
+  /** The methods of that proof (RFC 8176), frozen, if the application stated any. */
+  get amr(): readonly string[] | undefined {
+    return this.#verified.claims.amr;
   }
 
   /** When the data was loaded. */
@@ -149,8 +159,13 @@ export class ActiveSession<
   /** Returns everything except the params. */
   toJSON(): Omit<this, 'params' | 'toJSON'> {
     const { id, subject, data, attributes } = this;
-    const { issuedAt, authenticatedAt, loadedAt, expiresAt } = this;
-    const times = { issuedAt, authenticatedAt, loadedAt, expiresAt };
+    const { issuedAt, authenticatedAt, acr, amr, loadedAt, expiresAt } = this;
+    const proof = {
+      authenticatedAt,
+      ...(acr !== undefined && { acr }),
+      ...(amr !== undefined && { amr }),
+    };
+    const times = { issuedAt, ...proof, loadedAt, expiresAt };
     return { id, subject, data, attributes, ...times } as unknown as Omit<
       this,
       'params' | 'toJSON'

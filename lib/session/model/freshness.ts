@@ -66,6 +66,17 @@ export function timesOf(
   };
 }
 
+/**
+ * Returns when a token counts as issued: not before its data was loaded, and not before its user proved who they are.
+ * Both may come from a node ahead of our clock.
+ */
+export function issueTimeOf(
+  { lat, auth_time }: Pick<SessionClaims, 'lat' | 'auth_time'>,
+  now: number,
+): number {
+  return Math.max(now, lat, auth_time);
+}
+
 /** Returns when a token becomes valid: nothing in it may lie ahead of our clock by more than the tolerance. */
 export function validFrom(
   claims: Pick<TokenClaims, 'iat' | 'nbf'>,

@@ -21,6 +21,10 @@ export type SessionEvent =
   | (OfSession & { readonly type: 'created' })
   | (OfSession & { readonly type: 'reloaded' })
   | (OfSession & {
+      /** The user has proved again who they are: `reauthenticated` was called. */
+      readonly type: 'reauthenticated';
+    })
+  | (OfSession & {
       readonly type: 'ended';
       /**
        * `revoked` by the application, ended by the `loader`, `replaced` by a new sign-in, ended to make room under

@@ -1,4 +1,8 @@
-import type { SessionClaims } from '../../tokens/session-claims.js';
+import type {
+  AuthenticationClaims,
+  SessionClaims,
+} from '../../tokens/session-claims.js';
+import { proofKeyOf } from './authentication.js';
 import { BoundedMap } from './bounded-map.js';
 import { EndMarks, type End } from './end-marks.js';
 
@@ -30,6 +34,19 @@ export interface RemoteEnds {
   endOf(claims: EndableClaims): End | undefined;
 }
 
+interface Proof {
+  readonly claims: AuthenticationClaims;
+  /** Until when responses may be prepared that overlap with the one that delivers it. Seconds since the Unix epoch. */
+  readonly until: number;
+}
+
+/**
+ * How long a response may overlap with one that delivers a newer proof of who the user is, in seconds. After that, a
+ * client that presents an older proof has not received the newer one, or is another client with a copy: it gets its
+ * tokens again, with the proof that it has.
+ */
+const OVERLAP_SECONDS = 60;
+const PROVED_SESSIONS = 10_000;
 const UPDATED_SESSIONS = 10_000;
 const REFRESHED_SESSIONS = 10_000;
 const EXTENDED_SESSIONS = 10_000;
@@ -45,6 +62,7 @@ export class SessionMemory {
 
   readonly #generations = new BoundedMap<string, number>(REFRESHED_SESSIONS);
   readonly #idleEnds = new BoundedMap<string, number>(EXTENDED_SESSIONS);
+  readonly #proofs = new BoundedMap<string, Proof>(PROVED_SESSIONS);
   readonly #listeners: ((sid: string) => void)[] = [];
 
   constructor(ended = new EndMarks(), remote?: RemoteEnds) {
@@ -73,6 +91,7 @@ export class SessionMemory {
     this.#newest.delete(sid);
     this.#generations.delete(sid);
     this.#idleEnds.delete(sid);
+    this.#proofs.delete(sid);
     for (const forget of this.#listeners) {
       forget(sid);
     }
@@ -171,6 +190,28 @@ export class SessionMemory {
   /** Returns the latest idle end that this process knows of; `0` if only the tokens of the session contain one. */
   idleEndOf(sid: string): number {
     return this.#idleEnds.get(sid) ?? 0;
+  }
+
+  /** Notes that the user of a session proved again who they are, unless a later proof is known. */
+  prove(sid: string, claims: AuthenticationClaims, now: number): void {
+    const known = this.#proofs.get(sid)?.claims.auth_time ?? 0;
+    if (claims.auth_time >= known) {
+      this.#proofs.set(sid, { claims, until: now + OVERLAP_SECONDS });
+    }
+  }
+
+  /** Whether tokens prepared for a slower response have an older proof of who the user is than the client now has. */
+  isOvertaken(
+    claims: Pick<SessionClaims, 'sid'> & AuthenticationClaims,
+    preparedAt: number,
+  ): boolean {
+    const proof = this.#proofs.get(claims.sid);
+    return (
+      proof !== undefined &&
+      preparedAt <= proof.until &&
+      claims.auth_time <= proof.claims.auth_time &&
+      proofKeyOf(claims) !== proofKeyOf(proof.claims)
+    );
   }
 
   /**

@@ -1,10 +1,16 @@
 import { pathOfMember } from '../model/json-copy.js';
 import type { SessionClaims } from '../../tokens/session-claims.js';
 
-/** Lists the top-level members of params, data and attributes that take up most of a token, with their bytes. */
+/** Lists the top-level members of params, data, attributes and authentication that take up most of a token, with their bytes. */
 export function largestParts(claims: SessionClaims): string {
-  const { params, data, attrs: attributes } = claims;
-  return Object.entries({ params, data, attributes })
+  const { params, data, attrs: attributes, amr } = claims;
+  const authentication = amr && { amr };
+  return Object.entries({
+    params,
+    data,
+    attributes,
+    ...(authentication && { authentication }),
+  })
     .flatMap(([name, value]) =>
       typeof value === 'object' && value !== null
         ? Object.entries(value).map(

@@ -9,12 +9,14 @@ import {
   type TokenClaims,
 } from '../../tokens/session-claims.js';
 import type { TokenCodec } from '../../tokens/token-codec.js';
+import { withAuthentication } from '../model/authentication.js';
 import type { Dispatch } from '../model/dispatch.js';
 import {
   endOfSessionTokenIssuedAt,
   endOfSessionUsedAt,
   extendedTo,
   idleEndOf,
+  issueTimeOf,
   type ClockPolicy,
 } from '../model/freshness.js';
 import { largestParts } from './largest-parts.js';
@@ -73,8 +75,7 @@ export class TokenIssuer {
     now: number,
     idleEnd?: number,
   ): SessionClaims {
-    // Data loaded by a node ahead of our clock postdates this token as well.
-    const iat = Math.max(now, claims.lat);
+    const iat = issueTimeOf(claims, now);
     const policy = this.#policy;
     const end = idleEnd ?? endOfSessionUsedAt(iat, claims, policy);
     const exp = endOfSessionTokenIssuedAt(iat, claims, policy, end);
@@ -92,8 +93,8 @@ export class TokenIssuer {
    * later idle end when it is signed.
    */
   reissued(claims: SessionClaims, now: number): SessionClaims {
-    const issuedAt = Math.max(now, claims.lat);
-    return { ...claims, jti: randomId(TOKEN_ID_BYTES), iat: issuedAt };
+    const iat = issueTimeOf(claims, now);
+    return { ...claims, jti: randomId(TOKEN_ID_BYTES), iat };
   }
 
   /**
@@ -120,12 +121,15 @@ export class TokenIssuer {
       : { ...claims, jti: randomId(TOKEN_ID_BYTES), params, attrs, rev };
   }
 
-  /** Returns claims for a stateless refresh token with other attributes. Its end stays where it is. */
+  /** Returns claims for a stateless refresh token that agrees with a session token. Its end stays where it is. */
   rewritten(
     refresh: StatelessRefreshClaims,
-    changed: Pick<SessionClaims, 'attrs' | 'rev'>,
+    session: SessionClaims,
   ): RefreshClaims {
-    return { ...refresh, ...changed, jti: randomId(TOKEN_ID_BYTES) };
+    const { attrs, rev, auth_time } = session;
+    const claims = withAuthentication(refresh, session);
+    const iat = Math.max(refresh.iat, auth_time);
+    return { ...claims, attrs, rev, iat, jti: randomId(TOKEN_ID_BYTES) };
   }
 
   /**
@@ -229,7 +233,8 @@ export class TokenIssuer {
         return latest();
       },
       isCurrent: () =>
-        this.#memory.isCurrent(claims, generation, refresh && claims.attrs),
+        this.#memory.isCurrent(claims, generation, refresh && claims.attrs) &&
+        !this.#memory.isOvertaken(claims, now),
     };
     const session = verifiedSession(claims, this.#policy, dispatch, refresh);
     keepSignedToken(session, token);
