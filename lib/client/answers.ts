@@ -1,3 +1,5 @@
+import type { SessionChallenge } from './session-client-options.js';
+
 /** What a client reads from a response. */
 export interface Answer {
   /** Empty if it was cut off. */
@@ -42,6 +44,25 @@ export function verdictOnRequest(
   const errorCode = body?.errorCode;
   if (errorCode === 'SESSION_REQUIRED') return 'refused';
   return typeof errorCode === 'string' || !isSafe(method) ? 'other' : 'unclear';
+}
+
+/** The part of a response, or of an error of GraphQL, that contains a challenge. */
+export interface Challenging {
+  readonly errorCode?: unknown;
+  readonly max_age?: unknown;
+  readonly acr_values?: unknown;
+}
+
+/** Returns what a new proof of who the user is must satisfy; `undefined` if a refusal has another reason. */
+export function challengeOf(
+  body: Challenging | undefined,
+): SessionChallenge | undefined {
+  if (body?.errorCode !== 'REAUTHENTICATION_REQUIRED') return undefined;
+  const { max_age, acr_values } = body;
+  return {
+    ...(typeof max_age === 'number' && { maxAge: max_age }),
+    ...(typeof acr_values === 'string' && { acrValues: acr_values.split(' ') }),
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Answer } from './answers.js';
+import { challengeOf, type Answer, type Challenging } from './answers.js';
+import type { SessionChallenge } from './session-client-options.js';
 
 /** What the client reads of a parsed GraphQL operation: the `DocumentNode` of the package `graphql`, for example. */
 export interface GraphqlDocument {
@@ -19,10 +20,9 @@ interface OperationNode {
 
 interface GraphqlError {
   readonly path?: unknown;
-  readonly extensions?: {
+  readonly extensions?: Challenging & {
     readonly code?: unknown;
-    readonly errorCode?: unknown;
-    readonly originalError?: { readonly errorCode?: unknown };
+    readonly originalError?: Challenging;
   };
 }
 
@@ -37,22 +37,49 @@ interface GraphqlError {
  * - `'other'`: nothing of that, or a mutation was refused without our reason, as for a wrong password.
  */
 export function verdictOnOperation(
-  { definitions }: GraphqlDocument,
+  document: GraphqlDocument,
   body: Answer['body'],
 ): 'refused' | 'unclear' | 'partly' | 'other' {
-  const errors = Array.isArray(body?.errors)
-    ? (body.errors as (GraphqlError | null)[])
-    : [];
-  const ours = errors.filter((each) => reasonOf(each) === 'SESSION_REQUIRED');
-  const operations = definitions.filter(
-    ({ kind }) => kind === 'OperationDefinition',
-  ) as OperationNode[];
+  return (
+    refusalOf(document, body, 'SESSION_REQUIRED') ??
+    (isQuery(operationsIn(document)) && errorsIn(body).some(isUnclear)
+      ? 'unclear'
+      : 'other')
+  );
+}
+
+/**
+ * Returns what a new proof of who the user is must satisfy for all errors of a response; `undefined` if that is not what
+ * the operation lacks, or if a part of a mutation may have run.
+ */
+export function challengeOfOperation(
+  document: GraphqlDocument,
+  body: Answer['body'],
+): SessionChallenge | undefined {
+  const code = 'REAUTHENTICATION_REQUIRED';
+  if (refusalOf(document, body, code) !== 'refused') return undefined;
+  const all = errorsIn(body).map((each) => challengeOf(sourceOf(each)) ?? {});
+  const ages = all.flatMap(({ maxAge }) => maxAge ?? []);
+  const acrValues = all.find((each) => each.acrValues)?.acrValues;
+  return {
+    ...(ages.length > 0 && { maxAge: Math.min(...ages) }),
+    ...(acrValues && { acrValues }),
+  };
+}
+
+/** Returns whether our guard refused an operation with a code before it ran, or a part of it; `undefined` if it did not. */
+function refusalOf(
+  document: GraphqlDocument,
+  body: Answer['body'],
+  code: string,
+): 'refused' | 'partly' | undefined {
+  const ours = errorsIn(body).filter(
+    (each) => sourceOf(each)?.errorCode === code,
+  );
+  if (ours.length === 0) return undefined;
+  const operations = operationsIn(document);
+  if (isQuery(operations)) return 'refused';
   const [first, ...others] = operations;
-  if (first && operations.every(({ operation }) => operation === 'query')) {
-    if (ours.length > 0) return 'refused';
-    return errors.some(isUnclear) ? 'unclear' : 'other';
-  }
-  if (ours.length === 0) return 'other';
   const refused = ours.flatMap((each) =>
     Array.isArray(each?.path) && each.path.length === 1
       ? (each.path as unknown[])
@@ -68,15 +95,34 @@ export function verdictOnOperation(
   return isRefused ? 'refused' : 'partly';
 }
 
+function errorsIn(body: Answer['body']): readonly (GraphqlError | null)[] {
+  return Array.isArray(body?.errors)
+    ? (body.errors as (GraphqlError | null)[])
+    : [];
+}
+
+function operationsIn({ definitions }: GraphqlDocument): OperationNode[] {
+  return definitions.filter(
+    ({ kind }) => kind === 'OperationDefinition',
+  ) as OperationNode[];
+}
+
+function isQuery(operations: readonly OperationNode[]): boolean {
+  return (
+    operations.length > 0 &&
+    operations.every(({ operation }) => operation === 'query')
+  );
+}
+
 /** Apollo Server puts the body of an `HttpException` into `originalError`. */
-function reasonOf(error: GraphqlError | null): unknown {
+function sourceOf(error: GraphqlError | null): Challenging | undefined {
   const extensions = error?.extensions;
-  return extensions?.errorCode ?? extensions?.originalError?.errorCode;
+  return extensions?.errorCode == null ? extensions?.originalError : extensions;
 }
 
 function isUnclear(error: GraphqlError | null): boolean {
   return (
     error?.extensions?.code === 'UNAUTHENTICATED' &&
-    typeof reasonOf(error) !== 'string'
+    typeof sourceOf(error)?.errorCode !== 'string'
   );
 }

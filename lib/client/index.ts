@@ -1,6 +1,7 @@
 export { SessionClient } from './session-client.js';
 export type { GraphqlDocument } from './graphql.js';
 export type {
+  SessionChallenge,
   SessionClientOptions,
   SessionFetch,
   SessionRequestInit,

@@ -7,26 +7,28 @@ import type {
 } from './session-client-options.js';
 import { withinLimit } from './within-limit.js';
 
+/** A caller's request. */
+export interface PreparedRequest {
+  readonly request: Request;
+  /** A copy for a second attempt; a stream has none. */
+  readonly again?: Request;
+  /** Whether it is marked as no activity of the user. */
+  readonly isPassive: boolean;
+}
+
 /** Sends the requests of a session with its credentials. */
 export interface Requests {
   /** The time limit of `post` and `read`. */
   readonly milliseconds: number;
   /**
-   * Creates a caller's request, and a copy for a second attempt; a stream has no copy.
+   * Creates a caller's request.
    *
    * @returns `undefined` for another origin
    */
   prepare(
     input: Parameters<typeof fetch>[0],
     init?: SessionRequestInit,
-  ):
-    | {
-        readonly request: Request;
-        readonly again?: Request;
-        /** Whether it is marked as no activity of the user. */
-        readonly isPassive: boolean;
-      }
-    | undefined;
+  ): PreparedRequest | undefined;
   /** Sends a request of the application with the token and the CSRF header. */
   send(request: Request, token: string | undefined): Promise<Response>;
   /** Sends a POST to one of the routes and reads the whole response, within the time limit. */

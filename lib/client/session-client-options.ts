@@ -28,6 +28,14 @@ export interface SessionRequestInit extends RequestInit {
   readonly graphql?: GraphqlDocument;
 }
 
+/** What a new proof of who the user is must satisfy (RFC 9470, section 3). */
+export interface SessionChallenge {
+  /** Its maximum age, in seconds. */
+  readonly maxAge?: number;
+  /** The classes of authentication (`acr`) of which it must have one, in order of preference. */
+  readonly acrValues?: readonly string[];
+}
+
 /** A storage of the application for tokens, such as Expo SecureStore, a keychain or `localStorage`. */
 export interface SessionTokenStorage {
   /** Returns what was last written under a name; `null` or `undefined` for nothing. */
@@ -89,6 +97,16 @@ export interface SessionClientOptions {
    * @default none: only the 401 says so
    */
   readonly onSessionEnded?: () => void;
+  /**
+   * Called when a request is refused with `REAUTHENTICATION_REQUIRED`: ask for the password, and send it to the route
+   * that calls `reauthenticated`. `true` sends the request again, once. Any other result, or an error, which goes to
+   * `console.error`, leaves the 401 to the caller; so does a body that is a stream. Called once for all requests with the
+   * same challenge that wait or were sent before, in this tab, and for one challenge at a time. Not called for passive
+   * requests. What it requests must not be refused this way itself: that request would wait for its own outcome.
+   *
+   * @default none: the 401 is the response
+   */
+  readonly onReauthenticate?: (challenge: SessionChallenge) => Promise<boolean>;
   /**
    * How long a refresh or a sign-out may take until its whole response has arrived, in seconds; at most a day. After
    * that, waiting requests reject with a `TimeoutError`, and the session goes on.

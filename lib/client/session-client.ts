@@ -5,10 +5,14 @@ import type {
   SessionTokens,
 } from './session-client-options.js';
 import { createAddresses, type Addresses } from './addresses.js';
-import { verdictOnRequest } from './answers.js';
-import { verdictOnOperation } from './graphql.js';
+import { createPrompts, type Prompts } from './prompts.js';
 import { createRefreshes, type Refreshes } from './refreshes.js';
-import { createRequests, type Requests } from './requests.js';
+import { createRefusals, type Refusals } from './refusals.js';
+import {
+  createRequests,
+  type PreparedRequest,
+  type Requests,
+} from './requests.js';
 import {
   createSharedSession,
   keepsTokensWith,
@@ -25,8 +29,10 @@ export class SessionClient {
   readonly #addresses: Addresses;
   readonly #requests: Requests;
   readonly #keepsTokens: boolean;
+  readonly #refusals: Refusals;
   readonly #session: SharedSession;
   readonly #refreshes: Refreshes;
+  readonly #prompts: Prompts | undefined;
 
   /** @throws RangeError for an invalid `timeoutSeconds`; TypeError in Node for a `url` that is not an address */
   constructor(options: SessionClientOptions = {}) {
@@ -38,6 +44,7 @@ export class SessionClient {
       this.#keepsTokens,
       this.#addresses,
     );
+    this.#refusals = createRefusals(this.#requests, this.#addresses);
     this.#session = createSharedSession(
       options,
       this.#addresses.routes,
@@ -48,6 +55,8 @@ export class SessionClient {
       this.#requests,
       this.#keepsTokens,
     );
+    const { onReauthenticate } = options;
+    this.#prompts = onReauthenticate && createPrompts(onReauthenticate);
   }
 
   /**
@@ -60,12 +69,42 @@ export class SessionClient {
    * a response counts like a 401.
    */
   readonly fetch: SessionFetch = async (input, init) => {
-    const { isRoute } = this.#addresses;
     const own = this.#requests.prepare(input, init);
     if (!own) {
       return (this.#options.fetch ?? fetch)(input, init);
     }
-    const { request, again, isPassive } = own;
+    const prompts = this.#prompts;
+    if (!prompts || own.isPassive) {
+      return this.#fetchOwn(own, init);
+    }
+    const { request } = own;
+    const { signal } = request;
+    const spare = own.again?.clone();
+    const since = prompts.count();
+    const response = await this.#fetchOwn(own, init);
+    const challenge = await this.#refusals.challengeIn(
+      response,
+      signal,
+      init?.graphql,
+    );
+    if (
+      !challenge ||
+      !(await unlessAborted(prompts.ask(challenge, since), signal)) ||
+      !spare
+    ) {
+      return response;
+    }
+    response.body?.cancel().catch(() => undefined);
+    // The token may have expired while the user was asked.
+    const again = spare.clone();
+    return this.#fetchOwn({ request: spare, again, isPassive: false }, init);
+  };
+
+  async #fetchOwn(
+    { request, again, isPassive }: PreparedRequest,
+    init?: SessionRequestInit,
+  ): Promise<Response> {
+    const { isRoute } = this.#addresses;
     const { signal, url } = request;
     const { known, tabs } = this.#session;
     const isOfRoutes = isRoute(url, '/refresh') || isRoute(url, '/logout');
@@ -78,7 +117,11 @@ export class SessionClient {
     if (isOfRoutes || (this.#keepsTokens && !hadTokens)) {
       return response;
     }
-    const verdict = await this.#verdictOn(response, request, init);
+    const verdict = await this.#refusals.verdictOn(
+      response,
+      request,
+      init?.graphql,
+    );
     const isUnclear = verdict === 'unclear';
     if (verdict === 'other' || (isUnclear && !known.canRefresh())) {
       return response;
@@ -104,10 +147,11 @@ export class SessionClient {
     const isAccepted =
       second.status !== 401 &&
       (!init?.graphql ||
-        (await this.#verdictOn(second, request, init)) === 'other');
+        (await this.#refusals.verdictOn(second, request, init.graphql)) ===
+          'other');
     this.#refreshes.sentAgain(isAccepted, !isUnclear);
     return second;
-  };
+  }
 
   /**
    * Reports a sign-in that gave this client a session, here and in the other tabs.
@@ -130,6 +174,16 @@ export class SessionClient {
     await this.#session.ready();
     await this.#refreshes.settled();
     return this.#session.known.tokens?.token;
+  }
+
+  /**
+   * Returns the refresh token, for the body of the request that proves again who the user is. Waits like `token()`.
+   *
+   * @returns `undefined` without one, and where the browser keeps the tokens
+   */
+  async refreshToken(): Promise<string | undefined> {
+    await this.token();
+    return this.#session.known.tokens?.refreshToken;
   }
 
   /**
@@ -158,26 +212,6 @@ export class SessionClient {
   /** Stops exchanging messages with other tabs. Requests still work. */
   close(): void {
     this.#session.tabs.close();
-  }
-
-  /** Interprets a response; those of another origin say nothing. */
-  async #verdictOn(
-    response: Response,
-    { method, signal }: Request,
-    init?: SessionRequestInit,
-  ): Promise<ReturnType<typeof verdictOnRequest | typeof verdictOnOperation>> {
-    const graphql =
-      /\bjson\b/.test(response.headers.get('content-type') ?? '') &&
-      init?.graphql;
-    const isRefusal = response.status === 401;
-    if (!this.#addresses.isOwn(response.url) || !(isRefusal || graphql)) {
-      return 'other';
-    }
-    const body = await unlessAborted(this.#requests.read(response), signal);
-    const verdict = isRefusal ? verdictOnRequest(method, body) : 'other';
-    return verdict === 'other' && graphql
-      ? verdictOnOperation(graphql, body)
-      : verdict;
   }
 
   /** Sends a request of the session, and adopts what the response says about it. */

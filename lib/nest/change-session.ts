@@ -9,6 +9,7 @@ import {
 import type { IssuedSession } from '../session/model/issued-session.js';
 import type { VerifiedSession } from '../session/model/verified-session.js';
 import { Exchange } from './exchange/exchange.js';
+import type { SessionResponse } from './exchange/raw-exchange.js';
 import { handOver, refusedWith } from './hand-over.js';
 import { refreshTokenInBody } from './refresh-session.js';
 import type {
@@ -24,8 +25,7 @@ export async function reloadSession(
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { reload } = issuingOf(runtime);
-  const exchange = Exchange.ofSession(session, options.response);
-  const verified = newestIn(exchange, session, runtime);
+  const { verified, exchange } = newestOf(runtime, session, options.response);
   exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
   const reloaded = await reload.reloadNow(
@@ -47,8 +47,7 @@ export async function updateSession(
   options: DeliverOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { issuer, refresh, reload } = issuingOf(runtime);
-  const exchange = Exchange.ofSession(session, options.response);
-  const verified = newestIn(exchange, session, runtime);
+  const { verified, exchange } = newestOf(runtime, session, options.response);
   exchange?.requirePlace(runtime);
   const carriers = runtime.transports.carriersOf(exchange);
   const updated = await issuer.update(
@@ -71,8 +70,7 @@ export async function reauthenticateSession(
   { response, ...given }: ReauthenticationOptions,
 ): Promise<IssuedSession<any, any, any, any>> {
   const { reauthentication } = issuingOf(runtime);
-  const exchange = Exchange.ofSession(session, response);
-  const verified = newestIn(exchange, session, runtime);
+  const { verified, exchange } = newestOf(runtime, session, response);
   if (
     !exchange ||
     originOf(session) !== exchange ||
@@ -103,17 +101,20 @@ function notCurrent(): SessionError {
   );
 }
 
-/** Returns the session as an earlier step of its request has issued it. */
-function newestIn(
-  exchange: Exchange | undefined,
-  session: AnySession,
+/** Returns a session as an earlier step of its request has issued it, and that request. */
+function newestOf(
   runtime: SessionRuntime,
-): VerifiedSession {
+  session: AnySession,
+  response: SessionResponse | undefined,
+): { verified: VerifiedSession; exchange: Exchange | undefined } {
   const verified = verifiedOf(session, runtime);
-  const newest = exchange?.session;
-  return newest && newest.id === session.id && belongsTo(newest, runtime)
-    ? verifiedOf(newest, runtime)
-    : verified;
+  const exchange = Exchange.ofSession(session, response);
+  const attached = exchange?.session;
+  const isNewest = attached?.id === session.id && belongsTo(attached, runtime);
+  return {
+    exchange,
+    verified: isNewest ? verifiedOf(attached!, runtime) : verified,
+  };
 }
 
 /** Returns the error of a refused session. A request that carries a different session keeps its tokens. */

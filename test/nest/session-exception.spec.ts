@@ -53,6 +53,7 @@ const STATUSES: [SessionErrorCode, Status][] = [
   ['SESSION_UNKNOWN', 401],
   ['REFRESH_REUSED', 401],
   ['PROOF_REQUIRED', 401],
+  ['REAUTHENTICATION_REQUIRED', 401],
   ['SESSION_LIMIT', 409],
   ['CSRF_REFUSED', 403],
   ['SESSION_FORBIDDEN', 403],
@@ -85,9 +86,9 @@ const BODIES: Record<Status, object> = {
   },
 };
 
-/** The whole body that a client sees for a code. Of those with 403, the client must know which it is. */
+/** The whole body that a client sees for a code. Of those with 403, the client must know which it is; and how to go on. */
 function bodyOf(code: SessionErrorCode, status: Status): object {
-  return status === 403
+  return status === 403 || code === 'REAUTHENTICATION_REQUIRED'
     ? { ...BODIES[status], errorCode: code }
     : BODIES[status];
 }

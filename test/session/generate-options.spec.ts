@@ -243,6 +243,39 @@ describe('readGenerateOptions', () => {
     });
   });
 
+  describe('reads how the user proved who they are', () => {
+    it('as claims, copied and frozen', () => {
+      const amr = ['pwd', 'otp'];
+      const claims = read('ada', { authentication: { acr: 'urn:a', amr } });
+      amr.push('hwk');
+      expect(claims).toMatchObject({
+        auth_time: NOW,
+        acr: 'urn:a',
+        amr: ['pwd', 'otp'],
+      });
+      expect(Object.isFrozen(claims.amr)).toBe(true);
+      expect(read('ada', {})).not.toHaveProperty('acr');
+      expect(read('ada', {})).not.toHaveProperty('amr');
+    });
+
+    it.each<[name: string, value: unknown]>([
+      ['acr', ''],
+      ['acr', 2],
+      ['acr', 'a"b'],
+      ['acr', 'a'.repeat(257)],
+      ['acr', null],
+      ['amr', 'pwd'],
+      ['amr', []],
+      ['amr', ['pwd', 1]],
+      ['amr', Array(17).fill('pwd')],
+    ])('and names %s when it is %j', (name, value) => {
+      const faults = faultsOf({ authentication: { [name]: value } });
+      expect(faults).toEqual([
+        expect.stringContaining(`generate: authentication.${name}: expected`),
+      ]);
+    });
+  });
+
   it.each([
     [undefined, undefined],
     [true, undefined],

@@ -4,7 +4,16 @@ import { CLAIMS, codecOf, EXPECTED, modes } from './modes.js';
 import { verdictOf } from './profile.js';
 
 /** Every claim that the profile names. */
-const NAMED = [...Object.keys(CLAIMS), 'nbf', 'idl', 'abs', 'int', 'per'];
+const NAMED = [
+  ...Object.keys(CLAIMS),
+  'nbf',
+  'idl',
+  'abs',
+  'int',
+  'per',
+  'acr',
+  'amr',
+];
 const byte = fc.integer({ min: 0, max: 255 });
 
 describe.each(modes)('any token of $name', (mode) => {

@@ -349,6 +349,48 @@ describe('the times', () => {
     },
   );
 
+  it.each<[name: string, value: unknown]>([
+    ['acr', ''],
+    ['acr', 'a'.repeat(257)],
+    ['acr', 'a"b'],
+    ['acr', 'a\\b'],
+    ['acr', 'a\nb'],
+    ['acr', 'a\u0000'],
+    ['acr', 'a\u007f'],
+    ['acr', 'é'],
+    ['acr', 1],
+    ['acr', true],
+    ['acr', null],
+    ['acr', ['urn:a']],
+    ['acr', { a: 1 }],
+    ['amr', 'pwd'],
+    ['amr', []],
+    ['amr', Array(17).fill('pwd')],
+    ['amr', ['pwd', '']],
+    ['amr', ['pwd', 1]],
+    ['amr', ['pwd', null]],
+    ['amr', [['pwd']]],
+    ['amr', ['a"b']],
+    ['amr', ['a\r\nSet-Cookie: x']],
+    ['amr', { 0: 'pwd', length: 1 }],
+    ['amr', null],
+  ])('%s is refused when it is %j', (name, value) => {
+    expect(parseWith({ [name]: value })).toBe('claims');
+  });
+
+  it.each<[name: string, value: unknown]>([
+    ['acr', '0'],
+    ['acr', 'urn:mace:incommon:iap:silver'],
+    ['acr', 'level of assurance 2'],
+    ['acr', '~'.repeat(256)],
+    ['amr', ['pwd']],
+    ['amr', Array(16).fill('otp')],
+  ])('%s may be %j', (name, value) => {
+    const claims = parseWith({ [name]: value }) as Record<string, unknown>;
+    expect(claims).toMatchObject({ [name]: value });
+    expect(Object.isFrozen(claims[name])).toBe(true);
+  });
+
   it.each([
     ['oiat = lat', { oiat: NOW - 100 }],
     ['lat = iat', { lat: NOW }],

@@ -57,8 +57,29 @@ export function verdictOf(
     ['nbf', 'idl', 'abs', 'int'].every(
       (name) => !(name in c) || isTime(c[name]),
     ) &&
+    isProofStated(c) &&
     depthOf(c) <= 32;
   return good ? 'good' : 'claims';
+}
+
+/** Whether `acr` and `amr` are absent, or texts that a header can quote. */
+export function isProofStated(c: Readonly<Record<string, unknown>>): boolean {
+  const isStated = (value: unknown): boolean =>
+    typeof value === 'string' &&
+    value.length >= 1 &&
+    value.length <= 256 &&
+    [...value].every(
+      (each) => each >= ' ' && each <= '~' && !['"', '\\'].includes(each),
+    );
+  const { acr, amr } = c;
+  return (
+    (!('acr' in c) || isStated(acr)) &&
+    (!('amr' in c) ||
+      (Array.isArray(amr) &&
+        amr.length >= 1 &&
+        amr.length <= 16 &&
+        amr.every(isStated)))
+  );
 }
 
 function depthOf(value: unknown): number {

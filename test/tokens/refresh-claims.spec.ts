@@ -6,6 +6,7 @@ import {
 } from '../../lib/tokens/claims-profile.js';
 import { rounds } from '../support/effort.js';
 import { rows } from '../support/titles.js';
+import { isProofStated } from './profile.js';
 
 const NOW = 1_893_456_000;
 const DAY = 86_400;
@@ -62,7 +63,7 @@ function without(kind: Kind, name: string): unknown {
 }
 
 const SHARED = Object.keys(sharedClaims());
-const OPTIONAL = ['nbf', 'idl', 'abs', 'int', 'per'];
+const OPTIONAL = ['nbf', 'idl', 'abs', 'int', 'per', 'acr', 'amr'];
 
 describe.each(KINDS)('the claims of a %s refresh token', (kind) => {
   it('come back as they are', () => {
@@ -155,7 +156,12 @@ describe.each(KINDS)('the claims of a %s refresh token', (kind) => {
   });
 
   it.each(OPTIONAL)('may have %s, which goes into the next token', (name) => {
-    const value = name === 'per' ? false : 3_600;
+    const values: Record<string, unknown> = {
+      per: false,
+      acr: '1',
+      amr: ['1'],
+    };
+    const value = values[name] ?? 3_600;
     expect(parseWith(kind, { [name]: value })).toMatchObject({ [name]: value });
   });
 
@@ -477,6 +483,7 @@ function verdictOf(c: Claims, kind: Kind): 'good' | 'claims' | 'newer-version' {
     iat < exp &&
     exp - iat <= 34_560_000 &&
     (!('per' in c) || c['per'] === false) &&
+    isProofStated(c) &&
     ['nbf', 'idl', 'abs', 'int'].every(
       (name) => !(name in c) || isTime(c[name]),
     );
