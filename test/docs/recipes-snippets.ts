@@ -29,14 +29,14 @@ import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websock
 import type { OnGatewayConnection, OnGatewayInit } from '@nestjs/websockets';
 import cookieParser from 'cookie-parser';
 import type { Request, Response } from 'express';
-import { ActiveSession, Authorize, CheckRevocation, Passive, Public, Session, SessionConnections, SessionDataLoader, SessionEndedError, SessionError, SessionGuard, SessionJwtModule, SessionService, toHttpException } from 'nestjs-session-jwt';
+import { ActiveSession, Authorize, CheckRevocation, Passive, Public, RequireAuthentication, Session, SessionConnections, SessionDataLoader, SessionEndedError, SessionError, SessionGuard, SessionJwtModule, SessionService, toHttpException } from 'nestjs-session-jwt';
 import type { LoadContext } from 'nestjs-session-jwt';
 import { RedisSessionStore } from 'nestjs-session-jwt/redis';
 import { fromEvent, interval, map, takeUntil } from 'rxjs';
 import type { Namespace, Socket } from 'socket.io';
 import type { WebSocket } from 'ws';
-import { attemptSecret, clientId, clientSecret, redis, secret, SecureStore, UsersModule, UsersService } from '${ROOT}test/docs/snippets/application.ts';
-import type { User } from '${ROOT}test/docs/snippets/application.ts';
+import { askForPassword, attemptSecret, clientId, clientSecret, redis, secret, SecureStore, UsersModule, UsersService } from '${ROOT}test/docs/snippets/application.ts';
+import type { LoginDto, User } from '${ROOT}test/docs/snippets/application.ts';
 const useFactory = () => ({ secret });
 `;
 
