@@ -102,9 +102,7 @@ function errorsIn(body: Answer['body']): readonly (GraphqlError | null)[] {
 }
 
 function operationsIn({ definitions }: GraphqlDocument): OperationNode[] {
-  return definitions.filter(
-    ({ kind }) => kind === 'OperationDefinition',
-  ) as OperationNode[];
+  return definitions.filter(({ kind }) => kind === 'OperationDefinition');
 }
 
 function isQuery(operations: readonly OperationNode[]): boolean {

@@ -35,7 +35,7 @@ export function createPrompts(
         outcome: turn
           .then(() => onReauthenticate(challenge))
           .then(
-            (isDone) => isDone === true,
+            (isDone: unknown) => isDone === true,
             (error: unknown) => {
               console.error(error);
               return false;

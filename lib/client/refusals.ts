@@ -26,8 +26,8 @@ export interface Refusals {
 }
 
 export function createRefusals(
-  { read }: Requests,
-  { isOwn }: Addresses,
+  requests: Requests,
+  addresses: Addresses,
 ): Refusals {
   async function refusalIn(
     response: Response,
@@ -41,11 +41,11 @@ export function createRefusals(
     const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '');
     const graphql = isJson ? given : undefined;
     const isRefusal = response.status === 401;
-    return isOwn(response.url) && (isRefusal || graphql)
+    return addresses.isOwn(response.url) && (isRefusal || graphql)
       ? {
           isRefusal,
           graphql,
-          body: await unlessAborted(read(response), signal),
+          body: await unlessAborted(requests.read(response), signal),
         }
       : {};
   }

@@ -113,7 +113,7 @@ function newestOf(
   const isNewest = attached?.id === session.id && belongsTo(attached, runtime);
   return {
     exchange,
-    verified: isNewest ? verifiedOf(attached!, runtime) : verified,
+    verified: isNewest ? verifiedOf(attached, runtime) : verified,
   };
 }
 

@@ -130,7 +130,7 @@ describe.each([
         connectTestClient(
           app.app,
           { headers: { cookie }, auth: { token: '' } },
-          { ...options, headers: { origin: origin() } } as never,
+          { ...options, headers: { origin: origin() } },
         );
       const before = await connect(session.cookie);
       expect(await ask(before, 'pay')).toEqual(REFUSED);

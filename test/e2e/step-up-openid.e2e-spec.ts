@@ -88,7 +88,7 @@ async function startProvider(
     provider
       .interactionDetails(request, response)
       .then(({ params }) => {
-        const acr = String(params['acr_values'] ?? SILVER);
+        const acr = (params['acr_values'] as string | undefined) ?? SILVER;
         const amr = METHODS[acr]!;
         const login = { accountId: 'ada', acr, amr };
         return provider.interactionFinished(request, response, { login });

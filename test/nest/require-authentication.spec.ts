@@ -357,9 +357,7 @@ describe('OpenAPI documents', () => {
     const references = Object.fromEntries(
       Object.entries(operations).map(([route, { responses }]) => [
         route,
-        (responses?.['401'] as { $ref?: string } | undefined)?.$ref
-          ?.split('/')
-          .at(-1),
+        responses?.['401']?.$ref?.split('/').at(-1),
       ]),
     );
     expect(references).toMatchObject({

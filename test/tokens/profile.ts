@@ -68,9 +68,11 @@ export function isProofStated(c: Readonly<Record<string, unknown>>): boolean {
     typeof value === 'string' &&
     value.length >= 1 &&
     value.length <= 256 &&
-    [...value].every(
-      (each) => each >= ' ' && each <= '~' && !['"', '\\'].includes(each),
-    );
+    value
+      .split('')
+      .every(
+        (each) => each >= ' ' && each <= '~' && !['"', '\\'].includes(each),
+      );
   const { acr, amr } = c;
   return (
     (!('acr' in c) || isStated(acr)) &&
