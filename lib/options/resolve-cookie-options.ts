@@ -30,7 +30,7 @@ export function isCookiePath(path: string): boolean {
  * What browsers promise of a name: `__Host-` that only this host has set it, `__Host-Http-` that no script has either. Those
  * that do not know the latter see the former (RFC 6265bis, section 4.1.3).
  */
-type CookiePrefix = '' | '__Secure-' | '__Host-Http-';
+type CookiePrefix = '' | '__Secure-' | '__Host-' | '__Host-Http-';
 
 const COOKIE_DEFAULTS: ResolvedCookieOptions = {
   name: '',
@@ -42,11 +42,28 @@ const COOKIE_DEFAULTS: ResolvedCookieOptions = {
   formerDomains: [],
 };
 
+/** @param isBound whether browsers bind it to their devices: Chromium 150 refuses to bind `__Host-Http-` cookies */
 export function resolveCookie(
   reader: OptionReader,
   value: unknown,
+  isBound: boolean,
 ): ResolvedCookieOptions {
-  return resolveCookieAt(reader, 'cookie', value, COOKIE_DEFAULTS, 'session');
+  const cookie = resolveCookieAt(
+    reader,
+    'cookie',
+    value,
+    COOKIE_DEFAULTS,
+    'session',
+    isBound ? '__Host-' : '__Host-Http-',
+  );
+  if (isBound && cookie.name.startsWith('__Host-Http-')) {
+    reader.fault(
+      'cookie.name',
+      "deviceBinding needs a name without the prefix '__Host-Http-', which browsers do not bind; use '__Host-'",
+      cookie.name,
+    );
+  }
+  return cookie;
 }
 
 /** Resolves the cookie of the refresh token. Attributes that are not given are those of the session cookie. */
@@ -82,6 +99,7 @@ function resolveCookieAt(
   value: unknown,
   defaults: ResolvedCookieOptions,
   bareName: string,
+  strictest: CookiePrefix = '__Host-Http-',
 ): ResolvedCookieOptions {
   const cookie = reader.group(at, value, [
     'name',
@@ -122,7 +140,7 @@ function resolveCookieAt(
   const name = reader.text(
     `${at}.name`,
     cookie['name'],
-    `${prefix}${bareName}`,
+    `${prefix === '__Host-Http-' ? strictest : prefix}${bareName}`,
     COOKIE_NAME,
   );
   if (!secure && sameSite === 'none') {

@@ -2,6 +2,7 @@ import { SessionConfigError } from '../errors/session-config-error.js';
 import { MAXIMUM_LIFETIME } from './durations.js';
 import { OptionReader } from './option-reader.js';
 import type { ResolvedSessionJwtOptions } from './resolved-options.js';
+import { resolveBinding } from './resolve-binding-options.js';
 import { resolveCookie } from './resolve-cookie-options.js';
 import {
   checkCsrfToken,
@@ -49,6 +50,7 @@ const OPTION_NAMES = [
   'revocationCheck',
   'maxSessions',
   'revocations',
+  'deviceBinding',
   'cache',
 ] as const satisfies readonly (keyof SessionJwtModuleOptions)[];
 
@@ -113,7 +115,11 @@ export function resolveOptions(
     15 * MINUTE,
     { min: 1, max: MAXIMUM_LIFETIME, whole: true },
   );
-  const cookie = resolveCookie(reader, options['cookie']);
+  const cookie = resolveCookie(
+    reader,
+    options['cookie'],
+    Boolean(options['deviceBinding']),
+  );
   const transports = resolveTransports(reader, options['transport']);
   const { keys, isVerifyOnly } = resolveKeySource(reader, options);
   const lifetime = resolveLifetime(reader, options['lifetime'], interval);
@@ -125,6 +131,7 @@ export function resolveOptions(
     idleSeconds: lifetime.idleSeconds,
   };
   const store = resolveStore(reader, options, surroundings);
+  const refresh = resolveRefresh(reader, options, surroundings);
   const resolved: ResolvedSessionJwtOptions = {
     keys,
     isVerifyOnly,
@@ -152,9 +159,16 @@ export function resolveOptions(
     cookie,
     header: resolveHeader(reader, options['header']),
     csrf: resolveCsrf(reader, options['csrf'], cookie),
-    refresh: resolveRefresh(reader, options, surroundings),
+    refresh,
     store,
     revocations: resolveRevocations(reader, options, store),
+    deviceBinding: resolveBinding(reader, options['deviceBinding'], {
+      isVerifyOnly,
+      transports,
+      refresh,
+      cookie,
+      store,
+    }),
     cache: resolveCache(reader, options['cache']),
     warnings: reader.warnings,
   };
@@ -170,7 +184,6 @@ export function resolveOptions(
   if (faults.length > 0) {
     throw new SessionConfigError(faults);
   }
-  const { refresh } = resolved;
   for (const group of [
     ...Object.values(resolved as unknown as Record<string, unknown>),
     keys.cache,

@@ -30,6 +30,8 @@ export interface ResolvedSessionJwtOptions {
   readonly store: ResolvedStoreOptions | undefined;
   /** `undefined` without a revocation log. */
   readonly revocations: ResolvedRevocationOptions | undefined;
+  /** `undefined` if sessions are not bound to devices. */
+  readonly deviceBinding: ResolvedBindingOptions | undefined;
   readonly cache: ResolvedCacheOptions;
   /** Advice on options that work but should be changed; for the log. */
   readonly warnings: readonly string[];
@@ -107,6 +109,12 @@ export interface ResolvedRevocationOptions {
 
 /** What happens to sessions while revocations may be missing. */
 export type WhenLagging = 'ask-store' | 'refuse' | 'accept';
+
+export interface ResolvedBindingOptions {
+  readonly isRequired: boolean;
+  /** The path of the ready-made routes as browsers see it; `undefined` if it is that of the application. */
+  readonly path: string | undefined;
+}
 
 export interface ResolvedLoaderOptions {
   readonly timeoutSeconds: number;

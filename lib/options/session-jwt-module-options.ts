@@ -1,3 +1,4 @@
+import type { DeviceBindingOptions } from './device-binding-options.js';
 import type { Duration } from './durations.js';
 import type {
   CacheOptions,
@@ -154,6 +155,13 @@ export interface SessionJwtModuleOptions {
    * {@link RevocationLog}, or one with options.
    */
   revocations?: RevocationLog | RevocationOptions;
+  /**
+   * Binds sessions to a key in the user's device, if the browser supports that, so that a copied cookie is of no use
+   * after `refreshToken.accessLifetime`. Requires `refreshToken`, the cookie transport and `routes: true`.
+   *
+   * @default false
+   */
+  deviceBinding?: boolean | DeviceBindingOptions;
   /**
    * Cache of verified tokens and of reloaded results. `false` verifies every token on every request, and reloads
    * again for a client that does not adopt its re-issued token.

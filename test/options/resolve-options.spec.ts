@@ -22,6 +22,7 @@ const STORE = new MemorySessionStore();
 const WITH_REFRESH = { refreshToken: {} };
 const WITH_STORE = { store: STORE };
 const LOG = new MemoryRevocationLog();
+const BOUND = { refreshToken: {}, deviceBinding: {} };
 const WITH_LOG = { revocations: { log: LOG } };
 
 /** A transport of the application's own. */
@@ -517,6 +518,22 @@ const OPTIONS: readonly OptionRow[] = [
     invalid: ['ask-store', 'ACCEPT', '', true, null, 5, ['refuse'], {}],
   },
   {
+    path: 'deviceBinding.required',
+    beside: BOUND,
+    read: ({ deviceBinding }) => deviceBinding?.isRequired,
+    fallback: false,
+    valid: same(true, false),
+    invalid: ['true', 0, 1, null, {}],
+  },
+  {
+    path: 'deviceBinding.path',
+    beside: BOUND,
+    read: ({ deviceBinding }) => deviceBinding?.path,
+    fallback: undefined,
+    valid: same('/session', '/api/v1/session', '/~ada/s.x'),
+    invalid: ['', '/', 'session', '/session/', '//x', '/a b', '/a?b', null, 5],
+  },
+  {
     path: 'csrf.origin',
     beside: { csrf: { header: 'X-CSRF' } },
     read: ({ csrf }) => csrf.checksOrigin,
@@ -589,6 +606,7 @@ const GROUPS: Readonly<Record<string, object>> = {
   'refreshToken.cookie': WITH_REFRESH,
   maxSessions: WITH_STORE,
   revocations: WITH_LOG,
+  deviceBinding: BOUND,
 };
 /** Groups that may be given alone, empty, and then change nothing. */
 const INERT_GROUPS = [
@@ -875,9 +893,10 @@ describe('an option name that is not known', () => {
 describe('a group of options that is no object', () => {
   it.each(
     Object.entries(GROUPS).flatMap(([group, beside]) =>
-      rows(['x', 5, null, true, [], () => ({})]).map(
-        ([title, value]) => [group, title, value, beside] as const,
-      ),
+      rows(['x', 5, null, true, [], () => ({})])
+        // On without options.
+        .filter(([, value]) => group !== 'deviceBinding' || value !== true)
+        .map(([title, value]) => [group, title, value, beside] as const),
     ),
   )('stops the boot: %s is %s', (group, _title, value, beside) => {
     const faults = faultsOf({
