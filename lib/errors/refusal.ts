@@ -73,11 +73,21 @@ export const REFUSALS = {
     true,
     'a refresh token was reused long after it was exchanged',
   ),
-  // The owner's device has the key, and may be the one to come next.
+  // The owner's device can still prove itself, so nothing is cleared.
   unproven: rule(
     'PROOF_REQUIRED',
     false,
-    'the session is bound to a device, and its key signed no proof for this refresh',
+    'the session is bound to a device, and the refresh token came without a proof of it',
+  ),
+  'other-device': rule(
+    'PROOF_REQUIRED',
+    false,
+    'the proof is not by the device that the session is bound to',
+  ),
+  unbound: rule(
+    'PROOF_REQUIRED',
+    true,
+    'the browser has not bound the session to its device, as deviceBinding.required demands',
   ),
   'cross-site': rule(
     'CSRF_REFUSED',

@@ -12,6 +12,13 @@ export interface TransportTokens {
   readonly maxAgeSeconds: number;
   /** `false` for a session that ends with the browser ("don't remember me"). */
   readonly persistent: boolean;
+  /**
+   * `true` if the session is bound to a device. The browser obtains new tokens when the session token is gone, so its
+   * cookie must end by itself.
+   *
+   * @default false
+   */
+  readonly isBound?: boolean;
   /** The refresh token, if the module issues them, and the seconds until it expires. */
   readonly refresh?: { readonly token: string; readonly maxAgeSeconds: number };
   /** A CSRF token of the session, if a cookie passes it to scripts, and the seconds until the session ends. */
@@ -28,7 +35,17 @@ export type Delivery =
       /** The whole `Set-Cookie` line. A later one with the same name, domain, path and partition replaces it. */
       readonly line: string;
     }
-  | { readonly kind: 'header'; readonly name: string; readonly value: string };
+  | {
+      readonly kind: 'header';
+      readonly name: string;
+      readonly value: string;
+      /**
+       * `false` for a header that is for the browser itself: scripts of other origins must not read it.
+       *
+       * @default true
+       */
+      readonly isExposed?: boolean;
+    };
 
 /** How an OpenAPI document describes where a client puts its session token (OpenAPI 3.0.3, section 4.7.27). */
 export type SecurityScheme =

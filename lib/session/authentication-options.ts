@@ -1,9 +1,6 @@
 import { SessionConfigError } from '../errors/session-config-error.js';
 import { OptionReader } from '../options/option-reader.js';
-import {
-  isAuthenticationValue,
-  isMethodList,
-} from '../tokens/claims-profile.js';
+import { isAuthenticationValue, isMethodList } from '../tokens/proof-claims.js';
 import type { AuthenticationClaims } from '../tokens/session-claims.js';
 import type { ClockPolicy } from './model/freshness.js';
 

@@ -1,7 +1,7 @@
 import type { AuthenticationChallenge } from '../errors/session-error.js';
 import { MAXIMUM_LIFETIME, type Duration } from '../options/durations.js';
 import { OptionReader } from '../options/option-reader.js';
-import { isMethodList } from '../tokens/claims-profile.js';
+import { isMethodList } from '../tokens/proof-claims.js';
 import type { AuthenticationClaims } from '../tokens/session-claims.js';
 import { EXPECTED_VALUE } from './authentication-options.js';
 

@@ -5,13 +5,20 @@ import {
   findRefreshToken,
   type FoundRefreshToken,
 } from './request/find-refresh-token.js';
+import type { StatelessRefreshClaims } from '../tokens/session-claims.js';
+import { endOfSessionUsedAt, type ClockPolicy } from './model/freshness.js';
 import type { Handling } from './model/handling.js';
+import { needsDevice } from './model/bound-key.js';
+import { linkOf } from './model/refresh-chain.js';
+import type { SessionMemory } from './model/session-memory.js';
 import type { LoadFailures } from './loading/load-failures.js';
 import type { SessionOutcome } from './model/session-outcome.js';
 import { required } from './records/required-records.js';
 import type { SessionRecords } from './records/session-records.js';
 import type { SessionRefusals } from './session-refusals.js';
 import type { RefreshExchange } from './refresh-exchange.js';
+import { rewritten } from './tokens/refresh-claims.js';
+import type { TokenIssuer } from './tokens/token-issuer.js';
 import type { VerifiedSession } from './model/verified-session.js';
 
 export interface GuardRefreshParts extends ForgeryParts {
@@ -21,6 +28,9 @@ export interface GuardRefreshParts extends ForgeryParts {
   readonly records: SessionRecords | undefined;
   /** Failures of early exchanges only: exchanges that are due do not wait for them. */
   readonly extensionFailures: LoadFailures;
+  readonly tokens: TokenIssuer;
+  readonly memory: SessionMemory;
+  readonly policy: ClockPolicy;
 }
 
 /** Refreshes on behalf of the guard, if a request carries a refresh token. `SessionRefresh` serves the application. */
@@ -59,7 +69,9 @@ export class GuardRefresh {
       ? refusals.ofTokens(forgery, facts, carriers)
       : refreshExchange
           .exchange(claims, transports.carriersOf(facts), isPassive)
-          .then((result) => refusals.ofRefresh(result, facts, carriers));
+          .then((result) =>
+            refusals.ofRefresh(result, facts, claims, carriers),
+          );
   }
 
   /**
@@ -84,12 +96,44 @@ export class GuardRefresh {
     ) {
       return undefined;
     }
+    // Its record is extended instead.
+    if (session.claims.cnf && this.#parts.records) {
+      return undefined;
+    }
     const found = this.#find(facts, session);
-    return !found ||
+    if (
+      !found ||
       'refusal' in found ||
       forgeryOf(this.#parts, facts, sid, found.isAmbient)
-      ? undefined
+    ) {
+      return undefined;
+    }
+    return session.claims.cnf
+      ? this.#extended(found, session, now)
       : this.#exchanged(found, session, facts);
+  }
+
+  /**
+   * Moves the idle end of a bound session that only its tokens know. Exchanges nothing, since a request cannot prove that
+   * it comes from the device: the refresh token stays of no use without the key.
+   */
+  async #extended(
+    { claims, carriers }: FoundRefreshToken,
+    session: VerifiedSession,
+    now: number,
+  ): Promise<SessionOutcome | undefined> {
+    const { tokens, memory, policy } = this.#parts;
+    // Data that is due is reloaded first.
+    if (now >= session.dueAt || !claims.cnf || linkOf(claims)) {
+      return undefined;
+    }
+    memory.extend(claims.sid, endOfSessionUsedAt(now, session.claims, policy));
+    const refresh = rewritten(claims as StatelessRefreshClaims, session.claims);
+    return tokens.sign(
+      { session: tokens.reissued(session.claims, now), refresh },
+      carriers,
+      now,
+    ).session;
   }
 
   async #exchanged(
@@ -104,9 +148,13 @@ export class GuardRefresh {
       transports.carriersOf(facts),
       false,
     );
+    // Bound without its cookies, the session has a token that does not say so, and needs no new one yet.
+    if (result.kind === 'rejected' && needsDevice(result.refusal)) {
+      return undefined;
+    }
     if (result.kind !== 'failed') {
       extensionFailures.forget(session.claims.sid);
-      return refusals.ofRefresh(result, facts, carriers);
+      return refusals.ofRefresh(result, facts, claims, carriers);
     }
     if (!isOutage(result.error)) {
       throw result.error;

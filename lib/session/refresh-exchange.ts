@@ -1,11 +1,9 @@
-import type { SessionClock } from '../ports/clock.js';
+import type { DeviceProof } from '../binding/device-proof.js';
 import type { Refusal } from '../errors/refusal.js';
 import { SessionError } from '../errors/session-error.js';
 import type { Transport } from '../ports/transport.js';
 import {
-  tokenClaimsOf,
   type RefreshClaims,
-  type SessionContent,
   type StatelessRefreshClaims,
   type TokenClaims,
 } from '../tokens/session-claims.js';
@@ -13,46 +11,53 @@ import type { TokenCodec } from '../tokens/token-codec.js';
 import { proofKeyOf } from './model/authentication.js';
 import type { ClockPolicy } from './model/freshness.js';
 import { clockRefusalOf } from './model/session-standing.js';
+import {
+  ExchangedTokens,
+  type ExchangedTokensParts,
+} from './exchanged-tokens.js';
 import { keptIdleEnd } from './records/kept-idle-end.js';
 import { concludeRotation } from './records/conclude-rotation.js';
-import type { LoadFailures } from './loading/load-failures.js';
+import { boundKeyIn, boundKeyOf, refusalOfProof } from './model/bound-key.js';
 import { revisionOf } from './records/record-claims.js';
 import { childOf, linkOf, type RefreshLink } from './model/refresh-chain.js';
 import type { RefreshResult } from './model/refresh-result.js';
 import type { SessionEnds } from './records/session-ends.js';
 import type { SessionEvents } from './model/session-events.js';
-import type { SessionLoads } from './loading/session-loads.js';
 import type { SessionMeasures } from './model/session-measures.js';
-import type { SessionMemory } from './model/session-memory.js';
 import type { SessionRecords } from './records/session-records.js';
 import type { SignedSession } from './model/signed-session.js';
 import { lagError } from './revocations/revocation-standing.js';
 import type { SessionRevocations } from './revocations/session-revocations.js';
-import type { TokenIssuer } from './tokens/token-issuer.js';
 
-export interface RefreshExchangeParts {
+export interface RefreshExchangeParts extends ExchangedTokensParts {
   readonly codec: TokenCodec<RefreshClaims>;
-  readonly loads: SessionLoads;
-  readonly failures: LoadFailures;
   readonly records: SessionRecords | undefined;
-  readonly tokens: TokenIssuer;
-  readonly memory: SessionMemory;
   readonly ends: SessionEnds;
   readonly events: SessionEvents;
   readonly measures: SessionMeasures;
-  readonly clock: SessionClock;
   readonly policy: ClockPolicy;
   /** `undefined` without a revocation log. */
   readonly revocations: SessionRevocations | undefined;
+  /** Whether sessions that no browser has bound to a device cannot be refreshed. */
+  readonly mustBeBound: boolean;
+}
+
+/** What an exchange is requested with. */
+interface ExchangeRequest {
+  readonly carriers: readonly Transport[];
+  readonly isPassive: boolean;
+  readonly proof: DeviceProof | undefined;
 }
 
 /** Exchanges refresh tokens for new tokens. */
 export class RefreshExchange {
   readonly #parts: RefreshExchangeParts;
+  readonly #tokens: ExchangedTokens;
   readonly #flights = new Map<string, Promise<RefreshResult>>();
 
   constructor(parts: RefreshExchangeParts) {
     this.#parts = parts;
+    this.#tokens = new ExchangedTokens(parts);
   }
 
   /** Verifies a refresh token. {@link exchange} checks its clocks and its position in the chain. */
@@ -75,18 +80,21 @@ export class RefreshExchange {
    * it. Never rejects.
    *
    * @param isPassive whether it does not count as user activity: the new refresh token ends when the old one does
+   * @param proof that the request comes from the device that the session is bound to
    */
   exchange(
     claims: RefreshClaims,
     carriers: readonly Transport[],
     isPassive: boolean,
+    proof?: DeviceProof,
   ): Promise<RefreshResult> {
-    const flightKey = `${claims.sid} ${claims.jti} ${proofKeyOf(claims)} ${isPassive} ${carriers.map(({ name }) => name).join()}`;
+    // Without the proof in the key, a request without one could share the result of one that has it.
+    const flightKey = `${claims.sid} ${claims.jti} ${proofKeyOf(claims)} ${isPassive} ${carriers.map(({ name }) => name).join()} ${proof?.text}`;
     let flight = this.#flights.get(flightKey);
     if (flight) {
       this.#parts.measures.coalescedRefreshes += 1;
     } else {
-      flight = this.#exchange(claims, carriers, isPassive)
+      flight = this.#exchange(claims, { carriers, isPassive, proof })
         .catch((error: unknown): RefreshResult => this.#failed(claims, error))
         .finally(() => this.#flights.delete(flightKey));
       this.#flights.set(flightKey, flight);
@@ -101,8 +109,7 @@ export class RefreshExchange {
 
   async #exchange(
     claims: RefreshClaims,
-    carriers: readonly Transport[],
-    isPassive: boolean,
+    request: ExchangeRequest,
   ): Promise<RefreshResult> {
     const { memory, failures, clock, policy, revocations } = this.#parts;
     const { records } = this.#parts;
@@ -116,7 +123,8 @@ export class RefreshExchange {
       memory.endOf(claims) ??
       (link
         ? records?.missing.refusalOf(sid)
-        : clockRefusalOf(claims, policy, now));
+        : clockRefusalOf(claims, policy, now)) ??
+      (claims.cnf && !request.proof ? 'unproven' : undefined);
     if (refusal) {
       return { kind: 'rejected', refusal };
     }
@@ -128,27 +136,36 @@ export class RefreshExchange {
     if (doubt === 'refuse' && !link) {
       return { kind: 'failed', error: lagError() };
     }
-    const isQuiet = isPassive || doubt !== undefined;
+    const isPassive = request.isPassive || doubt !== undefined;
     return link && records
-      ? this.#rotate({ ...claims, ...link }, records, carriers, isQuiet)
-      : this.#reissue(claims as StatelessRefreshClaims, carriers, isQuiet);
+      ? this.#rotate({ ...claims, ...link }, records, { ...request, isPassive })
+      : this.#reissue(claims as StatelessRefreshClaims, {
+          ...request,
+          isPassive,
+        });
   }
 
   /** Refreshes without a store: the token itself contains what its successor needs. */
   async #reissue(
     claims: StatelessRefreshClaims,
-    carriers: readonly Transport[],
-    isPassive: boolean,
+    request: ExchangeRequest,
   ): Promise<RefreshResult> {
-    const { memory, events } = this.#parts;
+    const { memory, events, mustBeBound } = this.#parts;
     const { params, attrs, rev } = claims;
+    const bound = boundKeyOf(claims);
+    const refusal = refusalOfProof(bound, request.proof, mustBeBound);
+    if (refusal) {
+      return { kind: 'rejected', refusal };
+    }
     const newer = memory.newerThan(claims.sid, rev);
-    const result = await this.#signed(
+    const result = await this.#tokens.signed(
       claims,
       { params, attrs, rev, ...newer },
-      undefined,
-      carriers,
-      isPassive ? claims.exp : undefined,
+      {
+        carriers: request.carriers,
+        boundTo: bound?.key,
+        idleEnd: request.isPassive ? claims.exp : undefined,
+      },
     );
     if (result.kind === 'signed') {
       this.#noteEnd(result.signed);
@@ -164,22 +181,25 @@ export class RefreshExchange {
   async #rotate(
     claims: TokenClaims & RefreshLink,
     records: SessionRecords,
-    carriers: readonly Transport[],
-    isPassive: boolean,
+    { carriers, isPassive, proof }: ExchangeRequest,
   ): Promise<RefreshResult> {
     const child = childOf(claims, claims.sid);
     const record = await records.read(claims);
+    const bound = record && boundKeyIn(record);
+    const unproven =
+      record && refusalOfProof(bound, proof, this.#parts.mustBeBound);
+    if (unproven) {
+      return { kind: 'rejected', refusal: unproven };
+    }
     const kept =
       record && isPassive
         ? keptIdleEnd(claims, record, this.#parts.policy)
         : undefined;
     const result = record
-      ? await this.#signed(
+      ? await this.#tokens.signed(
           claims,
           { params: record.params, ...revisionOf(record) },
-          child,
-          carriers,
-          kept?.end,
+          { link: child, carriers, boundTo: bound?.key, idleEnd: kept?.end },
         )
       : undefined;
     if (result && result.kind !== 'signed') {
@@ -189,50 +209,24 @@ export class RefreshExchange {
       return { kind: 'rejected', refusal: 'unknown' };
     }
     // The store decides about a missing record as well: its verdict may be that it has lost all of them.
-    const verdict = await records.rotate(claims, child, record, kept);
-    const refusal = concludeRotation(this.#parts, claims, verdict);
+    const verdict = await records.rotate(
+      claims,
+      child,
+      record,
+      kept,
+      proof && record?.deviceKey,
+    );
+    const refusal = concludeRotation(
+      this.#parts,
+      claims,
+      verdict,
+      proof !== undefined,
+    );
     if (refusal || !result) {
       return { kind: 'rejected', refusal: refusal ?? 'unknown' };
     }
     this.#noteEnd(result.signed);
     return result;
-  }
-
-  async #signed(
-    claims: TokenClaims,
-    content: Pick<SessionContent, 'params' | 'attrs' | 'rev'>,
-    link: RefreshLink | undefined,
-    carriers: readonly Transport[],
-    idleEnd: number | undefined,
-  ): Promise<RefreshResult> {
-    const { loads, tokens, clock, memory, failures } = this.#parts;
-    const outcome = await loads.answers.forExchange(claims, content);
-    if (outcome.kind !== 'loaded') {
-      return outcome;
-    }
-    const end = memory.endOf(claims);
-    if (end) {
-      return { kind: 'rejected', refusal: end };
-    }
-    const now = clock.nowSeconds();
-    const { data } = outcome;
-    const session = tokens.extended(
-      {
-        ...tokenClaimsOf(claims),
-        ...content,
-        ...(link && { gen: link.gen }),
-        // The sign-in may come from a node whose clock is ahead.
-        lat: Math.max(now, claims.oiat),
-        ...(data !== undefined && { data }),
-      },
-      now,
-      // By the clock of the store, which decides, it may still lie ahead.
-      idleEnd && Math.max(idleEnd, now + 1),
-    );
-    const refresh = tokens.refreshClaims(session, link);
-    const signed = tokens.sign({ session, refresh }, carriers, now);
-    failures.forget(claims.sid);
-    return { kind: 'signed', signed };
   }
 
   /** Notes the idle end, so that later tokens end no earlier. */

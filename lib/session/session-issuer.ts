@@ -32,6 +32,7 @@ import type { SessionRecords } from './records/session-records.js';
 import type { SessionRevocations } from './revocations/session-revocations.js';
 import { refusalOf } from './model/session-standing.js';
 import type { SignedSession } from './model/signed-session.js';
+import { rewritten } from './tokens/refresh-claims.js';
 import type { TokenIssuer } from './tokens/token-issuer.js';
 import type { VerifiedSession } from './model/verified-session.js';
 
@@ -195,7 +196,7 @@ export class SessionIssuer {
     const lat = memory.loadTimeOf(claims);
     const session = tokens.reissued({ ...claims, ...merged, lat }, now);
     return tokens.sign(
-      { session, refresh: refresh && tokens.rewritten(refresh, session) },
+      { session, refresh: refresh && rewritten(refresh, session) },
       carriers,
       now,
     );

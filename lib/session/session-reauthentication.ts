@@ -6,6 +6,7 @@ import type { RequestFacts } from '../ports/request-facts.js';
 import type {
   AuthenticationClaims,
   RefreshClaims,
+  StatelessRefreshClaims,
 } from '../tokens/session-claims.js';
 import {
   readNewProof,
@@ -14,6 +15,8 @@ import {
 import type { SessionReload } from './loading/session-reload.js';
 import { withAuthentication } from './model/authentication.js';
 import type { ClockPolicy } from './model/freshness.js';
+import { needsDevice } from './model/bound-key.js';
+import { linkOf } from './model/refresh-chain.js';
 import type { SessionMemory } from './model/session-memory.js';
 import { refusalOf } from './model/session-standing.js';
 import type { SignedSession } from './model/signed-session.js';
@@ -26,9 +29,12 @@ import type { CarriedSessions } from './request/carried-sessions.js';
 import { refuseCrossSite, type CrossSiteParts } from './request/cross-site.js';
 import { findRefreshToken } from './request/find-refresh-token.js';
 import type { SessionRefusals } from './session-refusals.js';
+import { rewritten } from './tokens/refresh-claims.js';
+import type { TokenIssuer } from './tokens/token-issuer.js';
 
 export interface SessionReauthenticationParts extends CrossSiteParts {
   readonly reload: SessionReload;
+  readonly tokens: TokenIssuer;
   /** `undefined` without refresh tokens. */
   readonly refreshExchange: RefreshExchange | undefined;
   readonly refusals: SessionRefusals;
@@ -54,6 +60,12 @@ export interface RefusedProof {
   readonly carriers?: readonly Transport[];
 }
 
+/** A session with its new tokens, after its user has proved who they are. */
+export interface ProvedSession extends SignedSession {
+  /** Whether it is bound to a device, even if its session token does not say so yet. */
+  readonly isBound: boolean;
+}
+
 /**
  * Gives the session of a request a new proof of who its user is. Its data is loaded and its tokens are issued anew, so
  * that the loader and the store have their say. Only tokens contain the proof: in the record, copied tokens would rise
@@ -75,7 +87,7 @@ export class SessionReauthentication {
     session: VerifiedSession,
     given: AuthenticationOptions,
     request: ProvingRequest,
-  ): Promise<SignedSession | RefusedProof> {
+  ): Promise<ProvedSession | RefusedProof> {
     const { policy, clock, memory, carried, events } = this.#parts;
     const { claims } = session;
     const { facts, carriers } = request;
@@ -100,18 +112,26 @@ export class SessionReauthentication {
     session: VerifiedSession,
     proof: AuthenticationClaims,
     request: ProvingRequest,
-  ): Promise<SignedSession | RefusedProof> {
-    const { reload, policy, refreshExchange } = this.#parts;
-    if (refreshExchange) {
-      return this.#exchange(session, proof, request, refreshExchange);
-    }
-    const { carriers, isPassive } = request;
+  ): Promise<ProvedSession | RefusedProof> {
+    const { refreshExchange } = this.#parts;
+    return refreshExchange
+      ? this.#exchange(session, proof, request, refreshExchange)
+      : this.#reloaded(session, proof, request);
+  }
+
+  async #reloaded(
+    session: VerifiedSession,
+    proof: AuthenticationClaims,
+    { carriers, isPassive }: ProvingRequest,
+  ): Promise<ProvedSession | RefusedProof> {
+    const { reload, policy } = this.#parts;
     const proved = withAuthentication(session.claims, proof);
-    return reload.reloadNow(
+    const signed = await reload.reloadNow(
       verifiedSession(proved, policy),
       carriers,
       isPassive,
     );
+    return 'refusal' in signed ? signed : { ...signed, isBound: false };
   }
 
   /** Exchanges the refresh token: without that, the next refresh would bring the former proof back. */
@@ -120,7 +140,7 @@ export class SessionReauthentication {
     proof: AuthenticationClaims,
     request: ProvingRequest,
     refreshExchange: RefreshExchange,
-  ): Promise<SignedSession | RefusedProof> {
+  ): Promise<ProvedSession | RefusedProof> {
     await refreshExchange.ready();
     let found = this.#find(session, request, refreshExchange);
     if ('refusal' in found && found.refusal === 'unknown-key') {
@@ -130,6 +150,9 @@ export class SessionReauthentication {
     if ('refusal' in found) {
       return found;
     }
+    if (session.claims.cnf || found.claims.cnf) {
+      return this.#reissue(session, proof, request, found.claims, true);
+    }
     const result = await refreshExchange.exchange(
       withAuthentication(found.claims, proof),
       request.carriers,
@@ -137,12 +160,52 @@ export class SessionReauthentication {
     );
     switch (result.kind) {
       case 'signed':
-        return result.signed;
-      case 'rejected':
-        return { refusal: result.refusal };
+        return { ...result.signed, isBound: false };
+      case 'rejected': {
+        const { refusal } = result;
+        // Bound without its cookies, or not bound yet although that is required.
+        return needsDevice(refusal)
+          ? this.#reissue(
+              session,
+              proof,
+              request,
+              found.claims,
+              refusal !== 'unbound',
+            )
+          : { refusal };
+      }
       case 'failed':
         throw result.error;
     }
+  }
+
+  /**
+   * Issues the tokens of a session anew that only its device can refresh. Its refresh token is not exchanged, since only
+   * the browser can prove that it comes from the device: the new one stands for the same exchange.
+   */
+  async #reissue(
+    session: VerifiedSession,
+    proof: AuthenticationClaims,
+    request: ProvingRequest,
+    refresh: RefreshClaims,
+    isBound: boolean,
+  ): Promise<ProvedSession | RefusedProof> {
+    const { tokens, clock } = this.#parts;
+    const { carriers } = request;
+    const signed = await this.#reloaded(session, proof, request);
+    if ('refusal' in signed) {
+      return signed;
+    }
+    const { claims } = signed.session;
+    const iat = Math.max(refresh.iat, proof.auth_time);
+    const proved = linkOf(refresh)
+      ? { ...withAuthentication(refresh, proof), iat }
+      : rewritten(refresh as StatelessRefreshClaims, claims);
+    const now = clock.nowSeconds();
+    return {
+      ...tokens.sign({ session: claims, refresh: proved }, carriers, now),
+      isBound,
+    };
   }
 
   #find(

@@ -16,12 +16,14 @@ import { findRefreshToken } from './request/find-refresh-token.js';
 import { linkOf } from './model/refresh-chain.js';
 import type { RefreshResult } from './model/refresh-result.js';
 import type { RefreshExchange } from './refresh-exchange.js';
+import type { SessionRefusals } from './session-refusals.js';
 import type { VerifiedSession } from './model/verified-session.js';
 
 export interface SessionRefreshParts extends CrossSiteParts {
   /** `undefined` without refresh tokens. */
   readonly refreshExchange: RefreshExchange | undefined;
   readonly carried: CarriedSessions;
+  readonly refusals: SessionRefusals;
 }
 
 /** What the application passes to be refreshed. */
@@ -96,13 +98,16 @@ export class SessionRefresh {
       found = find();
     }
     const { claims, presentedBy } = found;
+    if (typeof claims === 'string') {
+      const result = { kind: 'rejected', refusal: claims } as const;
+      return { carriers, presentedBy, result };
+    }
+    const { isPassive } = request;
+    const result = await refreshExchange.exchange(claims, carriers, isPassive);
     return {
       carriers,
       presentedBy,
-      result:
-        typeof claims === 'string'
-          ? { kind: 'rejected', refusal: claims }
-          : await refreshExchange.exchange(claims, carriers, request.isPassive),
+      result: this.#parts.refusals.unproven(result, facts, claims),
     };
   }
 

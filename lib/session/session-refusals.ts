@@ -1,10 +1,19 @@
+import {
+  hasSkippedRefresh,
+  isPageOfOtherSite,
+} from '../binding/binding-headers.js';
 import { REFUSALS, type Refusal } from '../errors/refusal.js';
 import type { Transport } from '../ports/transport.js';
 import type { RequestFacts } from '../ports/request-facts.js';
+import type { NamedSession } from '../tokens/session-claims.js';
 import type { CarriedSessions } from './request/carried-sessions.js';
 import { clearedByConflict } from './request/conflict-carriers.js';
 import type { SessionEvents } from './model/session-events.js';
-import { unavailable, type SessionOutcome } from './model/session-outcome.js';
+import {
+  proofUnavailable,
+  unavailable,
+  type SessionOutcome,
+} from './model/session-outcome.js';
 import type { RefreshResult } from './model/refresh-result.js';
 import type { SessionTransports } from './request/session-transports.js';
 import type { VerifiedSession } from './model/verified-session.js';
@@ -92,20 +101,51 @@ export class SessionRefusals {
   /**
    * Applies the result of an exchange to the request that needed it.
    *
-   * @param carriers the transports that carried the refresh token
+   * @param session the session that the refresh token names
+   * @param carriers the transports that carried it
    */
   ofRefresh(
     result: RefreshResult,
     facts: RequestFacts,
+    session: NamedSession,
     carriers: readonly Transport[],
   ): SessionOutcome {
-    switch (result.kind) {
+    const judged = this.unproven(result, facts, session);
+    switch (judged.kind) {
       case 'signed':
-        return result.signed.session;
-      case 'rejected':
-        return this.ofTokens(result.refusal, facts, carriers);
+        return judged.signed.session;
       case 'failed':
-        return unavailable(result.error);
+        return unavailable(judged.error);
+      case 'rejected': {
+        const { refusal } = judged;
+        const rejected = this.ofTokens(refusal, facts, carriers);
+        return refusal === 'unproven' && isPageOfOtherSite(facts)
+          ? { ...rejected, dispatch: this.#parts.transports.loadingAgain() }
+          : rejected;
+      }
     }
+  }
+
+  /**
+   * Returns the result of a refresh that only the browser itself can make, since the session is bound. A browser that
+   * could not refresh says so, and will try again: that is an outage. A page opened by another site has not tried yet,
+   * and does so when it is loaded again. Anything else was sent without the device.
+   */
+  unproven(
+    result: RefreshResult,
+    facts: RequestFacts | undefined,
+    session: NamedSession,
+  ): RefreshResult {
+    if (result.kind !== 'rejected' || result.refusal !== 'unproven') {
+      return result;
+    }
+    if (facts && hasSkippedRefresh(facts)) {
+      return { kind: 'failed', error: proofUnavailable() };
+    }
+    if (!facts || !isPageOfOtherSite(facts)) {
+      const event = { type: 'boundRefused', reason: 'no-proof' } as const;
+      this.#parts.events.ofSession(session, event);
+    }
+    return result;
   }
 }

@@ -1,5 +1,12 @@
 import type { Refusal } from '../errors/refusal.js';
 import { MAXIMUM_LIFETIME } from '../options/durations.js';
+import {
+  isAuthenticationValue,
+  isKeyConfirmation,
+  isMethodList,
+  isThumbprintConfirmation,
+  SECRET,
+} from './proof-claims.js';
 import type {
   RefreshClaims,
   SessionClaims,
@@ -26,8 +33,6 @@ export interface ClaimsExpectation {
 export const MAXIMUM_DEPTH = 32;
 
 const YEAR_9999 = 2 ** 33;
-/** 32 bytes in canonical base64url. */
-const SECRET = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
 const TOKEN_ID = /^[\w-]{16,128}$/;
 
 const NO_CONTENT = Object.freeze({
@@ -50,6 +55,7 @@ export function parseSessionClaims(
     expected,
     (each) =>
       isRefreshEnd(each) &&
+      isThumbprintConfirmation(each['cnf']) &&
       (each['gen'] === undefined || isCount(each['gen'])) &&
       (expected.isReference
         ? !('params' in each || 'data' in each || 'attrs' in each)
@@ -67,8 +73,13 @@ export function parseRefreshClaims(
 ): RefreshClaims | Refusal {
   return parseClaims(value, expected, (claims) =>
     expected.isRecorded
-      ? isCount(claims['gen']) && SECRET.test(claims.jti)
-      : !('gen' in claims) && 'params' in claims && isAttributed(claims),
+      ? isCount(claims['gen']) &&
+        SECRET.test(claims.jti) &&
+        isThumbprintConfirmation(claims['cnf'])
+      : !('gen' in claims) &&
+        'params' in claims &&
+        isAttributed(claims) &&
+        isKeyConfirmation(claims['cnf']),
   ) as RefreshClaims | Refusal;
 }
 
@@ -179,24 +190,6 @@ export function isSubject(value: unknown): value is string {
     value.length >= 1 &&
     value.length <= 255 &&
     !/\p{Surrogate}/u.test(value)
-  );
-}
-
-/**
- * Returns whether a value can be an `acr` or a member of `amr`: 1 to 256 printable ASCII characters without quotes and
- * backslashes, since challenges quote such values in a header (RFC 9470, section 3).
- */
-export function isAuthenticationValue(value: unknown): value is string {
-  return typeof value === 'string' && /^[ !#-[\]-~]{1,256}$/.test(value);
-}
-
-/** Returns whether a value can be an `amr`: 1 to 16 methods. */
-export function isMethodList(value: unknown): value is readonly string[] {
-  return (
-    Array.isArray(value) &&
-    value.length >= 1 &&
-    value.length <= 16 &&
-    value.every(isAuthenticationValue)
   );
 }
 

@@ -61,15 +61,26 @@ export interface SessionClaims extends TokenClaims, SessionContent {
    * that the response has arrived.
    */
   readonly gen?: number;
+  /** The thumbprint of the key that the session is bound to (RFC 7800, section 3; RFC 9449, section 6.1). */
+  readonly cnf?: KeyThumbprint;
+}
+
+/** A confirmation by the thumbprint of a key (RFC 7638). */
+export interface KeyThumbprint {
+  readonly jkt: string;
 }
 
 /** The claims of a refresh token: stateless, or with its place in the chain that a store records. */
 export type RefreshClaims =
-  StatelessRefreshClaims | (TokenClaims & { readonly gen: number });
+  | StatelessRefreshClaims
+  | (TokenClaims & { readonly gen: number; readonly cnf?: KeyThumbprint });
 
 /** The claims of a refresh token without a store: everything that a new session token needs. */
 export type StatelessRefreshClaims = TokenClaims &
-  Pick<SessionContent, 'params' | 'attrs' | 'rev'>;
+  Pick<SessionContent, 'params' | 'attrs' | 'rev'> & {
+    /** The key that the session is bound to (RFC 7800, section 3.2), since no record holds it. */
+    readonly cnf?: { readonly jwk: Readonly<Record<string, string>> };
+  };
 
 const NOT_SHARED: ReadonlySet<string> = new Set<keyof SessionClaims | 'gen'>([
   'rexp',
@@ -79,6 +90,7 @@ const NOT_SHARED: ReadonlySet<string> = new Set<keyof SessionClaims | 'gen'>([
   'attrs',
   'rev',
   'gen',
+  'cnf',
 ]);
 
 /** Returns the claims that all tokens of a session share. */

@@ -74,12 +74,18 @@ export class CookieTransport implements Transport {
       cookie: TokenCookie | undefined,
       value: string | undefined,
       maxAge = maxAgeSeconds,
+      isTemporary = persistent,
     ): readonly Delivery[] =>
       cookie && value !== undefined
-        ? cookie.write(value, persistent ? maxAge : undefined)
+        ? cookie.write(value, isTemporary ? maxAge : undefined)
         : [];
     return [
-      ...write(this.#session, sessionToken),
+      ...write(
+        this.#session,
+        sessionToken,
+        maxAgeSeconds,
+        persistent || tokens.isBound,
+      ),
       ...write(this.#refresh, refresh?.token, refresh?.maxAgeSeconds),
       ...write(this.#csrf, csrf?.token, csrf?.maxAgeSeconds),
     ];

@@ -91,6 +91,11 @@ export class TokenCookie {
   }
 }
 
+/** Returns the attributes of a cookie as its `Set-Cookie` line has them, without its age. */
+export function cookieAttributes(options: ResolvedCookieOptions): string {
+  return attributesOf(options, false).replace(/^; /, '');
+}
+
 function delivery(
   name: string,
   value: string,

@@ -68,6 +68,7 @@ const TYPES = [
   'DeliverOptions',
   'Delivery',
   'Device',
+  'DeviceBindingOptions',
   'Duration',
   'EncryptOptions',
   'ExpandedSessionData',
@@ -136,6 +137,7 @@ const TYPES = [
   'WriteDeadline',
 ];
 const TESTING_RUNTIME = [
+  'TestDevice',
   'TestSessionClock',
   'connectTestClient',
   'createTestSession',
@@ -143,6 +145,8 @@ const TESTING_RUNTIME = [
   'describeSessionStore',
 ];
 const TESTING_TYPES = [
+  'DeviceResponse',
+  'DeviceSend',
   'RevocationLogFixture',
   'SessionStoreFixture',
   'SocketIoTestClientOptions',

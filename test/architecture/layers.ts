@@ -14,7 +14,7 @@ export interface ImportedModule {
 }
 
 const FOUNDATION = ['errors', 'options', 'ports', 'deadline.ts'];
-const USE_CASES = ['tokens', 'stores', 'transports', 'csrf'];
+const USE_CASES = ['binding', 'tokens', 'stores', 'transports', 'csrf'];
 const BELOW_SESSION = [...USE_CASES, ...FOUNDATION];
 const ROOMS = [
   'session/model',
@@ -25,7 +25,13 @@ const ROOMS = [
   'session/loading',
   'session/connections',
 ];
-const SERVER = ['session', ...ROOMS, 'keys', ...BELOW_SESSION];
+const SERVER = [
+  'session/binding',
+  'session',
+  ...ROOMS,
+  'keys',
+  ...BELOW_SESSION,
+];
 
 /**
  * Which parts of lib/ a part may import besides itself. A part is a folder or a file directly in lib/, or a room of
@@ -39,6 +45,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'deadline.ts': FOUNDATION,
   keys: FOUNDATION,
   tokens: ['keys', ...FOUNDATION],
+  binding: ['tokens', 'keys', ...FOUNDATION],
   stores: FOUNDATION,
   transports: FOUNDATION,
   csrf: FOUNDATION,
@@ -61,6 +68,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...BELOW_SESSION,
   ],
   session: [...ROOMS, ...BELOW_SESSION],
+  'session/binding': ['session', ...ROOMS, ...BELOW_SESSION],
   // For browsers: neither a part of the server nor a package.
   client: [],
   // Wiring builds every part, so it may name every part; what it may not hold is a rule.

@@ -28,17 +28,25 @@ describe('what a list of devices shows of a session', () => {
       lastSeenAt,
       expiresAt,
       metadata,
+      isBound: false,
     });
+    expect(sessionInfo({ ...RECORD, deviceKey: 'key' }).isBound).toBe(true);
   });
 
   it('is nothing of what it is about, nor anything else that a store may hold (S-053)', () => {
-    const rich = { ...RECORD, hash: SECRET_PART, previousHash: SECRET_PART };
+    const rich = {
+      ...RECORD,
+      deviceKey: SECRET_PART,
+      hash: SECRET_PART,
+      previousHash: SECRET_PART,
+    };
     const info = sessionInfo(rich);
     expect(JSON.stringify(info)).not.toContain(SECRET_PART);
     expect(Object.keys(info).toSorted()).toEqual([
       'createdAt',
       'expiresAt',
       'id',
+      'isBound',
       'lastSeenAt',
       'metadata',
       'subject',

@@ -741,10 +741,10 @@ describe('a binding', () => {
     },
   );
 
-  it('hands on only the hash of the token that the chain continues from', async () => {
+  it('hands on the token that the chain continues from', async () => {
     const { records, store } = open();
-    await records.bind(CLAIMS, 'key', LINK);
     const continuesFrom = { generation: 0, secretHash: hashOf(LINK) };
+    await records.bind(CLAIMS, 'key', continuesFrom);
     expect(store.calls).toStrictEqual([
       ['bind', sid, 'ada', 'key', { continuesFrom }],
     ]);

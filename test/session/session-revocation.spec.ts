@@ -329,6 +329,7 @@ describe('a list of sessions', () => {
         lastSeenAt: at,
         expiresAt: new Date(session.claims.exp * 1000),
         metadata: {},
+        isBound: false,
       },
     ]);
     expect(await revocation.list('bob')).toEqual([]);

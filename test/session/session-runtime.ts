@@ -27,7 +27,7 @@ export async function openRuntime(
   const runtime = await createSessionRuntime(
     { secret: SECRET, ...options },
     clock,
-    { loader: load ? { load } : false },
+    { loader: load ? { load } : false, hasRoutes: true },
   );
   const heard: SessionEvent[] = [];
   runtime.events.stream.subscribe((event) => heard.push(event));

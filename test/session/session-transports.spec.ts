@@ -117,6 +117,8 @@ describe('the transports of a request with two kinds of tokens', () => {
     ['params', true],
     ['refresh-due', false],
     ['unproven', false],
+    ['other-device', false],
+    ['unbound', true],
     ['stale', false],
     ['replaced', false],
     ['missing', false],
@@ -142,7 +144,7 @@ describe('the transports of a request with two kinds of tokens', () => {
   );
 
   it('name every refusal in that table', () => {
-    expect(Object.keys(REFUSALS)).toHaveLength(23);
+    expect(Object.keys(REFUSALS)).toHaveLength(25);
   });
 
   it('cost a client nothing that another transport carried', () => {

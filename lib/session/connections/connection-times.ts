@@ -65,7 +65,9 @@ export function connectionTimesOf(
         )
       : claims.exp;
   // With a store, requests on other nodes may have moved the idle end: the record decides.
-  const endsAt = hasStore ? absolute : Math.min(idleEnd, absolute);
+  const known = hasStore ? absolute : Math.min(idleEnd, absolute);
+  // Only a proof extends a bound session: a copied cookie must not keep a connection open.
+  const endsAt = claims.cnf ? Math.min(claims.exp, known) : known;
   const period = checkPeriodOf(claims, policy);
   const nextCheck = hasStore
     ? Math.min(dueAt, checkedAt + period, idleEnd)

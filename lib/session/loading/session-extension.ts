@@ -29,9 +29,17 @@ export class SessionExtension {
     this.#parts = parts;
   }
 
-  /** Whether activity moves the idle end now. With refresh tokens, only their exchange does. */
-  isDue({ extendAt }: VerifiedSession, now: number): boolean {
-    return now >= extendAt && this.#parts.policy.accessSeconds === undefined;
+  /**
+   * Whether activity moves the idle end now. With refresh tokens, only their exchange does, except for a bound session:
+   * the browser exchanges them by itself, whether the user is active or not.
+   */
+  isDue({ extendAt, claims }: VerifiedSession, now: number): boolean {
+    const { policy, records } = this.#parts;
+    return (
+      now >= extendAt &&
+      (policy.accessSeconds === undefined ||
+        (claims.cnf !== undefined && records !== undefined))
+    );
   }
 
   /**

@@ -37,7 +37,8 @@ export class SharedTokens {
     }
     // With refresh tokens, a reload keeps the end: tokens from before and after a refresh are never shared.
     const end = policy.accessSeconds === undefined ? '' : claims.exp;
-    const kind = `${claims.rev} ${proofKeyOf(claims)} ${claims.per} ${isPassive} ${end} ${carriers.map(({ name }) => name).join()}`;
+    const key = claims.cnf?.jkt;
+    const kind = `${claims.rev} ${proofKeyOf(claims)} ${claims.per} ${isPassive} ${end} ${key} ${carriers.map(({ name }) => name).join()}`;
     const known = result.tokenOf(kind);
     if (known && tokens.isGood(known, now)) {
       return known.preparedAt === now

@@ -156,9 +156,17 @@ export class ActiveSession<
     return dateOf(this.#verified.endsAt);
   }
 
+  /**
+   * Whether the session token is bound to a key of the user's device, so that a copied cookie is of no use after
+   * `refreshToken.accessLifetime`. `false` right after a sign-in: browsers register their key in the background.
+   */
+  get isBound(): boolean {
+    return this.#verified.claims.cnf !== undefined;
+  }
+
   /** Returns everything except the params. */
   toJSON(): Omit<this, 'params' | 'toJSON'> {
-    const { id, subject, data, attributes } = this;
+    const { id, subject, data, attributes, isBound } = this;
     const { issuedAt, authenticatedAt, acr, amr, loadedAt, expiresAt } = this;
     const proof = {
       authenticatedAt,
@@ -166,10 +174,14 @@ export class ActiveSession<
       ...(amr !== undefined && { amr }),
     };
     const times = { issuedAt, ...proof, loadedAt, expiresAt };
-    return { id, subject, data, attributes, ...times } as unknown as Omit<
-      this,
-      'params' | 'toJSON'
-    >;
+    return {
+      id,
+      subject,
+      data,
+      attributes,
+      isBound,
+      ...times,
+    } as unknown as Omit<this, 'params' | 'toJSON'>;
   }
 
   /** Shows in logs whose session it is and how old, but nothing that opens it. @internal */

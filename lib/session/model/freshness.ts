@@ -1,3 +1,4 @@
+import type { ResolvedSessionJwtOptions } from '../../options/resolved-options.js';
 import type { SessionLifetime } from '../../ports/session-store.js';
 import type {
   SessionClaims,
@@ -13,6 +14,18 @@ export interface ClockPolicy {
   readonly toleranceSeconds: number;
   /** How long a session token lives if refresh tokens carry the lifetimes. */
   readonly accessSeconds: number | undefined;
+}
+
+/** Returns the clocks of sessions as configured. */
+export function clockPolicyOf(options: ResolvedSessionJwtOptions): ClockPolicy {
+  return {
+    intervalSeconds: options.dataRefreshIntervalSeconds,
+    idleSeconds: options.lifetime.idleSeconds,
+    absoluteSeconds: options.lifetime.absoluteSeconds,
+    maxStaleSeconds: options.loader.maxStaleSeconds,
+    toleranceSeconds: options.clockToleranceSeconds,
+    accessSeconds: options.refresh?.accessSeconds,
+  };
 }
 
 /** The instants at which a session changes its state, in seconds since the Unix epoch. */

@@ -1,5 +1,8 @@
 import { randomFillSync } from 'node:crypto';
 
+/** The length of a `jti` that is no secret. */
+export const TOKEN_ID_BYTES = 16;
+
 const POOL_BYTES = 4096;
 
 let pool: Buffer | undefined;

@@ -28,7 +28,7 @@ export type SessionEvent =
       readonly type: 'ended';
       /**
        * `revoked` by the application, ended by the `loader`, `replaced` by a new sign-in, ended to make room under
-       * `maxSessions` (`limit`), or ended because a refresh token was `reused`, or because a second device was to be bound
+       * `maxSessions` (`limit`), ended because a refresh token was `reused`, or because a second device was to be bound
        * (`conflict`).
        */
       readonly reason: SessionEndReason;
@@ -63,6 +63,19 @@ export type SessionEvent =
   | (OfSession & {
       /** A refresh token was presented again long after its exchange: someone has a copy. The session has ended. */
       readonly type: 'refreshReused';
+    })
+  | (OfSession & {
+      /** The browser has bound the session to its device: only that device can refresh it. See `deviceBinding`. */
+      readonly type: 'bound';
+    })
+  | (OfSession & {
+      /**
+       * A bound session was used without its device: a refresh token came with `no-proof`, or with a proof by an
+       * `other-key`, or a key was presented for an `other-session`. Someone may have a copy of the cookies. The session
+       * goes on, except after a second key for it.
+       */
+      readonly type: 'boundRefused';
+      readonly reason: 'no-proof' | 'other-key' | 'other-session';
     })
   | (OfSession & {
       /** The store has lost writes: the `rotation` of one session, or `everything`. Not treated as theft. */

@@ -16,10 +16,13 @@ export interface SessionInfo {
   /** When the session ends if it is not used before. */
   readonly expiresAt: Date;
   readonly metadata: SessionMetadata;
+  /** Whether the session is bound to a device, as the option `deviceBinding` offers to browsers. */
+  readonly isBound: boolean;
 }
 
 /** Returns what may be shown of a record: nothing that opens the session, and none of its contents. */
 export function sessionInfo(record: SessionRecord): SessionInfo {
   const { id, subject, createdAt, lastSeenAt, expiresAt, metadata } = record;
-  return { id, subject, createdAt, lastSeenAt, expiresAt, metadata };
+  const isBound = record.deviceKey !== undefined;
+  return { id, subject, createdAt, lastSeenAt, expiresAt, metadata, isBound };
 }

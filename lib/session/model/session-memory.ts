@@ -172,12 +172,15 @@ export class SessionMemory {
     return known !== undefined && known.rev > rev ? known : undefined;
   }
 
-  /** Notes that a refresh token of this generation was issued. */
-  refresh(sid: string, generation: number): void {
-    this.#generations.set(
-      sid,
-      Math.max(generation, this.#generations.get(sid) ?? 0),
-    );
+  /**
+   * Notes that a refresh token of this generation was issued.
+   *
+   * @param isProven whether the device has proved itself: then this one counts, even if a copy has been exchanged more
+   *   often before the session was bound
+   */
+  refresh(sid: string, generation: number, isProven = false): void {
+    const known = isProven ? 0 : (this.#generations.get(sid) ?? 0);
+    this.#generations.set(sid, Math.max(generation, known));
   }
 
   /** Notes an idle end of a session, unless a later one is known. */

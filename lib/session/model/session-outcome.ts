@@ -31,6 +31,7 @@ export function mayGoWithout(
 const OTHER_SOURCES: ReadonlySet<SessionErrorCode> = new Set<SessionErrorCode>([
   'STORE_UNAVAILABLE',
   'KEYS_UNAVAILABLE',
+  'PROOF_UNAVAILABLE',
 ]);
 
 /** Returns the error for when no key is known at all, because the source of the keys has never answered. */
@@ -38,6 +39,15 @@ export function keysUnavailable(): SessionError {
   return new SessionError(
     'KEYS_UNAVAILABLE',
     'the keys of the session tokens could not be loaded yet',
+    { retryAfterSeconds: 1 },
+  );
+}
+
+/** Returns the error for when a browser could not refresh a bound session itself, as it reports. */
+export function proofUnavailable(): SessionError {
+  return new SessionError(
+    'PROOF_UNAVAILABLE',
+    'the browser could not refresh the bound session',
     { retryAfterSeconds: 1 },
   );
 }

@@ -29,5 +29,6 @@ export function shownSession(
     authenticatedAt,
     loadedAt,
     expiresAt,
+    isBound: session.isBound,
   };
 }

@@ -12,11 +12,16 @@ interface Parts {
   readonly events: SessionEvents;
 }
 
-/** Applies the store's verdict to the session. Returns why the session is refused, if it is. */
+/**
+ * Applies the store's verdict to the session. Returns why the session is refused, if it is.
+ *
+ * @param isProven whether the device that the session is bound to has presented the token
+ */
 export function concludeRotation(
   { memory, ends, events }: Parts,
   claims: TokenClaims & RefreshLink,
   verdict: RotationVerdict,
+  isProven: boolean,
 ): Refusal | undefined {
   switch (verdict) {
     case 'rotated':
@@ -29,7 +34,7 @@ export function concludeRotation(
       if (verdict === 'recovered') {
         events.ofSession(claims, { type: 'recovered' });
       }
-      memory.refresh(claims.sid, claims.gen + 1);
+      memory.refresh(claims.sid, claims.gen + 1, isProven);
       events.ofSession(claims, {
         type: 'refreshed',
         repeated: verdict === 'repeated' || verdict === 'recovered',

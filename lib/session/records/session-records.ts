@@ -1,5 +1,6 @@
 import type {
   BindVerdict,
+  HashedRefreshLink,
   CreateVerdict,
   RotationVerdict,
   SessionLimit,
@@ -21,7 +22,7 @@ import {
 } from './record-claims.js';
 import { hashOf, type RefreshLink } from '../model/refresh-chain.js';
 import type { MissingRecords } from './missing-records.js';
-import { hashedLink, presentedRefresh } from './presented-refresh.js';
+import { presentedRefresh } from './presented-refresh.js';
 import { RecordNotes, type RecordNotesParts } from './record-notes.js';
 import { reloadChange, type ReloadNote } from './reload-change.js';
 import {
@@ -209,12 +210,10 @@ export class SessionRecords {
   async bind(
     claims: NamedSession,
     key: string,
-    continuesFrom?: RefreshLink,
+    continuesFrom?: HashedRefreshLink,
   ): Promise<BindVerdict> {
     const { sid, sub } = claims;
-    const options = continuesFrom && {
-      continuesFrom: hashedLink(continuesFrom),
-    };
+    const options = continuesFrom && { continuesFrom };
     const verdict = await this.#parts.store.bind!(sid, sub, key, options);
     if (verdict === 'unknown') await this.missing.note(claims);
     return verdict;

@@ -45,6 +45,13 @@ export class SessionTransports {
     return always(leftoversOf(this.all, facts));
   }
 
+  /** Makes a browser load the page again: by then, it has refreshed its bound session. */
+  loadingAgain(): Dispatch {
+    return always([
+      { kind: 'header', name: 'Refresh', value: '0', isExposed: false },
+    ]);
+  }
+
   /** The ways to authenticate, for the `WWW-Authenticate` of a 401. */
   get challenges(): readonly string[] {
     return this.all.flatMap(({ challenge }) => challenge ?? []);

@@ -2,14 +2,10 @@ import type { CsrfTokens } from '../../csrf/csrf-tokens.js';
 import { SessionError } from '../../errors/session-error.js';
 import type { Delivery, Transport } from '../../ports/transport.js';
 import {
-  tokenClaimsOf,
   type RefreshClaims,
   type SessionClaims,
-  type StatelessRefreshClaims,
-  type TokenClaims,
 } from '../../tokens/session-claims.js';
 import type { TokenCodec } from '../../tokens/token-codec.js';
-import { withAuthentication } from '../model/authentication.js';
 import type { Dispatch } from '../model/dispatch.js';
 import {
   endOfSessionTokenIssuedAt,
@@ -20,14 +16,13 @@ import {
   type ClockPolicy,
 } from '../model/freshness.js';
 import { largestParts } from './largest-parts.js';
-import { randomId } from '../model/random-id.js';
+import { randomId, TOKEN_ID_BYTES } from '../model/random-id.js';
+import { refreshClaimsOf } from './refresh-claims.js';
 import { linkOf, type RefreshLink } from '../model/refresh-chain.js';
 import type { SessionMemory } from '../model/session-memory.js';
 import type { IssuedClaims, SignedSession } from '../model/signed-session.js';
 import { refuseLargeCookies, transportTokens } from './transport-tokens.js';
 import { keepSignedToken, verifiedSession } from '../model/verified-session.js';
-
-const TOKEN_ID_BYTES = 16;
 
 /** Signs the tokens of sessions and prepares them for their transports. */
 export class TokenIssuer {
@@ -101,35 +96,18 @@ export class TokenIssuer {
    * Returns claims for the refresh token that accompanies a session token, if the module issues such tokens.
    *
    * @param link its position in the chain that a store keeps
+   * @param jwk the key that the session is bound to
    */
   refreshClaims(
     session: SessionClaims,
     link: RefreshLink | undefined,
+    jwk?: Readonly<Record<string, string>>,
   ): RefreshClaims | undefined {
     if (!this.#refreshCodec) {
       return undefined;
     }
-    const exp =
-      session.rexp ?? endOfSessionUsedAt(session.iat, session, this.#policy);
-    const claims: TokenClaims = {
-      ...tokenClaimsOf(session),
-      exp: Math.max(exp, session.exp),
-    };
-    const { params, attrs, rev } = session;
-    return link
-      ? { ...claims, gen: link.gen, jti: link.jti }
-      : { ...claims, jti: randomId(TOKEN_ID_BYTES), params, attrs, rev };
-  }
-
-  /** Returns claims for a stateless refresh token that agrees with a session token. Its end stays where it is. */
-  rewritten(
-    refresh: StatelessRefreshClaims,
-    session: SessionClaims,
-  ): RefreshClaims {
-    const { attrs, rev, auth_time } = session;
-    const claims = withAuthentication(refresh, session);
-    const iat = Math.max(refresh.iat, auth_time);
-    return { ...claims, attrs, rev, iat, jti: randomId(TOKEN_ID_BYTES) };
+    const end = endOfSessionUsedAt(session.iat, session, this.#policy);
+    return refreshClaimsOf(session, end, link, jwk);
   }
 
   /**

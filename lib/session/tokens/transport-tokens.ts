@@ -10,6 +10,13 @@ import { endOfToken, type ClockPolicy } from '../model/freshness.js';
 /** The most that browsers store of one cookie: name, value and attributes (RFC 6265bis, section 5.6). */
 const MAXIMUM_COOKIE_BYTES = 4096;
 
+/**
+ * How much earlier the cookie of a bound session ends than its token, at most: requests in flight must not meet the end
+ * of the token. Also the largest part of its lifetime.
+ */
+const BOUND_LEAD_SECONDS = 10;
+const BOUND_LEAD = 0.1;
+
 /** Signed tokens and their claims. */
 export interface TokensToSend {
   readonly claims: SessionClaims;
@@ -29,11 +36,13 @@ export function transportTokens(
   policy: ClockPolicy,
   now: number,
 ): TransportTokens {
-  const maxAgeSeconds = endOfToken(claims, policy) - now;
+  const isBound = claims.cnf !== undefined;
+  const left = endOfToken(claims, policy) - now;
   return {
     sessionToken: token,
-    maxAgeSeconds,
+    maxAgeSeconds: isBound ? Math.max(1, left - leadOf(policy)) : left,
     persistent: claims.per !== false,
+    ...(isBound && { isBound }),
     ...(refresh &&
       refreshToken !== undefined && {
         refresh: {
@@ -48,6 +57,10 @@ export function transportTokens(
       },
     }),
   };
+}
+
+function leadOf({ accessSeconds = 0 }: ClockPolicy): number {
+  return Math.min(BOUND_LEAD_SECONDS, Math.floor(accessSeconds * BOUND_LEAD));
 }
 
 /** @throws {SessionError} `SESSION_TOO_LARGE` for a cookie that no browser keeps */
