@@ -53,6 +53,7 @@ export type {
   SessionRequest,
   SessionResponse,
 } from './nest/exchange/raw-exchange.js';
+export type { DeviceBindingOptions } from './options/device-binding-options.js';
 export type { Duration } from './options/durations.js';
 export type {
   EncryptOptions,

@@ -11,6 +11,7 @@ import type { VerifiedSession } from '../session/model/verified-session.js';
 import { Exchange } from './exchange/exchange.js';
 import type { SessionResponse } from './exchange/raw-exchange.js';
 import { handOver, refusedWith } from './hand-over.js';
+import { offerBinding } from './offer-binding.js';
 import { refreshTokenInBody } from './refresh-session.js';
 import type {
   DeliverOptions,
@@ -91,7 +92,10 @@ export async function reauthenticateSession(
       ? refusedWith(runtime, proved.refusal, exchange, proved.carriers)
       : refusedSession(runtime, proved.refusal, exchange, session);
   }
-  return handOver(runtime, proved, carriers, exchange);
+  const issued = await handOver(runtime, proved, carriers, exchange);
+  // Browsers create another key for each offer, which would end a session that is bound.
+  if (!proved.isBound) offerBinding(runtime, proved, carriers, exchange);
+  return issued;
 }
 
 function notCurrent(): SessionError {

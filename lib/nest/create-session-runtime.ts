@@ -2,6 +2,7 @@ import { monotonicTimeOf, type SessionClock } from '../ports/clock.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import { EndMarks } from '../session/model/end-marks.js';
+import { clockPolicyOf } from '../session/model/freshness.js';
 import { concludeLateAnswer } from '../session/records/late-answers.js';
 import type { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { nameKeyOf, SessionEvents } from '../session/model/session-events.js';
@@ -20,17 +21,14 @@ import { RareLogger } from './rare-logger.js';
 import { withParts, type ReplaceableParts } from './replaceable-parts.js';
 import { openSessionKeys } from './session-keys.js';
 import type { SessionRuntime } from './session-runtime.js';
-import {
-  clockPolicyOf,
-  connectParts,
-  enterParts,
-  shareParts,
-} from './runtime-parts.js';
+import { connectParts, enterParts, shareParts } from './runtime-parts.js';
 
 const NO_LOADER =
   'dataLoader: expected a loader, got none; pass `dataLoader: YourLoader`, provide it as `SessionDataLoader` in a module that is in `imports` or global (providers of the root module are not visible here), or set `dataLoader: false` to use the params as the data';
 const NO_PUBLIC_KEYS =
   'jwks: expected `keys`, got a secret or encrypted tokens, which have no public keys; set `keys` or turn `jwks` off';
+const NO_ROUTES =
+  'deviceBinding: needs routes, where browsers register their keys and refresh; pass routes: true to the module';
 
 /** What the runtime is built from, apart from the options. @internal */
 export interface RuntimeSurroundings extends ReplaceableParts {
@@ -38,6 +36,8 @@ export interface RuntimeSurroundings extends ReplaceableParts {
   readonly loader: SessionDataLoader<unknown, unknown> | false | undefined;
   /** Whether the public keys are published. */
   readonly publishesKeys?: boolean;
+  /** Whether the ready-made routes are mounted. */
+  readonly hasRoutes?: boolean;
   /** Finds requests in kinds of contexts that the library does not know. */
   readonly contexts?: ContextFinders | undefined;
   /** Configuration faults outside the options. */
@@ -124,6 +124,7 @@ export async function createSessionRuntime(
   const entered = enterParts(
     shared,
     parts,
+    keys,
     loader !== false && loader !== undefined,
   );
   return {
@@ -156,12 +157,13 @@ function readOptions(
   input: unknown,
   surroundings: RuntimeSurroundings,
 ): ResolvedSessionJwtOptions {
-  const { loader, publishesKeys, faults = [] } = surroundings;
+  const { loader, publishesKeys, hasRoutes, faults = [] } = surroundings;
   return resolveOptions(
     withParts(input, surroundings),
-    ({ isVerifyOnly, keys }) => [
+    ({ isVerifyOnly, keys, deviceBinding }) => [
       ...(loader === undefined && !isVerifyOnly ? [NO_LOADER] : []),
       ...(publishesKeys && !keys.arePairs ? [NO_PUBLIC_KEYS] : []),
+      ...(deviceBinding && !hasRoutes ? [NO_ROUTES] : []),
       ...faults,
     ],
   );

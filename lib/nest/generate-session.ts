@@ -2,6 +2,7 @@ import type { GenerateOptions } from '../session/generate-options.js';
 import type { IssuedSession } from '../session/model/issued-session.js';
 import { Exchange } from './exchange/exchange.js';
 import { handOver, warnOfNoResponse } from './hand-over.js';
+import { offerBinding } from './offer-binding.js';
 import type { DeliverOptions } from './session-service-options.js';
 import { issuingOf, type SessionRuntime } from './session-runtime.js';
 
@@ -17,5 +18,7 @@ export async function generateSession(
   exchange?.requirePlace(runtime);
   const { issuer } = issuingOf(runtime);
   const signed = await issuer.generate(params, options, exchange);
-  return handOver(runtime, signed, signed.carriers, exchange);
+  const issued = await handOver(runtime, signed, signed.carriers, exchange);
+  offerBinding(runtime, signed, signed.carriers, exchange);
+  return issued;
 }

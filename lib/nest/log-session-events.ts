@@ -35,6 +35,7 @@ export const LOGGED_EVENTS: ReadonlySet<SessionEvent['type']> = new Set([
   'storeRolledBack',
   'clockSkewed',
   'refreshReused',
+  'boundRefused',
   'ended',
   'endEvicted',
   'limitReached',
@@ -118,6 +119,14 @@ export function logSessionEvents(
         logger.always(
           'warn',
           `A refresh token of session ${event.session} (subject ${quoteText(event.subject)}) was reused after its grace period: someone has a copy. The session has ended.`,
+        );
+        break;
+      case 'boundRefused':
+        logger.log(
+          'warn',
+          `${event.type} ${event.reason}`,
+          `Session ${event.session} (subject ${quoteText(event.subject)}) is bound to a device, but was used without it (${event.reason}): someone may have a copy of its cookies.`,
+          event.reason,
         );
         break;
       case 'ended':

@@ -23,6 +23,10 @@ import { RevocationLog } from '../ports/revocation-log.js';
 import { SessionStore } from '../ports/session-store.js';
 import { SessionDataLoader } from '../session/model/session-data-loader.js';
 import { authorizationFaultsIn } from './authorization/authorization-faults.js';
+import {
+  guardFaultsIn,
+  GUARDS_APPLICATION,
+} from './authorization/guard-faults.js';
 import { ModuleGuard } from './authorization/module-guard.js';
 import { UnguardedFields } from './authorization/unguarded-fields.js';
 import {
@@ -35,6 +39,7 @@ import { ReplyHook } from './contexts/reply-hook.js';
 import { describeSessions } from './openapi/describe-sessions.js';
 import { UnguardedGateways } from './contexts/unguarded-gateways.js';
 import { SessionExceptionFilter } from './session-exception.filter.js';
+import { deviceRoutesAt } from './routes/device-routes.js';
 import { jwksControllerAt } from './routes/session-jwks.controller.js';
 import { sessionRoutesAt } from './routes/session-routes.controller.js';
 import { replaceablePartsOf } from './replaceable-parts.js';
@@ -51,10 +56,6 @@ const LOADER_FAULTS = Symbol('nestjs-session-jwt:loader-faults');
 const DOCUMENTATION = Symbol('nestjs-session-jwt:documentation');
 /** The key under which Nest keeps the options of `@Injectable({ scope })`; it exports no name for it. */
 const SCOPE_METADATA = 'scope:options';
-/** Marks the modules whose guard covers the application, for all copies of the package. */
-const GUARDS_APPLICATION = Symbol.for(
-  'nestjs-session-jwt:guards-application:v1',
-);
 const REQUEST_SCOPED =
   'dataLoader: expected a class without request scope, got a request-scoped one; remove the scope, because one reload serves many requests';
 
@@ -126,10 +127,12 @@ export function partsOf({
   const mounted = resolveRoutes(routes);
   const routesController =
     mounted.routes && sessionRoutesAt(mounted.routes, isGuarded);
+  const device = mounted.routes && deviceRoutesAt(mounted.routes);
   const controllers = [
-    ...(published.jwks ? [jwksControllerAt(published.jwks)] : []),
-    ...(routesController ? [routesController] : []),
-  ];
+    published.jwks && jwksControllerAt(published.jwks),
+    routesController,
+    device?.controller,
+  ].filter((controller) => controller !== undefined);
   const providers: Provider[] = [
     { provide: SessionClock, useClass: SystemSessionClock },
     ...loaderProvidersOf(dataLoader),
@@ -151,6 +154,7 @@ export function partsOf({
           log,
           contexts,
           publishesKeys: published.jwks !== undefined,
+          hasRoutes: mounted.routes !== undefined,
           faults: [
             ...published.faults,
             ...mounted.faults,
@@ -185,6 +189,7 @@ export function partsOf({
           UnguardedGateways,
         ]
       : []),
+    ...(device ? [device.provider] : []),
     { provide: APP_FILTER, useClass: SessionExceptionFilter },
     ...((openapi ?? true)
       ? [
@@ -211,18 +216,6 @@ export function partsOf({
       : []),
   ];
   return { controllers, providers };
-}
-
-/** Reports a second guard of the application: every request would need a session of each module. */
-function guardFaultsIn(modules: ModulesContainer): readonly string[] {
-  const guarding = [...modules.values()].filter(({ providers }) =>
-    providers.has(GUARDS_APPLICATION),
-  );
-  return guarding.length > 1
-    ? [
-        `guard: expected one session module that guards the whole application, got ${guarding.length}; set guard: false on all but one and add @UseGuards(SessionGuard) to the controllers of the others, or import the same definition everywhere`,
-      ]
-    : [];
 }
 
 function loaderProvidersOf(

@@ -35,6 +35,7 @@ import { TokenInspection } from '../session/token-inspection.js';
 import { TokenIssuer } from '../session/tokens/token-issuer.js';
 import { TokenVerifier } from '../session/tokens/token-verifier.js';
 import { createTransports } from '../transports/create-transports.js';
+import { openBinding } from './open-binding.js';
 import { openLoader } from './open-loader.js';
 import { type OpenedStore } from './open-store.js';
 import { RareLogger } from './rare-logger.js';
@@ -58,18 +59,6 @@ interface Ground {
   readonly policy: ClockPolicy;
   /** `undefined` without a revocation log. */
   readonly revocations: SessionRevocations | undefined;
-}
-
-/** Returns the clocks of sessions as configured. */
-export function clockPolicyOf(options: ResolvedSessionJwtOptions): ClockPolicy {
-  return {
-    intervalSeconds: options.dataRefreshIntervalSeconds,
-    idleSeconds: options.lifetime.idleSeconds,
-    absoluteSeconds: options.lifetime.absoluteSeconds,
-    maxStaleSeconds: options.loader.maxStaleSeconds,
-    toleranceSeconds: options.clockToleranceSeconds,
-    accessSeconds: options.refresh?.accessSeconds,
-  };
 }
 
 /** Adds what several parts use. */
@@ -161,6 +150,7 @@ export function connectParts(
       records,
       tokens,
       ends,
+      mustBeBound: options.deviceBinding?.isRequired ?? false,
     });
   return {
     records,
@@ -177,6 +167,7 @@ export function connectParts(
 export function enterParts(
   shared: SharedParts,
   parts: ReturnType<typeof connectParts>,
+  keys: SessionKeys,
   hasLoader: boolean,
 ): Pick<
   SessionRuntime,
@@ -186,6 +177,7 @@ export function enterParts(
   | 'revocation'
   | 'live'
   | 'endSignals'
+  | 'binding'
 > {
   const { isVerifyOnly, store, loader } = shared.options;
   const { records, reload, refreshExchange } = parts;
@@ -221,6 +213,7 @@ export function enterParts(
     authenticator,
     live,
     endSignals: new EndSignals(live),
+    binding: openBinding(shared, parts, keys),
     inspection: new TokenInspection({
       ...shared,
       records: store?.keepsData ? records : undefined,

@@ -14,8 +14,12 @@ import type { SessionRuntime } from './session-runtime.js';
 
 /** The part of `SessionService` that changes sessions. */
 export abstract class SessionChanges<TParams, TData, TAttributes, TExpanded> {
+  readonly #runtime: SessionRuntime;
+
   /** @internal */
-  constructor(protected readonly runtime: SessionRuntime) {}
+  constructor(runtime: SessionRuntime) {
+    this.#runtime = runtime;
+  }
 
   /**
    * Reloads the data of a session now, whatever its age, and re-issues the token: after a role change, for example.
@@ -27,7 +31,7 @@ export abstract class SessionChanges<TParams, TData, TAttributes, TExpanded> {
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    return reloadSession(this.runtime, session, options);
+    return reloadSession(this.#runtime, session, options);
   }
 
   /**
@@ -42,7 +46,7 @@ export abstract class SessionChanges<TParams, TData, TAttributes, TExpanded> {
     attributes: AttributeChanges<TAttributes>,
     options: DeliverOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    return updateSession(this.runtime, session, attributes, options);
+    return updateSession(this.#runtime, session, attributes, options);
   }
 
   /**
@@ -65,6 +69,6 @@ export abstract class SessionChanges<TParams, TData, TAttributes, TExpanded> {
     session: ActiveSession<TParams, TExpanded, TAttributes>,
     options: ReauthenticationOptions = {},
   ): Promise<IssuedSession<TParams, TData, TAttributes, TExpanded>> {
-    return reauthenticateSession(this.runtime, session, options);
+    return reauthenticateSession(this.#runtime, session, options);
   }
 }

@@ -4,7 +4,7 @@ import {
   type AuthenticationChallenge,
   type SessionErrorCode,
 } from '../errors/session-error.js';
-import { isAuthenticationValue } from '../tokens/claims-profile.js';
+import { isAuthenticationValue } from '../tokens/proof-claims.js';
 
 /**
  * The only code that clients see for a status: revealing which check failed would help an attacker. Except for the codes
@@ -48,6 +48,7 @@ const STATUSES: Readonly<Record<SessionErrorCode, HttpStatus>> = {
   LOADER_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
   STORE_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
   KEYS_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
+  PROOF_UNAVAILABLE: HttpStatus.SERVICE_UNAVAILABLE,
   SIGNING_KEY_REQUIRED: HttpStatus.INTERNAL_SERVER_ERROR,
   STORE_REQUIRED: HttpStatus.INTERNAL_SERVER_ERROR,
   SESSION_TOO_LARGE: HttpStatus.INTERNAL_SERVER_ERROR,

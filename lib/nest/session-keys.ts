@@ -35,6 +35,8 @@ export interface SessionKeys {
   readonly refreshCodec: TokenCodec<RefreshClaims> | undefined;
   /** The keys of CSRF tokens: the first one signs, all of them verify. */
   readonly csrfKeys: () => readonly KeyObject[];
+  /** The keys of the challenges that devices sign: the first one signs, all of them verify. */
+  readonly challengeKeys: () => readonly KeyObject[];
   /** The public halves of the key pairs. */
   readonly published: () => JwkSet;
 }
@@ -74,6 +76,8 @@ export async function openSessionKeys(
   const encryptedFrom = (material: KeyMaterial) =>
     keys.encryption?.length ? keys.encryption : derivedFrom(material);
 
+  const ownRefresh = refresh?.secrets.length ? refresh.secrets : undefined;
+
   const sessionKeys = (material: KeyMaterial): KeySet => {
     if (keys.encryption) {
       const secrets = encryptedFrom(material);
@@ -84,13 +88,12 @@ export async function openSessionKeys(
       : keysOfSecrets(material.secrets, isVerifyOnly);
   };
   const refreshKeys = (material: KeyMaterial): KeySet => {
-    const own = refresh?.secrets.length ? refresh.secrets : undefined;
     if (keys.encryption) {
-      const secrets = own ?? encryptedFrom(material);
+      const secrets = ownRefresh ?? encryptedFrom(material);
       return new DailyKeys(secrets, 'encrypt-refresh', now);
     }
-    return own
-      ? keysOfSecrets(own)
+    return ownRefresh
+      ? keysOfSecrets(ownRefresh)
       : keysDerivedFrom(derivedFrom(material), 'refresh');
   };
   return {
@@ -109,6 +112,11 @@ export async function openSessionKeys(
       ),
     csrfKeys: ofMaterial(ring, (material) =>
       encryptedFrom(material).map((each) => deriveKey(each, 'csrf')),
+    ),
+    challengeKeys: ofMaterial(ring, (material) =>
+      (ownRefresh ?? encryptedFrom(material)).map((each) =>
+        deriveKey(each, 'device-challenge'),
+      ),
     ),
     published: () => publishedKeys(ring.material.keys, now()),
   };

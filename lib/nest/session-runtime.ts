@@ -3,6 +3,8 @@ import type { CsrfTokens } from '../csrf/csrf-tokens.js';
 import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import type { CarriedSessions } from '../session/request/carried-sessions.js';
 import type { ClockPolicy } from '../session/model/freshness.js';
+import type { DeviceRefresh } from '../session/binding/device-refresh.js';
+import type { DeviceRegistration } from '../session/binding/device-registration.js';
 import type { SessionAuthenticator } from '../session/session-authenticator.js';
 import type { CallMeter } from '../session/model/call-meter.js';
 import type { SessionMeasures } from '../session/model/session-measures.js';
@@ -23,6 +25,7 @@ import type { LiveSessions } from '../session/connections/live-sessions.js';
 import type { ContextErrorClasses } from './contexts/context-errors.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
 import type { OpenedStore } from './open-store.js';
+import type { BindingInstructions } from './routes/binding-instructions.js';
 import type { RareLogger } from './rare-logger.js';
 import type { SessionKeys } from './session-keys.js';
 
@@ -50,6 +53,8 @@ export interface SessionRuntime {
   /** `undefined` if sessions are only verified. */
   readonly issuing: SessionIssuing | undefined;
   readonly revocation: SessionRevocation;
+  /** `undefined` without the option `deviceBinding`. */
+  readonly binding: SessionBinding | undefined;
   readonly transports: SessionTransports;
   readonly carried: CarriedSessions;
   readonly refusals: SessionRefusals;
@@ -79,6 +84,13 @@ export interface SessionRuntime {
 export interface SessionContexts {
   readonly finders: ContextFinders;
   readonly errorClasses: ContextErrorClasses;
+}
+
+/** The parts that bind sessions to devices. @internal */
+export interface SessionBinding {
+  readonly registration: DeviceRegistration;
+  readonly refresh: DeviceRefresh;
+  readonly instructions: BindingInstructions;
 }
 
 /** The parts that sign tokens. @internal */

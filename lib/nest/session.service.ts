@@ -48,7 +48,9 @@ export class SessionService<
   implements OnApplicationShutdown
 {
   /** @internal */
-  constructor(@Inject(SESSION_RUNTIME) runtime: SessionRuntime) {
+  constructor(
+    @Inject(SESSION_RUNTIME) private readonly runtime: SessionRuntime,
+  ) {
     super(runtime);
   }
 

@@ -14,5 +14,10 @@ export { describeSessionStore } from './describe-session-store.js';
 export type { RevocationLogFixture } from './log-contract/fixture.js';
 export type { SessionStoreFixture } from './store-contract/fixture.js';
 export type { TestClient } from './test-client.js';
+export {
+  TestDevice,
+  type DeviceResponse,
+  type DeviceSend,
+} from './test-device.js';
 export type { TestRunner } from './test-runner.js';
 export { TestSessionClock } from './test-session-clock.js';

@@ -25,6 +25,10 @@ import {
   type ActiveSession,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
+import {
+  BoundBrowser,
+  BOTH_CLEARED as BOTH_BOUND_CLEARED,
+} from '../support/bound-browser.js';
 import { inTurn } from '../support/effort.js';
 import {
   ORIGIN,
@@ -952,6 +956,27 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
     return createTestSession(app.app, 'ada');
   };
 
+  const boundApp = (deviceBinding: object) =>
+    start(adapter, { refreshToken: {}, deviceBinding }, openTestApp, {
+      extras: { routes: true },
+    });
+
+  /** What a browser sends of itself. */
+  const withoutOrigin = async (
+    sender: Browser,
+    path: string,
+    headers: object = {},
+  ) =>
+    send(app.port, {
+      method: 'POST',
+      path,
+      headers: {
+        'Content-Length': '0',
+        Cookie: await sender.jar.getCookieString('https://app.example/'),
+        ...headers,
+      },
+    });
+
   /** The contract's list (section 6), one row for every refusal that there is. */
   const rows: Record<Refusal, RefusalRow> = {
     missing: {
@@ -1045,6 +1070,33 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
         await store.bind(session.id, 'ada', 'the key of the device');
         app.clock.advance('15m');
         return send(app.port, { path: '/me', headers: { Cookie: cookie } });
+      },
+    },
+    'other-device': {
+      status: 401,
+      clears: false,
+      provoke: async () => {
+        app = await boundApp({});
+        const [owner, other] = [new BoundBrowser(app), new BoundBrowser(app)];
+        await owner.post('/login', { user: 'ada' });
+        const path = '/session/device/refresh';
+        const answer = await withoutOrigin(owner, path);
+        const challenge = /^"([^"]+)"/.exec(
+          String(answer.headers['secure-session-challenge']),
+        )![1]!;
+        return withoutOrigin(owner, path, {
+          'Secure-Session-Response': other.device.proofOf(challenge),
+        });
+      },
+    },
+    unbound: {
+      status: 401,
+      clears: true,
+      provoke: async () => {
+        app = await boundApp({ required: true });
+        const visitor = await app.signIn();
+        app.clock.advance('15m');
+        return visitor.sendOnly({ path: '/me' });
       },
     },
     stale: {
@@ -1176,9 +1228,11 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
       const cleared =
         refusal === 'ambiguous'
           ? [CLEARED, CLEARED_PARTITIONED]
-          : app === own
-            ? [CLEARED]
-            : [CLEARED, CLEARED_REFRESH];
+          : refusal === 'unbound'
+            ? BOTH_BOUND_CLEARED
+            : app === own
+              ? [CLEARED]
+              : [CLEARED, CLEARED_REFRESH];
       expect(response.setCookie).toEqual(clears ? cleared : []);
       expect(response.json).toEqual(
         status === 403

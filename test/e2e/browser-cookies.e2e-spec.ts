@@ -1,8 +1,6 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import type { AddressInfo } from 'node:net';
 import { Controller, Get, Header, Module } from '@nestjs/common';
 import type { Cookie, Frame, Page } from 'playwright-core';
 import {
@@ -12,6 +10,7 @@ import {
 } from '../../lib/index.js';
 import { openBrowser, type Browser } from '../support/chromium.js';
 import { platforms } from '../support/effort.js';
+import { openHttpsFront } from '../support/https-front.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
 const HOST = 'app.test';
@@ -734,83 +733,12 @@ function serve(listener: RequestListener): Promise<number> {
 
 /** HTTPS in front of a server of this machine; the port of it. */
 async function encrypted(port: number): Promise<number> {
-  const sockets = new Set<{ destroy(): void }>();
-  const server = createTlsServer(certificate(), (socket) => {
-    const inner = connect(port, '127.0.0.1');
-    for (const each of [socket, inner]) {
-      sockets.add(each);
-      each.on('error', () => inner.destroy());
-      each.on('close', () => sockets.delete(each));
-    }
-    socket.pipe(inner).pipe(socket);
-  });
-  closings.push(async () => {
-    const closed = once(server.close(), 'close');
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  });
-  return portOf(server.listen(0, '127.0.0.1'));
+  const front = await openHttpsFront(port, HOST);
+  closings.push(() => front.close());
+  return front.port;
 }
 
 async function portOf(server: { address(): unknown }): Promise<number> {
   await once(server as never, 'listening');
   return (server.address() as AddressInfo).port;
-}
-
-/** A new key and a certificate for it that nobody has signed but itself (RFC 5280, section 4.1). */
-function certificate(): { key: string; cert: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', {
-    namedCurve: 'P-256',
-  });
-  const sequence = (...content: Buffer[]) => der(0x30, ...content);
-  const time = (date: Date) =>
-    der(
-      0x17,
-      Buffer.from(`${date.toISOString().slice(2, 19).replace(/\D/g, '')}Z`),
-    );
-  const DAY = 24 * 60 * 60 * 1000;
-  const ecdsaWithSha256 = sequence(
-    der(0x06, Buffer.from('2a8648ce3d040302', 'hex')),
-  );
-  const commonName = sequence(
-    der(
-      0x31,
-      sequence(
-        der(0x06, Buffer.from('550403', 'hex')),
-        der(0x0c, Buffer.from(HOST)),
-      ),
-    ),
-  );
-  const content = sequence(
-    der(0x02, Buffer.from([1])),
-    ecdsaWithSha256,
-    commonName,
-    sequence(
-      time(new Date(Date.now() - DAY)),
-      time(new Date(Date.now() + DAY)),
-    ),
-    commonName,
-    publicKey.export({ type: 'spki', format: 'der' }),
-  );
-  const signed = sequence(
-    content,
-    ecdsaWithSha256,
-    der(0x03, Buffer.from([0]), sign('sha256', content, privateKey)),
-  );
-  return {
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-    cert: `-----BEGIN CERTIFICATE-----\n${signed.toString('base64')}\n-----END CERTIFICATE-----\n`,
-  };
-}
-
-function der(tag: number, ...content: Buffer[]): Buffer {
-  const body = Buffer.concat(content);
-  const { length } = body;
-  const head =
-    length < 0x80
-      ? [length]
-      : length < 0x100
-        ? [0x81, length]
-        : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...head]), body]);
 }

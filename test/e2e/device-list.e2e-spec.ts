@@ -19,6 +19,7 @@ const FIELDS = [
   'createdAt',
   'expiresAt',
   'id',
+  'isBound',
   'lastSeenAt',
   'metadata',
   'subject',
@@ -76,6 +77,7 @@ describe.each(adapters)('the list of devices on %s', (adapter) => {
           lastSeenAt: at(NOW),
           expiresAt: at(NOW + 7 * DAY),
           metadata: { label: 'Laptop' },
+          isBound: false,
         });
         const shown = await client.get('/devices');
         expect(shown.text).not.toMatch(/admin|dark|params|hash/);

@@ -234,6 +234,8 @@ describe.each(adapters)('an OpenAPI document on %s', (adapter) => {
         statusCode: { type: 'integer' },
         message: { type: 'string' },
         errorCode: { type: 'string' },
+        max_age: { type: 'integer', description: expect.any(String) },
+        acr_values: { type: 'string', description: expect.any(String) },
       },
       required: ['statusCode', 'message'],
     });

@@ -539,6 +539,7 @@ describe.each(adapters)('the ready-made routes on %s', (adapter) => {
           lastSeenAt: new Date((NOW + 30) * 1000).toISOString(),
           expiresAt: new Date((NOW + 30 + 7 * DAY) * 1000).toISOString(),
           metadata: { label: 'Laptop' },
+          isBound: false,
           isCurrent: false,
         },
         expect.objectContaining({

@@ -667,6 +667,7 @@ describe('what sessions print', () => {
       subject: 'ada',
       data: { role: 'admin' },
       attributes: { theme: 'dark' },
+      isBound: false,
       issuedAt: now,
       authenticatedAt: now,
       loadedAt: now,

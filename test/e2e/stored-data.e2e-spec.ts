@@ -120,6 +120,7 @@ describe.each(clients)(
           subject: 'ada',
           data: { id: 'ada', role: 'admin' },
           attributes: { theme: 'dark' },
+          isBound: false,
           issuedAt: '2030-01-01T00:00:00.000Z',
           authenticatedAt: '2030-01-01T00:00:00.000Z',
           loadedAt: '2030-01-01T00:00:00.000Z',

@@ -338,6 +338,8 @@ describe('what session events leave in the log', () => {
       recovered: {},
       refreshed: { repeated: false },
       refreshReused: {},
+      bound: {},
+      boundRefused: { reason: 'no-proof' },
       ended: { reason: 'limit', reach: 'store' },
       endEvicted: { how: 'ended' },
       limitReached: { max: 3 },

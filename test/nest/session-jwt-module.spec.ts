@@ -1201,6 +1201,7 @@ describe('dependency injection in lib/nest', () => {
 
   it('is found by this test at all', () => {
     expect(injectables.map(({ name }) => name).toSorted()).toEqual([
+      'DeviceBindingController',
       'ModuleGuard',
       'ProvidedSessionGuard',
       'ReplyHook',

@@ -236,7 +236,11 @@ export function describe(event: SessionEvent): string {
       return `${event.subject} ${event.max}`;
     case 'endEvicted':
       return `${event.session} ${event.how}`;
+    case 'boundRefused':
+      return `${event.session} ${event.reason}`;
+    case 'bound':
     case 'created':
+    case 'reauthenticated':
     case 'recovered':
     case 'reloaded':
     case 'refreshReused':

@@ -187,7 +187,7 @@ function fill(response: ServerResponse, pending: readonly Pending[]): void {
       lines.push(delivery.line);
     } else {
       response.setHeader(delivery.name, delivery.value);
-      expose(response, delivery.name);
+      if (delivery.isExposed ?? true) expose(response, delivery.name);
     }
   }
   if (lines.length > 0) {

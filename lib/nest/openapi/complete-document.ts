@@ -1,5 +1,6 @@
 import type { SessionErrorCode } from '../../errors/session-error.js';
 import { possibleRefusals } from '../../session/possible-refusals.js';
+import { isForBrowsersAlone } from '../routes/device-binding.controller.js';
 import { readyMadeRoutes } from '../routes/describe-routes.js';
 import type { SessionRuntime } from '../session-runtime.js';
 import { describeCsrfHeaders, describeRefusals } from './describe-refusals.js';
@@ -69,7 +70,7 @@ class OperationCompletion {
     this.#components = components;
   }
 
-  /** Returns `undefined` for a ready-made route that does not exist with these options. */
+  /** Returns `undefined` for a ready-made route that does not exist with these options, or is only for browsers. */
   complete(
     operation: Operation,
     method: string,
@@ -107,6 +108,9 @@ class OperationCompletion {
     operation: Operation,
     { controller, name }: GuardedRoute,
   ): Operation | undefined {
+    if (isForBrowsersAlone(controller)) {
+      return undefined;
+    }
     const owner = this.#described.find(
       ({ routes }) => routes?.controller === controller,
     );

@@ -34,6 +34,7 @@ const sessionWith = (parts: readonly ExposedPart[]): Schema =>
     authenticatedAt: TIME,
     loadedAt: TIME,
     expiresAt: TIME,
+    isBound: { type: 'boolean' },
   });
 
 /** The response to a refresh. */
@@ -52,6 +53,7 @@ const DEVICE = objectOf({
   lastSeenAt: TIME,
   expiresAt: TIME,
   metadata: ANY_OBJECT,
+  isBound: { type: 'boolean' },
   isCurrent: { type: 'boolean' },
 });
 
