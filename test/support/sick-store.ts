@@ -1,6 +1,8 @@
 import {
   MemorySessionStore,
   SessionStore,
+  type BindOptions,
+  type BindVerdict,
   type CreateOptions,
   type CreateVerdict,
   type NewSessionRecord,
@@ -86,6 +88,17 @@ export class SickStore extends SessionStore {
     change: SessionChange,
   ): Promise<SessionRecord | undefined> {
     return this.#answer('update', (store) => store.update(id, subject, change));
+  }
+
+  override bind(
+    id: string,
+    subject: string,
+    key: string,
+    options?: BindOptions,
+  ): Promise<BindVerdict> {
+    return this.#answer('bind', (store) =>
+      store.bind!(id, subject, key, options),
+    );
   }
 
   override end(id: string, subject: string): Promise<boolean> {

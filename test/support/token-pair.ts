@@ -180,7 +180,7 @@ export function maxAgeOf(line: string | undefined): number {
 export function refreshClaimsIn(
   token: string | undefined,
 ): RefreshClaims & { readonly gen?: number } {
-  return claimsIn(token);
+  return claimsIn(token) as unknown as RefreshClaims;
 }
 
 /** A `Cookie` header of the two tokens; without the one that is not given. */
