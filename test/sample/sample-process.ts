@@ -108,15 +108,14 @@ export async function runSample(
   environment: Environment = {},
   script = 'main.js',
 ): Promise<SampleProcess> {
-  const url = `http://localhost:${await freePort()}`;
-  const child = start(
-    name,
-    { PORT: new URL(url).port, ...environment },
-    script,
-  );
+  const port = await freePort();
+  const child = start(name, { PORT: String(port), ...environment }, script);
   const output = collectOutput(child);
-  await orEnd(child, output, async (signal) => {
-    while (!output().includes(url)) {
+  const address = new RegExp(`https?://localhost:${port}\\b`);
+  const url = await orEnd(child, output, async (signal) => {
+    for (;;) {
+      const [said] = address.exec(output()) ?? [];
+      if (said !== undefined) return said;
       await once(child.stdout!, 'data', { signal });
     }
   });
@@ -188,6 +187,9 @@ function cleanEnvironment(environment: Environment): NodeJS.ProcessEnv {
     SESSION_SECRET: undefined,
     REDIS_URL: undefined,
     ADAPTER: undefined,
+    DEVICE_BINDING: undefined,
+    TLS_KEY: undefined,
+    TLS_CERT: undefined,
     ...environment,
   };
 }

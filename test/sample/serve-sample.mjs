@@ -1,6 +1,7 @@
 // Compiled applications of a sample, one after the other, each with a clock that the parent process moves.
 // { serve: environment } in, its address out; { advance: seconds } in, the time out; { stop: marker } in, which is
 // printed when the application has ended.
+import { Server } from 'node:tls';
 import { ConsoleLogger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { SessionClock } from 'nestjs-session-jwt';
@@ -15,7 +16,7 @@ let clock;
 const commands = {
   async serve(environment) {
     process.env = { ...initialEnvironment, ...environment };
-    const { createAdapter, setUp } = await import(
+    const { applicationOptions, createAdapter, setUp } = await import(
       new URL('create-app.js', dist)
     );
     // Evaluated anew each time: it may read the environment.
@@ -29,9 +30,13 @@ const commands = {
       .overrideProvider(SessionClock)
       .useValue(clock)
       .compile();
-    app = setUp(testingModule.createNestApplication(createAdapter()));
+    app = setUp(
+      testingModule.createNestApplication(createAdapter(), applicationOptions),
+    );
     await app.listen(Number(environment.PORT ?? 0), 'localhost');
-    return { url: `http://localhost:${app.getHttpServer().address().port}` };
+    const server = app.getHttpServer();
+    const scheme = server instanceof Server ? 'https' : 'http';
+    return { url: `${scheme}://localhost:${server.address().port}` };
   },
   advance(seconds) {
     clock.advance(seconds);
