@@ -74,7 +74,13 @@ class PrivatePageController {
   @Get('private')
   @Header('Content-Type', 'text/html')
   page() {
-    return '<!doctype html><link rel="icon" href="data:,"><p>private</p>';
+    return `<!doctype html><link rel="icon" href="data:,"><p>private</p><script>
+      addEventListener('pageshow', ({ persisted }) => {
+        if (persisted) {
+          fetch('/me').then(({ status }) => fetch('/page?restored=' + status));
+        }
+      });
+    </script>`;
   }
 }
 
@@ -98,9 +104,10 @@ if ('reason' in found) {
 } else {
   const { path } = found;
   let browser: Browser;
-  const launch = (args: readonly string[]) =>
+  const launch = (args: readonly string[], ignoreDefaultArgs: string[] = []) =>
     openBrowser({
       executablePath: path,
+      ignoreDefaultArgs,
       ignoreHTTPSErrors: true,
       args: [...args, '--host-resolver-rules=MAP *.test 127.0.0.1'],
     });
@@ -401,6 +408,29 @@ if ('reason' in found) {
       expect(served.answered).not.toContain('GET /private 401');
     });
 
+    it('refreshes for a page that it restores from the back/forward cache', async () => {
+      await browser.close();
+      // Playwright turns it off, and cannot follow a page there: the page itself reports.
+      browser = await launch(BINDING_ARGUMENTS, [
+        '--disable-back-forward-cache',
+      ]);
+      const served = await serve({ store: new MemorySessionStore() });
+      const page = await boundPage(served);
+      await page.goto(`${served.origin}/private`);
+      await page.goto(`${served.origin}/page`);
+      served.answered.length = 0;
+      await endAccess(served);
+      await page.evaluate(`setTimeout(() => history.back(), 0)`);
+      const reports = () =>
+        served.answered.filter((line) => line.includes('restored='));
+      while (reports().length === 0) {
+        await browser.context.cookies();
+      }
+      expect(reports()).toEqual(['GET /page?restored=200 200']);
+      expect(refreshesOf(served)).toHaveLength(1);
+      expect(served.answered).not.toContain('GET /private 200');
+    });
+
     it('lets no script of the page bind or refresh', async () => {
       const served = await serve({ store: new MemorySessionStore() });
       const page = await boundPage(served);
@@ -438,6 +468,12 @@ if ('reason' in found) {
       const page = await browser.context.newPage();
       await page.goto(`https://${HOST}:${front.port}/page`);
       expect(await signIn(page)).toBe(200);
+      // An offer ends with the clock of the test.
+      const isBound = () =>
+        page.evaluate<boolean>(
+          `fetch('/session').then((r) => r.json()).then(({ isBound }) => isBound)`,
+        );
+      while (!(await isBound()));
       const statuses = new Map<number, number>();
       while (!statuses.has(503)) {
         app.clock.advance(ACCESS);
