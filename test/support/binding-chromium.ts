@@ -1,5 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { chromiumPath } from './chromium.js';
 
@@ -42,28 +49,32 @@ function versionOf(path: string): string {
 }
 
 function unpacked(): string {
-  const folder = join(process.cwd(), 'node_modules/.cache/binding-chromium');
+  const cache = join(process.cwd(), 'node_modules/.cache');
+  const folder = join(cache, 'binding-chromium');
   const path = join(folder, 'usr/lib/chromium/chromium');
-  if (!existsSync(path)) {
-    mkdirSync(folder, { recursive: true });
+  if (existsSync(path)) {
+    return path;
+  }
+  mkdirSync(cache, { recursive: true });
+  // Another worker may do the same: whoever is first puts the whole folder in place.
+  const own = mkdtempSync(`${folder}-`);
+  const options = { cwd: own, stdio: 'pipe', timeout: 300_000 } as const;
+  try {
     const packages = ['chromium', 'chromium-common'];
-    const options = { cwd: folder, stdio: 'pipe', timeout: 300_000 } as const;
-    try {
-      execFileSync(
-        'apt-get',
-        ['download', ...packages.map((name) => `${name}=${VERSION}`)],
-        options,
-      );
-      for (const file of readdirSync(folder).filter((each) =>
-        each.endsWith('.deb'),
-      )) {
-        execFileSync('dpkg-deb', ['-x', file, '.'], options);
-        rmSync(join(folder, file));
-      }
-    } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
-      throw error;
+    execFileSync(
+      'apt-get',
+      ['download', ...packages.map((name) => `${name}=${VERSION}`)],
+      options,
+    );
+    for (const file of readdirSync(own)) {
+      execFileSync('dpkg-deb', ['-x', file, '.'], options);
+      rmSync(join(own, file));
     }
+    if (!existsSync(folder)) renameSync(own, folder);
+  } catch (error) {
+    if (!existsSync(path)) throw error;
+  } finally {
+    rmSync(own, { recursive: true, force: true });
   }
   return path;
 }
