@@ -16,8 +16,7 @@ import { PROOF_ALGORITHMS } from './device-key.js';
 export const REGISTRATION_HEADER = 'Secure-Session-Registration';
 export const CHALLENGE_HEADER = 'Secure-Session-Challenge';
 export const PROOF_HEADER = 'secure-session-response';
-export const SESSION_ID_HEADER = 'sec-secure-session-id';
-export const SKIPPED_HEADER = 'secure-session-skipped';
+const SKIPPED_HEADER = 'secure-session-skipped';
 
 const MAXIMUM_LENGTH = 8192;
 
@@ -49,11 +48,8 @@ export function readTextHeader(value: string | undefined): string | undefined {
       : undefined;
 }
 
-/**
- * Whether a request states its origin. All requests of pages do. Those by which a browser itself registers a key or
- * refreshes a session do not.
- */
-export function bearsBrowserContext({ headers }: RequestFacts): boolean {
+/** Whether a page has caused a request: unlike the browser's own requests, it states its origin. */
+export function isFromPage({ headers }: RequestFacts): boolean {
   return Object.keys(headers).some(
     (name) => name === 'origin' || name.startsWith('sec-fetch-'),
   );

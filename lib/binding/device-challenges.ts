@@ -25,7 +25,7 @@ export interface DeviceChallengesParts {
 /** How long a browser may take to create a key after a sign-in. */
 const REGISTRATION_SECONDS = 300;
 /** How long a browser may take to sign. Within this time, the same proof may come twice: a retry is not a theft. */
-const REFRESH_SECONDS = 60;
+export const REFRESH_SECONDS = 60;
 const CHALLENGE = /^([\w-]{1,2000})\.([\w-]{42}[AEIMQUYcgkosw048])$/;
 
 /**

@@ -6,7 +6,7 @@ import { parseStrictJson } from '../tokens/strict-json.js';
 /** The algorithms that devices may sign with, as registrations offer them: the preferred one first. */
 export const PROOF_ALGORITHMS = ['ES256', 'RS256'] as const;
 
-export type ProofAlgorithm = (typeof PROOF_ALGORITHMS)[number];
+type ProofAlgorithm = (typeof PROOF_ALGORITHMS)[number];
 
 /** The public members of a device's key (RFC 7517). */
 export type DeviceJwk = Readonly<Record<string, string>>;

@@ -89,7 +89,7 @@ export function shareParts(
   };
 }
 
-type SharedParts = ReturnType<typeof shareParts>;
+export type SharedParts = ReturnType<typeof shareParts>;
 
 /** Connects what loads, records, signs and ends sessions. */
 export function connectParts(
@@ -163,10 +163,12 @@ export function connectParts(
   };
 }
 
+export type ConnectedParts = ReturnType<typeof connectParts>;
+
 /** Adds the use cases through which requests and the application enter. */
 export function enterParts(
   shared: SharedParts,
-  parts: ReturnType<typeof connectParts>,
+  parts: ConnectedParts,
   keys: SessionKeys,
   hasLoader: boolean,
 ): Pick<
@@ -224,7 +226,11 @@ export function enterParts(
       : {
           reload,
           issuer: new SessionIssuer({ ...shared, ...parts }),
-          refresh: new SessionRefresh({ ...shared, refreshExchange }),
+          refresh: new SessionRefresh({
+            ...shared,
+            ...parts,
+            authenticator,
+          }),
           reauthentication: new SessionReauthentication({
             ...shared,
             ...parts,

@@ -25,7 +25,7 @@ import type { LiveSessions } from '../session/connections/live-sessions.js';
 import type { ContextErrorClasses } from './contexts/context-errors.js';
 import type { ContextFinders } from './contexts/session-contexts.js';
 import type { OpenedStore } from './open-store.js';
-import type { BindingInstructions } from './routes/binding-instructions.js';
+import type { BindingInstructions } from '../session/binding/binding-instructions.js';
 import type { RareLogger } from './rare-logger.js';
 import type { SessionKeys } from './session-keys.js';
 

@@ -85,11 +85,13 @@ export class SessionService<
   /**
    * Exchanges a refresh token for new tokens, with freshly loaded data. Within `refreshToken.grace`, an exchanged token
    * returns the same replacement again; with a `store`, also later, until a client uses the new tokens: lost responses
-   * and parallel requests are safe. With a `store`, reuse after that ends the session.
+   * and parallel requests are safe. With a `store`, reuse after that ends the session. Of a bound session, whose browser
+   * alone can refresh it, a request with a valid session token returns the session as it is.
    * @param from the refresh token, or a request that carries it: in its cookie, or in the body field `refreshToken`
    * @throws {SessionError} `TOKEN_MISSING`, `TOKEN_INVALID`, `TOKEN_EXPIRED`, `TOKEN_CONFLICT`, `KEY_UNKNOWN`,
-   *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared), `PROOF_REQUIRED`, `LOADER_UNAVAILABLE`,
-   *   `STORE_UNAVAILABLE` (nothing was exchanged), `CSRF_REFUSED`, `SESSION_TOO_LARGE`, `NOT_SERIALIZABLE`
+   *   `SESSION_ENDED`, `SESSION_UNKNOWN`, `REFRESH_REUSED` (the client's tokens are cleared), `PROOF_REQUIRED`,
+   *   `PROOF_UNAVAILABLE`, `LOADER_UNAVAILABLE`, `STORE_UNAVAILABLE` (nothing was exchanged), `CSRF_REFUSED`,
+   *   `SESSION_TOO_LARGE`, `NOT_SERIALIZABLE`
    */
   async refresh(
     from: string | SessionRequest,

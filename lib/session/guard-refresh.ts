@@ -9,7 +9,6 @@ import type { StatelessRefreshClaims } from '../tokens/session-claims.js';
 import { endOfSessionUsedAt, type ClockPolicy } from './model/freshness.js';
 import type { Handling } from './model/handling.js';
 import { needsDevice } from './model/bound-key.js';
-import { linkOf } from './model/refresh-chain.js';
 import type { SessionMemory } from './model/session-memory.js';
 import type { LoadFailures } from './loading/load-failures.js';
 import type { SessionOutcome } from './model/session-outcome.js';
@@ -124,7 +123,7 @@ export class GuardRefresh {
   ): Promise<SessionOutcome | undefined> {
     const { tokens, memory, policy } = this.#parts;
     // Data that is due is reloaded first.
-    if (now >= session.dueAt || !claims.cnf || linkOf(claims)) {
+    if (now >= session.dueAt || !claims.cnf) {
       return undefined;
     }
     memory.extend(claims.sid, endOfSessionUsedAt(now, session.claims, policy));

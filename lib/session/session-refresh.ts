@@ -1,5 +1,7 @@
 import { SessionConfigError } from '../errors/session-config-error.js';
 import type { Refusal } from '../errors/refusal.js';
+import type { SessionClock } from '../ports/clock.js';
+import type { ResolvedSessionJwtOptions } from '../options/resolved-options.js';
 import type { Transport } from '../ports/transport.js';
 import type { RequestFacts } from '../ports/request-facts.js';
 import type {
@@ -13,10 +15,14 @@ import {
   type CrossSiteParts,
 } from './request/cross-site.js';
 import { findRefreshToken } from './request/find-refresh-token.js';
+import { handlingOf, mustAskStore } from './model/handling.js';
 import { linkOf } from './model/refresh-chain.js';
-import type { RefreshResult } from './model/refresh-result.js';
+import { isUnproven, type RefreshResult } from './model/refresh-result.js';
+import type { SignedSession } from './model/signed-session.js';
 import type { RefreshExchange } from './refresh-exchange.js';
+import type { SessionAuthenticator } from './session-authenticator.js';
 import type { SessionRefusals } from './session-refusals.js';
+import type { TokenIssuer } from './tokens/token-issuer.js';
 import type { VerifiedSession } from './model/verified-session.js';
 
 export interface SessionRefreshParts extends CrossSiteParts {
@@ -24,6 +30,10 @@ export interface SessionRefreshParts extends CrossSiteParts {
   readonly refreshExchange: RefreshExchange | undefined;
   readonly carried: CarriedSessions;
   readonly refusals: SessionRefusals;
+  readonly authenticator: SessionAuthenticator;
+  readonly tokens: TokenIssuer;
+  readonly clock: SessionClock;
+  readonly options: Pick<ResolvedSessionJwtOptions, 'store'>;
 }
 
 /** What the application passes to be refreshed. */
@@ -104,11 +114,39 @@ export class SessionRefresh {
     }
     const { isPassive } = request;
     const result = await refreshExchange.exchange(claims, carriers, isPassive);
+    const signed =
+      facts && isUnproven(result)
+        ? await this.#current(claims, facts, isPassive)
+        : undefined;
     return {
       carriers,
       presentedBy,
-      result: this.#parts.refusals.unproven(result, facts, claims),
+      result: signed
+        ? { kind: 'signed', signed }
+        : this.#parts.refusals.unproven(result, facts, claims),
     };
+  }
+
+  /**
+   * Returns a bound session as it is, if the request carries its session token and that is still valid: the browser has
+   * refreshed it before the request, and nothing else may.
+   */
+  async #current(
+    { sid }: RefreshClaims,
+    facts: RequestFacts,
+    isPassive: boolean,
+  ): Promise<SignedSession | undefined> {
+    const { authenticator, transports, tokens, options, clock } = this.#parts;
+    const token = transports.tokenIn(facts);
+    if (token === undefined) {
+      return undefined;
+    }
+    const asksStore = mustAskStore(options.store);
+    const handling = handlingOf({ canDeliver: false, asksStore, isPassive });
+    const session = await authenticator.authenticate(facts, handling);
+    return session.kind === 'authenticated' && session.claims.sid === sid
+      ? tokens.offer({ session, token }, [], clock.nowSeconds())
+      : undefined;
   }
 
   /** Waits for the exchanges in flight, including those whose clients have gone. Never rejects. */

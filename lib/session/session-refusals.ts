@@ -14,7 +14,7 @@ import {
   unavailable,
   type SessionOutcome,
 } from './model/session-outcome.js';
-import type { RefreshResult } from './model/refresh-result.js';
+import { isUnproven, type RefreshResult } from './model/refresh-result.js';
 import type { SessionTransports } from './request/session-transports.js';
 import type { VerifiedSession } from './model/verified-session.js';
 
@@ -117,9 +117,8 @@ export class SessionRefusals {
       case 'failed':
         return unavailable(judged.error);
       case 'rejected': {
-        const { refusal } = judged;
-        const rejected = this.ofTokens(refusal, facts, carriers);
-        return refusal === 'unproven' && isPageOfOtherSite(facts)
+        const rejected = this.ofTokens(judged.refusal, facts, carriers);
+        return isUnproven(judged) && isPageOfOtherSite(facts)
           ? { ...rejected, dispatch: this.#parts.transports.loadingAgain() }
           : rejected;
       }
@@ -136,7 +135,7 @@ export class SessionRefusals {
     facts: RequestFacts | undefined,
     session: NamedSession,
   ): RefreshResult {
-    if (result.kind !== 'rejected' || result.refusal !== 'unproven') {
+    if (!isUnproven(result)) {
       return result;
     }
     if (facts && hasSkippedRefresh(facts)) {

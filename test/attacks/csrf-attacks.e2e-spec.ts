@@ -28,6 +28,7 @@ import { createTestSession } from '../../lib/testing/index.js';
 import {
   BoundBrowser,
   BOTH_CLEARED as BOTH_BOUND_CLEARED,
+  challengeIn,
 } from '../support/bound-browser.js';
 import { inTurn } from '../support/effort.js';
 import {
@@ -1081,9 +1082,7 @@ describe.each(adapters)('what a refusal costs the client on %s', (adapter) => {
         await owner.post('/login', { user: 'ada' });
         const path = '/session/device/refresh';
         const answer = await withoutOrigin(owner, path);
-        const challenge = /^"([^"]+)"/.exec(
-          String(answer.headers['secure-session-challenge']),
-        )![1]!;
+        const challenge = challengeIn(answer);
         return withoutOrigin(owner, path, {
           'Secure-Session-Response': other.device.proofOf(challenge),
         });

@@ -8,7 +8,11 @@ import {
   MemorySessionStore,
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
-import { BoundBrowser } from '../support/bound-browser.js';
+import {
+  BoundBrowser,
+  challengeIn,
+  offerIn,
+} from '../support/bound-browser.js';
 import { send, type TestResponse } from '../support/browser.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {
@@ -435,13 +439,4 @@ function post(
     path,
     headers: { 'Content-Length': '0', ...headers },
   });
-}
-
-function challengeIn({ headers }: TestResponse): string {
-  return /^"([^"]+)"/.exec(String(headers['secure-session-challenge']))![1]!;
-}
-
-function offerIn({ headers }: TestResponse): string {
-  const header = String(headers['secure-session-registration']);
-  return /challenge="([^"]+)"/.exec(header)![1]!;
 }

@@ -1,6 +1,6 @@
 import { parseItem, parseList } from 'structured-headers';
 import {
-  bearsBrowserContext,
+  isFromPage,
   challengeHeader,
   hasSkippedRefresh,
   isPageOfOtherSite,
@@ -92,7 +92,7 @@ describe('the context of a request', () => {
     [true, { 'sec-fetch-dest': 'empty' }],
     [true, { 'sec-fetch-storage-access': 'active' }],
   ])('is known (%s) from %p', (expected, headers) => {
-    expect(bearsBrowserContext(facts(headers))).toBe(expected);
+    expect(isFromPage(facts(headers))).toBe(expected);
   });
 });
 

@@ -6,7 +6,9 @@ import {
   BOTH_CLEARED,
   BOUND_COOKIE,
   BoundBrowser,
+  challengeIn,
   cookiesOf,
+  offerIn,
 } from '../support/bound-browser.js';
 import { send } from '../support/browser.js';
 import { readToken } from '../support/forged-token.js';
@@ -19,13 +21,20 @@ import {
   type TestApp,
   type TestAppOptions,
 } from '../support/test-app.js';
-import { maxAgeOf, refreshLinesOf, refreshOf } from '../support/token-pair.js';
+import {
+  maxAgeOf,
+  REFRESH_COOKIE,
+  RefreshController,
+  refreshLinesOf,
+  refreshOf,
+} from '../support/token-pair.js';
 
 type Options = Partial<SessionJwtModuleOptions>;
 
 const ACCESS = 300;
 const DEVICE = '/session/device';
 const REFRESH = '/session/device/refresh';
+const REQUEST = { method: 'POST', path: '/session/refresh', body: {} };
 
 const KINDS: [kind: string, options: () => Options][] = [
   ['stateless', () => ({})],
@@ -316,6 +325,21 @@ describe.each(cases)('bound sessions on %s, %s', (adapter, kind, options) => {
     expect(foreign.status).toBe(403);
   });
 
+  it('are fresh for a client that asks a route of the application for a refresh', async () => {
+    const app = await open(adapter, options(), {
+      controllers: [RefreshController],
+    });
+    const browser = await boundIn(app);
+    app.clock.advance(ACCESS);
+    const answer = await browser.post('/refresh');
+    expect(answer.status).toBe(200);
+    expect(answer.setCookie).toEqual([]);
+    expect(answer.json.data).toEqual({ id: 'ada', role: 'admin' });
+    expect(app.eventsOf('refreshed')).toHaveLength(1);
+    expect(app.eventsOf('boundRefused')).toEqual([]);
+    expect(app.eventsOf('undelivered')).toEqual([]);
+  });
+
   it('are ended by a sign-out, and the browser forgets them', async () => {
     const app = await open(adapter, options());
     const browser = await boundIn(app);
@@ -538,11 +562,9 @@ describe.each(cases)('bound sessions on %s, %s', (adapter, kind, options) => {
     const browser = new BoundBrowser(app);
     const signIn = await browser.post('/app/login', { user: 'ada' });
     const line = signIn.setCookie[0]!;
-    const challenge = String(signIn.headers['secure-session-registration']);
-    const proof = browser.device.proofOf(
-      /challenge="([^"]+)"/.exec(challenge)![1]!,
-      { isRegistration: true },
-    );
+    const proof = browser.device.proofOf(offerIn(signIn), {
+      isRegistration: true,
+    });
     const cookie = signIn.setCookie.map((each) => each.split(';')[0]);
     const answer = await send(app.port, {
       method: 'POST',
@@ -699,6 +721,29 @@ describe.each(adapters)('registrations on %s', (adapter) => {
     );
   });
 
+  it('let no ended session ask for a refresh where the store is always asked', async () => {
+    const store = new MemorySessionStore();
+    const app = await open(adapter, { store, revocationCheck: 'always' });
+    const browser = await boundIn(app);
+    const { sid } = readToken((await browser.cookie())!).claims as any;
+    expect((await browser.post('/session/refresh')).status).toBe(200);
+    await store.end(sid, 'ada');
+    expect((await browser.sendOnly(REQUEST)).status).toBe(401);
+  });
+
+  it('of another session in the same request refresh nothing', async () => {
+    const app = await open(adapter, { store: new MemorySessionStore() });
+    const [one, other] = [await boundIn(app), await boundIn(app)];
+    const refresh = await refreshOf(one);
+    const answer = await send(app.port, {
+      ...REQUEST,
+      headers: {
+        Cookie: `${BOUND_COOKIE}=${await other.cookie()}; ${REFRESH_COOKIE}=${refresh}`,
+      },
+    });
+    expect(answer.status).toBe(401);
+  });
+
   it('show in the list of devices which of them are bound', async () => {
     const app = await open(adapter, { store: new MemorySessionStore() });
     await app.signIn();
@@ -737,8 +782,7 @@ async function offered(app: TestApp) {
   const device = new BoundBrowser(app).device;
   const browser = app.browser();
   const signIn = await browser.post('/login', { user: 'ada' });
-  const header = String(signIn.headers['secure-session-registration']);
-  const challenge = /challenge="([^"]+)"/.exec(header)![1]!;
+  const challenge = offerIn(signIn);
   const proof = device.proofOf(challenge, { isRegistration: true });
   return { browser, device, challenge, proof };
 }
@@ -774,11 +818,4 @@ function sendRefresh(
       ...(proof !== undefined && { 'Secure-Session-Response': proof }),
     },
   });
-}
-
-function challengeIn({ headers }: { headers: object }): string {
-  const header = (headers as Record<string, unknown>)[
-    'secure-session-challenge'
-  ];
-  return /^"([^"]+)"/.exec(String(header))![1]!;
 }

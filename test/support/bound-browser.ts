@@ -19,6 +19,19 @@ export const BOTH_CLEARED = [BOUND_COOKIE, REFRESH_COOKIE].map(
   (name) => `${name}=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax`,
 );
 
+/** The challenge that a response asks a device to sign. */
+export function challengeIn({
+  headers,
+}: Pick<TestResponse, 'headers'>): string {
+  return /^"([^"]+)"/.exec(String(headers['secure-session-challenge']))![1]!;
+}
+
+/** The challenge of the registration that the response to a sign-in offers. */
+export function offerIn({ headers }: Pick<TestResponse, 'headers'>): string {
+  const header = String(headers['secure-session-registration']);
+  return /challenge="([^"]+)"/.exec(header)![1]!;
+}
+
 /** A `Cookie` header with what is left of a bound session. */
 export async function cookiesOf(
   browser: Browser,

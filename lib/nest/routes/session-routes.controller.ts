@@ -21,10 +21,8 @@ import {
 } from '../../options/resolve-routes-options.js';
 import {
   ActiveSession,
-  verifiedOf,
   type AnySession,
 } from '../../session/model/active-session.js';
-import { dataOf } from '../../session/model/verified-session.js';
 import { shownSession } from '../../session/model/shown-session.js';
 import type { SessionInfo } from '../../session/model/session-info.js';
 import { NoStoreInterceptor } from './no-store.interceptor.js';
@@ -98,15 +96,9 @@ export function sessionRoutesAt(
           'the module issues no refresh tokens',
         );
       }
-      const parts = exposedParts(routes, this.runtime.options);
-      const bound = await this.#boundSession(request);
-      if (bound) {
-        const { expiresAt } = bound;
-        const data = dataOf(verifiedOf(bound, this.runtime).claims);
-        return parts.includes('data') ? { data, expiresAt } : { expiresAt };
-      }
       const issued = await this.sessions.refresh(request, { response });
       const { data, ...tokens } = issued.toJSON();
+      const parts = exposedParts(routes, this.runtime.options);
       return parts.includes('data') ? { data, ...tokens } : tokens;
     }
 
@@ -174,19 +166,6 @@ export function sessionRoutesAt(
       if (!hasEnded) {
         throw new NotFoundException();
       }
-    }
-
-    /**
-     * Returns the session of a request if it is bound and still valid: its browser has refreshed it before the request,
-     * and nothing else may.
-     */
-    async #boundSession(
-      request: SessionRequest,
-    ): Promise<AnySession | undefined> {
-      const session = this.runtime.binding
-        ? await this.sessions.authenticate(request)
-        : null;
-      return session?.isBound ? session : undefined;
     }
 
     /** Answers 404 without a store: there is no list, so there is no such route. */

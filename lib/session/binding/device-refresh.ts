@@ -1,4 +1,4 @@
-import { bearsBrowserContext } from '../../binding/binding-headers.js';
+import { isFromPage } from '../../binding/binding-headers.js';
 import type { DeviceChallenges } from '../../binding/device-challenges.js';
 import { proofIn } from '../../binding/device-proof.js';
 import type { Transport } from '../../ports/transport.js';
@@ -28,7 +28,7 @@ export class DeviceRefresh {
    */
   async refresh(facts: RequestFacts): Promise<BindingAnswer> {
     const { challenges, cookies, refreshExchange } = this.#parts;
-    if (bearsBrowserContext(facts)) {
+    if (isFromPage(facts)) {
       return this.#answers.refused('cross-site');
     }
     await refreshExchange.ready();

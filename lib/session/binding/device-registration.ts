@@ -1,4 +1,4 @@
-import { bearsBrowserContext } from '../../binding/binding-headers.js';
+import { isFromPage } from '../../binding/binding-headers.js';
 import type {
   DeviceChallenges,
   OfferedSession,
@@ -60,7 +60,7 @@ export class DeviceRegistration {
     const { challenges, memory, records, verifier } = this.#parts;
     const proof = proofIn(facts);
     const key = proof?.presentedKey;
-    if (bearsBrowserContext(facts)) {
+    if (isFromPage(facts)) {
       return this.#answers.refused('cross-site');
     }
     if (!proof || !key || !proof.isSignedBy(key)) {

@@ -3,7 +3,7 @@ import { REFUSALS } from '../../errors/refusal.js';
 import type { Delivery, Transport } from '../../ports/transport.js';
 import type { RequestFacts } from '../../ports/request-facts.js';
 import { isAmbient } from './cross-site.js';
-import type { Dispatch } from '../model/dispatch.js';
+import { always, type Dispatch } from '../model/dispatch.js';
 import type { SessionOutcome } from '../model/session-outcome.js';
 
 /** The transports of the module, and what is common to all of them. */
@@ -119,10 +119,6 @@ export class SessionTransports {
           : undefined,
     };
   }
-}
-
-function always(deliveries: readonly Delivery[]): Dispatch {
-  return { deliveries, isCurrent: () => true };
 }
 
 function leftoversOf(

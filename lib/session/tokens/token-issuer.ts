@@ -22,7 +22,11 @@ import { linkOf, type RefreshLink } from '../model/refresh-chain.js';
 import type { SessionMemory } from '../model/session-memory.js';
 import type { IssuedClaims, SignedSession } from '../model/signed-session.js';
 import { refuseLargeCookies, transportTokens } from './transport-tokens.js';
-import { keepSignedToken, verifiedSession } from '../model/verified-session.js';
+import {
+  keepSignedToken,
+  verifiedSession,
+  type VerifiedSession,
+} from '../model/verified-session.js';
 
 /** Signs the tokens of sessions and prepares them for their transports. */
 export class TokenIssuer {
@@ -149,9 +153,12 @@ export class TokenIssuer {
     );
   }
 
-  /** Prepares a session token that was signed earlier for one more response. */
+  /** Prepares a session token that was signed earlier for one more response. Without carriers, nothing is delivered. */
   offer(
-    { session, token }: SignedSession,
+    {
+      session,
+      token,
+    }: { readonly session: VerifiedSession; readonly token: string },
     carriers: readonly Transport[],
     now: number,
   ): SignedSession {

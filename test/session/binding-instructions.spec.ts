@@ -1,5 +1,5 @@
 import type { SessionJwtModuleOptions } from '../../lib/index.js';
-import { factsOf, openRuntime } from '../session/session-runtime.js';
+import { factsOf, openRuntime } from './session-runtime.js';
 
 interface Instructions {
   readonly session_identifier: string;

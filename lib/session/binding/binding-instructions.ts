@@ -5,19 +5,17 @@ import {
   REGISTRATION_HEADER,
   registrationHeader,
 } from '../../binding/binding-headers.js';
-import type {
-  DeviceChallenges,
-  OfferedSession,
+import {
+  REFRESH_SECONDS,
+  type DeviceChallenges,
+  type OfferedSession,
 } from '../../binding/device-challenges.js';
 import { SessionConfigError } from '../../errors/session-config-error.js';
 import { coversPath } from '../../options/resolve-binding-options.js';
 import type { ResolvedSessionJwtOptions } from '../../options/resolved-options.js';
 import { headerOf, type RequestFacts } from '../../ports/request-facts.js';
-import type { Dispatch } from '../../session/model/dispatch.js';
+import { always, type Dispatch } from '../model/dispatch.js';
 import { cookieAttributes } from '../../transports/token-cookie.js';
-
-/** From this lifetime on, browsers that get a challenge ahead have no use for it: it has expired by then. */
-const USEFUL_SECONDS = 60;
 
 /** What browsers must know to keep a session bound: Device Bound Session Credentials, section 9. */
 export class BindingInstructions {
@@ -73,10 +71,10 @@ export class BindingInstructions {
     );
   }
 
-  /** Returns a challenge for the next refresh, which then needs one request less, if it will come soon. */
+  /** Returns a challenge for the next refresh, which then needs one request less, if it comes before the challenge ends. */
   challengeAhead(facts: RequestFacts, sid: string): Dispatch | undefined {
     const { accessSeconds = Infinity } = this.#options.refresh ?? {};
-    return accessSeconds < USEFUL_SECONDS
+    return accessSeconds < REFRESH_SECONDS
       ? headerDispatch(CHALLENGE_HEADER, this.challenge(facts, sid))
       : undefined;
   }
@@ -133,9 +131,7 @@ function hostOf(facts: RequestFacts): string {
   return (forwarded || headerOf(facts, 'host') || '').toLowerCase();
 }
 
+/** A header for the browser itself: scripts of other origins must not read it. */
 function headerDispatch(name: string, value: string): Dispatch {
-  return {
-    deliveries: [{ kind: 'header', name, value, isExposed: false }],
-    isCurrent: () => true,
-  };
+  return always([{ kind: 'header', name, value, isExposed: false }]);
 }
