@@ -14,8 +14,8 @@ const pages = [
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   'test/README.md',
-  ...readdirSync(join(ROOT, 'docs'))
-    .filter((name) => name.endsWith('.md'))
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md') && !name.startsWith('generated/api'))
     .map((name) => `docs/${name}`),
 ];
 

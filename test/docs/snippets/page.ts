@@ -47,29 +47,36 @@ export function declaredIn(code: string): string[] {
   return [...declarations].map(([, name]) => name!);
 }
 
-/** Sources as files, from which they can be compiled and imported. */
-export class SnippetFiles {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'session-docs-'));
+/** A folder for sources, in which they can be compiled and imported. */
+export class SnippetFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'session-docs-'));
 
-  /** @param sources by the title of their section */
-  constructor(sources: Iterable<readonly [title: string, source: string]>) {
-    writeFileSync(join(this.#folder, 'package.json'), '{"type":"module"}');
+  constructor() {
+    writeFileSync(join(this.path, 'package.json'), '{"type":"module"}');
     symlinkSync(
       join(ROOT, 'node_modules'),
-      join(this.#folder, 'node_modules'),
+      join(this.path, 'node_modules'),
       'dir',
     );
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Sources as files, from which they can be compiled and imported. */
+export class SnippetFiles extends SnippetFolder {
+  /** @param sources by the title of their section */
+  constructor(sources: Iterable<readonly [title: string, source: string]>) {
+    super();
     for (const [title, source] of sources) {
       writeFileSync(this.pathOf(title), source);
     }
   }
 
   pathOf(title: string): string {
-    return join(this.#folder, `${title.replaceAll(/\W+/g, '-')}.ts`);
-  }
-
-  remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    return join(this.path, `${title.replaceAll(/\W+/g, '-')}.ts`);
   }
 }
 

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ROOT } from '../support/library-sources.js';
+import { Guide, GUIDES } from './guide.js';
+import { compile, readPage } from './snippets/page.js';
+
+/** What readers type, or see; everything else is pasted into a file. */
+const READ_ONLY = new Set(['sh', 'http', 'text', 'mermaid']);
+const guides = GUIDES.map((path) => new Guide(path));
+
+/** The text of the spec that runs a guide. */
+const specOf = (path: string): string =>
+  readFileSync(
+    join(
+      ROOT,
+      'test/docs/guides',
+      path.replace(/^.*\//, '').replace('.md', '.e2e-spec.ts'),
+    ),
+    'utf8',
+  );
+
+describe('guides', () => {
+  it.each(GUIDES)('%s says which file each block belongs to', (path) => {
+    const pasted = new Guide(path).blocks.filter(
+      ({ language }) => !READ_ONLY.has(language),
+    );
+    const fences = readPage(path).match(/^```\w/gm) ?? [];
+    expect(fences).toHaveLength(new Guide(path).blocks.length);
+    expect(pasted.map(({ file }) => file)).not.toContain(undefined);
+  });
+
+  it.each(GUIDES)('%s has a spec that takes each of its files', (path) => {
+    const spec = specOf(path);
+    expect(spec).toContain(path);
+    for (const file of new Guide(path).files.keys()) {
+      expect(spec).toContain(file.replace(/^src\//, '').replace(/\.ts$/, ''));
+    }
+  });
+
+  it('show no code that does not compile', () => {
+    const folders = guides.map((guide) => guide.write());
+    try {
+      const paths = folders.flatMap((folder, index) =>
+        [...guides[index]!.files.keys()]
+          .filter((name) => name.endsWith('.ts'))
+          .map((name) => folder.pathOf(name)),
+      );
+      const errors = compile(paths, {
+        lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+        // As in an application that Nest's starter has made.
+        exactOptionalPropertyTypes: false,
+        noUnusedParameters: false,
+      });
+      expect(errors).toEqual([]);
+    } finally {
+      folders.forEach((folder) => folder.remove());
+    }
+  });
+
+  it.each(GUIDES)('%s links to files that exist', (path) => {
+    const links = [...readPage(path).matchAll(/\]\((?!https?:)([^)#]+)/g)];
+    for (const [, link] of links) {
+      const leads = existsSync(join(ROOT, dirname(path), link!));
+      expect({ link, leads }).toEqual({ link, leads: true });
+    }
+  });
+});
