@@ -6,8 +6,6 @@ import { compile, readPage } from './snippets/page.js';
 
 /** What readers type, or see; everything else is pasted into a file. */
 const READ_ONLY = new Set(['sh', 'http', 'text', 'mermaid']);
-const guides = GUIDES.map((path) => new Guide(path));
-
 /** The text of the spec that runs a guide. */
 const specOf = (path: string): string =>
   readFileSync(
@@ -37,15 +35,21 @@ describe('guides', () => {
     }
   });
 
-  it('show no code that does not compile', () => {
-    const folders = guides.map((guide) => guide.write());
+  it.each([
+    ['README.md', ['README.md']],
+    ['together', GUIDES],
+  ])('show no code that does not compile: %s', (_title, paths) => {
+    const folders = paths.map((path) => {
+      const guide = new Guide(path);
+      return { guide, folder: guide.write() };
+    });
     try {
-      const paths = folders.flatMap((folder, index) =>
-        [...guides[index]!.files.keys()]
+      const modules = folders.flatMap(({ guide, folder }) =>
+        [...guide.files.keys()]
           .filter((name) => name.endsWith('.ts'))
           .map((name) => folder.pathOf(name)),
       );
-      const errors = compile(paths, {
+      const errors = compile(modules, {
         lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
         // As in an application that Nest's starter has made.
         exactOptionalPropertyTypes: false,
@@ -53,7 +57,7 @@ describe('guides', () => {
       });
       expect(errors).toEqual([]);
     } finally {
-      folders.forEach((folder) => folder.remove());
+      folders.forEach(({ folder }) => folder.remove());
     }
   });
 

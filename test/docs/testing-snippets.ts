@@ -1,14 +1,12 @@
 import { ROOT } from '../support/library-sources.js';
 import { moduleOf } from './coming-from-snippets.js';
-import { blocksOf, readPage, sectionsOf } from './snippets/page.js';
+import { blocksOf, readPage, type Section } from './snippets/page.js';
 
-const section = sectionsOf(readPage('README.md')).find(
-  ({ title }) => title === 'Testing your application',
-)!;
-const lines = blocksOf(section, 'ts').join('\n').split('\n');
+const page: Section = { title: 'Testing', text: readPage('docs/testing.md') };
+const lines = blocksOf(page, 'ts').join('\n').split('\n');
 const isImport = (line: string): boolean => line.startsWith('import ');
 
-/** The lines of the section as one test, of an application like that of docs/coming-from.md. */
+/** The lines of the page as one test, of an application like that of docs/coming-from.md. */
 export const source = `import { Module, UseGuards, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
@@ -57,7 +55,7 @@ return app;
 
 export async function runWithoutGuard(): Promise<INestApplication> {
 const module = await Test.createTestingModule({ imports: [appModule()] }).
-${/`(overrideProvider\(SessionGuard\).*?)`/.exec(section.text)![1]}.compile();
+${/`(overrideProvider\(SessionGuard\).*?)`/.exec(page.text)![1]}.compile();
 return module.createNestApplication().init();
 }
 `;

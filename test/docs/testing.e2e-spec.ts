@@ -32,7 +32,7 @@ async function signedInAgent(server: Server): Promise<number> {
   return (await agent.get('/me')).status;
 }
 
-describe('the section of the README on testing', () => {
+describe('docs/testing.md', () => {
   it('shows lines that run, and an agent loses the Secure cookie as they say', async () => {
     const server = await start(() => snippets['run']());
     expect(await signedInAgent(server)).toBe(401);

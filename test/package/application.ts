@@ -55,32 +55,42 @@ async function stop(child: ChildProcess): Promise<void> {
   }
 }
 
-/** What a user of `login` and `me` sees: without a session, at the sign-in, and with its cookie. */
-export async function useSession(url: string, user: string): Promise<object> {
+/** What a user of `login`, `me` and `logout` sees: without a session, at the sign-in, with its cookie, and at the end. */
+export async function useSession(
+  url: string,
+  credentials: object,
+): Promise<object> {
   const anonymous = await fetch(`${url}/me`);
   const login = await fetch(`${url}/login`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ user }),
+    body: JSON.stringify(credentials),
   });
   const [line = ''] = login.headers.getSetCookie();
   const [cookie = ''] = line.split(';', 1);
-  const me = await fetch(`${url}/me`, { headers: { cookie } });
+  const headers = { cookie };
+  const me = await fetch(`${url}/me`, { headers });
+  const logout = await fetch(`${url}/logout`, { method: 'POST', headers });
+  const copied = await fetch(`${url}/me`, { headers });
   return {
     anonymous: [anonymous.status, await anonymous.json()],
     login: [login.status, line.replace(/=[^;]+/, '=…')],
     me: [me.status, await me.json()],
+    logout: [logout.status, logout.headers.getSetCookie()],
+    copied: copied.status,
   };
 }
 
 /** What {@link useSession} finds where everything works. */
-export function workingSession(user: string): object {
+export function workingSession(data: object): object {
   return {
     anonymous: [
       401,
       expect.objectContaining({ errorCode: 'SESSION_REQUIRED' }),
     ],
     login: [201, expect.stringMatching(/^__Host-Http-session=…;.*HttpOnly/)],
-    me: [200, { id: user, email: `${user}@example.org` }],
+    me: [200, data],
+    logout: [204, [expect.stringMatching(/^__Host-Http-session=;.*Max-Age=0/)]],
+    copied: 401,
   };
 }

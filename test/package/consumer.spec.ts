@@ -103,7 +103,9 @@ describe('an application that installs the packed package', () => {
     expect(
       await run(process.execPath, ['dist/client.js', url], { cwd: folder }),
     ).toEqual({ ok: true, output: '401\n' });
-    expect(await useSession(url, 'ada')).toEqual(workingSession('ada'));
+    expect(await useSession(url, { user: 'ada' })).toEqual(
+      workingSession({ id: 'ada', email: 'ada@example.org' }),
+    );
   });
 
   function compile(...args: string[]): Promise<CommandResult> {

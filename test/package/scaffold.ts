@@ -8,6 +8,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Guide } from '../docs/guide.js';
 import { ROOT } from '../support/library-sources.js';
 import {
   outsideEnvironment,
@@ -37,7 +38,7 @@ const NPM = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
 /** What a test of the package has no use for. */
 const UNUSED = /eslint|oxlint|prettier|globals|coverage|mau$/;
 
-/** An application made by the CLI of Nest, with a session module, a sign-in and tests of its own added. */
+/** An application made by the CLI of Nest, into which the files of the README are pasted, and tests of them. */
 export class ScaffoldedApplication {
   #parent = '';
   readonly #options: ScaffoldOptions;
@@ -110,35 +111,32 @@ export class ScaffoldedApplication {
     rmSync(this.#parent, { recursive: true, force: true });
   }
 
+  /** The files of the README as they are, and tests of them. */
   #addSession(): void {
     const { folder } = this;
     cpSync(join(ROOT, 'test/package/scaffold-app'), folder, {
       recursive: true,
     });
-    this.#replace(
-      'src/app.controller.ts',
-      ['import', "import { Public } from 'nestjs-session-jwt';\nimport"],
-      ['  @Get()', '  @Public()\n  @Get()'],
-    );
-    this.#replace('src/main.ts', [
-      '?? 3000);',
-      '?? 3000);\n  console.log(`listening on ${await app.getUrl()}`);',
-    ]);
+    for (const [name, text] of new Guide('README.md').files) {
+      writeFileSync(join(folder, name), text);
+    }
+    // It asks for the controller that the README has replaced.
+    rmSync(join(folder, 'test/app.e2e-spec.ts'));
+    this.#printAddress();
     if (this.#options.module === 'CommonJS') {
       withoutExtensions(folder);
     }
   }
 
-  #replace(file: string, ...changes: [before: string, after: string][]): void {
-    const path = join(this.folder, file);
-    let text = readFileSync(path, 'utf8');
-    for (const [before, after] of changes) {
-      if (!text.includes(before)) {
-        throw new Error(`${file}: no "${before}" in ${text}`);
-      }
-      text = text.replace(before, after);
+  #printAddress(): void {
+    const path = join(this.folder, 'src/main.ts');
+    const text = readFileSync(path, 'utf8');
+    const end = '?? 3000);';
+    if (!text.includes(end)) {
+      throw new Error(`src/main.ts: no "${end}" in ${text}`);
     }
-    writeFileSync(path, text);
+    const print = 'console.log(`listening on ${await app.getUrl()}`);';
+    writeFileSync(path, text.replace(end, `${end}\n  ${print}`));
   }
 
   async #command(command: readonly string[], cwd: string): Promise<void> {
