@@ -42,3 +42,8 @@ export const ALERTS = rowsOf(sectionOf('Alerts')).map(([, name]) => name);
 export const documentedMetrics = Object.fromEntries(
   rowsOf(sectionOf('Metrics')).map(([, name, unit]) => [name, unit]),
 );
+
+/** The codes, events, metrics and options that the page gives as reasons for what operators see. */
+export const namesInAdvice = [
+  ...sectionOf('What to do when').text.matchAll(/`([\w.]+)`/g),
+].map(([, name]) => name!);

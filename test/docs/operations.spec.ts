@@ -4,8 +4,9 @@ import {
   alertRules,
   documentedMetrics,
   moduleSource,
+  namesInAdvice,
 } from './operations-page.js';
-import { compile, SnippetFiles } from './snippets/page.js';
+import { compile, readPage, SnippetFiles } from './snippets/page.js';
 import { RECORDED } from '../metrics/recorded-metrics.js';
 
 /** What Prometheus says at a time of a test of the rules: `0+60x10` starts at 0 and adds 60 each minute. */
@@ -70,6 +71,14 @@ describe('docs/operations.md', () => {
     } finally {
       files.remove();
     }
+  });
+
+  it('advises by codes, events, options and metrics that exist', () => {
+    const reference = readPage('docs/reference.md');
+    const metrics = Object.keys(RECORDED).join(' ');
+    const known = `${reference} ${metrics}`;
+    expect(namesInAdvice.length).toBeGreaterThan(15);
+    expect(namesInAdvice.filter((name) => !known.includes(name))).toEqual([]);
   });
 
   it('lists every metric with its unit', () => {
