@@ -1,3 +1,6 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Controller, Get } from '@nestjs/common';
 import { createTestSession } from '../../lib/testing/index.js';
 import { Browser } from '../support/browser.js';
@@ -6,6 +9,7 @@ import { adapters, SECRET } from '../support/test-app.js';
 import { Guide, type GuideFolder } from './guide.js';
 
 const ADA = { name: 'ada', password: 'lovelace' };
+const itWithCurl = spawnSync('curl', ['--version']).status === 0 ? it : it.skip;
 let folder: GuideFolder;
 
 beforeAll(() => {
@@ -81,6 +85,31 @@ describe.each(adapters)('the three steps of the README on %s', (adapter) => {
     const me = await app.send({ path: '/me', headers: { cookie } });
     expect(me.status).toBe(200);
   });
+
+  itWithCurl(
+    'show the user to curl, with the commands of the page',
+    async () => {
+      const commands = new Guide('README.md').blocks
+        .flatMap(({ code }) => code.split('\n'))
+        .filter((line) => line.startsWith('curl '));
+      const printed: string[] = [];
+      for (const command of commands) {
+        const { stdout } = await promisify(execFile)('sh', [
+          '-c',
+          command
+            .replace('curl ', "curl -sS -w ' %{http_code}' ")
+            .replaceAll(' jar ', ` ${join(folder.path, `jar-${adapter}`)} `)
+            .replace('localhost:3000', `localhost:${app.port}`),
+        ]);
+        printed.push(stdout);
+      }
+      expect(printed).toEqual([
+        expect.stringMatching(/^\{.*"name":"ada".*\} 201$/),
+        '{"name":"ada","roles":["admin"]} 200',
+        ' 204',
+      ]);
+    },
+  );
 
   it('admit roles by one line', async () => {
     await browser.post('/login', ADA);
