@@ -143,7 +143,7 @@ function provide() {
     '--prefix',
     'test/bench',
   );
-  need('dist', 'run', 'build');
+  need('.compiled', 'run', 'build');
 }
 
 function programVersion(program, option) {

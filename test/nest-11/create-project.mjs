@@ -23,7 +23,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const PROJECT = join(ROOT, '.nest-11');
 const MODULES = join(PROJECT, 'node_modules');
 /** What stays where it is: made by tools, or installed for the copy itself. */
-const NOT_COPIED = new Set(['.git', '.nest-11', 'node_modules']);
+const NOT_COPIED = new Set(['.compiled', '.git', '.nest-11', 'node_modules']);
 
 /** Installs and copies what has changed since the last time. Returns the path of the copy. */
 export function createNest11Project() {

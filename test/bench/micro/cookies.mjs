@@ -1,7 +1,7 @@
 /** Measures how long finding the session's cookie among others takes. */
 import cookieParser from 'cookie-parser';
 import { parse } from 'cookie';
-import { readCookie as ours } from '../../../dist/transports/read-cookie.js';
+import { readCookie as ours } from '../../../.compiled/transports/read-cookie.js';
 import { readCookie as byHand } from './by-hand.mjs';
 import { asReceived, cookieOf, openLibrary, tokensOf } from './library.mjs';
 import { timeAll } from './timing.mjs';

@@ -1,6 +1,6 @@
 /** Measures a request with a malformed token: the gate alone, and the guard's whole refusal. */
 import { randomBytes } from 'node:crypto';
-import { openSigned } from '../../../dist/tokens/front-gate.js';
+import { openSigned } from '../../../.compiled/tokens/front-gate.js';
 import { atMost } from './goals.mjs';
 import {
   asReceived,

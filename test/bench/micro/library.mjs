@@ -1,4 +1,7 @@
-/** Sets up the library as an application uses it, and the data of its sessions. Needs `npm run build`. */
+/**
+ * Sets up the library as an application uses it, and the data of its sessions. Needs `npm run build`: the modules before
+ * they are bundled, of which subjects measure some alone.
+ */
 import 'reflect-metadata';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
@@ -11,9 +14,9 @@ import {
   SessionGuard,
   SessionJwtModule,
   SessionService,
-} from '../../../dist/index.js';
-import { SESSION_RUNTIME } from '../../../dist/nest/session-runtime.js';
-import { TestSessionClock } from '../../../dist/testing/index.js';
+} from '../../../.compiled/index.js';
+import { SESSION_RUNTIME } from '../../../.compiled/nest/session-runtime.js';
+import { TestSessionClock } from '../../../.compiled/testing/index.js';
 
 export const SECRET = randomBytes(64).toString('base64url');
 export const TOKENS = 10_000;

@@ -1,6 +1,6 @@
 /** Measures the memory of cached tokens, and whether the bounds of the cache hold in bytes of the real heap. */
-import { TokenVerifier } from '../../../dist/session/tokens/token-verifier.js';
-import { readCookie } from '../../../dist/transports/read-cookie.js';
+import { TokenVerifier } from '../../../.compiled/session/tokens/token-verifier.js';
+import { readCookie } from '../../../.compiled/transports/read-cookie.js';
 import { atMost } from './goals.mjs';
 import { asReceived, cookieOf, openLibrary, TOKENS } from './library.mjs';
 

@@ -1,6 +1,6 @@
 /** Measures the cache of verified tokens, for tokens that arrive as a new string each time. */
 import { LRUCache } from 'lru-cache';
-import { TokenVerifier } from '../../../dist/session/tokens/token-verifier.js';
+import { TokenVerifier } from '../../../.compiled/session/tokens/token-verifier.js';
 import { atMost } from './goals.mjs';
 import { asReceived, openLibrary, TOKENS, tokensOf } from './library.mjs';
 import { timeAll } from './timing.mjs';
