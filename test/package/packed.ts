@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,36 +40,71 @@ export interface PackedPackage {
   tarball: string;
   /** The files in it. */
   files: string[];
+  /** Its bytes, and those of its files. */
+  size: number;
+  unpackedSize: number;
   remove(): void;
 }
 
 /**
- * Packs what `npm run build` has built. Packing does not build by itself here: other specs run against the same
- * dist/ at the same time.
+ * Packs what `npm run build` has built, by default the package of the library. Packing does not build by itself here:
+ * other specs run against the same dist/ at the same time.
  */
-export async function packPackage(): Promise<PackedPackage> {
+export async function packPackage(cwd = ROOT): Promise<PackedPackage> {
   assertBuilt();
   const folder = mkdtempSync(join(tmpdir(), 'packed-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
-  const { ok, output } = await run('npm', [
-    'pack',
-    '--ignore-scripts',
-    '--json',
-    '--loglevel=silent',
-    `--pack-destination=${folder}`,
-  ]);
+  const { ok, output } = await run(
+    'npm',
+    [
+      'pack',
+      '--ignore-scripts',
+      '--json',
+      '--loglevel=silent',
+      `--pack-destination=${folder}`,
+    ],
+    { cwd },
+  );
   if (!ok) {
     remove();
     throw new Error(output);
   }
-  const [packed] = JSON.parse(output) as [
-    { filename: string; files: { path: string }[] },
+  const [{ filename, files, size, unpackedSize }] = JSON.parse(output) as [
+    {
+      filename: string;
+      files: { path: string }[];
+      size: number;
+      unpackedSize: number;
+    },
   ];
   return {
-    tarball: join(folder, packed.filename),
-    files: packed.files.map(({ path }) => path),
+    tarball: join(folder, filename),
+    files: files.map(({ path }) => path),
+    size,
+    unpackedSize,
     remove,
   };
+}
+
+/** An application that has the packed package installed, and links to the packages of this repository. */
+export async function linkedApplication(
+  packed: PackedPackage,
+): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'linked-'));
+  const modules = join(folder, 'node_modules');
+  const ours = join(modules, 'nestjs-session-jwt');
+  mkdirSync(ours, { recursive: true });
+  await run('tar', [
+    '-xzf',
+    packed.tarball,
+    '-C',
+    ours,
+    '--strip-components=1',
+  ]);
+  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
+  return folder;
 }
 
 /** A test of an old build would prove nothing about the sources. */
