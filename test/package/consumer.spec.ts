@@ -27,6 +27,8 @@ const DEPENDENCIES = [
   '@nestjs/core',
   '@nestjs/jwt',
   '@nestjs/platform-express',
+  '@nestjs/terminus',
+  '@opentelemetry/api',
   'reflect-metadata',
   'rxjs',
 ];
@@ -106,6 +108,14 @@ describe('an application that installs the packed package', () => {
     expect(await useSession(url, { user: 'ada' })).toEqual(
       workingSession({ id: 'ada', email: 'ada@example.org' }),
     );
+  });
+
+  it('checks its health, with metrics of its sessions', async () => {
+    const health = await fetch(`${app!.url}/health`);
+    expect(health.status).toBe(200);
+    expect(await health.json()).toMatchObject({
+      details: { session: { status: 'up' } },
+    });
   });
 
   function compile(...args: string[]): Promise<CommandResult> {

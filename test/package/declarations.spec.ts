@@ -42,9 +42,11 @@ describe('the published declarations', () => {
     const entries = [
       '',
       'client/',
-      'testing/',
+      'metrics/',
       'stores/redis/',
       'stores/postgres/',
+      'terminus/',
+      'testing/',
     ].map((folder) => join(ROOT, 'dist', folder, 'index.d.ts'));
     const program = ts.createProgram(entries, {
       module: ts.ModuleKind.NodeNext,

@@ -1,14 +1,30 @@
 import { packPackage, run, type PackedPackage } from './packed.js';
 
-const ENTRY_POINTS = [
-  '.',
-  'redis',
-  'postgres',
-  'client',
-  'metrics',
-  'terminus',
-  'testing',
-].length;
+const ENTRIES = [
+  'index',
+  'client/index',
+  'metrics/index',
+  'stores/postgres/index',
+  'stores/redis/index',
+  'terminus/index',
+  'testing/index',
+];
+/** What entry points share, with the helpers of the compiler. */
+const LAYERS = [
+  'binding',
+  'csrf',
+  'deadline',
+  'errors',
+  'keys',
+  'nest',
+  'options',
+  'ports',
+  'session',
+  'stores',
+  'tokens',
+  'transports',
+  'tslib',
+];
 
 describe('the packed package', () => {
   let packed: PackedPackage;
@@ -30,17 +46,15 @@ describe('the packed package', () => {
         'package.json',
         'README.md',
         'LICENSE',
-        'dist/index.js',
-        'dist/index.d.ts',
-        'dist/client/index.js',
-        'dist/client/index.d.ts',
-        'dist/metrics/index.js',
-        'dist/terminus/index.js',
-        'dist/testing/index.js',
-        'dist/testing/index.d.ts',
-        'dist/stores/redis/index.js',
-        'dist/stores/postgres/index.js',
+        ...ENTRIES.map((entry) => `dist/${entry}.d.ts`),
       ]),
+    );
+  });
+
+  it('holds one script for each entry point and for each layer', () => {
+    const scripts = packed.files.filter((file) => file.endsWith('.js'));
+    expect(scripts.toSorted()).toEqual(
+      [...ENTRIES, ...LAYERS].map((name) => `dist/${name}.js`).toSorted(),
     );
   });
 
@@ -81,7 +95,7 @@ describe('the packed package', () => {
       const entries = output
         .split('\n')
         .filter((line) => line.trim() === column);
-      expect([column, entries.length]).toEqual([column, ENTRY_POINTS]);
+      expect([column, entries.length]).toEqual([column, ENTRIES.length]);
     }
   });
 });

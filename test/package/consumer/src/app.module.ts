@@ -19,6 +19,7 @@ import {
   SessionJwtModule,
   SessionService,
 } from 'nestjs-session-jwt';
+import { OperationsModule } from './operations.module.js';
 
 export interface UserData {
   id: string;
@@ -83,6 +84,7 @@ export class AuthController {
       dataLoader: UserSessionLoader,
       useFactory: () => ({ secret: process.env['SESSION_SECRET'] ?? '' }),
     }),
+    OperationsModule,
   ],
   controllers: [AuthController],
 })
