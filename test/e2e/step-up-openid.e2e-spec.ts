@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import {
   Controller,
   Get,
@@ -11,7 +8,6 @@ import {
   Res,
 } from '@nestjs/common';
 import * as oauth from 'oauth4webapi';
-import Provider from 'oidc-provider';
 import * as oidc from 'openid-client';
 import { CookieJar } from 'tough-cookie';
 import {
@@ -25,85 +21,13 @@ import {
   type ActiveSession,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
+import {
+  GOLD,
+  SILVER,
+  startCertifiedProvider,
+} from '../support/certified-provider.js';
 import { boot, closeBooted, type BootedApp } from '../support/nest-app.js';
 import { adapters, SECRET } from '../support/test-app.js';
-
-const SILVER = 'urn:example:silver';
-const GOLD = 'urn:example:gold';
-
-/** How the user of the provider signs in, by what was asked for. */
-const METHODS: Record<string, string[]> = {
-  [SILVER]: ['pwd'],
-  [GOLD]: ['pwd', 'otp'],
-};
-
-/** A certified OpenID provider, whose user signs in without a page and consents to everything. */
-async function startProvider(
-  redirectUri: () => string,
-): Promise<{ issuer: string; stop: () => Promise<void> }> {
-  const server: Server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const issuer = `http://127.0.0.1:${port}`;
-  const provider = new Provider(issuer, {
-    clients: [
-      {
-        client_id: 'app',
-        client_secret: 'a secret of the client',
-        redirect_uris: [redirectUri()],
-        response_types: ['code'],
-        grant_types: ['authorization_code'],
-      },
-    ],
-    cookies: { keys: ['a key of the cookies'] },
-    acrValues: [SILVER, GOLD],
-    claims: { openid: ['sub'], acr: null, amr: null, auth_time: null },
-    features: {
-      claimsParameter: { enabled: true },
-      devInteractions: { enabled: false },
-    },
-    interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
-    findAccount: (_ctx, sub) => ({
-      accountId: sub,
-      claims: () => ({ sub }),
-    }),
-    async loadExistingGrant(ctx) {
-      const { client, session } = ctx.oidc;
-      const grant = new ctx.oidc.provider.Grant({
-        clientId: client!.clientId,
-        accountId: session!.accountId!,
-      });
-      grant.addOIDCScope('openid');
-      grant.addOIDCClaims(['acr', 'amr', 'auth_time']);
-      await grant.save();
-      return grant;
-    },
-  });
-  const answer = provider.callback();
-  server.on('request', (request, response) => {
-    if (!request.url?.startsWith('/interaction/')) {
-      void answer(request, response);
-      return;
-    }
-    provider
-      .interactionDetails(request, response)
-      .then(({ params }) => {
-        const acr = (params['acr_values'] as string | undefined) ?? SILVER;
-        const amr = METHODS[acr]!;
-        const login = { accountId: 'ada', acr, amr };
-        return provider.interactionFinished(request, response, { login });
-      })
-      .catch(() => response.destroy());
-  });
-  return {
-    issuer,
-    async stop() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
 
 let configuration: oidc.Configuration;
 let origin: string;
@@ -222,7 +146,10 @@ describe.each(adapters)('step-up on %s', (adapter) => {
     async (_what, options) => {
       const app = await start({ cookie: { secure: false }, ...options });
       origin = `http://127.0.0.1:${app.port}`;
-      const provider = await startProvider(() => `${origin}/callback`);
+      const provider = await startCertifiedProvider(() => ({
+        client_secret: 'a secret of the client',
+        redirect_uris: [`${origin}/callback`],
+      }));
       configuration = await oidc.discovery(
         new URL(provider.issuer),
         'app',

@@ -6,10 +6,6 @@ import { OTHER_SECRET, SECRET } from '../../support/secrets.js';
 
 export const secret = SECRET;
 export const refreshSecret = OTHER_SECRET;
-export const ISSUER = 'https://id.example';
-export const attemptSecret = OTHER_SECRET;
-export const clientId = 'app';
-export const clientSecret = OTHER_SECRET;
 
 /** Of the server that the test started before it imported this; fails at once while that is away. */
 export const redis = new Redis(process.env['REDIS_URL'] ?? '', {
@@ -86,11 +82,6 @@ export class UsersService {
       yield 'a line\n';
       await new Promise((resolve) => setImmediate(resolve));
     }
-  }
-
-  /** The user of an account at an OpenID provider. */
-  async ofProvider(issuer: string, subject: string): Promise<User> {
-    return this.authenticate({ user: issuer === ISSUER ? subject : '' });
   }
 
   async authenticate({ user, password = 'correct' }: LoginDto): Promise<User> {

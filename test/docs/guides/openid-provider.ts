@@ -8,9 +8,9 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { SignJWT } from 'jose';
-import { publicJwk } from '../support/jwks-server.js';
-import { keyPairs } from '../support/key-pairs.js';
+import { SignJWT, type JWTHeaderParameters } from 'jose';
+import { publicJwk } from '../../support/jwks-server.js';
+import { keyPairs } from '../../support/key-pairs.js';
 
 /** What a code stands for until it is exchanged. */
 interface Grant {
@@ -18,6 +18,7 @@ interface Grant {
   readonly redirectUri: string;
   readonly challenge: string;
   readonly nonce: string;
+  readonly acr: string | undefined;
 }
 
 /** Where the browser goes next: by a redirect, or by a form that posts itself. */
@@ -40,6 +41,10 @@ export interface OpenIdClient {
 export class OpenIdProvider {
   /** Who is signed in there. */
   user = 'ada';
+  /** The session of its user there. */
+  sid = 'session-1';
+  /** When the user signed in there, in seconds. */
+  authTime = Math.floor(Date.now() / 1000);
   /** Changes the claims of the next ID tokens, while it is set. */
   forge: ((claims: Record<string, unknown>) => object) | undefined;
   readonly #grants = new Map<string, Grant>();
@@ -90,12 +95,30 @@ export class OpenIdProvider {
       redirectUri: given('redirect_uri'),
       challenge: given('code_challenge'),
       nonce: given('nonce'),
+      acr: url.searchParams.get('acr_values') ?? undefined,
     });
     return {
       mode: given('response_mode') === 'form_post' ? 'form_post' : 'query',
       redirectUri: given('redirect_uri'),
       parameters: { code, state: given('state'), iss: this.issuer },
     };
+  }
+
+  /** Signs an ID token or a logout token; claims replace the usual ones. */
+  sign(
+    claims: Record<string, unknown>,
+    header: Partial<JWTHeaderParameters> = {},
+  ): Promise<string> {
+    const now = Math.floor(Date.now() / 1000);
+    const usual = {
+      iss: this.issuer,
+      aud: this.client.id,
+      iat: now,
+      exp: now + 300,
+    };
+    return new SignJWT({ ...usual, ...claims })
+      .setProtectedHeader({ alg: 'ES256', ...header })
+      .sign(keyPairs.ES256.privateKey);
   }
 
   async #answer(
@@ -112,6 +135,7 @@ export class OpenIdProvider {
           issuer: this.issuer,
           authorization_endpoint: `${this.issuer}/authorize`,
           token_endpoint: `${this.issuer}/token`,
+          end_session_endpoint: `${this.issuer}/sign-out`,
           jwks_uri: `${this.issuer}/jwks`,
           response_types_supported: ['code'],
           response_modes_supported: ['query', 'form_post'],
@@ -150,18 +174,19 @@ export class OpenIdProvider {
     ) {
       return undefined;
     }
-    const claims = { sub: grant.subject, nonce: grant.nonce };
-    const idToken = new SignJWT({ ...claims, ...this.forge?.(claims) })
-      .setProtectedHeader({ alg: 'ES256' })
-      .setIssuer(this.issuer)
-      .setAudience(this.client.id)
-      .setIssuedAt()
-      .setExpirationTime('5m');
+    const claims = {
+      sub: grant.subject,
+      nonce: grant.nonce,
+      sid: this.sid,
+      auth_time: this.authTime,
+      acr: grant.acr,
+    };
+    const idToken = this.sign({ ...claims, ...this.forge?.(claims) });
     return {
       access_token: randomBytes(16).toString('base64url'),
       token_type: 'Bearer',
       expires_in: 300,
-      id_token: await idToken.sign(keyPairs.ES256.privateKey),
+      id_token: await idToken,
     };
   }
 }
