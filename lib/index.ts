@@ -70,7 +70,6 @@ export type {
   CookieOptions,
   CsrfOptions,
   CsrfTokenOptions,
-  HeaderOptions,
   LifetimeOptions,
   LoaderOptions,
   MaxSessionsOptions,
@@ -78,6 +77,7 @@ export type {
   SecretInput,
   TransportChoice,
 } from './options/option-groups.js';
+export type { HeaderOptions } from './options/header-options.js';
 export type { RevocationOptions } from './options/revocation-options.js';
 export type { RoutesOptions } from './options/resolve-routes-options.js';
 export type { SessionJwtModuleOptions } from './options/session-jwt-module-options.js';

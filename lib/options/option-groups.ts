@@ -106,34 +106,6 @@ export interface CookieOptions {
   formerDomains?: string[];
 }
 
-/** The headers that carry the token. */
-export interface HeaderOptions {
-  /**
-   * Request header that carries the token.
-   *
-   * @default 'Authorization'
-   */
-  name?: string;
-  /**
-   * Word before the token, compared case-insensitively; `''` for a header that holds nothing but the token.
-   *
-   * @default 'Bearer'
-   */
-  scheme?: string;
-  /**
-   * Response header that returns a re-issued token. Exposed for CORS.
-   *
-   * @default 'Session-Token'
-   */
-  renewedName?: string;
-  /**
-   * Response header that returns a new refresh token. Exposed for CORS.
-   *
-   * @default 'Session-Refresh-Token'
-   */
-  renewedRefreshName?: string;
-}
-
 /** Refresh tokens: session tokens are short-lived, and a refresh token is exchanged for new ones. */
 export interface RefreshTokenOptions {
   /**

@@ -1,5 +1,6 @@
 import type { OptionReader } from './option-reader.js';
 import { HEADER_NAME } from './resolve-cookie-options.js';
+import { isThisMachine, parseUrl } from './parse-url.js';
 import type { ResolvedHeaderOptions } from './resolved-options.js';
 import type { Transport } from '../ports/transport.js';
 
@@ -17,6 +18,7 @@ export function resolveHeader(
     'scheme',
     'renewedName',
     'renewedRefreshName',
+    'resourceMetadata',
   ]);
   const name = reader
     .text('header.name', header['name'], 'Authorization', HEADER_NAME)
@@ -50,7 +52,30 @@ export function resolveHeader(
     scheme: reader.text('header.scheme', header['scheme'], 'Bearer', SCHEME),
     renewedName,
     renewedRefreshName,
+    resourceMetadata: resolveMetadata(reader, header['resourceMetadata']),
   };
+}
+
+/** Returns an address as it stands in a quoted string (RFC 9110, section 5.6.4). */
+function resolveMetadata(
+  reader: OptionReader,
+  value: unknown,
+): string | undefined {
+  const url = typeof value === 'string' ? parseUrl(value) : undefined;
+  const isSafe =
+    url?.protocol === 'https:' ||
+    (url?.protocol === 'http:' && isThisMachine(url.hostname));
+  if (
+    value !== undefined &&
+    (!url || !isSafe || url.username || url.password || /["\\]/.test(url.href))
+  ) {
+    reader.fault(
+      'header.resourceMetadata',
+      'expected an https: URL, or an http: URL of this machine, without credentials',
+      value,
+    );
+  }
+  return url?.href;
 }
 
 function resolveRenewedName(

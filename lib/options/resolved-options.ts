@@ -139,6 +139,7 @@ export interface ResolvedHeaderOptions {
   readonly scheme: string;
   readonly renewedName: string;
   readonly renewedRefreshName: string;
+  readonly resourceMetadata: string | undefined;
 }
 
 export interface ResolvedCsrfOptions {

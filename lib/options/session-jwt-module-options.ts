@@ -4,7 +4,6 @@ import type {
   CacheOptions,
   CookieOptions,
   CsrfOptions,
-  HeaderOptions,
   LifetimeOptions,
   LoaderOptions,
   MaxSessionsOptions,
@@ -12,6 +11,7 @@ import type {
   SecretInput,
   TransportChoice,
 } from './option-groups.js';
+import type { HeaderOptions } from './header-options.js';
 import type {
   EncryptOptions,
   KeyCacheOptions,

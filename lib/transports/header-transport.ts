@@ -34,7 +34,11 @@ export class HeaderTransport implements Transport {
   constructor(options: ResolvedHeaderOptions) {
     this.#options = options;
     this.varyBy = options.name;
-    this.challenge = options.scheme || 'Bearer';
+    const { resourceMetadata, scheme } = options;
+    const metadata = resourceMetadata
+      ? ` resource_metadata="${resourceMetadata}"`
+      : '';
+    this.challenge = (scheme || 'Bearer') + metadata;
     this.securitySchemes = [securitySchemeOf(options)];
     this.#isOwn =
       options.name === 'authorization'

@@ -378,6 +378,27 @@ const OPTIONS: readonly OptionRow[] = [
     invalid: ['', 'a b', 'a:b', 'a\r\nb', null, false, 5],
   },
   {
+    path: 'header.resourceMetadata',
+    read: ({ header }) => header.resourceMetadata,
+    fallback: undefined,
+    valid: same(
+      'https://api.example/.well-known/oauth-protected-resource',
+      'http://127.0.0.1:3000/meta',
+      'https://api.example/%22',
+    ),
+    invalid: [
+      'http://api.example/meta',
+      'https://user@api.example/',
+      'https://api.example/?a=\\',
+      '/meta',
+      'javascript:alert(1)',
+      '',
+      null,
+      false,
+      5,
+    ],
+  },
+  {
     path: 'refreshToken.accessLifetime',
     beside: WITH_REFRESH,
     read: ({ refresh }) => refresh?.accessSeconds,

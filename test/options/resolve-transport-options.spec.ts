@@ -264,6 +264,13 @@ it.each(
   },
 );
 
+it('header.resourceMetadata leaves no quote in the challenge', () => {
+  const header = { resourceMetadata: 'https://api.example/"?a="#"' };
+  expect(resolve({ header }).header.resourceMetadata).toBe(
+    'https://api.example/%22?a=%22#%22',
+  );
+});
+
 describe('the two headers of re-issued tokens', () => {
   it.each([
     [{ renewedRefreshName: 'Session-Token' }],

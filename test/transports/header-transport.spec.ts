@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import type { HeaderOptions } from '../../lib/options/option-groups.js';
+import type { HeaderOptions } from '../../lib/options/header-options.js';
 import { AMBIGUOUS_TOKEN, type Transport } from '../../lib/ports/transport.js';
 import { createTransports } from '../../lib/transports/create-transports.js';
 import { HeaderTransport } from '../../lib/transports/header-transport.js';
@@ -203,6 +203,10 @@ describe('the header transport', () => {
     [{}, 'Bearer'],
     [{ scheme: 'Session' }, 'Session'],
     [{ scheme: '' }, 'Bearer'],
+    [
+      { resourceMetadata: 'https://api.example/meta' },
+      'Bearer resource_metadata="https://api.example/meta"',
+    ],
   ])('challenges by its scheme: %j', (header, challenge) => {
     expect(transportWith(header).challenge).toBe(challenge);
   });
