@@ -288,7 +288,7 @@ describe('the table of sessions', () => {
     const browser = new Browser(port);
     expect((await browser.post('/sign-in?user=ada')).status).toBe(201);
     expect((await browser.post('/session/refresh')).status).toBe(200);
-    const store = app.get(SessionStore) as PostgresSessionStore;
+    const store = app.get<PostgresSessionStore>(SessionStore);
     expect(await app.get(SessionService).list('ada')).toHaveLength(1);
     expect(await app.get(SessionService).revokeAll('ada')).toBe(1);
     expect(await store.sweep()).toBe(0);

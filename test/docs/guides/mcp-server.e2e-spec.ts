@@ -44,7 +44,7 @@ beforeAll(async () => {
   // The names of both applications lead to this machine.
   globalThis.fetch = (input, init) =>
     realFetch(
-      String(input)
+      (input instanceof Request ? input.url : new URL(input).href)
         .replace('https://auth.example', `http://127.0.0.1:${web?.port}`)
         .replace('https://mcp.example', `http://127.0.0.1:${mcp?.port}`),
       init,
@@ -117,7 +117,7 @@ async function connect(headers: Record<string, string>): Promise<Client> {
     fetch: globalThis.fetch,
     requestInit: { headers },
   });
-  await client.connect(transport as Parameters<Client['connect']>[0]);
+  await client.connect(transport);
   return client;
 }
 

@@ -14,6 +14,7 @@ import {
   RequireAuthentication,
   Session,
   SessionService,
+  type ActiveSession,
 } from '../../../lib/index.js';
 import {
   GOLD,
@@ -44,7 +45,7 @@ let mode: AuthorizationAnswer['mode'];
 /** The names of the provider and of the application lead to this machine. */
 function resolve(providerUrl: string): void {
   globalThis.fetch = (input, init) => {
-    const { href } = new URL(input as string);
+    const { href } = new URL(input instanceof Request ? input.url : input);
     const headers = new Headers(init?.headers);
     headers.set('X-Forwarded-Host', new URL(href).host);
     headers.set('X-Forwarded-Proto', 'https');
@@ -62,7 +63,7 @@ async function start(): Promise<void> {
   class PaymentsController {
     @RequireAuthentication({ maxAge: '10m', acr: GOLD })
     @Get('payments')
-    payments(@Session('acr') acr: string) {
+    payments(@Session() { acr }: ActiveSession) {
       return { acr };
     }
     @Get('account')

@@ -18,7 +18,10 @@ import {
   UnauthorizedException,
 } from '@nestjs/common';
 import { decodeJwt } from 'jose';
-import { SessionClient } from '../../../lib/client/index.js';
+import {
+  SessionClient,
+  type SessionTokens,
+} from '../../../lib/client/index.js';
 import {
   MemorySessionStore,
   Public,
@@ -151,7 +154,7 @@ async function signedIn(tokens: 'memory' | object): Promise<SessionClient> {
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(LOGIN),
   });
-  client.use(await response.json());
+  client.use((await response.json()) as SessionTokens);
   return client;
 }
 
@@ -293,6 +296,7 @@ describe('two processes with one file', () => {
     expect(await orders(other)).toBe(401);
     expect(await orders(one)).toBe(401);
     expect(await sessions()).toEqual([]);
+    expect(readFileSync(tokenFile, 'utf8')).not.toContain('eyJ');
   });
 });
 
