@@ -48,6 +48,7 @@ if (
   (await step('redis', provideRedis))
 ) {
   await step('prometheus', providePrometheus);
+  await step('nginx', provideNginx);
   // It needs no build, which leaves half a processor idle.
   const format = onNest11
     ? undefined
@@ -185,16 +186,31 @@ function provideRedis(print) {
   );
 }
 
-/** The tests that need it are skipped without it: few machines of developers have one. */
-async function providePrometheus(print) {
+function providePrometheus(print) {
   const path = '/usr/bin/prometheus';
-  const isThere = await provide(
+  return provideOrSkip(
     print,
     'PROMETHEUS_PATH',
     [path],
     'prometheus',
     `Some tests of the metrics are skipped without Prometheus, with promtool next to it: install it as ${path}`,
   );
+}
+
+function provideNginx(print) {
+  const path = '/usr/sbin/nginx';
+  return provideOrSkip(
+    print,
+    'NGINX_PATH',
+    [path],
+    'nginx',
+    `The tests behind nginx are skipped without it: install it as ${path}`,
+  );
+}
+
+/** The tests that need the program are skipped without it: few machines of developers have one. */
+async function provideOrSkip(...program) {
+  const isThere = await provide(...program);
   return isThere || { passed: 0, failed: 0, skipped: 1 };
 }
 

@@ -6,6 +6,9 @@ import { compile, readPage } from './snippets/page.js';
 
 /** What readers type, or see; everything else is pasted into a file. */
 const READ_ONLY = new Set(['sh', 'http', 'text', 'mermaid']);
+/** What guides that show only a part of an application import from the rest of it. */
+const REST = { 'src/app.module.ts': 'export class AppModule {}' };
+
 /** The text of the spec that runs a guide. */
 const specOf = (path: string): string =>
   readFileSync(
@@ -47,7 +50,7 @@ describe('guides', () => {
   ])('show no code that does not compile: %s', (_title, paths) => {
     const folders = paths.map((path) => {
       const guide = new Guide(path);
-      return { guide, folder: guide.write() };
+      return { guide, folder: guide.write(REST) };
     });
     try {
       const modules = folders.flatMap(({ guide, folder }) =>

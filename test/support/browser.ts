@@ -1,4 +1,5 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { CookieJar } from 'tough-cookie';
 
 export interface TestResponse {
@@ -22,8 +23,16 @@ export interface TestRequest {
 
 export const ORIGIN = 'https://app.example';
 
-/** Sends one request and nothing of its own but `Host`. */
-export function send(port: number, given: TestRequest): Promise<TestResponse> {
+/**
+ * Sends one request and nothing of its own but `Host`.
+ *
+ * @param isSecure over TLS, to a server with any certificate
+ */
+export function send(
+  port: number,
+  given: TestRequest,
+  isSecure = false,
+): Promise<TestResponse> {
   const { method = 'GET', path, body } = given;
   const pairs = Array.isArray(given.headers)
     ? given.headers
@@ -41,9 +50,10 @@ export function send(port: number, given: TestRequest): Promise<TestResponse> {
     ...pairs.flat(),
   ];
   return new Promise((resolve, reject) => {
-    const outgoing = request(
+    const outgoing = (isSecure ? secureRequest : request)(
       {
         host: '127.0.0.1',
+        rejectUnauthorized: false,
         port,
         method,
         path,
@@ -80,11 +90,12 @@ export class Browser {
   constructor(
     readonly port: number,
     readonly jar = new CookieJar(),
+    private readonly isSecure = false,
   ) {}
 
   /** This browser, when its requests reach another node. */
   at({ port }: { readonly port: number }): Browser {
-    return new Browser(port, this.jar);
+    return new Browser(port, this.jar, this.isSecure);
   }
 
   get(
@@ -119,10 +130,8 @@ export class Browser {
         'Sec-Fetch-Site': 'same-origin',
       }),
     };
-    return send(this.port, {
-      ...given,
-      headers: { ...own, ...(given.headers as Record<string, string>) },
-    });
+    const headers = { ...own, ...(given.headers as Record<string, string>) };
+    return send(this.port, { ...given, headers }, this.isSecure);
   }
 
   /** Stores the cookies of a response, as they arrive. */

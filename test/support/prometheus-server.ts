@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.js';
-import { until } from './redis-server.js';
+import { until, WITH_PARENT } from './redis-server.js';
 
 const PROGRAM = process.env.PROMETHEUS_PATH || '/usr/bin/prometheus';
 const PROMTOOL = join(dirname(PROGRAM), 'promtool');
@@ -20,9 +20,6 @@ export interface PrometheusServer {
   rules(): Promise<{ name: string; health: string }[]>;
   stop(): Promise<void>;
 }
-
-/** Ends with its parent, however that ends. */
-const WITH_PARENT = '"$@" & server=$!; read _; kill -9 $server; wait $server';
 
 /** `it` for tests that need Prometheus: Debian's package, or the program in PROMETHEUS_PATH, with promtool next to it. */
 export const itWithPrometheus =

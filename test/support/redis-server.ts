@@ -24,7 +24,8 @@ export interface RedisServerOptions {
 }
 
 /** The server waits for its end of input, so that it ends with its parent, however that ends. */
-const WITH_PARENT = '"$@" & server=$!; read _; kill -9 $server; wait $server';
+export const WITH_PARENT =
+  '"$@" & server=$!; read _; kill -9 $server; wait $server';
 /** Nothing on disk, and replicas that need not wait. */
 const DATA_ARGUMENTS = '--save,,--appendonly,no,--repl-diskless-sync-delay,0';
 const CLUSTER_SLOTS = 16_384;
