@@ -28,7 +28,7 @@ export interface HeaderOptions {
    * Address of the OAuth 2.0 metadata of this service. Its 401 then say where to get a token (RFC 9728, section 5.1), as
    * the Model Context Protocol requires.
    *
-   * @default none: the challenge is the scheme alone
+   * @default none
    */
   resourceMetadata?: string;
 }

@@ -69,6 +69,7 @@ describe('the reference', () => {
       new Map([
         ...interfacesOf('lib/options/session-jwt-module-options.ts'),
         ...interfacesOf('lib/options/option-groups.ts'),
+        ...interfacesOf('lib/options/header-options.ts'),
         ...interfacesOf('lib/options/key-options.ts'),
         ...interfacesOf('lib/options/revocation-options.ts'),
       ]),
