@@ -30,7 +30,6 @@ import {
   BOTH_CLEARED as BOTH_BOUND_CLEARED,
   challengeIn,
 } from '../support/bound-browser.js';
-import { inTurn } from '../support/effort.js';
 import {
   ORIGIN,
   send,
@@ -247,14 +246,14 @@ describe.each(adapters)('a forged request on %s', (adapter) => {
     send(app.port, { method, path, headers, body: {} });
 
   describe('S-111, S-155: is refused before the handler, and costs the user nothing', () => {
-    it.each(inTurn(adapter, FOREIGN))('%s', async (_what, headers) => {
+    it.each(FOREIGN)('%s', async (_what, headers) => {
       await expectForgery(app, () => post({ ...cookie, ...headers }));
       expect((await browser.get('/me')).status).toBe(200);
     });
   });
 
   describe('is not what our own pages send', () => {
-    it.each(inTurn(adapter, OURS))('%s', async (_what, headers) => {
+    it.each(OURS)('%s', async (_what, headers) => {
       const response = await post({ ...cookie, ...headers });
       expect(response.status).toBe(200);
       expect(response.json).toEqual({ id: 'ada', role: 'admin' });
@@ -662,7 +661,7 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
     send(app.port, { method: 'POST', path, headers, body });
 
   describe('S-158: a sign-in that another site posts is refused, with and without a session', () => {
-    it.each(inTurn(adapter, FOREIGN))('%s', async (_what, headers) => {
+    it.each(FOREIGN)('%s', async (_what, headers) => {
       await expectForgery(app, () => post('/login', headers, { user: 'bob' }));
 
       const victim = await app.signIn();
@@ -675,7 +674,7 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
   });
 
   describe('a sign-out that another site posts is refused, and ends nothing', () => {
-    it.each(inTurn(adapter, FOREIGN))('%s', async (_what, headers) => {
+    it.each(FOREIGN)('%s', async (_what, headers) => {
       const victim = await app.signIn();
       const own = await cookieOf(victim);
       await expectForgery(app, () => post('/logout', { ...own, ...headers }));
@@ -684,7 +683,7 @@ describe.each(adapters)('A-131: sign-in and sign-out on %s', (adapter) => {
   });
 
   describe('are possible from our own pages', () => {
-    it.each(inTurn(adapter, OURS))('%s', async (_what, headers) => {
+    it.each(OURS)('%s', async (_what, headers) => {
       const signedIn = await post('/login', headers, { user: 'ada' });
       expect(signedIn.status).toBe(200);
       expect(signedIn.setCookie).toHaveLength(1);
@@ -861,27 +860,21 @@ describe.each(adapters)('A-133: a WebSocket handshake on %s', (adapter) => {
     await once(incoming, 'close');
   }
 
-  it.each(inTurn(adapter, FOREIGN))(
-    'gives no session to %s',
-    async (_what, headers) => {
-      const own = await cookieOf(await app.signIn());
-      const events = app.events.length;
-      await shakeHands({ ...own, ...headers });
-      expect(found).toEqual([null]);
-      expect(app.events.slice(events)).toMatchObject([
-        { type: 'rejected', code: 'CSRF_REFUSED', reason: 'cross-site' },
-      ]);
-    },
-  );
+  it.each(FOREIGN)('gives no session to %s', async (_what, headers) => {
+    const own = await cookieOf(await app.signIn());
+    const events = app.events.length;
+    await shakeHands({ ...own, ...headers });
+    expect(found).toEqual([null]);
+    expect(app.events.slice(events)).toMatchObject([
+      { type: 'rejected', code: 'CSRF_REFUSED', reason: 'cross-site' },
+    ]);
+  });
 
-  it.each(inTurn(adapter, OURS))(
-    'gives the session to %s',
-    async (_what, headers) => {
-      const own = await cookieOf(await app.signIn());
-      await shakeHands({ ...own, ...headers });
-      expect(found.map((session) => session?.subject)).toEqual(['ada']);
-    },
-  );
+  it.each(OURS)('gives the session to %s', async (_what, headers) => {
+    const own = await cookieOf(await app.signIn());
+    await shakeHands({ ...own, ...headers });
+    expect(found.map((session) => session?.subject)).toEqual(['ada']);
+  });
 
   it('re-issues nothing that could not be delivered, and brings new data', async () => {
     const browser = await app.signIn();

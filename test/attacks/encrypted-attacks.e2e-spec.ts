@@ -19,7 +19,7 @@ import {
 } from '../../lib/nest/session-runtime.js';
 import { createTestSession } from '../../lib/testing/index.js';
 import { send, type TestResponse } from '../support/browser.js';
-import { inTurn, rounds } from '../support/effort.js';
+import { rounds } from '../support/effort.js';
 import {
   encodeSegment,
   forgeEncrypted,
@@ -640,7 +640,7 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     });
   });
 
-  describe.each(inTurn(adapter, slots))('in the %s', (slot) => {
+  describe.each(slots)('in the %s', (slot) => {
     it.each<[title: string, make: EncryptedMake]>([
       ['the token itself', ({ token }) => token],
       ['its content, encrypted without the library', withClaims({})],
@@ -786,14 +786,12 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     expect(again.token.split('.')[3]).not.toBe(ciphertext);
   });
 
-  it.each(
-    inTurn<[title: string, make: EncryptedMake]>(adapter, [
-      ['a deflate bomb (V-21)', (c) => bomb(c, true)],
-      ['a deflate bomb that does not say so (V-21)', (c) => bomb(c, false)],
-      ['PBES2 with p2c 2^31 (V-22)', (c) => pbes2(c, '')],
-      ['PBES2 with an encrypted key (V-22)', (c) => pbes2(c, 'A'.repeat(54))],
-    ]),
-  )('costs next to nothing: %s', async (_title, make) => {
+  it.each<[title: string, make: EncryptedMake]>([
+    ['a deflate bomb (V-21)', (c) => bomb(c, true)],
+    ['a deflate bomb that does not say so (V-21)', (c) => bomb(c, false)],
+    ['PBES2 with p2c 2^31 (V-22)', (c) => pbes2(c, '')],
+    ['PBES2 with an encrypted key (V-22)', (c) => pbes2(c, 'A'.repeat(54))],
+  ])('costs next to nothing: %s', async (_title, make) => {
     const { codec } = app.app.get<SessionRuntime>(SESSION_RUNTIME).keys;
     const token = make(context);
     expect(token.length).toBeLessThanOrEqual(8_192);
@@ -813,7 +811,7 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     ).toBeLessThan(3);
   });
 
-  it.each(inTurn(adapter, slots))(
+  it.each(slots)(
     'in the %s is good as long as its secret is known: second in the list, then removed (A-012, A-013)',
     async (slot) => {
       const { foreign } = context;
@@ -833,7 +831,7 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     },
   );
 
-  it.each(inTurn(adapter, slots))(
+  it.each(slots)(
     'in the %s is refused while its secret is unknown and accepted when it is known (A-185)',
     async (slot) => {
       let secret = [SECRET];
@@ -858,7 +856,7 @@ describe.each(adapters)('a hostile encrypted token on %s', (adapter) => {
     },
   );
 
-  it.each(inTurn(adapter, slots))(
+  it.each(slots)(
     'in the %s opens on every later day of its life: the key of its day is still found, tomorrow another one encrypts',
     async (slot) => {
       const own = await openTestApp(adapter, {

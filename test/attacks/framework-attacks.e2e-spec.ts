@@ -58,7 +58,7 @@ import {
   type BootedApp,
 } from '../support/nest-app.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   OTHER_SECRET,
   SECRET,
   startTestApp,

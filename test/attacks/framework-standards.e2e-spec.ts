@@ -26,7 +26,7 @@ import { rounds } from '../support/effort.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { librarySources } from '../support/library-sources.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   OTHER_SECRET,
   startTestApp,
   type TestApp,

@@ -6,6 +6,7 @@ import {
   type SessionRuntime,
 } from '../../lib/nest/session-runtime.js';
 import { send, type TestResponse } from '../support/browser.js';
+import { ofThisSpec } from '../support/effort.js';
 import type { SegmentContent } from '../support/forged-token.js';
 import type { TestApp } from '../support/test-app.js';
 import { titleOf } from '../support/titles.js';
@@ -41,7 +42,8 @@ const VERDICTS: Partial<
 };
 
 export type Slot = 'cookie' | 'header';
-export const slots: [Slot][] = [['cookie'], ['header']];
+/** Where a token is sent: at modest effort in one of both. */
+export const slots = ofThisSpec<[Slot]>([['cookie'], ['header']]);
 
 /** Bytes of UTF-8, one character each, as node's client wants them. */
 const wire = (text: string) => Buffer.from(text).toString('latin1');

@@ -2,7 +2,11 @@ import { RequestFieldTransport } from '../../lib/index.js';
 import { AccessTokenTransport } from '../support/access-token-transport.js';
 import { ORIGIN, send } from '../support/browser.js';
 import { linesOf } from '../support/set-cookie.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 import { REFRESH_COOKIE, RefreshController } from '../support/token-pair.js';
 
 const ELSEWHERE = {

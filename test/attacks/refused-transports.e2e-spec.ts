@@ -14,7 +14,11 @@ import {
   CLEARED_REFRESH_PARTITIONED,
   COOKIE,
 } from '../support/set-cookie.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 
 const PAIR = [CLEARED, CLEARED_REFRESH];
 

@@ -11,7 +11,11 @@ import {
   COOKIE,
   valueOf,
 } from '../support/set-cookie.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 import { UnhandledErrors } from '../support/unhandled.js';
 
 const BODY_OF_401 = {

@@ -6,7 +6,7 @@ import {
 import { TestDevice, TestSessionClock } from '../../lib/testing/index.js';
 import { BoundBrowser } from '../support/bound-browser.js';
 import { send, type Browser, type TestResponse } from '../support/browser.js';
-import { rounds } from '../support/effort.js';
+import { combinations, rounds } from '../support/effort.js';
 import { seededRandom, type Random } from '../support/random.js';
 import { copyOf } from '../support/set-cookie.js';
 import { SERVERS } from '../support/store-servers.js';
@@ -65,7 +65,7 @@ interface Tally {
   ownerRefused: number;
 }
 
-describe.each(Object.entries(KINDS))(
+describe.each(combinations(Object.entries(KINDS), 2))(
   'a thief who has copied every cookie of a session in %s',
   (kind, start) => {
     let stores: Stores;

@@ -10,7 +10,11 @@ import {
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
 import { until } from '../support/asynchrony.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 
 const news = new Subject<string>();
 let streams = 0;

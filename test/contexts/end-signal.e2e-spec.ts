@@ -21,7 +21,11 @@ import {
 import { until } from '../support/asynchrony.js';
 import { ORIGIN } from '../support/browser.js';
 import { usedHeap } from '../support/heap.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 
 const ticks = new Subject<number>();
 

@@ -6,7 +6,6 @@ import {
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { arrived, createGate } from '../support/asynchrony.js';
 import type { TestResponse } from '../support/browser.js';
-import { inTurn } from '../support/effort.js';
 import { readToken } from '../support/forged-token.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { claimsIn, DAY, MINUTE } from '../support/session-claims.js';
@@ -56,7 +55,7 @@ function me(app: TestApp, token: string): Promise<TestResponse> {
 }
 
 describe.each(adapters)('the bearer pair on %s', (adapter) => {
-  describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
+  describe.each(pairKinds)('%s', (kind) => {
     const open = (
       options: Partial<SessionJwtModuleOptions> = {},
       rest: TestAppOptions = {},

@@ -37,7 +37,7 @@ import { openTestApp } from '../support/opened-apps.js';
 import { CLEARED, COOKIE, fieldsOf, linesOf } from '../support/set-cookie.js';
 import { SickStore } from '../support/sick-store.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   startTestApp,
   type AdapterName,
   type TestApp,

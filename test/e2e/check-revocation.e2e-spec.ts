@@ -21,7 +21,6 @@ import {
   SessionService,
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
-import { inTurn } from '../support/effort.js';
 import { SessionClient } from '../support/session-client.js';
 import { openStoredNode, openStoredNodes } from '../support/stored-nodes.js';
 import { ILLNESSES } from '../support/sick-store.js';
@@ -401,32 +400,29 @@ describe.each(adapters)('@CheckRevocation() on %s', (adapter) => {
     });
   });
 
-  describe.each(inTurn(adapter, ILLNESSES))(
-    'S-120: with a store that %s',
-    (illness) => {
-      it('answers 503 and keeps the cookie, while other routes answer', async () => {
-        const { app, store } = await open({ storeTimeout: 0.02 });
-        const client = await signIn(app);
-        store.fall(illness);
-        for (const path of ['/one/checked', '/all', '/one/by-hand']) {
-          const answer = await client.get(path);
-          expect(answer.status).toBe(503);
-          expect(answer.headers['retry-after']).toMatch(/^[1-5]$/);
-          expect(answer.json.errorCode).toBe('SESSION_UNAVAILABLE');
-          expect(answer.setCookie).toEqual([]);
-        }
-        expect(app.app.get(OneController).handled).toBe(0);
-        for (const path of ['/one/unchecked', '/all/open', '/one/public']) {
-          expect((await client.get(path)).status).toBe(200);
-        }
-        const optional = await client.get('/one/optional');
-        expect(optional.status).toBe(200);
-        expect(optional.json).toEqual({ subject: null });
-        expect(app.eventsOf('storeFailed')).toHaveLength(4);
-        expect(app.eventsOf('rejected')).toEqual([]);
-        store.recover();
-        expect((await client.get('/one/checked')).status).toBe(200);
-      });
-    },
-  );
+  describe.each(ILLNESSES)('S-120: with a store that %s', (illness) => {
+    it('answers 503 and keeps the cookie, while other routes answer', async () => {
+      const { app, store } = await open({ storeTimeout: 0.02 });
+      const client = await signIn(app);
+      store.fall(illness);
+      for (const path of ['/one/checked', '/all', '/one/by-hand']) {
+        const answer = await client.get(path);
+        expect(answer.status).toBe(503);
+        expect(answer.headers['retry-after']).toMatch(/^[1-5]$/);
+        expect(answer.json.errorCode).toBe('SESSION_UNAVAILABLE');
+        expect(answer.setCookie).toEqual([]);
+      }
+      expect(app.app.get(OneController).handled).toBe(0);
+      for (const path of ['/one/unchecked', '/all/open', '/one/public']) {
+        expect((await client.get(path)).status).toBe(200);
+      }
+      const optional = await client.get('/one/optional');
+      expect(optional.status).toBe(200);
+      expect(optional.json).toEqual({ subject: null });
+      expect(app.eventsOf('storeFailed')).toHaveLength(4);
+      expect(app.eventsOf('rejected')).toEqual([]);
+      store.recover();
+      expect((await client.get('/one/checked')).status).toBe(200);
+    });
+  });
 });

@@ -32,7 +32,11 @@ import {
   linesOf,
   valueOf,
 } from '../support/set-cookie.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 
 const PARALLEL = 20;
 const ROUNDS = rounds(50, 12);

@@ -16,7 +16,7 @@ import {
   cacheControlOf,
 } from './answers.js';
 import { createGate, turn, until } from '../support/asynchrony.js';
-import { inTurn, rounds } from '../support/effort.js';
+import { rounds } from '../support/effort.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { eachOnNest } from '../support/nest-version.js';
 import { openTestApp } from '../support/opened-apps.js';
@@ -115,7 +115,7 @@ function withCookies(adapter: AdapterName) {
 }
 
 describe.each(adapters)('the cookie pair on %s', (adapter) => {
-  describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
+  describe.each(pairKinds)('%s', (kind) => {
     const open = (
       options: Partial<SessionJwtModuleOptions> = {},
       rest: TestAppOptions = {},

@@ -52,7 +52,7 @@ import {
   valueOf,
 } from '../support/set-cookie.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   SECRET,
   startTestApp,
   type AdapterName,

@@ -9,7 +9,7 @@ import {
   until,
   type RedisServer,
 } from '../support/redis-server.js';
-import { adapters, type TestApp } from '../support/test-app.js';
+import { bothAdapters as adapters, type TestApp } from '../support/test-app.js';
 
 const PROFILES: [name: string, options: Partial<SessionJwtModuleOptions>][] = [
   ['without refresh tokens', {}],

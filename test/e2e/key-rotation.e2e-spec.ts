@@ -8,7 +8,7 @@ import { TestSessionClock } from '../../lib/testing/index.js';
 import { createGate, turn } from '../support/asynchrony.js';
 import type { Browser } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
-import { inTurn, rounds } from '../support/effort.js';
+import { rounds } from '../support/effort.js';
 import { encodeSegment } from '../support/forged-token.js';
 import { keyOf, withoutSecret } from '../support/key-kinds.js';
 import { keyPairs, newKeyPair, otherKeyPairs } from '../support/key-pairs.js';
@@ -648,7 +648,7 @@ async function rotateUnderLoad(
 }
 
 describe.each(adapters)('a rotation every 2 s under load on %s', (adapter) => {
-  it.each(inTurn(adapter, SCENARIOS))(
+  it.each(SCENARIOS)(
     'signs no user out: %s (A-012, A-013)',
     async (title, scenario) => {
       const random = seededRandom(2030);

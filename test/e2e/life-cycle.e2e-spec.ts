@@ -1,4 +1,8 @@
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 
 describe.each(adapters)('the life of a session on %s', (adapter) => {
   let app: TestApp;

@@ -1,5 +1,5 @@
 import { openTestApp } from '../support/opened-apps.js';
-import { adapters } from '../support/test-app.js';
+import { bothAdapters as adapters } from '../support/test-app.js';
 
 /** Jest's way to replace an ES module, which its types do not know. */
 interface ModuleMocks {

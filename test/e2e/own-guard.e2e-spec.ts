@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { APP_GUARD, Reflector } from '@nestjs/core';
 import { SessionService } from '../../lib/index.js';
-import { adapters, startTestApp } from '../support/test-app.js';
+import { bothAdapters as adapters, startTestApp } from '../support/test-app.js';
 
 const Roles = (...roles: string[]) => SetMetadata('roles', roles);
 

@@ -10,7 +10,6 @@ import {
   SessionService,
 } from '../../lib/index.js';
 import type { TestResponse } from '../support/browser.js';
-import { inTurn } from '../support/effort.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import { bootError, closeBooted } from '../support/nest-app.js';
 import { openTestApp } from '../support/opened-apps.js';
@@ -113,7 +112,7 @@ class SeedController {
 describe.each(adapters)(
   'the promises of session-jwt, kept on %s',
   (adapter) => {
-    describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
+    describe.each(pairKinds)('%s', (kind) => {
       const open = (
         options: Partial<SessionJwtModuleOptions> = {},
       ): Promise<TestApp> =>

@@ -20,7 +20,6 @@ import {
   type LoadContext,
 } from '../../lib/index.js';
 import type { Browser, TestResponse } from '../support/browser.js';
-import { inTurn } from '../support/effort.js';
 import { readToken } from '../support/forged-token.js';
 import { bootError, closeBooted } from '../support/nest-app.js';
 import { openTestApp } from '../support/opened-apps.js';
@@ -103,7 +102,7 @@ function handleSession(kind: PairKind): Partial<SessionJwtModuleOptions> {
 describe.each(adapters)(
   'the promises of svelte-kit-jwt-session, kept on %s',
   (adapter) => {
-    describe.each(inTurn(adapter, pairKinds))('%s', (kind) => {
+    describe.each(pairKinds)('%s', (kind) => {
       beforeEach(() => {
         Reauth.calls = [];
         Reauth.role = 'admin';

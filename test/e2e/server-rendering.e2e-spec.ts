@@ -27,7 +27,7 @@ import { openTestApp } from '../support/opened-apps.js';
 import { claimsIn } from '../support/session-claims.js';
 import { fieldsOf, linesOf, valueOf } from '../support/set-cookie.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   startTestApp,
   Users,
   type TestApp,

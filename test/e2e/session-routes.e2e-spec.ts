@@ -41,7 +41,7 @@ import {
 } from '../support/set-cookie.js';
 import { SickStore } from '../support/sick-store.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   OTHER_SECRET,
   SECRET,
   type AdapterName,

@@ -18,7 +18,6 @@ import {
   createTestSession,
   TestSessionClock,
 } from '../../lib/testing/index.js';
-import { inTurn } from '../support/effort.js';
 import type { TestRequest, TestResponse } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import { throughGuard } from '../support/node-exchange.js';
@@ -180,109 +179,102 @@ describe.each(adapters)('while the store is down on %s', (adapter) => {
     );
   const signIn = (app: TestApp) => SessionClient.signIn(app, 'cookie');
 
-  describe.each(inTurn(adapter, ILLNESSES))(
-    'F-07, F-12, S-120: each call %s',
-    (illness) => {
-      it.each(STEPS.map((step) => [step.what, step.operation, step] as const))(
-        '%s (%s): 503, told once, nobody is logged out, and it works again afterwards',
-        async (
-          _what,
-          operation,
-          { session, age, request, signsOut = false },
-        ) => {
-          const { app, store } = await open(session);
-          const browser = await app.signIn();
-          if (age) app.clock.advance(age);
-          store.fall(illness, operation);
-          const refused = await browser.sendOnly(request);
-          expect(refused.status).toBe(503);
-          expect(refused.headers['retry-after']).toMatch(/^[1-5]$/);
-          expect(refused.json).toEqual({
-            statusCode: 503,
-            message: 'Service Unavailable',
-            errorCode: 'SESSION_UNAVAILABLE',
-          });
-          expect(refused.setCookie).toEqual(signsOut ? [CLEARED] : []);
-          const told = app.eventsOf('storeFailed');
-          expect(told.map((event) => event.operation)).toEqual([operation]);
-          expect(app.eventsOf('rejected')).toEqual([]);
-
-          store.recover();
-          app.clock.advance(1);
-          const me = await browser.get('/me');
-          expect(me.status).toBe(signsOut ? 401 : 200);
-          if (!signsOut) {
-            expect((await browser.send(request)).status).toBe(200);
-          }
-        },
-      );
-
-      it('an explicit sign-out: the client forgets its token, and this process refuses it', async () => {
-        const { app, store } = await open();
-        const client = await signIn(app);
-        const copied = client.copy();
-        store.fall(illness);
-        const answer = await client.post('/sign-out');
-        expect(answer.status).toBe(503);
-        expect(answer.setCookie).toEqual([CLEARED]);
-        expect((await copied.copy().get('/me')).status).toBe(401);
-        expect(app.eventsOf('ended')).toMatchObject([
-          { reason: 'revoked', reach: 'process' },
-        ]);
-        await expect(app.sessions.verify(copied.token!)).rejects.toMatchObject({
-          code: 'SESSION_ENDED',
+  describe.each(ILLNESSES)('F-07, F-12, S-120: each call %s', (illness) => {
+    it.each(STEPS.map((step) => [step.what, step.operation, step] as const))(
+      '%s (%s): 503, told once, nobody is logged out, and it works again afterwards',
+      async (_what, operation, { session, age, request, signsOut = false }) => {
+        const { app, store } = await open(session);
+        const browser = await app.signIn();
+        if (age) app.clock.advance(age);
+        store.fall(illness, operation);
+        const refused = await browser.sendOnly(request);
+        expect(refused.status).toBe(503);
+        expect(refused.headers['retry-after']).toMatch(/^[1-5]$/);
+        expect(refused.json).toEqual({
+          statusCode: 503,
+          message: 'Service Unavailable',
+          errorCode: 'SESSION_UNAVAILABLE',
         });
-      });
+        expect(refused.setCookie).toEqual(signsOut ? [CLEARED] : []);
+        const told = app.eventsOf('storeFailed');
+        expect(told.map((event) => event.operation)).toEqual([operation]);
+        expect(app.eventsOf('rejected')).toEqual([]);
 
-      it('an explicit sign-out throws STORE_UNAVAILABLE, with what the store threw as cause', async () => {
-        const { app, store } = await open();
-        const { session } = await createTestSession(app.app, 'ada');
-        store.fall(illness);
-        const message =
-          illness === 'hangs' ? 'the store took longer than 0.02 s' : ILL;
-        await expect(app.sessions.revoke(session)).rejects.toMatchObject({
-          code: 'STORE_UNAVAILABLE',
-          cause: { message },
-        });
-      });
-
-      it('a sign-out that is tried again ends the session in the store too', async () => {
-        const { app, store } = await open();
-        const client = await signIn(app);
-        const copied = client.copy();
-        store.fall(illness);
-        expect((await client.post('/logout')).status).toBe(503);
         store.recover();
-        expect(await store.healthy.list('ada')).toHaveLength(1);
-        expect((await copied.copy().post('/logout')).status).toBe(204);
-        expect(await store.healthy.list('ada')).toEqual([]);
-      });
+        app.clock.advance(1);
+        const me = await browser.get('/me');
+        expect(me.status).toBe(signsOut ? 401 : 200);
+        if (!signsOut) {
+          expect((await browser.send(request)).status).toBe(200);
+        }
+      },
+    );
 
-      it('a sign-in costs nobody the session that they have', async () => {
-        const { app, store } = await open();
-        const client = await signIn(app);
-        store.fall(illness);
-        expect((await client.post('/login', { user: 'bob' })).status).toBe(503);
-        expect((await client.get('/me')).json.subject).toBe('ada');
-        expect(app.eventsOf('created')).toHaveLength(1);
+    it('an explicit sign-out: the client forgets its token, and this process refuses it', async () => {
+      const { app, store } = await open();
+      const client = await signIn(app);
+      const copied = client.copy();
+      store.fall(illness);
+      const answer = await client.post('/sign-out');
+      expect(answer.status).toBe(503);
+      expect(answer.setCookie).toEqual([CLEARED]);
+      expect((await copied.copy().get('/me')).status).toBe(401);
+      expect(app.eventsOf('ended')).toMatchObject([
+        { reason: 'revoked', reach: 'process' },
+      ]);
+      await expect(app.sessions.verify(copied.token!)).rejects.toMatchObject({
+        code: 'SESSION_ENDED',
       });
+    });
 
-      it('F-20: a loader that ends the session is heard', async () => {
-        const { app, store } = await open();
-        const client = await signIn(app);
-        app.users.all.delete('ada');
-        app.clock.advance('15m');
-        store.fall(illness);
-        const refused = await client.copy().get('/me');
-        expect(refused.status).toBe(401);
-        expect(refused.setCookie).toEqual([CLEARED]);
-        expect(app.eventsOf('ended')).toMatchObject([
-          { reason: 'loader', reach: 'process' },
-        ]);
-        expect((await client.copy().get('/me')).status).toBe(401);
+    it('an explicit sign-out throws STORE_UNAVAILABLE, with what the store threw as cause', async () => {
+      const { app, store } = await open();
+      const { session } = await createTestSession(app.app, 'ada');
+      store.fall(illness);
+      const message =
+        illness === 'hangs' ? 'the store took longer than 0.02 s' : ILL;
+      await expect(app.sessions.revoke(session)).rejects.toMatchObject({
+        code: 'STORE_UNAVAILABLE',
+        cause: { message },
       });
-    },
-  );
+    });
+
+    it('a sign-out that is tried again ends the session in the store too', async () => {
+      const { app, store } = await open();
+      const client = await signIn(app);
+      const copied = client.copy();
+      store.fall(illness);
+      expect((await client.post('/logout')).status).toBe(503);
+      store.recover();
+      expect(await store.healthy.list('ada')).toHaveLength(1);
+      expect((await copied.copy().post('/logout')).status).toBe(204);
+      expect(await store.healthy.list('ada')).toEqual([]);
+    });
+
+    it('a sign-in costs nobody the session that they have', async () => {
+      const { app, store } = await open();
+      const client = await signIn(app);
+      store.fall(illness);
+      expect((await client.post('/login', { user: 'bob' })).status).toBe(503);
+      expect((await client.get('/me')).json.subject).toBe('ada');
+      expect(app.eventsOf('created')).toHaveLength(1);
+    });
+
+    it('F-20: a loader that ends the session is heard', async () => {
+      const { app, store } = await open();
+      const client = await signIn(app);
+      app.users.all.delete('ada');
+      app.clock.advance('15m');
+      store.fall(illness);
+      const refused = await client.copy().get('/me');
+      expect(refused.status).toBe(401);
+      expect(refused.setCookie).toEqual([CLEARED]);
+      expect(app.eventsOf('ended')).toMatchObject([
+        { reason: 'loader', reach: 'process' },
+      ]);
+      expect((await client.copy().get('/me')).status).toBe(401);
+    });
+  });
 
   it('a session token that is fresh opens every route, and a due one does with old data', async () => {
     const { app, store } = await open();

@@ -8,7 +8,6 @@ import {
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
-import { inTurn } from '../support/effort.js';
 import { createGate, type Gate } from '../support/asynchrony.js';
 import {
   clearingOf,
@@ -424,37 +423,34 @@ describe.each(clients)(
       });
     });
 
-    describe.each(inTurn(adapter, ILLNESSES))(
-      'S-120: while the store %s',
-      (illness) => {
-        it('requests get 503 and keep their token; public and optional routes answer', async () => {
-          const { app, store } = await open({ storeTimeout: 0.02 });
-          const client = await signIn(app);
-          const { token } = client;
-          store.fall(illness);
-          for (const ask of [
-            () => client.get('/me'),
-            () => client.post('/attributes', { theme: 'dark' }),
-            () => client.post('/reload'),
-            () => client.post('/login', { user: 'ada' }),
-          ]) {
-            const response = await ask();
-            expect(response.status).toBe(503);
-            expect(response.headers['retry-after']).toMatch(/^[1-5]$/);
-            expect(response.setCookie).toEqual([]);
-            expect(client.token === token).toBe(true);
-          }
-          expect((await client.get('/public')).status).toBe(200);
-          const optional = await client.get('/optional');
-          expect(optional.status).toBe(200);
-          expect(optional.json).toEqual({ subject: null });
-          expect(optional.setCookie).toEqual([]);
-          expect(app.eventsOf('storeFailed')).toHaveLength(5);
-          expect(app.eventsOf('ended')).toEqual([]);
-          store.recover();
-          expect((await client.get('/me')).json.subject).toBe('ada');
-        });
-      },
-    );
+    describe.each(ILLNESSES)('S-120: while the store %s', (illness) => {
+      it('requests get 503 and keep their token; public and optional routes answer', async () => {
+        const { app, store } = await open({ storeTimeout: 0.02 });
+        const client = await signIn(app);
+        const { token } = client;
+        store.fall(illness);
+        for (const ask of [
+          () => client.get('/me'),
+          () => client.post('/attributes', { theme: 'dark' }),
+          () => client.post('/reload'),
+          () => client.post('/login', { user: 'ada' }),
+        ]) {
+          const response = await ask();
+          expect(response.status).toBe(503);
+          expect(response.headers['retry-after']).toMatch(/^[1-5]$/);
+          expect(response.setCookie).toEqual([]);
+          expect(client.token === token).toBe(true);
+        }
+        expect((await client.get('/public')).status).toBe(200);
+        const optional = await client.get('/optional');
+        expect(optional.status).toBe(200);
+        expect(optional.json).toEqual({ subject: null });
+        expect(optional.setCookie).toEqual([]);
+        expect(app.eventsOf('storeFailed')).toHaveLength(5);
+        expect(app.eventsOf('ended')).toEqual([]);
+        store.recover();
+        expect((await client.get('/me')).json.subject).toBe('ada');
+      });
+    });
   },
 );

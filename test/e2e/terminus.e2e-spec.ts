@@ -18,7 +18,10 @@ import { until } from '../support/asynchrony.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { startRedis } from '../support/redis-server.js';
 import { ILL, SickStore } from '../support/sick-store.js';
-import { adapters, type AdapterName } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  type AdapterName,
+} from '../support/test-app.js';
 
 @Controller('health')
 class HealthController {

@@ -10,7 +10,10 @@ import {
 } from '../../lib/index.js';
 import { send } from '../support/browser.js';
 import { openTestApp } from '../support/opened-apps.js';
-import { adapters, type AdapterName } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  type AdapterName,
+} from '../support/test-app.js';
 
 const PATHS = ['/session/device', '/session/device/refresh'];
 

@@ -1,6 +1,10 @@
 import type { TestAppOptions } from '../support/test-app.js';
 import { CapturedLogs } from '../support/captured-logs.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 
 describe.each(adapters)('a Secure cookie over plain HTTP on %s', (adapter) => {
   let app: TestApp | undefined;

@@ -28,7 +28,11 @@ import {
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import { CapturedLogs } from '../support/captured-logs.js';
-import { adapters, startTestApp, type TestApp } from '../support/test-app.js';
+import {
+  bothAdapters as adapters,
+  startTestApp,
+  type TestApp,
+} from '../support/test-app.js';
 
 type AnyRequest = Record<string | symbol, any>;
 type Next = () => void;

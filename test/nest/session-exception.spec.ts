@@ -34,7 +34,7 @@ import { turn } from '../support/asynchrony.js';
 import type { TestResponse } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   startTestApp,
   type TestApp,
   type TestAppOptions,

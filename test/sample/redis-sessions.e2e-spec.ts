@@ -1,6 +1,6 @@
 import { openBrowser } from '../support/chromium.js';
 import type { Browser } from '../support/chromium.js';
-import { platforms } from '../support/effort.js';
+import { combinations, platforms } from '../support/effort.js';
 import { startRedis } from '../support/redis-server.js';
 import type { RedisServer } from '../support/redis-server.js';
 import { DevicesPage } from './devices-page.js';
@@ -219,10 +219,12 @@ describe.each(platforms('fastify'))('the devices on %s', (adapter) => {
   });
 });
 
-describe.each([
-  { place: 'memory', script: 'main.js', adapter: 'express', processes: 1 },
+const DEVICES_PAGES = [
   { place: 'Redis', script: 'cluster.js', adapter: 'fastify', processes: 2 },
-])(
+  { place: 'memory', script: 'main.js', adapter: 'express', processes: 1 },
+];
+
+describe.each(combinations(DEVICES_PAGES, 1))(
   'the page of devices, with sessions in $place, in $processes process(es)',
   ({ place, script, adapter, processes }) => {
     let browsers: Browser[] = [];

@@ -1,21 +1,11 @@
+import { basename } from 'node:path';
+
 /** Whether statistical tests are to run all their rounds: `TEST_EFFORT=full npm test`. */
 const isFull = process.env['TEST_EFFORT'] === 'full';
 
 /** The rounds of a statistical test: the second number is enough to notice that its subject is broken. */
 export function rounds(full: number, modest: number): number {
   return isFull ? full : modest;
-}
-
-/**
- * The cases of a list that a platform is tested with: all of them, or every other one, and the rest on the other
- * platform. For what does not depend on the platform, such as the verdict on a token.
- */
-export function inTurn<Case>(
-  platform: 'express' | 'fastify',
-  cases: readonly Case[],
-): Case[] {
-  const turn = platform === 'express' ? 0 : 1;
-  return cases.filter((_, i) => isFull || i % 2 === turn);
 }
 
 /**
@@ -26,6 +16,13 @@ export function platforms(
   modest: 'express' | 'fastify',
 ): readonly ('express' | 'fastify')[] {
   return isFull ? ['express', 'fastify'] : [modest];
+}
+
+/** All cases, or the one of them that the name of the running spec chooses: each spec has one, together they have all. */
+export function ofThisSpec<Case>(cases: readonly Case[]): Case[] {
+  const { testPath = '' } = expect.getState();
+  const sum = Buffer.from(basename(testPath)).reduce((a, b) => a + b, 0);
+  return cases.filter((_, i) => isFull || i === sum % cases.length);
 }
 
 /** The combinations of options or servers that something is tested with: all of them, or the first ones. */

@@ -34,14 +34,18 @@ import {
 } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { Browser } from './browser.js';
+import { ofThisSpec } from './effort.js';
 import { SECRET } from './secrets.js';
 
 export { OTHER_SECRET, SECRET } from './secrets.js';
 
 export type AdapterName = 'express' | 'fastify';
 
-/** For `describe.each(adapters)`. */
-export const adapters: [AdapterName][] = [['express'], ['fastify']];
+/** For `describe.each(bothAdapters)`: what depends on the platform, such as the delivery of tokens. */
+export const bothAdapters: [AdapterName][] = [['express'], ['fastify']];
+
+/** For `describe.each(adapters)`: both at full effort, otherwise the one whose turn it is in this spec. */
+export const adapters: [AdapterName][] = ofThisSpec(bothAdapters);
 
 export function createAdapter(name: AdapterName): AbstractHttpAdapter {
   return name === 'express' ? new ExpressAdapter() : new FastifyAdapter();

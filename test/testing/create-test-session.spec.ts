@@ -11,7 +11,7 @@ import { createTestSession } from '../../lib/testing/index.js';
 import '../support/real-inject.js';
 import { readToken } from '../support/forged-token.js';
 import {
-  adapters,
+  bothAdapters as adapters,
   startTestApp,
   type TestApp,
   type TestAppOptions,
