@@ -12,7 +12,8 @@ const config = {
   modulePathIgnorePatterns: ['<rootDir>/\\.nest-11/'],
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testPathIgnorePatterns: ['/node_modules/', '/test/package/scaffold-app/'],
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/runner/native-environment.cjs',
+  runtime: '<rootDir>/test/runner/native-runtime.cjs',
   testSequencer: '<rootDir>/test/runner/longest-first.mjs',
   // More than processors: some specs wait for servers and browsers.
   maxWorkers: Math.max(
@@ -42,15 +43,6 @@ const config = {
         module: { type: 'es6' },
       },
     ],
-  },
-  moduleNameMapper: {
-    '^nestjs-session-jwt$': '<rootDir>/lib/index.ts',
-    '^nestjs-session-jwt/(redis|postgres)$': '<rootDir>/lib/stores/$1/index.ts',
-    '^nestjs-session-jwt/(client|metrics|terminus|testing)$':
-      '<rootDir>/lib/$1/index.ts',
-    // The newer one of @fastify/static is an ES module, which Jest requires only on Node 24.9 and later.
-    '^content-disposition$': '<rootDir>/node_modules/content-disposition',
-    '^(\\.{1,2}/.*)\\.js$': '$1',
   },
 };
 

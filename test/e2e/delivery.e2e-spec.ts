@@ -40,7 +40,6 @@ import {
   type AnswerKind,
 } from './answers.js';
 import type { Browser, TestResponse } from '../support/browser.js';
-import '../support/real-inject.js';
 import { eachOnNest } from '../support/nest-version.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {

@@ -128,9 +128,11 @@ describe('MemorySessionStore', () => {
       for (let i = 0; i < sessions; i += 1) {
         await store.create(recordOf(`${i}`, { subject }));
       }
-      const start = performance.now();
+      // Its processor time: a busy machine interrupts the longer one more often.
+      const start = process.cpuUsage();
       expect(await store.endAll(subject, '500')).toBe(sessions - 1);
-      const milliseconds = performance.now() - start;
+      const { user, system } = process.cpuUsage(start);
+      const milliseconds = (user + system) / 1_000;
       expect((await store.list(subject)).map(({ id }) => id)).toEqual(['500']);
       return milliseconds;
     };

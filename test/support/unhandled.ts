@@ -1,8 +1,3 @@
-import { runInThisContext } from 'node:vm';
-
-/** The process itself: Jest gives specs a copy, on which nothing ever happens. */
-const realProcess = runInThisContext('process') as NodeJS.Process;
-
 /** Counts what nobody caught, while a spec runs. */
 export class UnhandledErrors {
   readonly seen: unknown[] = [];
@@ -11,8 +6,8 @@ export class UnhandledErrors {
   };
 
   start(): void {
-    realProcess.on('unhandledRejection', this.#note);
-    realProcess.on('uncaughtExceptionMonitor', this.#note);
+    process.on('unhandledRejection', this.#note);
+    process.on('uncaughtExceptionMonitor', this.#note);
   }
 
   /** What was seen until now; promises that were just rejected count. */
@@ -22,7 +17,7 @@ export class UnhandledErrors {
   }
 
   stop(): void {
-    realProcess.off('unhandledRejection', this.#note);
-    realProcess.off('uncaughtExceptionMonitor', this.#note);
+    process.off('unhandledRejection', this.#note);
+    process.off('uncaughtExceptionMonitor', this.#note);
   }
 }

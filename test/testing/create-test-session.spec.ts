@@ -8,7 +8,6 @@ import {
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
-import '../support/real-inject.js';
 import { readToken } from '../support/forged-token.js';
 import {
   bothAdapters as adapters,

@@ -1,0 +1,42 @@
+import { createRequire } from 'node:module';
+import { runInThisContext } from 'node:vm';
+import * as common from '@nestjs/common';
+
+interface Environment {
+  setup(): void;
+  teardown(): void;
+}
+const require = createRequire(import.meta.url);
+const NativeEnvironment = require('./native-environment.cjs') as new (config: {
+  projectConfig: object;
+}) => Environment;
+
+describe('what specs run in', () => {
+  it.each(['Array', 'Error', 'Promise', 'process'])(
+    'has the %s of Node, like the packages',
+    (name) => {
+      expect(runInThisContext(name)).toBe(Reflect.get(globalThis, name));
+    },
+  );
+
+  it('has packages that Node has loaded', () => {
+    expect(require('@nestjs/common')).toHaveProperty(
+      'HttpException',
+      common.HttpException,
+    );
+  });
+
+  it('takes away what a spec leaves behind', () => {
+    const environment = new NativeEnvironment({ projectConfig: {} });
+    const { fetch } = globalThis;
+    const { HOME } = process.env;
+    environment.setup();
+    Object.assign(globalThis, { fetch: () => undefined, leftBehind: true });
+    Object.assign(process.env, { HOME: '/nowhere', LEFT_BEHIND: 'true' });
+    environment.teardown();
+    expect(globalThis).not.toHaveProperty('leftBehind');
+    expect(globalThis.fetch).toBe(fetch);
+    expect(process.env).not.toHaveProperty('LEFT_BEHIND');
+    expect(process.env['HOME']).toBe(HOME);
+  });
+});

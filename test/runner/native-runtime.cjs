@@ -1,0 +1,125 @@
+const { fileURLToPath, pathToFileURL } = require('node:url');
+const { SourceTextModule, SyntheticModule } = require('node:vm');
+const { default: JestRuntime } = require('jest-runtime');
+const { name: PACKAGE, exports: ENTRY_POINTS } = require('../../package.json');
+
+const ROOT = new URL('../../', pathToFileURL(__filename));
+const ESM = {
+  supportsDynamicImport: true,
+  supportsExportNamespaceFrom: true,
+  supportsStaticESM: true,
+  supportsTopLevelAwait: true,
+};
+
+/** What Node has loaded, by its specifier. */
+const loadedByNode = new Map();
+
+/**
+ * Gives each spec modules of `lib/` and `test/` of its own. Packages are loaded by Node, once for all specs of a
+ * worker: to load Nest anew costs more than most specs.
+ */
+class NativeRuntime extends JestRuntime {
+  #modules = new Map();
+  #mocks = new Map();
+
+  async unstable_importModule(path) {
+    return link(await this.#load(pathToFileURL(path)));
+  }
+
+  /** What Jest itself needs in a spec. Its state is global, and that of the spec before has to go. */
+  requireInternalModule(path) {
+    delete globalThis[Symbol.for('EVENT_HANDLERS')];
+    delete require.cache[path];
+    return require(path);
+  }
+
+  setModuleMock(_from, specifier, create) {
+    this.#mocks.set(specifier, create);
+  }
+
+  installGetBuiltinModule() {}
+
+  #import(specifier, from) {
+    if (/^(\.|\/|file:)/.test(specifier)) {
+      return this.#load(new URL(specifier, from));
+    }
+    if (specifier.startsWith(PACKAGE)) {
+      const entryPoint = ENTRY_POINTS[specifier.replace(PACKAGE, '.')].default;
+      return this.#load(new URL(entryPoint.replace('dist', 'lib'), ROOT));
+    }
+    if (specifier === '@jest/globals') {
+      const path = fileURLToPath(from);
+      return toModule(specifier, this.jestGlobals.cjsGlobals(path));
+    }
+    const mock = this.#mocks.get(specifier);
+    return mock === undefined
+      ? loadByNode(specifier)
+      : toModule(specifier, mock());
+  }
+
+  #load({ href }) {
+    const url = href.replace(/\.js$/, '.ts');
+    if (!new URL(url).pathname.endsWith('.ts')) {
+      return loadByNode(url);
+    }
+    let module = this.#modules.get(url);
+    if (module === undefined) {
+      module = this.#compile(url);
+      this.#modules.set(url, module);
+    }
+    return module;
+  }
+
+  #compile(url) {
+    const path = fileURLToPath(url);
+    const importFrom = (specifier) => this.#import(specifier, url);
+    const module = new SourceTextModule(
+      this.transformCache.transform(path, ESM),
+      {
+        identifier: path,
+        importModuleDynamically: async (specifier) =>
+          link(await importFrom(specifier)),
+        initializeImportMeta: (meta) => {
+          meta.url = url;
+          meta.jest = this.jestGlobals.jestObjectFor(path);
+        },
+      },
+    );
+    return Object.assign(module, { importFrom });
+  }
+}
+
+/** Links and evaluates a module, if nothing else has. */
+async function link(module) {
+  if (module.status === 'unlinked') {
+    await module.link((specifier, parent) => parent.importFrom(specifier));
+  }
+  while (module.status === 'linking') {
+    await new Promise(setImmediate);
+  }
+  await module.evaluate();
+  return module;
+}
+
+function loadByNode(specifier) {
+  if (!loadedByNode.has(specifier)) {
+    const exports = import(specifier);
+    loadedByNode.set(
+      specifier,
+      exports.then((names) => toModule(specifier, names)),
+    );
+  }
+  return loadedByNode.get(specifier);
+}
+
+async function toModule(identifier, exports) {
+  const names = Object.keys(exports);
+  const module = new SyntheticModule(
+    names,
+    () => names.forEach((name) => module.setExport(name, exports[name])),
+    { identifier },
+  );
+  return link(module);
+}
+
+module.exports = { __esModule: true, default: NativeRuntime };
