@@ -279,7 +279,9 @@ describe('a session client with a storage', () => {
   });
 
   it('waits once for a storage that hangs, then continues without it', async () => {
-    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
+    jest.useFakeTimers({
+      doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'],
+    });
     const client = await expired();
     storage.before = () => new Promise(() => undefined);
     const first = me(client);

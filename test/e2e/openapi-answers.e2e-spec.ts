@@ -16,7 +16,7 @@ import {
 import type { Operation } from '../../lib/nest/openapi/openapi-document.js';
 import { documentOf, operationsIn } from '../support/openapi.js';
 import { openTestApp } from '../support/opened-apps.js';
-import { bothAdapters as adapters, type TestApp } from '../support/test-app.js';
+import { adapters, type TestApp } from '../support/test-app.js';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const EVIL = {

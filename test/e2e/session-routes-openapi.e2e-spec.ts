@@ -4,7 +4,7 @@ import { MemoryRevocationLog, MemorySessionStore } from '../../lib/index.js';
 import type { Operation } from '../../lib/nest/openapi/openapi-document.js';
 import { documentOf, operationsIn } from '../support/openapi.js';
 import { openTestApp } from '../support/opened-apps.js';
-import { bothAdapters as adapters } from '../support/test-app.js';
+import { adapters } from '../support/test-app.js';
 
 describe.each(adapters)('the OpenAPI document on %s', (adapter) => {
   /** The operations of the ready-made routes, `GET /session` to `DELETE /session/devices/{id}`. */

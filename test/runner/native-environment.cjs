@@ -31,6 +31,13 @@ module.exports = class NativeEnvironment {
     restore(globalThis, this.#globals);
   }
 
+  /** Globals of a package, which only sets them when it is loaded. */
+  keep(keys) {
+    for (const key of keys) {
+      this.#globals[key] = Object.getOwnPropertyDescriptor(globalThis, key);
+    }
+  }
+
   getVmContext() {
     return null;
   }

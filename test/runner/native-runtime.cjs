@@ -53,14 +53,14 @@ class NativeRuntime extends JestRuntime {
     }
     const mock = this.#mocks.get(specifier);
     return mock === undefined
-      ? loadByNode(specifier)
+      ? this.#loadByNode(specifier)
       : toModule(specifier, mock());
   }
 
   #load({ href }) {
     const url = href.replace(/\.js$/, '.ts');
     if (!new URL(url).pathname.endsWith('.ts')) {
-      return loadByNode(url);
+      return this.#loadByNode(url);
     }
     let module = this.#modules.get(url);
     if (module === undefined) {
@@ -68,6 +68,19 @@ class NativeRuntime extends JestRuntime {
       this.#modules.set(url, module);
     }
     return module;
+  }
+
+  #loadByNode(specifier) {
+    if (!loadedByNode.has(specifier)) {
+      const before = new Set(Reflect.ownKeys(globalThis));
+      const module = import(specifier).then((exports) => {
+        const keys = Reflect.ownKeys(globalThis);
+        this._environment.keep(keys.filter((key) => !before.has(key)));
+        return toModule(specifier, exports);
+      });
+      loadedByNode.set(specifier, module);
+    }
+    return loadedByNode.get(specifier);
   }
 
   #compile(url) {
@@ -99,17 +112,6 @@ async function link(module) {
   }
   await module.evaluate();
   return module;
-}
-
-function loadByNode(specifier) {
-  if (!loadedByNode.has(specifier)) {
-    const exports = import(specifier);
-    loadedByNode.set(
-      specifier,
-      exports.then((names) => toModule(specifier, names)),
-    );
-  }
-  return loadedByNode.get(specifier);
 }
 
 async function toModule(identifier, exports) {
