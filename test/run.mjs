@@ -50,9 +50,10 @@ if (
   await step('prometheus', providePrometheus);
   await step('nginx', provideNginx);
   // It needs no build, which leaves half a processor idle.
-  const format = onNest11
-    ? undefined
-    : step('format', (print) => script(print, 'format:check'));
+  const format =
+    effort === 'full' && !onNest11
+      ? step('format', (print) => script(print, 'format:check'))
+      : undefined;
   const isBuilt = await step('build', (print) => script(print, 'build'));
   const isReady =
     !onNest11 || (isBuilt && (await step('install Nest 11', moveToNest11)));
