@@ -1,3 +1,4 @@
+const { existsSync } = require('node:fs');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const { SourceTextModule, SyntheticModule } = require('node:vm');
 const { default: JestRuntime } = require('jest-runtime');
@@ -59,11 +60,11 @@ class NativeRuntime extends JestRuntime {
 
   #load({ href }) {
     const url = href.replace(/\.js$/, '.ts');
-    if (!new URL(url).pathname.endsWith('.ts')) {
-      return this.#loadByNode(url);
-    }
     let module = this.#modules.get(url);
     if (module === undefined) {
+      if (!isSource(url)) {
+        return this.#loadByNode(href);
+      }
       module = this.#compile(url);
       this.#modules.set(url, module);
     }
@@ -100,6 +101,14 @@ class NativeRuntime extends JestRuntime {
     );
     return Object.assign(module, { importFrom });
   }
+}
+
+/** Whether there is such a file; compiled code has none, and is loaded by Node. */
+function isSource(url) {
+  const { pathname } = new URL(url);
+  return (
+    pathname.endsWith('.ts') && existsSync(fileURLToPath(url.split('?')[0]))
+  );
 }
 
 /** Links and evaluates a module, if nothing else has. */
