@@ -4,6 +4,7 @@ import { compilePrograms } from '../processes.js';
 import { CHAOS_STORES, type ChaosStoreName } from './chaos-store.js';
 import { ChaosRun } from './chaos-run.js';
 import { FINDINGS } from './findings.js';
+import { slopeOf, type HeapReading } from './heap-slopes.js';
 
 const { values: given } = parseArgs({
   options: {
@@ -54,11 +55,17 @@ run = await ChaosRun.start(library, {
 const { findings, ledger } = run;
 const began = performance.now();
 const minutes = (): number => (performance.now() - began) / 60_000;
-/** What the nodes hold, in MB: the first reading and the last show the slope. */
-const heaps = async (): Promise<string> => {
+/** What each node held, so far. */
+const heaps: HeapReading[][] = [];
+const readHeaps = async (): Promise<string> => {
   const bytes = await run.heaps();
-  return bytes.map((each) => (each / 2 ** 20).toFixed(1)).join(', ');
+  for (const [i, each] of bytes.entries()) {
+    (heaps[i] ??= []).push({ minutes: minutes(), bytes: each });
+  }
+  return `heaps ${inMegabytes(bytes)}`;
 };
+const inMegabytes = (bytes: readonly number[]): string =>
+  `${bytes.map((each) => (each / 2 ** 20).toFixed(2)).join(', ')} MB`;
 const progress = (): string =>
   `${minutes().toFixed(1)} min ${JSON.stringify(findings.counts)} ${JSON.stringify(findings.summary())}`;
 const isDone = (): boolean =>
@@ -68,13 +75,16 @@ const isDone = (): boolean =>
 while (!isDone() && !(given.first && findings.all.length > 0)) {
   await run.round();
   if (findings.counts.rounds % 10 === 0) {
-    print(`${progress()} heaps ${await heaps()} MB`);
+    print(`${progress()} ${await readHeaps()}`);
   }
 }
 await run.thefts(Number(given.thefts));
 await run.finish();
 print(`${given.store}, seed ${given.seed}: ${progress()}`);
-print(`heaps at the end: ${await heaps()} MB`);
+print(`at the end: ${await readHeaps()}`);
+print(
+  `slope of the second half: ${inMegabytes(heaps.map(slopeOf))} per minute`,
+);
 print(`events: ${JSON.stringify(Object.fromEntries(ledger.counts))}`);
 await run.stop();
 process.exit(FINDINGS.some((kind) => findings.numberOf(kind) > 0) ? 1 : 0);
