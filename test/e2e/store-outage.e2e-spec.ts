@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { inspect } from 'node:util';
 import {
   Body,
@@ -20,7 +21,9 @@ import {
 } from '../../lib/testing/index.js';
 import type { TestRequest, TestResponse } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
+import { printFigures } from '../support/figures.js';
 import { throughGuard } from '../support/node-exchange.js';
+import { percentile } from '../faults/nodes.js';
 import { SessionClient } from '../support/session-client.js';
 import { DAY, MINUTE } from '../support/session-claims.js';
 import { CLEARED } from '../support/set-cookie.js';
@@ -35,6 +38,9 @@ import {
 import { UnhandledErrors } from '../support/unhandled.js';
 
 type Options = Partial<SessionJwtModuleOptions>;
+
+/** After so many calls without an answer, a store is only probed. */
+const SILENT_CALLS = 5;
 
 @Controller()
 class RefreshController {
@@ -427,8 +433,9 @@ describe.each(adapters)('while the store is down on %s', (adapter) => {
     const reloaded = after.filter(
       ({ status, setCookie }) => status === 200 && setCookie.length === 1,
     );
-    process.stdout.write(
-      `F-19: 60 s without a store, ${verdicts.length} requests of 200 active sessions: ${refused} refused, ${written} cookies touched; afterwards ${reloaded.length} reloaded within one back-off\n`,
+    printFigures(
+      'F-19',
+      `60 s without a store, ${verdicts.length} requests of 200 active sessions: ${refused} refused, ${written} cookies touched; afterwards ${reloaded.length} reloaded within one back-off`,
     );
     expect([refused, written, reloaded.length]).toEqual([0, 0, 200]);
   });
@@ -465,13 +472,46 @@ describe.each(adapters)('while the store is down on %s', (adapter) => {
     );
     expect(new Set(refusals)).toEqual(new Set(['STORE_UNAVAILABLE']));
     const slowest = Math.max(...times);
-    process.stdout.write(
-      `F-06: started in ${started.toFixed(0)} ms with a store that hangs; 1,000 requests with live tokens: 1,000 x 200; 100 sign-ins: 100 x 503 within ${slowest.toFixed(0)} ms\n`,
+    printFigures(
+      'F-06',
+      `started in ${started.toFixed(0)} ms with a store that hangs; 1,000 requests with live tokens: 1,000 x 200; 100 sign-ins: 100 x 503 within ${slowest.toFixed(0)} ms`,
     );
     store.recover();
     expect((await app.browser().post('/login', { user: 'ada' })).status).toBe(
       200,
     );
+  });
+
+  it('F-08: a store that takes too long for each call is probed, and the rest is refused without waiting', async () => {
+    const { app, store } = await open({
+      refreshToken: {},
+      transport: 'header',
+    });
+    const { refreshToken } = await app.sessions.generate('ada');
+    const refresh = async (): Promise<number> => {
+      const asked = performance.now();
+      const response = await app.browser().post('/refresh', { refreshToken });
+      expect(response.status).toBe(503);
+      return performance.now() - asked;
+    };
+    store.fall('hangs');
+    for (let i = 0; i < SILENT_CALLS; i += 1) await refresh();
+    store.takeCalls();
+    const lag = monitorEventLoopDelay({ resolution: 1 });
+    lag.enable();
+    const begun = performance.now();
+    const times: number[] = [];
+    for (let i = 0; i < 100; i += 1) times.push(await refresh());
+    const seconds = (performance.now() - begun) / 1000;
+    lag.disable();
+    const probes = store.takeCalls().length;
+    printFigures(
+      'F-08',
+      `100 refreshes in ${seconds.toFixed(1)} s: 100 x 503, half of them within ${percentile(times, 50)} ms, ${probes} calls of the store; event loop lag ${(lag.percentile(99) / 1e6).toFixed(0)} ms (p99)`,
+    );
+    // Pauses of 0.1, 0.2, 0.4, 0.8 and then 1 s.
+    expect(probes).toBeLessThanOrEqual(5 + seconds);
+    expect(probes).toBeGreaterThan(0);
   });
 
   it('F-14: a node that is cut off from the store refuses nobody whom it may let in, and learns of ends when it is back', async () => {
@@ -488,6 +528,10 @@ describe.each(adapters)('while the store is down on %s', (adapter) => {
     cut.recover();
     clock.advance(1);
     expect((await client.copy(b).get('/me')).status).toBe(401);
+    printFigures(
+      'F-14',
+      'without a log: a node without its store refuses a revoked session at the first reload with it',
+    );
   });
 
   it('a lost answer of the store at a reload harms nobody', async () => {

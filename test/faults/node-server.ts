@@ -67,6 +67,7 @@ const app = await NestFactory.create(AppModule, { logger: ['fatal'] });
 app.get(SessionService).events$.subscribe(({ type }) => {
   figures.events[type] = (figures.events[type] ?? 0) + 1;
 });
+app.enableShutdownHooks();
 await app.listen(0, '127.0.0.1');
 process.on('message', () => process.send!(figures));
 process.on('disconnect', () => process.exit());

@@ -1,4 +1,5 @@
 import { StoreBreaker } from '../../lib/stores/store-breaker.js';
+import { printFigures } from '../support/figures.js';
 
 /** What calls report, by a letter each: see `STEPS`. */
 function play(script: string) {
@@ -99,7 +100,7 @@ describe('the breaker of a store', () => {
     expect(play(script)).toBe(expected);
   });
 
-  it('lets a silent store see at most one call a second, and a recovered one be noticed within that', () => {
+  it('lets a silent store see at most one call a second, and a recovered one be noticed within that (F-08)', () => {
     let now = 0;
     const breaker = new StoreBreaker(() => now);
     const admit = () => breaker.admit(false);
@@ -114,6 +115,10 @@ describe('the breaker of a store', () => {
     }
     // Pauses of 0.1, 0.2, 0.4, 0.8 and then 1 s.
     expect(sent).toBe(1 + 4 + 58);
+    printFigures(
+      'F-08',
+      `a minute without an answer: ${sent} calls of the store`,
+    );
     now += 1_000;
     const probe = admit();
     expect(probe).toBe('probe');
