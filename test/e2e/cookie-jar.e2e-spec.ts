@@ -18,6 +18,7 @@ import {
   type TestResponse,
 } from '../support/browser.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { cookiesOf, createExchange } from '../support/node-exchange.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { shuffled, type Random, seededRandom } from '../support/random.js';
@@ -1047,6 +1048,10 @@ describe.each(adapters)('the size of the session cookie on %s', (adapter) => {
     expect(error.message).toContain(
       `n has ${LIMIT + 1} bytes, but browsers keep at most ${LIMIT}; the largest parts: data.role (${role + 2} bytes)`,
     );
+    printFigures(
+      'F-23',
+      `a cookie of ${LIMIT} bytes: ${fits.status}; of ${LIMIT + 1} bytes: ${error.code}`,
+    );
   });
 
   it('F-23: names the largest parts of an error, and what a client sees names nothing', async () => {
@@ -1147,6 +1152,10 @@ describe.each(adapters)('the size of the session cookie on %s', (adapter) => {
         headers: { Cookie: `${others(bytes)}; ${own}` },
       });
       expect(response.status).toBe(status);
+      printFigures(
+        'F-24',
+        `the session cookie of ${own.length} bytes and ${bytes} bytes of others: ${response.status}`,
+      );
     }
   });
 });

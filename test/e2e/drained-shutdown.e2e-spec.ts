@@ -9,6 +9,7 @@ import {
 } from '../support/compiled-library.js';
 import { SECRET } from '../support/secrets.js';
 import { platforms } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 
 const adapters = platforms('express');
 
@@ -177,6 +178,10 @@ describe.each(adapters)(
       const { status, messages } = await refreshWhileDraining(2);
       expect(status).toBe(200);
       expect(eventsAfterDraining(messages)).toContain('refreshed');
+      printFigures(
+        'F-29',
+        `${adapter}, SIGTERM with a refresh in flight: ${status}`,
+      );
       expect(messages.at(-1)).toEqual({ type: 'completed' });
     });
 

@@ -2,6 +2,7 @@ import type { SessionJwtModuleOptions } from '../../lib/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { CLIENTS, CLUSTER_CLIENTS } from '../stores/redis/clients.js';
 import type { ConnectedClient } from '../stores/redis/clients.js';
+import { printFigures } from '../support/figures.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {
   startRedis,
@@ -21,7 +22,7 @@ const PROFILES: [name: string, options: Partial<SessionJwtModuleOptions>][] = [
 describe.each([
   ['one server', 1, CLIENTS],
   ['a cluster', 3, CLUSTER_CLIENTS],
-] as const)('F-11: Redis as %s that is flushed', (_what, size, clients) => {
+] as const)('F-11: Redis as %s that is flushed', (what, size, clients) => {
   const connectAll = Object.values(clients);
   let primaries: RedisServer[];
   let stop: () => Promise<void>;
@@ -77,7 +78,7 @@ describe.each([
 
   it.each(PROFILES)(
     'is reported once by all processes together, also when a new one has signed a user in before: %s',
-    async (_name, session) => {
+    async (name, session) => {
       await flush();
       const [adapter] = adapters[connected.length % 2]!;
       const processes = [
@@ -105,6 +106,10 @@ describe.each([
         app.eventsOf('storeRolledBack'),
       );
       expect(events.map(({ lost }) => lost)).toEqual(['everything']);
+      printFigures(
+        'F-11',
+        `${what}, ${name}: ${events.length} event from 3 processes for ${browsers.length} refused sessions`,
+      );
     },
   );
 });

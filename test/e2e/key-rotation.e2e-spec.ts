@@ -9,6 +9,7 @@ import { createGate, turn } from '../support/asynchrony.js';
 import type { Browser } from '../support/browser.js';
 import { CapturedLogs } from '../support/captured-logs.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { encodeSegment } from '../support/forged-token.js';
 import { keyOf, withoutSecret } from '../support/key-kinds.js';
 import { keyPairs, newKeyPair, otherKeyPairs } from '../support/key-pairs.js';
@@ -280,7 +281,7 @@ describe.each(clients)('on %s, with tokens in a %s,', (adapter, transport) => {
       expect(app.eventsOf('rejected')).toEqual([]);
     });
 
-    it('that are removed in an emergency are refused from the next request on, also for cached tokens (V-44)', async () => {
+    it('that are removed in an emergency are refused from the next request on, also for cached tokens (V-44, F-26)', async () => {
       const { app, vault } = await open();
       const client = await SessionClient.signIn(app, transport);
       for (let i = 0; i < 3; i += 1) {
@@ -302,6 +303,10 @@ describe.each(clients)('on %s, with tokens in a %s,', (adapter, transport) => {
       });
       const next = await SessionClient.signIn(app, transport);
       expect((await next.get('/me')).status).toBe(200);
+      printFigures(
+        'F-26',
+        `${transport}: the next request after reloadKeys() got ${refused.status}`,
+      );
     });
 
     it('that are removed are refused after maxAge, without any action (V-44)', async () => {
@@ -649,7 +654,7 @@ async function rotateUnderLoad(
 
 describe.each(adapters)('a rotation every 2 s under load on %s', (adapter) => {
   it.each(SCENARIOS)(
-    'signs no user out: %s (A-012, A-013)',
+    'signs no user out: %s (A-012, A-013, F-25)',
     async (title, scenario) => {
       const random = seededRandom(2030);
       const made = scenario(random);
@@ -693,8 +698,9 @@ function tell(
   figures: Figures,
 ): void {
   const { statuses, kids, apart } = figures;
-  process.stdout.write(
-    `${what}: ${requestsIn(figures)} requests, ${rotations} rotations, ${kids.size} keys seen${apart > 0 ? `, nodes seen apart ${apart} times` : ''}, ${statuses.get(401) ?? 0} x 401\n`,
+  printFigures(
+    'F-25',
+    `${what}: ${requestsIn(figures)} requests, ${rotations} rotations, ${kids.size} keys seen${apart > 0 ? `, nodes seen apart ${apart} times` : ''}, ${statuses.get(401) ?? 0} x 401`,
   );
 }
 

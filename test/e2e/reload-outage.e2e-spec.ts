@@ -3,6 +3,7 @@ import { createTestSession } from '../../lib/testing/index.js';
 import { arrived, createGate, turn, until } from '../support/asynchrony.js';
 import { send } from '../support/browser.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { usedHeap } from '../support/heap.js';
 import {
   cookiesOf,
@@ -190,8 +191,9 @@ describe('while the data source is slow or down', () => {
       app.clock.advance('15m');
       app.users.gate = new Promise(() => undefined);
       const { p99, answers } = await together(cookie);
-      process.stdout.write(
-        `F-17: 200 parallel requests while the loader hangs: ${loads()} load, p99 ${p99.toFixed(1)} ms\n`,
+      printFigures(
+        'F-17',
+        `200 parallel requests while the loader hangs: ${loads()} load, p99 ${p99.toFixed(1)} ms`,
       );
       expect(answers).toEqual(
         Array.from({ length: 600 }, () => ({ fresh: false })),
@@ -405,8 +407,9 @@ describe('while the data source is slow or down', () => {
         }
       }
       const growth = heap[1]! - heap[0]!;
-      process.stdout.write(
-        `F-18: 1,000 hanging loads: ${first} calls, ${source.peak} under way at most, ${late} late re-issues, heap ${growth.toFixed(1)} MB more after 4 further rounds\n`,
+      printFigures(
+        'F-18',
+        `1,000 hanging loads: ${first} calls, ${source.peak} under way at most, ${late} late re-issues, heap ${growth.toFixed(1)} MB more after 4 further rounds`,
       );
       expect(growth).toBeLessThan(4);
 
@@ -483,8 +486,9 @@ describe('while the data source is slow or down', () => {
     app.clock.advance(30);
     const before = source.calls;
     const recovered = await everybody();
-    process.stdout.write(
-      `F-19: 60 s without a data source, ${duringOutage} requests of ${ACTIVE} active sessions: ${ended} sessions ended, ${cleared} cookies cleared; data at most ${oldest} s old; afterwards ${source.calls - before} reloaded within one back-off\n`,
+    printFigures(
+      'F-19',
+      `60 s without a data source, ${duringOutage} requests of ${ACTIVE} active sessions: ${ended} sessions ended, ${cleared} cookies cleared; data at most ${oldest} s old; afterwards ${source.calls - before} reloaded within one back-off`,
     );
     expect(ended).toBe(0);
     expect(cleared).toBe(0);
@@ -524,8 +528,9 @@ describe('while the data source is slow or down', () => {
     }
     const peak = Math.max(...perSecond);
     const mean = count / (0.1 * INTERVAL);
-    process.stdout.write(
-      `F-21: ${count} sessions of one second, all active: peak ${peak.toFixed(0)} loads/s, mean ${mean.toFixed(0)}/s, ${source.peak} at once\n`,
+    printFigures(
+      'F-21',
+      `${count} sessions of one second, all active: peak ${peak.toFixed(0)} loads/s, mean ${mean.toFixed(0)}/s, ${source.peak} at once`,
     );
     expect(source.calls).toBe(count);
     expect(perSecond[0]).toBe(0);
@@ -549,6 +554,10 @@ describe('while the data source is slow or down', () => {
         expect(responses.map(({ status }) => status)).toEqual([401, 401]);
         expect(node.eventsOf('ended')).toHaveLength(1);
       }
+      printFigures(
+        'F-20',
+        '2 requests at each of 2 nodes: 4 x 401, 1 event a node',
+      );
     } finally {
       await other.close();
     }

@@ -6,6 +6,7 @@ import { arrived, createGate, until } from '../support/asynchrony.js';
 import { ORIGIN, type Browser, type TestResponse } from '../support/browser.js';
 import { claimsIn, DAY, MINUTE } from '../support/session-claims.js';
 import { platforms } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import {
   startTestApp,
   type TestApp,
@@ -515,8 +516,9 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
       app.clock.advance('15m');
       const responses = await togetherInOneLoad(browser, 200);
       const tokens = new Set(responses.flatMap(({ setCookie }) => setCookie));
-      process.stdout.write(
-        `F-17 (${adapter}): 200 parallel requests of one session: ${loads().length} load, ${responses.filter(({ status }) => status === 200).length} x 200, ${tokens.size} token\n`,
+      printFigures(
+        'F-17',
+        `${adapter}: 200 parallel requests of one session: ${loads().length} load, ${responses.filter(({ status }) => status === 200).length} x 200, ${tokens.size} token`,
       );
       expect(responses.map(({ status }) => status)).toEqual(
         Array(200).fill(200),
@@ -589,8 +591,9 @@ describe.each(adapters)('a session whose data is due, on %s', (adapter) => {
         expect(me.status).toBe(200);
         expect(me.setCookie).toEqual([]);
       }
-      process.stdout.write(
-        `F-22 (${adapter}): 1,000 random orders of 20 responses leave ${last.size} cookie, and it works\n`,
+      printFigures(
+        'F-22',
+        `${adapter}: 1,000 random orders of 20 responses leave ${last.size} cookie, and it works`,
       );
       expect(loads().length).toBe(1);
     });

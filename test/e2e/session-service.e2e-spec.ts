@@ -32,6 +32,7 @@ import {
 import { createGate, turn, until } from '../support/asynchrony.js';
 import { send } from '../support/browser.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { forgeToken, readToken } from '../support/forged-token.js';
 import {
   contextOf,
@@ -892,8 +893,9 @@ describe('F-32: the cost of a request with a fresh token', () => {
     const browser = await app.signIn();
     const before = app.users.loads.length;
     for (let i = 0; i < 100; i += 1) await browser.get('/me');
-    process.stdout.write(
-      `F-32: 100 requests with a fresh token: ${app.users.loads.length - before} calls of the loader\n`,
+    printFigures(
+      'F-32',
+      `100 requests with a fresh token: ${app.users.loads.length - before} calls of the loader`,
     );
     expect(app.users.loads.length - before).toBe(0);
   });

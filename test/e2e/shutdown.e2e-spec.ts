@@ -5,6 +5,7 @@ import {
   compileLibrary,
   type CompiledLibrary,
 } from '../support/compiled-library.js';
+import { printFigures } from '../support/figures.js';
 import { SECRET } from '../support/secrets.js';
 
 /** An application whose loader hangs, closed while requests wait for it. */
@@ -105,8 +106,9 @@ describe('F-29: an application that is closed while loads hang', () => {
       expect(errors).toBe('');
       expect(JSON.parse(output)).toEqual({ calls, completed: true, timers: 0 });
       expect(code).toBe(0);
-      process.stdout.write(
-        `F-29: exit ${(seconds * 1000).toFixed(0)} ms after close() with ${calls} hanging loads, 0 open timers\n`,
+      printFigures(
+        'F-29',
+        `exit ${(seconds * 1000).toFixed(0)} ms after close() with ${calls} hanging loads, 0 open timers`,
       );
     },
   );

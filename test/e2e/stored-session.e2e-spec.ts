@@ -23,6 +23,7 @@ import { openTestApp } from '../support/opened-apps.js';
 import { SickStore } from '../support/sick-store.js';
 import { openStoredNode, openStoredNodes } from '../support/stored-nodes.js';
 import { platforms } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { OTHER_SECRET, SECRET, type TestApp } from '../support/test-app.js';
 
 const adapters = platforms('fastify');
@@ -99,13 +100,17 @@ describe.each(clients)(
         ['by default', {}, []],
         ["with 'always'", { revocationCheck: 'always' }, ['read']],
         ['where it keeps the data', { keepDataIn: 'store' }, ['read']],
-      ])('F-32: %s', async (_what, options, check) => {
+      ])('F-32: %s', async (what, options, check) => {
         const { app, store } = await open(options);
         const client = await signIn(app);
         expect(store.takeCalls()).toEqual(['create']);
 
         for (let i = 0; i < 3; i += 1) await client.get('/me');
         expect(store.takeCalls()).toEqual([...check, ...check, ...check]);
+        printFigures(
+          'F-32',
+          `${adapter}, ${carrier}, ${what}: ${check.length} calls of the store a request`,
+        );
         await client.get('/optional');
         await client.post('/change');
         expect(store.takeCalls()).toEqual([...check, ...check]);

@@ -3,8 +3,9 @@ import { TestSessionClock } from '../../lib/testing/index.js';
 import { turn } from '../support/asynchrony.js';
 import { blockLoop } from '../support/blocked-loop.js';
 import { rounds } from '../support/effort.js';
+import { printLine } from '../support/figures.js';
 import { SERVERS, type StoreServer } from '../support/store-servers.js';
-import { inBatches, openNode, printFigures, tally } from './nodes.js';
+import { inBatches, openNode, tally } from './nodes.js';
 
 const TIMEOUT = 1_000;
 const BLOCK = 1_100;
@@ -70,7 +71,7 @@ describe.each(Object.entries(SERVERS))('a healthy %s', (name, start) => {
         },
       );
       const counts = tally(outcomes.flat());
-      printFigures(
+      printLine(
         `${name}, storeTimeout ${TIMEOUT} ms, loop blocked for ${BLOCK} ms twice in each round of ${AT_ONCE}: ${CALLS} ${what}: ${JSON.stringify(counts)}`,
       );
       expect(counts).toEqual({ answered: CALLS });

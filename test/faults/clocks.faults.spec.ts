@@ -1,13 +1,13 @@
 import { SessionClock } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { seededRandom } from '../support/random.js';
 import {
   claimsOfRefresh,
   inBatches,
   linkIn,
   openNode,
-  printFigures,
   refresh,
   signIn,
   tally,
@@ -92,7 +92,8 @@ describe.each(STORES)('on %s', (name) => {
       const early = await nodes[4]!.sessions.generate('early');
       const { subject } = await nodes[3]!.sessions.verify(early.token);
       printFigures(
-        `F-15 ${name}: ${refreshes} refreshes of ${SESSIONS} sessions at nodes that are -30 to +30 s off: ${failures.length} failed, ${alarms} alarms`,
+        'F-15',
+        `${name}: ${refreshes} refreshes of ${SESSIONS} sessions at nodes that are -30 to +30 s off: ${failures.length} failed, ${alarms} alarms`,
       );
       expect(tally(failures)).toEqual({});
       expect(alarms).toBe(0);
@@ -160,7 +161,8 @@ describe.each(STORES)('on %s', (name) => {
       );
       const survivors = alive.filter(({ token }) => token !== undefined).length;
       printFigures(
-        `F-16 ${name}: an hour back: ${risen} of ${3 * SESSIONS} ended sessions came back, ${survivors} of ${SESSIONS} living ones refreshed`,
+        'F-16',
+        `${name}: an hour back: ${risen} of ${3 * SESSIONS} ended sessions came back, ${survivors} of ${SESSIONS} living ones refreshed`,
       );
       expect(risen).toBe(0);
       expect(survivors).toBe(SESSIONS);

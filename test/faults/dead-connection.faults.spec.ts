@@ -5,6 +5,7 @@ import type { SessionStore } from '../../lib/index.js';
 import { DeadlineSessionStore } from '../../lib/stores/deadline-session-store.js';
 import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
+import { printFigures } from '../support/figures.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -16,7 +17,6 @@ import {
   type RedisServer,
 } from '../support/redis-server.js';
 import { startSilentProxy, type SilentProxy } from './silent-proxy.js';
-import { printFigures } from './nodes.js';
 
 const LIFETIME = { idleSeconds: 3_600, absoluteSeconds: 86_400 };
 
@@ -117,15 +117,15 @@ describe.each(Object.entries(REDIS_CLIENTS))(
       await server.stop();
     });
 
-    it('is back after its connection went dead without a reset', async () => {
+    it('is back after its connection went dead without a reset (F-07)', async () => {
       const { recovery } = await withSession(onTrial);
       const before = proxy.connections;
       proxy.silenceConnections();
-      printFigures(`F-07 ${name}, dead connection: ${await recovery()}`);
+      printFigures('F-07', `${name}, dead connection: ${await recovery()}`);
       expect(proxy.connections).toBeGreaterThan(before);
     });
 
-    it('is back after its primary was demoted and kept its connections', async () => {
+    it('is back after its primary was demoted and kept its connections (F-09)', async () => {
       const { isWriting, recovery } = await withSession(onTrial);
       const promoted = await startReplica(server);
       try {
@@ -139,7 +139,7 @@ describe.each(Object.entries(REDIS_CLIENTS))(
           // It has no option for that: what demotes a primary must end its connections, as Sentinel does.
           await server.command('CLIENT KILL TYPE normal');
         }
-        printFigures(`F-09 ${name}, demoted primary: ${await recovery()}`);
+        printFigures('F-09', `${name}, demoted primary: ${await recovery()}`);
       } finally {
         await promoted.stop();
       }
@@ -173,13 +173,13 @@ describe('a Postgres behind pg', () => {
     await proxy.close();
   });
 
-  it('is back after its connections went dead without a reset (query_timeout)', async () => {
+  it('is back after its connections went dead without a reset (query_timeout, F-13)', async () => {
     const { recovery } = await withSession(onTrial);
     proxy.silenceConnections();
-    printFigures(`F-13 pg, dead connections: ${await recovery()}`);
+    printFigures('F-13', `pg, dead connections: ${await recovery()}`);
   });
 
-  it('is back after new connections were silent too (connectionTimeoutMillis)', async () => {
+  it('is back after new connections were silent too (connectionTimeoutMillis, F-13)', async () => {
     const { isWriting, recovery } = await withSession(onTrial);
     proxy.silenceConnections();
     proxy.isSilent = true;
@@ -190,17 +190,17 @@ describe('a Postgres behind pg', () => {
       return proxy.connections > before;
     });
     proxy.isSilent = false;
-    printFigures(`F-13 pg, no connections: ${await recovery()}`);
+    printFigures('F-13', `pg, no connections: ${await recovery()}`);
   });
 
-  it('is back after its primary was demoted and kept its connections: the pool drops a connection whose query failed', async () => {
+  it('is back after its primary was demoted and kept its connections: the pool drops a connection whose query failed (F-13)', async () => {
     const { isWriting, recovery } = await withSession(onTrial);
     // The one connection is to a server that has become read-only, the next one to its successor.
     await pool.query('SET default_transaction_read_only = on');
     await expect(isWriting()).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
     });
-    printFigures(`F-13 pg, demoted primary: ${await recovery()}`);
+    printFigures('F-13', `pg, demoted primary: ${await recovery()}`);
   });
 });
 

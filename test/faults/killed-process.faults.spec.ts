@@ -3,6 +3,7 @@ import { SystemSessionClock } from '../../lib/ports/clock.js';
 import { childOf, hashOf } from '../../lib/session/model/refresh-chain.js';
 import type { CompiledLibrary } from '../support/compiled-library.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { seededRandom } from '../support/random.js';
 import { SECRET } from '../support/secrets.js';
 import type { KilledRefreshSettings, KillPoint } from './killed-refresh.js';
@@ -11,7 +12,6 @@ import {
   claimsOfRefresh,
   inBatches,
   openNode,
-  printFigures,
   refresh,
   signIn,
   tally,
@@ -115,7 +115,8 @@ describe.each(['redis', 'postgres'] as const)('on %s', (name) => {
       const lost = all.filter(({ isLost }) => isLost).length;
       const alarms = own.count('refreshReused');
       printFigures(
-        `F-04 F-05 ${name}: ${signals.length} processes killed with ${all.length} refreshes under way: ${JSON.stringify(states)}, ${states['half'] ?? 0} half states, ${lost} sessions lost, ${alarms} alarms`,
+        ['F-04', 'F-05'],
+        `${name}: ${signals.length} processes killed with ${all.length} refreshes under way: ${JSON.stringify(states)}, ${states['half'] ?? 0} half states, ${lost} sessions lost, ${alarms} alarms`,
       );
       expect(tally(signals.map(String))).toEqual({
         SIGKILL: KILLED_REFRESHES + KILLED_SERVERS,

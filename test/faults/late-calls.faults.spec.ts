@@ -5,6 +5,7 @@ import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { createGate } from '../support/asynchrony.js';
 import { rounds } from '../support/effort.js';
+import { printFigures, printLine } from '../support/figures.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -17,7 +18,6 @@ import {
 import { FaultyProxy } from './chaos/faulty-proxy.js';
 import {
   openNode,
-  printFigures,
   refresh,
   signIn,
   tally,
@@ -188,6 +188,7 @@ describe.each(Object.keys(STORES))('a call that comes late to %s', (name) => {
       far.count('refreshReused') +
       far.count('ended');
     printFigures(
+      'F-02',
       `late rotations on ${name}: ${SESSIONS} of ${SESSIONS} sessions alive, ${alarms} alarms`,
     );
     expect(alarms).toBe(0);
@@ -238,7 +239,7 @@ describe.each(Object.keys(STORES))('a call that comes late to %s', (name) => {
     const told = far.events.filter(
       (event) => event.type === 'ended' && event.reason === 'limit',
     );
-    printFigures(
+    printLine(
       `late answers to sign-ins at the limit on ${name}: ${left} of 3 devices left, ${told.length} events`,
     );
     // A transaction never got as far. A script made room for the first sign-in, and the others found room.

@@ -10,6 +10,7 @@ import {
 } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { boot, closeBooted } from '../support/nest-app.js';
 import { SickStore } from '../support/sick-store.js';
 import { SECRET } from '../support/secrets.js';
@@ -18,7 +19,6 @@ import {
   inBatches,
   linkIn,
   openNode,
-  printFigures,
   refresh,
   signIn,
   tally,
@@ -145,7 +145,8 @@ describe.each(STORES)('on %s', (name) => {
         ({ token }, i) => token && linkIn(token) === linkIn(tabs[i]!.token),
       );
       printFigures(
-        `F-02 ${name}: ${LOST} answers lost, 12 h asleep: ${other!.count('recovered')} recovered, ${same.length} of their second tabs with the same tokens, ${alarms()} alarms; the store was told of ${told} uses`,
+        'F-02',
+        `${name}: ${LOST} answers lost, 12 h asleep: ${other!.count('recovered')} recovered, ${same.length} of their second tabs with the same tokens, ${alarms()} alarms; the store was told of ${told} uses`,
       );
       expect(tally(woken.map(({ code }) => String(code)))).toEqual({
         undefined: LOST,
@@ -164,6 +165,10 @@ describe.each(STORES)('on %s', (name) => {
         REFRESH_REUSED: LOST,
       });
       expect(alarms()).toBe(LOST);
+      printFigures(
+        'F-02',
+        `${name}: ${LOST} used parents presented after the grace time: ${alarms()} sessions ended, ${alarms()} events`,
+      );
       const left = await inBatches(subjects, 50, (subject) =>
         other!.sessions.list(subject),
       );
@@ -211,7 +216,8 @@ describe.each(STORES)('on %s', (name) => {
       const alarms =
         node.count('refreshReused') + healthy.count('refreshReused');
       printFigures(
-        `F-02 ${name}: ${LOST} answers lost with their store, 60 s away: ${node.count('recovered')} recovered, ${alarms} alarms`,
+        'F-02',
+        `${name}: ${LOST} answers lost with their store, 60 s away: ${node.count('recovered')} recovered, ${alarms} alarms`,
       );
       expect(tally(tabs.map(({ code }) => String(code)))).toEqual({
         undefined: LOST,

@@ -196,11 +196,6 @@ export async function inBatches<Item, Result>(
   return results;
 }
 
-/** Prints the one line of a test. */
-export function printFigures(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
 /** The time that so many percent of them stay within. */
 export function percentile(times: readonly number[], percent: number): number {
   const sorted = times.toSorted((a, b) => a - b);

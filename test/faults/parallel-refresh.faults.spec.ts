@@ -1,17 +1,11 @@
 import { TestSessionClock } from '../../lib/testing/index.js';
 import type { CompiledLibrary } from '../support/compiled-library.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { SECRET } from '../support/secrets.js';
 import { postManyTimes } from './many-requests.js';
 import type { NodeFigures } from './node-server.js';
-import {
-  linkIn,
-  openNode,
-  percentile,
-  printFigures,
-  signIn,
-  tally,
-} from './nodes.js';
+import { linkIn, openNode, percentile, signIn, tally } from './nodes.js';
 import { compilePrograms, RunningProgram } from './processes.js';
 import { StoreServers } from './stores.js';
 
@@ -62,7 +56,8 @@ describe.each(['redis', 'postgres'] as const)('on %s', (name) => {
       const p99 = percentile(times, 99);
       const sessions = await own.sessions.list('ada');
       printFigures(
-        `F-01 ${name}: ${REFRESHES} refreshes at 2 processes: ${JSON.stringify(statuses)}, ${children} child, ${alarms} alarms, ${1 - sessions.length} lost, ${sum(({ rotations }) => rotations)} rotations asked of the store, p99 ${p99} ms`,
+        'F-01',
+        `${name}: ${REFRESHES} refreshes at 2 processes: ${JSON.stringify(statuses)}, ${children} child, ${alarms} alarms, ${1 - sessions.length} lost, ${sum(({ rotations }) => rotations)} rotations asked of the store, p99 ${p99} ms`,
       );
       expect(statuses).toEqual({ 200: REFRESHES });
       expect(children).toBe(1);

@@ -3,10 +3,11 @@ import { Agent, request } from 'node:http';
 import type { CompiledLibrary } from '../support/compiled-library.js';
 import { until } from '../support/asynchrony.js';
 import { combinations, rounds } from '../support/effort.js';
+import { printLine } from '../support/figures.js';
 import { seededRandom } from '../support/random.js';
 import { PostgresRevocationLog } from '../../lib/stores/postgres/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
-import { percentile, printFigures } from './nodes.js';
+import { percentile } from './nodes.js';
 import { compilePrograms, RunningProgram } from './processes.js';
 import type {
   HeardRevocation,
@@ -115,7 +116,7 @@ describe.each(COMBINATIONS)('on %s, %s', (name, _store, hasStore) => {
       const times = sessions.map(
         ({ askedAt, heardAt }) => (Math.max(...heardAt) - askedAt!) / 1000,
       );
-      printFigures(
+      printLine(
         `pushed revocations, ${name} ${hasStore ? 'with' : 'without'} a store: the last of ${NODES} nodes has heard after ${percentile(times, 50)} ms (p50), ${percentile(times, 99)} ms (p99); ${figures.accepted + figures.refused} requests meanwhile, ${figures.wrong} wrong answers`,
       );
       expect(figures.wrong).toBe(0);

@@ -16,13 +16,14 @@ import {
 } from '../../lib/stores/redis/index.js';
 import type { Browser, TestResponse } from '../support/browser.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import {
   startRedis,
   until,
   type RedisServer,
 } from '../support/redis-server.js';
 import { startTestApp } from '../support/test-app.js';
-import { inBatches, percentile, printFigures, tally } from './nodes.js';
+import { inBatches, percentile, tally } from './nodes.js';
 
 const REFRESHES = rounds(100, 20);
 const GETS = rounds(300, 60);
@@ -214,7 +215,8 @@ describe.each(Object.keys(CLIENTS))('through %s', (name) => {
             99,
           );
         printFigures(
-          `F-06 F-07 ${name}, Redis ${what}: ${GETS} fresh tokens ${JSON.stringify(statusesOf(during))} (p99 ${p99(during)} ms, before ${p99(before)} ms), ${REFRESHES} refreshes ${JSON.stringify(statusesOf(refused))}, slowest ${slowest} ms, ${setCookies} Set-Cookie; first success ${recovery} ms after the restart, then ${JSON.stringify(statusesOf(after))}, ${alarms} alarms`,
+          ['F-06', 'F-07'],
+          `${name}, Redis ${what}: ${GETS} fresh tokens ${JSON.stringify(statusesOf(during))} (p99 ${p99(during)} ms, before ${p99(before)} ms), ${REFRESHES} refreshes ${JSON.stringify(statusesOf(refused))}, slowest ${slowest} ms, ${setCookies} Set-Cookie; first success ${recovery} ms after the restart, then ${JSON.stringify(statusesOf(after))}, ${alarms} alarms`,
         );
         expect(statusesOf(before)).toEqual({ 200: GETS });
         expect(statusesOf(during)).toEqual({ 200: GETS });
@@ -256,7 +258,8 @@ describe.each(Object.keys(CLIENTS))('through %s', (name) => {
       );
       const recovery = Math.round(performance.now() - restarted);
       printFigures(
-        `F-06 ${name}: started in ${started} ms without Redis, a sign-in got ${refused.status}, the first success came ${recovery} ms after its start`,
+        'F-06',
+        `${name}: started in ${started} ms without Redis, a sign-in got ${refused.status}, the first success came ${recovery} ms after its start`,
       );
       expect(refused.status).toBe(503);
       expect(refused.setCookie).toEqual([]);

@@ -5,6 +5,7 @@ import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import type { Browser, TestResponse } from '../support/browser.js';
+import { printFigures } from '../support/figures.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {
   startPostgres,
@@ -12,7 +13,8 @@ import {
 } from '../support/postgres-server.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import type { TestApp } from '../support/test-app.js';
-import { printFigures, tally } from './nodes.js';
+import { tally } from './nodes.js';
+import type { FailureId } from './report/failures.js';
 
 const SESSIONS = 100;
 
@@ -69,6 +71,7 @@ async function openPostgres(
 
 /** What refuses a server's answer, and what makes it well again. */
 interface Fault {
+  id: FailureId;
   what: string;
   open: () => Promise<SessionStore>;
   begin: () => Promise<unknown>;
@@ -87,19 +90,22 @@ const openRedis = async (): Promise<SessionStore> => {
 
 const FAULTS: Fault[] = [
   {
-    what: 'F-12 Redis out of memory (OOM)',
+    id: 'F-12',
+    what: 'Redis out of memory (OOM)',
     open: openRedis,
     begin: () => redis.config('SET', 'maxmemory', '1'),
     end: () => redis.config('SET', 'maxmemory', '0'),
   },
   {
-    what: 'F-12 Redis that has become a replica (READONLY)',
+    id: 'F-12',
+    what: 'Redis that has become a replica (READONLY)',
     open: openRedis,
     begin: () => redis.replicaof('127.0.0.1', 1),
     end: () => redis.replicaof('NO', 'ONE'),
   },
   {
-    what: 'F-13 Postgres that has become read-only',
+    id: 'F-13',
+    what: 'Postgres that has become read-only',
     open: async () => (await openPostgres()).store,
     begin: () => setReadOnly('on'),
     end: () => setReadOnly('off'),
@@ -125,8 +131,8 @@ async function setReadOnly(value: 'on' | 'off'): Promise<void> {
 
 describe('a server that refuses', () => {
   it.each(FAULTS)(
-    '$what costs nobody a session: 503, tokens kept, and all go on afterwards',
-    async ({ what, open, begin, end }) => {
+    '$what costs nobody a session: 503, tokens kept, and all go on afterwards ($id)',
+    async ({ id, what, open, begin, end }) => {
       const { app, browsers } = await openWith(await open());
       await begin();
       let sick: TestResponse[];
@@ -146,6 +152,7 @@ describe('a server that refuses', () => {
       expect(after).toEqual({ 200: SESSIONS });
       expect(app.eventsOf('refreshReused')).toEqual([]);
       printFigures(
+        id,
         `${what}: ${JSON.stringify(statuses)}, 0 Set-Cookie; afterwards ${JSON.stringify(after)}, 0 alarms`,
       );
     },
@@ -157,7 +164,10 @@ describe('a server that refuses', () => {
     const answers = await askAll(browsers);
     const statuses = tally(answers.map(({ status }) => String(status)));
     expect(statuses).toEqual({ 200: SESSIONS });
-    printFigures(`F-12 Redis without its scripts: ${JSON.stringify(statuses)}`);
+    printFigures(
+      'F-12',
+      `Redis without its scripts: ${JSON.stringify(statuses)}`,
+    );
   });
 
   it('F-13: whose only connection is held by others is waited for no longer than storeTimeout', async () => {
@@ -177,7 +187,8 @@ describe('a server that refuses', () => {
     expect([sick.status, sick.setCookie]).toEqual([503, []]);
     expect((await browser.get('/me')).status).toBe(200);
     printFigures(
-      `F-13 Postgres pool held by others: 503 after ${elapsed.toFixed(0)} ms, then 200`,
+      'F-13',
+      `Postgres pool held by others: 503 after ${elapsed.toFixed(0)} ms, then 200`,
     );
   });
 });

@@ -5,8 +5,9 @@ import { SystemSessionClock } from '../../lib/ports/clock.js';
 import { PostgresRevocationLog } from '../../lib/stores/postgres/index.js';
 import { RedisRevocationLog } from '../../lib/stores/redis/index.js';
 import { until } from '../support/asynchrony.js';
+import { printFigures } from '../support/figures.js';
 import { claimsIn } from '../support/session-claims.js';
-import { openNode, printFigures, type SessionNode } from './nodes.js';
+import { openNode, type SessionNode } from './nodes.js';
 import { startSilentProxy, type SilentProxy } from './silent-proxy.js';
 import { StoreServers } from './stores.js';
 
@@ -147,7 +148,7 @@ describe.each([
     await server.close();
   });
 
-  it('knows that it may miss revocations, asks the store, and catches up over a new line', async () => {
+  it('knows that it may miss revocations, asks the store, and catches up over a new line (F-14)', async () => {
     const ended = await signIn(writer, 'ada');
     const other = await signIn(writer, 'eve');
     expect(await isAccepted(follower, ended.token)).toBe(true);
@@ -169,14 +170,15 @@ describe.each([
       'it is back',
     );
     printFigures(
-      `revocations, ${name}: a node whose line went dead has caught up ${Math.round(performance.now() - start)} ms after the line works again`,
+      'F-14',
+      `log on ${name}, maxLag ${MAX_LAG}: a node without a connection refuses by a query of the store, and has caught up ${Math.round(performance.now() - start)} ms later over a new one`,
     );
     expect(hasHeard(follower, ended.claims)).toBe(true);
     expect(await isAccepted(follower, ended.token)).toBe(false);
     expect(follower.count('revocationsLagging')).toBeGreaterThan(0);
   });
 
-  it('while the log is trimmed asks the store about what began before', async () => {
+  it('while the log is trimmed asks the store about what began before (F-14)', async () => {
     const ended = await signIn(writer, 'ada');
     const other = await signIn(writer, 'eve');
     server.proxy.silenceConnections();

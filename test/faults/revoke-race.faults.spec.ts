@@ -1,12 +1,12 @@
 import type { SessionStore } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { rounds } from '../support/effort.js';
+import { printLine } from '../support/figures.js';
 import { seededRandom } from '../support/random.js';
 import {
   claimsOfRefresh,
   inBatches,
   openNode,
-  printFigures,
   refresh,
   signIn,
   tally,
@@ -85,7 +85,7 @@ describe.each(STORES)('on %s', (name) => {
       const survivors = outcomes.filter(({ survived }) => survived).length;
       const listed = outcomes.filter((each) => each.listed > 0).length;
       const winners = tally(outcomes.map(({ winner }) => winner));
-      printFigures(
+      printLine(
         `V-26 ${name}: ${outcomes.length} sessions ended while they were refreshed: ${survivors} survived, ${listed} still listed (${JSON.stringify(winners)})`,
       );
       expect(survivors).toBe(0);

@@ -1,11 +1,11 @@
 import type { SessionEvent } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { seededRandom } from '../support/random.js';
 import {
   HeardUses,
   openNode,
-  printFigures,
   refresh,
   signIn,
   use as useToken,
@@ -172,7 +172,8 @@ describe.each(STORES)('on %s', (name) => {
         );
         const longest = Math.max(...delays);
         printFigures(
-          `F-03 ${name}, ${kind}: ${count} thefts: ${undetected} undetected, ${alarms} alarms, detected after at most ${(longest / ACCESS).toFixed(2)} access lifetimes apart (${metWithin} uses met inside the grace time)`,
+          'F-03',
+          `${name}, ${kind}: ${count} thefts: ${undetected} undetected, ${alarms} alarms, detected after at most ${(longest / ACCESS).toFixed(2)} access lifetimes apart (${metWithin} uses met inside the grace time)`,
         );
         expect(undetected).toBe(0);
         expect(alarms).toBe(count);

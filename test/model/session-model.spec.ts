@@ -6,7 +6,6 @@ import {
   HeardUses,
   linkIn,
   openNode,
-  printFigures,
   refresh,
   signIn,
   use,
@@ -14,6 +13,7 @@ import {
 } from '../faults/nodes.js';
 import { STORES, StoreServers, type StoreName } from '../faults/stores.js';
 import { rounds } from '../support/effort.js';
+import { printLine } from '../support/figures.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 import {
   ReferenceModel,
@@ -513,7 +513,7 @@ describe.each(STORES)('sessions on %s', (name) => {
       const seed = Date.now() % 2 ** 31;
       await check(SEED, RUNS[name].fixed);
       await check(seed, RUNS[name].random);
-      printFigures(
+      printLine(
         `model ${name}: ${run} runs (seeds ${SEED}, ${seed}), ${commands} commands: ${JSON.stringify(acted)}`,
       );
       expect(Object.keys(acted)).toHaveLength(COMMANDS.length + 6);

@@ -1,5 +1,6 @@
 import type { Costs, GuardCosts } from './guard-costs.js';
 import { runProgram } from './run-program.js';
+import { printFigures } from '../support/figures.js';
 
 /** What one request allocates in the guard: 1.1 KB; a clone of the claims or an async function would show. */
 const MAXIMUM_BYTES_PER_REQUEST = 2_200;
@@ -39,7 +40,7 @@ describe('F-32: a request with a fresh token that was seen before', () => {
       ({ name, bytesPerRequest }) =>
         `${name}: ${Math.round(bytesPerRequest)} bytes`,
     );
-    process.stdout.write(`F-32: a request allocates, ${bytes.join('; ')}\n`);
+    printFigures('F-32', `a request allocates, ${bytes.join('; ')}`);
     for (const { bytesPerRequest } of costs.seenBefore) {
       expect(bytesPerRequest).toBeGreaterThan(0);
       expect(bytesPerRequest).toBeLessThan(MAXIMUM_BYTES_PER_REQUEST);

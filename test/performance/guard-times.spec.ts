@@ -1,3 +1,4 @@
+import { printFigures } from '../support/figures.js';
 import {
   compareRounds,
   ratio,
@@ -26,8 +27,9 @@ describe('F-32: a request with a fresh token that was seen before', () => {
       rounds.reduce((sum, each) => sum + each, 0);
     const overNoOp = total(times.remembered) / total(times.noOp);
     const saving = total(times.verifiedEachTime) / total(times.remembered);
-    process.stdout.write(
-      `F-32: over a no-op guard, a request takes ${format(remembered)} of the processor when its token was seen before, ${format(verified)} when each is verified; of all rounds ${overNoOp.toFixed(2)}, and a verification ${saving.toFixed(2)} times as much\n`,
+    printFigures(
+      'F-32',
+      `over a no-op guard, a request takes ${format(remembered)} of the processor when its token was seen before, ${format(verified)} when each is verified; of all rounds ${overNoOp.toFixed(2)}, and a verification ${saving.toFixed(2)} times as much`,
     );
     expect(overNoOp).toBeLessThan(MAXIMUM_OVER_NO_OP);
     expect(saving).toBeGreaterThan(MINIMUM_SAVING);

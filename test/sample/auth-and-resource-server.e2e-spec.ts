@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { platforms, rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { forgeSigned, forgeToken } from '../support/forged-token.js';
 import { newKeyPair } from '../support/key-pairs.js';
 import { claimsIn, headerIn } from '../support/session-claims.js';
@@ -219,20 +220,31 @@ describe.each(platforms('express'))(
       );
       expect(statuses.filter((status) => status !== 200)).toEqual([]);
       expect(usedKeys.size).toBe(ROTATIONS + 1);
+      printFigures(
+        'F-25',
+        `${adapter}, another service: ${ROTATIONS} rotations, ${statuses.length} x 200`,
+      );
       const after = await jwks();
       expect(after).toHaveLength(1);
       expect(after[0]!.kid).not.toBe(before!.kid);
       expect(auth.output() + resource.output()).not.toContain('KEY_UNKNOWN');
     });
 
-    it('refuse the tokens of a key that is removed before they have expired, and say so in the log (F-25)', async () => {
+    it('refuse the tokens of a key that is removed before they have expired, and say so in the log (F-25, F-26)', async () => {
       const { token, refreshToken } = await signIn();
       expect((await notes(token)).status).toBe(200);
       await change('prepare');
       await change('activate');
       await change('remove');
       await advance(KEY_SECONDS);
-      expect((await notes(token)).status).toBe(401);
+      const { status } = await notes(token);
+      const listed = (await jwks()).map(({ kid }) => kid);
+      printFigures(
+        'F-26',
+        `${adapter}, another service after its TTL of ${KEY_SECONDS} s: ${status}; the JWKS lists ${listed.length} other key`,
+      );
+      expect(status).toBe(401);
+      expect(listed).not.toContain((headerIn(token) as Jwk).kid);
       expect(resource.output()).toContain('KEY_UNKNOWN');
       const { json } = await post('/auth/refresh', { refreshToken });
       expect((await notes(json.token)).status).toBe(200);

@@ -11,6 +11,7 @@ import {
   type ClockPolicy,
 } from '../../lib/session/model/freshness.js';
 import type { SessionClaims } from '../../lib/tokens/session-claims.js';
+import { printFigures } from '../support/figures.js';
 import {
   claimsOf,
   DAY,
@@ -217,8 +218,9 @@ describe('timesOf', () => {
     }
     const peak = Math.max(...loads.values());
     const mean = 10_000 / (0.1 * POLICY.intervalSeconds);
-    process.stdout.write(
-      `F-21: 10,000 sessions of one second reload in ${loads.size} seconds, peak ${peak}/s, mean ${mean.toFixed(0)}/s\n`,
+    printFigures(
+      'F-21',
+      `10,000 sessions of one second reload in ${loads.size} seconds, peak ${peak}/s, mean ${mean.toFixed(0)}/s`,
     );
     expect(loads.size).toBeGreaterThan(80);
     expect(peak).toBeLessThanOrEqual(3 * mean);
@@ -315,8 +317,9 @@ describe('with refresh tokens', () => {
     expect(Math.max(...seconds)).toBeLessThanOrEqual(900);
     const peak = Math.max(...ends.values());
     const mean = 10_000 / 90;
-    process.stdout.write(
-      `F-21: 10,000 session tokens of one second end in ${ends.size} seconds, peak ${peak}/s, mean ${mean.toFixed(0)}/s\n`,
+    printFigures(
+      'F-21',
+      `10,000 session tokens of one second end in ${ends.size} seconds, peak ${peak}/s, mean ${mean.toFixed(0)}/s`,
     );
     expect(ends.size).toBeGreaterThan(80);
     expect(peak).toBeLessThanOrEqual(3 * mean);

@@ -10,6 +10,7 @@ import {
   type CompiledLibrary,
 } from '../support/compiled-library.js';
 import { rounds } from '../support/effort.js';
+import { printFigures } from '../support/figures.js';
 import { usedHeap } from '../support/heap.js';
 import { privateStateOf } from './private-state.js';
 
@@ -85,8 +86,9 @@ describe('MemorySessionStore', () => {
       }
       const ofAll = full - empty[3]!;
       const left = empty[3]! - empty[1]!;
-      process.stdout.write(
-        `a session in memory: ${Math.round(ofAll / 20_000)} bytes; left of 40,000 forgotten ones: ${left} bytes\n`,
+      printFigures(
+        'F-30',
+        `memory: a session takes ${Math.round(ofAll / 20_000)} bytes; left of 40,000 forgotten ones: ${left} bytes`,
       );
       expect(ofAll).toBeGreaterThan(20_000 * 100);
       expect(left).toBeLessThan(ofAll / 10);
@@ -114,8 +116,9 @@ describe('MemorySessionStore', () => {
   it('F-31: lists and ends the sessions of one subject as fast among very many as among 1,000', async () => {
     const few = await microsecondsASubject(1_000);
     const many = await microsecondsASubject(MANY);
-    process.stdout.write(
-      `list, end and endAll of one subject: ${few.toFixed(1)} µs among 1,000 sessions, ${many.toFixed(1)} µs among ${MANY}\n`,
+    printFigures(
+      'F-31',
+      `memory: list, end and endAll of one subject take ${few.toFixed(1)} µs among 1,000 sessions, ${many.toFixed(1)} µs among ${MANY}`,
     );
     // Many times the sessions.
     expect(many).toBeLessThan(20 * few);
@@ -141,8 +144,9 @@ describe('MemorySessionStore', () => {
       few = Math.min(few, await ending(1_000));
       many = Math.min(many, await ending(10_000));
     }
-    process.stdout.write(
-      `endAll of 10,000 sessions: ${many.toFixed(1)} ms, of 1,000: ${few.toFixed(1)} ms\n`,
+    printFigures(
+      'F-31',
+      `memory: 10,000 sessions ended in ${many.toFixed(1)} ms, 1,000 in ${few.toFixed(1)} ms`,
     );
     // Quadratic time would be a hundred times as much.
     expect(many).toBeLessThan(50 * few);
@@ -191,7 +195,7 @@ describe('MemorySessionStore', () => {
       ],
     ])(
       '%s it refuses to start and says what to do, unless that is allowed',
-      (_title, variables, where, why) => {
+      (title, variables, where, why) => {
         const refused = start(variables, where);
         expect(refused).toContain('SessionConfigError: ');
         expect(refused).toContain('store: MemorySessionStore ');
@@ -203,6 +207,7 @@ describe('MemorySessionStore', () => {
           'new MemorySessionStore({ allowInProduction: true })',
         );
         expect(start({ ...variables, ALLOWED: '1' }, where)).toBe('size 0\n');
+        printFigures('F-28', `${title}: ${refused.trim()}`);
       },
     );
 

@@ -3,6 +3,7 @@ import type { SessionStore } from '../../lib/ports/session-store.js';
 import { DeadlineSessionStore } from '../../lib/stores/deadline-session-store.js';
 import { StoreBreaker } from '../../lib/stores/store-breaker.js';
 import { turn } from '../support/asynchrony.js';
+import { printFigures } from '../support/figures.js';
 import { usedHeap } from '../support/heap.js';
 
 const SILENT_CALLS = 5;
@@ -149,8 +150,9 @@ describe('a store that has gone silent', () => {
     const started = await usedHeap();
     for (let round = 0; round < 4; round += 1) await fail(2_000);
     const growth = (await usedHeap()) - started;
-    process.stdout.write(
-      `F-07: 8,000 requests while the store is silent: ${held.length} calls sent in all, heap ${(growth / 1024).toFixed(0)} KB more; 2,000 errors that are kept take ${(ofKept / 1024).toFixed(0)} KB\n`,
+    printFigures(
+      'F-07',
+      `8,000 requests while the store is silent: ${held.length} calls sent in all, heap ${(growth / 1024).toFixed(0)} KB more; 2,000 errors that are kept take ${(ofKept / 1024).toFixed(0)} KB`,
     );
     expect(held).toHaveLength(SILENT_CALLS + 1);
     expect(growth).toBeLessThan(ofKept / 4);

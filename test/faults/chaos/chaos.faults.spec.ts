@@ -1,6 +1,7 @@
 import { combinations, rounds } from '../../support/effort.js';
 import type { CompiledLibrary } from '../../support/compiled-library.js';
-import { printFigures } from '../nodes.js';
+import { printLine } from '../../support/figures.js';
+
 import { compilePrograms } from '../processes.js';
 import { ChaosRun } from './chaos-run.js';
 import type { ChaosStoreName } from './chaos-store.js';
@@ -34,14 +35,14 @@ describe.each(ROUNDS)('on %s', (store, count) => {
       seed: SEED,
       nodes: rounds(3, 2),
       clientsEach: rounds(4, 2),
-      print: printFigures,
+      print: printLine,
     });
     try {
       for (let i = 0; i < count; i += 1) await run.round();
       await run.thefts(THEFTS);
       await run.finish();
       const { findings } = run;
-      printFigures(`chaos on ${store}: ${JSON.stringify(findings.counts)}`);
+      printLine(`chaos on ${store}: ${JSON.stringify(findings.counts)}`);
       expect(findings.summary()).toEqual({
         'healthy session ended': 0,
         'ended session accepted': 0,

@@ -5,6 +5,7 @@ import type {
 } from '../../../lib/ports/session-store.js';
 import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
 import { rounds } from '../../support/effort.js';
+import { printFigures } from '../../support/figures.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -57,9 +58,9 @@ describe('rotation', () => {
     const verdicts = await parallel(refreshes, (each) =>
       each.rotate(id, subject, presented(0)),
     );
-    console.log(
-      `F-01 Postgres: ${refreshes} refreshes in ${Math.round(performance.now() - begin)} ms`,
-      tally(verdicts),
+    printFigures(
+      'F-01',
+      `Postgres: ${refreshes} refreshes in ${Math.round(performance.now() - begin)} ms: ${JSON.stringify(tally(verdicts))}`,
     );
     expect(tally(verdicts)).toEqual({ rotated: 1, repeated: refreshes - 1 });
     const { rows } = await pool.query('SELECT * FROM user_sessions');

@@ -1,5 +1,6 @@
 import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
 import { rounds } from '../../support/effort.js';
+import { printFigures } from '../../support/figures.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -87,8 +88,9 @@ describe('expired records', () => {
     const begin = performance.now();
     expect(await watched.sweep()).toBe(copies + 1);
     const longest = Math.max(...batches);
-    console.log(
-      `F-30 Postgres: ${copies + 1} records in ${batches.length} batches and ${Math.round(performance.now() - begin)} ms, the longest batch (of index ${batches.indexOf(longest)}) ${longest.toFixed(1)} ms`,
+    printFigures(
+      'F-30',
+      `Postgres: ${copies + 1} records in ${batches.length} batches and ${Math.round(performance.now() - begin)} ms, the longest batch (of index ${batches.indexOf(longest)}) ${longest.toFixed(1)} ms`,
     );
     // 500 records a batch at most: what a batch holds up is bounded, however many have expired.
     expect(batches.length).toBeGreaterThanOrEqual(copies / 500 + 1);

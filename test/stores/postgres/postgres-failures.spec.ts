@@ -4,6 +4,7 @@ import {
   PostgresSessionStore,
   type PostgresPool,
 } from '../../../lib/stores/postgres/index.js';
+import { printFigures } from '../../support/figures.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -82,8 +83,9 @@ describe('a conflict with other transactions', () => {
     const verdicts = await Promise.all(
       records.map(({ id, subject }) => refresh(id, subject)),
     );
-    console.log(
-      `F-13 Postgres: ${injected} conflicts injected, ${rejected} of ${1_000 + rejected} refreshes had to be asked for again`,
+    printFigures(
+      'F-13',
+      `Postgres: ${injected} conflicts injected, ${rejected} of ${1_000 + rejected} refreshes had to be asked for again`,
     );
     expect(injected).toBeGreaterThan(100);
     // 0.2 ** 3 of them meet three conflicts in a row.

@@ -3,6 +3,7 @@ import {
   PostgresSessionStore,
   type PostgresQuery,
 } from '../../../lib/stores/postgres/index.js';
+import { printFigures } from '../../support/figures.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -287,8 +288,9 @@ describe('a subject with 10,000 sessions', () => {
       await server.endPools();
     }
     const median = times.toSorted((a, b) => a - b)[2]!;
-    console.log(
-      `F-31 Postgres: 10,000 sessions ended in ${median.toFixed(1)} ms (median of 5)`,
+    printFigures(
+      'F-31',
+      `Postgres: 10,000 sessions ended in ${median.toFixed(1)} ms (median of 5)`,
     );
   });
 });

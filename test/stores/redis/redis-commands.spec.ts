@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
+import { printFigures } from '../../support/figures.js';
 import { startRedis, type RedisServer } from '../../support/redis-server.js';
 import { CLIENTS, connectIoredis } from './clients.js';
 import { operations } from './operations.js';
@@ -159,8 +160,9 @@ describe('the commands of RedisSessionStore', () => {
       elapsed = performance.now() - start;
       ofServer = (await processorTime()) - before;
     });
-    process.stdout.write(
-      `endAll of 10,000 sessions: ${elapsed.toFixed(1)} ms, of which the server worked ${ofServer.toFixed(1)}; it ran ${JSON.stringify(ran)}\n`,
+    printFigures(
+      'F-31',
+      `Redis: 10,000 sessions ended in ${elapsed.toFixed(1)} ms, of which the server worked ${ofServer.toFixed(1)}; it ran ${JSON.stringify(ran)}`,
     );
     expect(ran['evalsha']).toBe(1);
     const { info: _, ...steps } = ran;

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
 import { rounds } from '../../support/effort.js';
+import { printFigures } from '../../support/figures.js';
 import { startRedis, type RedisServer } from '../../support/redis-server.js';
 import { connectIoredis } from './clients.js';
 import { LIFETIME, newRecord } from './records.js';
@@ -66,8 +67,9 @@ describe('the keys of RedisSessionStore', () => {
       timesToLive(keys.filter(isLong)),
       timesToLive(keys.filter((key) => !isLong(key))),
     ]);
-    process.stdout.write(
-      `${sessions} sessions created in ${Math.round(created - begin)} ms: ${keys.length} keys, 0 without an end\n`,
+    printFigures(
+      'F-30',
+      `Redis: ${sessions} sessions created in ${Math.round(created - begin)} ms: ${keys.length} keys, 0 without a TTL`,
     );
     expect([long.length, short.length]).toEqual([sessions, sessions / 2]);
     expect(Math.min(...short)).toBeGreaterThan(0);

@@ -4,6 +4,7 @@ import {
   RedisSessionStore,
   type RedisClient,
 } from '../../../lib/stores/redis/index.js';
+import { printFigures } from '../../support/figures.js';
 import {
   startRedis,
   startReplica,
@@ -84,8 +85,9 @@ async function endDuringFailover(
     );
   const start = performance.now();
   await endAll(sessions.slice(0, SESSIONS / 2), '1m');
-  process.stdout.write(
-    `${SESSIONS / 2} ends in ${Math.round(performance.now() - start)} ms\n`,
+  printFigures(
+    'F-09',
+    `${SESSIONS / 2} revocations in ${Math.round(performance.now() - start)} ms, waitForReplicas ${replicas > 0 ? 'on' : 'off'}`,
   );
   await promoteReplica();
   await endAll(sessions.slice(SESSIONS / 2), '10ms');
@@ -130,8 +132,9 @@ describe('a failover of Redis', () => {
     const promoted = new RedisSessionStore({ client: toReplica });
     await rotate(promoted, 1);
     await rotate(promoted, 2);
-    process.stdout.write(
-      `1,000 unreplicated rotations: ${JSON.stringify(Object.fromEntries(verdicts))}\n`,
+    printFigures(
+      'F-09',
+      `1,000 unreplicated rotations: ${JSON.stringify(Object.fromEntries(verdicts))}`,
     );
     expect(Object.fromEntries(verdicts)).toEqual({
       'generation 0: rotated': SESSIONS,
@@ -171,8 +174,9 @@ describe('a failover of Redis', () => {
   it('brings back none of the sessions whose end was confirmed by a replica (F-09)', async () => {
     const { ended, rejected } = await endDuringFailover(1);
     const back = await countAlive(toReplica, ended);
-    process.stdout.write(
-      `waitForReplicas on: ${ended.length} ends confirmed, ${back} of them came back; ${rejected} callers heard that theirs is not safe\n`,
+    printFigures(
+      'F-09',
+      `waitForReplicas on: ${ended.length} revocations confirmed, ${back} of them came back; ${rejected} rejected as not safe`,
     );
     expect({ ended: ended.length, rejected, back }).toEqual({
       ended: SESSIONS / 2,
@@ -185,8 +189,9 @@ describe('a failover of Redis', () => {
     const { ended, rejected } = await endDuringFailover(0);
     expect(rejected).toBe(0);
     const back = await countAlive(toReplica, ended);
-    process.stdout.write(
-      `waitForReplicas off: ${ended.length} ends, ${back} of them came back\n`,
+    printFigures(
+      'F-09',
+      `waitForReplicas off: ${ended.length} revocations, ${back} of them came back`,
     );
     expect(back).toBeGreaterThanOrEqual(SESSIONS / 2);
   });

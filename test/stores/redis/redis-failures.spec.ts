@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
 import { rounds } from '../../support/effort.js';
+import { printFigures } from '../../support/figures.js';
 import {
   startRedis,
   startRedisCluster,
@@ -189,8 +190,9 @@ describe('a server that refuses', () => {
         store.create(newRecord({ subject: `user-${i}` })),
       );
       const answers = await answersOf(calls);
-      process.stdout.write(
-        `300 subjects at one node of three: ${JSON.stringify(answers)}\n`,
+      printFigures(
+        'F-12',
+        `300 subjects at one node of three: ${JSON.stringify(answers)}`,
       );
       expect(Object.keys(answers).toSorted()).toEqual(['MOVED', 'answered']);
       expect(answers['MOVED']).toBeGreaterThan(100);
@@ -242,7 +244,10 @@ describe('a server that has forgotten everything', () => {
         verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
       }),
     );
-    process.stdout.write(`after a flush: ${JSON.stringify(verdicts)}\n`);
+    printFigures(
+      'F-11',
+      `refreshes at 2 stores after a flush: ${JSON.stringify(verdicts)}`,
+    );
     expect(verdicts).toEqual({ lost: 1, unknown: sessions.length - 1 });
   });
 
