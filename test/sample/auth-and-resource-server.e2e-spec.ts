@@ -83,6 +83,7 @@ describe.each(platforms('express'))(
         ADAPTER: adapter,
         JWKS_URI: auth.url + JWKS,
       });
+      await synchronize(resource);
       await jwks();
     });
 
@@ -133,6 +134,12 @@ describe.each(platforms('express'))(
 
     const jwks = async (): Promise<Jwk[]> =>
       (await ask(auth.url + JWKS)).json.keys;
+
+    /** Sets the clock of a server that started later, however much, back to that of the auth server. */
+    const synchronize = async (late: ClockedSampleProcess): Promise<void> => {
+      const now = await auth.advance(0);
+      await late.advance(now - (await late.advance(0)));
+    };
 
     const advance = async (seconds: number): Promise<void> => {
       await auth.advance(seconds);
@@ -273,6 +280,7 @@ describe.each(platforms('express'))(
         JWKS_URI: front.url,
       });
       try {
+        await synchronize(late);
         const refused = await notes(token, late);
         expect(refused).toMatchObject({
           status: 503,

@@ -19,8 +19,8 @@ export interface SampleProcess {
 }
 
 export interface ClockedSampleProcess extends SampleProcess {
-  /** Moves the sample's clock, as if so many seconds had passed. */
-  advance(seconds: number): Promise<void>;
+  /** Moves the sample's clock, as if so many seconds had passed, and returns its time in seconds. */
+  advance(seconds: number): Promise<number>;
 }
 
 /** A sample on a free port, with a clock that stands still until it is moved, in a process of its own. */
@@ -69,7 +69,10 @@ export class SampleHost {
       output,
       stop: () => (stopped ??= this.#stopApplication(marker)),
       advance: async (seconds) => {
-        await this.#ask({ advance: seconds });
+        const { now } = (await this.#ask({ advance: seconds })) as {
+          now: number;
+        };
+        return now;
       },
     };
   }
