@@ -16,7 +16,11 @@ export const CLIENTS: Readonly<Record<string, Connect>> = {
   'node-redis with RESP2': ([port]) => connectNodeRedis(port!, 2),
   'node-redis with RESP3': ([port]) => connectNodeRedis(port!, 3),
   'a node-redis pool': async ([port]) => {
-    const client = createClientPool({ url: urlOf(port!) });
+    // On a busy machine, a call may wait for its connection longer than the 3 s of the library.
+    const client = createClientPool(
+      { url: urlOf(port!) },
+      { acquireTimeout: 60_000 },
+    );
     client.on('error', () => undefined);
     await client.connect();
     return { client, close: () => client.close() };
