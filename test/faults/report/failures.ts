@@ -121,7 +121,8 @@ export const FAILURES = [
   {
     id: 'F-20',
     failure: 'The loader reports that the user is gone',
-    demanded: 'the next request at any node: 401, cookie cleared; 1 event there',
+    demanded:
+      'the next request at any node: 401, cookie cleared; 1 event there',
   },
   {
     id: 'F-21',

@@ -1,7 +1,7 @@
 /**
- * `npm run test:faults`, or `npm run test:faults -- F-07 F-13`: runs the tests whose titles contain the ID of a failure,
- * and prints what is demanded of each failure and what was measured. Fails where a test fails, and where a failure has no
- * test that passes or no figures.
+ * `npm run test:faults`, or `npm run test:faults -- F-07 F-13 -w=1`: runs the tests whose titles contain the ID of a
+ * failure, and prints what is demanded of each failure and what was measured. Options go to Jest. Fails where a test
+ * fails, and where a failure has no test that passes or no figures.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,9 @@ interface JestResults {
   }[];
 }
 
-const asked = process.argv.slice(2);
+const given = process.argv.slice(2);
+const options = given.filter((each) => each.startsWith('-'));
+const asked = given.filter((each) => !each.startsWith('-'));
 const known = new Set<string>(FAILURES.map(({ id }) => id));
 const unknown = asked.filter((id) => !known.has(id));
 if (unknown.length > 0) {
@@ -45,6 +47,7 @@ const jest = spawn(
     '--json',
     `--outputFile=${results}`,
     `--testNamePattern=${titlesOf(ids).source}`,
+    ...options,
     ...[...names].map(
       (name) => `/test/${name.replaceAll('.', '\\.')}\\.(?:e2e-)?spec\\.ts$`,
     ),
