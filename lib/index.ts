@@ -1,3 +1,9 @@
+/**
+ * The module, its guard and decorators, `SessionService`, options, errors, events, and what a custom store, transport
+ * or revocation log extends.
+ *
+ * @module nestjs-session-jwt
+ */
 export type { JwkSet, PublicJwk } from './keys/jwk-set.js';
 export { SessionClock } from './ports/clock.js';
 export { LateCallError } from './errors/late-call-error.js';

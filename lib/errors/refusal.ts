@@ -107,7 +107,11 @@ export const REFUSALS = {
   ),
 } as const satisfies Record<string, RefusalRule>;
 
-/** Why a request was refused, as reported by the `rejected` event. */
+/**
+ * Why a request was refused, as reported by the `rejected` event.
+ *
+ * @useDeclaredType
+ */
 export type Refusal = keyof typeof REFUSALS;
 
 /** Creates the error of a refusal. */

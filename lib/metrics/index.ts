@@ -1,3 +1,8 @@
+/**
+ * Metrics for OpenTelemetry.
+ *
+ * @module nestjs-session-jwt/metrics
+ */
 export {
   SessionMetrics,
   type SessionMetricsOptions,

@@ -2,6 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { ActiveSession } from '../session/model/active-session.js';
 import { sessionIn } from './contexts/session-in.js';
 
+/** @inline */
 type ParameterType<Target, Key, Index extends number> = Key extends keyof Target
   ? Target[Key] extends (...args: infer Args) => unknown
     ? Args[Index]

@@ -194,7 +194,7 @@ export abstract class SessionStore {
 
   /**
    * Returns the time of the store. A store with this method receives a {@link WriteDeadline} with each call that writes
-   * and rejects with a {@link LateCallError} outside of it.
+   * and rejects with a `LateCallError` outside of it.
    *
    * @param subject whose sessions are concerned: of several servers, the one that holds them answers
    */

@@ -1,3 +1,9 @@
+/**
+ * Sessions, a clock, clients and devices for the tests of your application, and the contracts of custom stores and
+ * revocation logs as test suites.
+ *
+ * @module nestjs-session-jwt/testing
+ */
 export {
   connectTestClient,
   type SocketIoTestClientOptions,

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: all measurements, in about 20 minutes, written to `docs/benchmarks.md`, `docs/images/benchmark.svg`
+ * `npm run bench`: all measurements, in about 20 minutes, written to `docs/generated/benchmarks.md`, `docs/images/benchmark.svg`
  * and `test/bench/results/latest.json`. `npm run bench:quick`: ours compared with the bare route, a no-op
  * guard, the hand-written guard and that of Nest's documentation, in about 3 minutes, printed only.
  */
@@ -177,7 +177,7 @@ async function write() {
     ? { data: given.into, docs: given.into, images: given.into }
     : {
         data: join(root, 'test/bench/results'),
-        docs: join(root, 'docs'),
+        docs: join(root, 'docs/generated'),
         images: join(root, 'docs/images'),
       };
   Object.values(places).forEach((folder) =>

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { specsByRequirement } from './named-requirements.mjs';
 
 const rows = [
-  ...readFileSync('docs/security-tests.md', 'utf8').matchAll(
+  ...readFileSync('docs/generated/security-tests.md', 'utf8').matchAll(
     /^\| (\w-\d+) \| (.+?) \| (.*?) ?\|$/gm,
   ),
 ].map(([, id = '', , cell = '']) => ({
@@ -19,7 +19,7 @@ function range(letter: string, first: number, last: number): string[] {
   );
 }
 
-describe('docs/security-tests.md', () => {
+describe('docs/generated/security-tests.md', () => {
   it('has a row for every attack on tokens, keys and browsers, every rule and every advisory', () => {
     expect(rows.map(({ id }) => id)).toEqual([
       ...range('A', 1, 15),

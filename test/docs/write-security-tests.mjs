@@ -1,8 +1,8 @@
-// Regenerates the third column of docs/security-tests.md: the specs whose test titles contain the ID of the row.
+// Regenerates the third column of docs/generated/security-tests.md: the specs whose test titles contain the ID of the row.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { specsByRequirement } from './named-requirements.mjs';
 
-const FILE = 'docs/security-tests.md';
+const FILE = 'docs/generated/security-tests.md';
 const specs = specsByRequirement();
 
 writeFileSync(

@@ -1,7 +1,11 @@
 import type { Refusal } from '../../errors/refusal.js';
 import type { SessionErrorCode } from '../../errors/session-error.js';
 
-/** What the events of one session contain. */
+/**
+ * What the events of one session contain.
+ *
+ * @inline
+ */
 export interface OfSession {
   readonly at: Date;
   /** Keyed hash of the session id: names a session in logs, but opens nothing. */

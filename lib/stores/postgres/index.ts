@@ -1,3 +1,8 @@
+/**
+ * A store and a revocation log in Postgres.
+ *
+ * @module nestjs-session-jwt/postgres
+ */
 export type { PostgresSessionStoreOptions } from './postgres-options.js';
 export type {
   PostgresClient,

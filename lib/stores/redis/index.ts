@@ -1,3 +1,8 @@
+/**
+ * A store and a revocation log in Redis or Valkey, on a single server, behind Sentinel or on a cluster.
+ *
+ * @module nestjs-session-jwt/redis
+ */
 export type {
   IoredisClient,
   NodeRedisCall,

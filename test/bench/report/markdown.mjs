@@ -1,7 +1,7 @@
 /** Renders the results as a page of the documentation. */
 import { toProfileReport } from './profile.mjs';
 
-/** `docs/benchmarks.md` */
+/** `docs/generated/benchmarks.md` */
 export function toMarkdown({
   machine,
   versions,
