@@ -20,8 +20,14 @@ const loadedByNode = new Map();
  * worker: to load Nest anew costs more than most specs.
  */
 class NativeRuntime extends JestRuntime {
+  #environment;
   #modules = new Map();
   #mocks = new Map();
+
+  constructor(config, environment, ...others) {
+    super(config, environment, ...others);
+    this.#environment = environment;
+  }
 
   async unstable_importModule(path) {
     return link(await this.#load(pathToFileURL(path)));
@@ -76,7 +82,7 @@ class NativeRuntime extends JestRuntime {
       const before = new Set(Reflect.ownKeys(globalThis));
       const module = import(specifier).then((exports) => {
         const keys = Reflect.ownKeys(globalThis);
-        this._environment.keep(keys.filter((key) => !before.has(key)));
+        this.#environment.keep(keys.filter((key) => !before.has(key)));
         return toModule(specifier, exports);
       });
       loadedByNode.set(specifier, module);
