@@ -1,10 +1,19 @@
-/** Lets Node run the TypeScript of the tests and of the library, for programs outside Jest. */
+/** Lets Node run the TypeScript of the tests, of the library and of pages that import it, for programs outside Jest. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { transform } from '@swc/core';
 
+const LIBRARY = new URL('../../lib/', import.meta.url);
+const PACKAGE = /^nestjs-session-jwt(?:\/(\w+))?$/;
+
 export function resolve(specifier, context, nextResolve) {
+  const [isPackage, part] = PACKAGE.exec(specifier) ?? [];
+  if (isPackage) {
+    const folder = /^(?:redis|postgres)$/.test(part) ? `stores/${part}` : part;
+    const path = folder ? `${folder}/index.ts` : 'index.ts';
+    return { url: new URL(path, LIBRARY).href, shortCircuit: true };
+  }
   if (specifier.startsWith('.') && specifier.endsWith('.js')) {
     const source = new URL(
       specifier.replace(/\.js$/, '.ts'),
