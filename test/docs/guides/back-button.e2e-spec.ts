@@ -184,7 +184,7 @@ const MEANWHILE: Record<string, Meanwhile> = {
   'sign-out on the page itself': { before: post('sign-out') },
   'sign-out on a later page': { after: post('sign-out') },
   'another user signs in': { after: post('login/bob') },
-  'the session is revoked elsewhere, or expires': {
+  'the session is revoked elsewhere': {
     after: () => app.get(SessionService).revokeAll('ada'),
   },
   'the network is gone': { after: () => browser.context.setOffline(true) },
