@@ -47,7 +47,7 @@ function markdownOf({ source }: Page, folder: string): string {
     (all: string, _indent, text?: string, href?: string) => {
       if (!text || !href) return all;
       const address = addressFrom(folder, href, source);
-      return address ? `${text}(${address})` : text.slice(1, -1);
+      return address ? `${text}(${address})` : text.replace(/^!?\[|]$/g, '');
     },
   );
 }

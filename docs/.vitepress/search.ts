@@ -24,19 +24,19 @@ export const search: NonNullable<DefaultTheme.Config['search']> = {
         prefix: true,
         fuzzy: 0.2,
         boost: { title: 4, titles: 2, text: 1 },
-        // Guides first, except for the name of a symbol.
+        // Whole pages before their sections, and guides before the rest, except for the name of a symbol.
         boostDocument(address, term, section) {
           const { title, titles } = section as {
             title: string;
             titles: string[];
           };
+          const isPage = titles.length === 0;
           const isGuide =
             !/^\/(api|samples|security-tests|benchmarks|changelog|contributing|style|releasing)\b/.test(
               address,
             );
-          const isNamed =
-            titles.length === 0 && title.toLowerCase().startsWith(term);
-          return isGuide || isNamed ? 1 : 0.3;
+          if (isGuide) return isPage ? 1.25 : 1;
+          return isPage && title.toLowerCase().startsWith(term) ? 1 : 0.3;
         },
       },
     },

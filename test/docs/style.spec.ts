@@ -16,7 +16,7 @@ const pages = [
   'packages/client/README.md',
   'test/README.md',
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md') && !name.startsWith('generated/api'))
+    .filter((name) => /^(?!\.vitepress|generated\/api).*\.md$/.test(name))
     .map((name) => `docs/${name}`),
 ];
 

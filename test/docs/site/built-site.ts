@@ -8,7 +8,13 @@ import { promisify } from 'node:util';
 import { freePort } from '../../support/free-port.js';
 import { ROOT } from '../../support/library-sources.js';
 
-const NOT_COPIED = new Set(['.git', '.nest-11', 'dist', 'node_modules']);
+const NOT_COPIED = new Set([
+  '.compiled',
+  '.git',
+  '.nest-11',
+  'dist',
+  'node_modules',
+]);
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css',
   '.html': 'text/html',

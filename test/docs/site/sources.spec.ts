@@ -17,7 +17,7 @@ const anchorsOf = (source: string): string[] =>
 
 const filesIn = (folder: string, recursive: boolean): string[] =>
   readdirSync(join(ROOT, folder), { recursive, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md') && !name.startsWith('generated/api'))
+    .filter((name) => /^(?!\.vitepress|generated\/api).*\.md$/.test(name))
     .map((name) => join(folder, name));
 
 describe('the documentation site', () => {
