@@ -66,7 +66,7 @@ beforeAll(async () => {
   const { code } = await transform(PAGE, {
     jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
   });
-  writeFileSync(join(folder, 'page.js'), code);
+  writeFileSync(join(folder, 'page.mjs'), code);
 });
 
 afterAll(() => {
@@ -222,7 +222,7 @@ describe('the page of its README', () => {
       document: { baseURI: ORIGIN, cookie: '' },
       location: { assign: (path: string) => visited.push(path) },
     });
-    const page = (await import(join(folder, 'page.js'))) as Page;
+    const page = (await import(join(folder, 'page.mjs'))) as Page;
     expect((await page.loadOrders()).status).toBe(401);
     expect(await page.signIn({ user: 'ada' })).toBe(true);
     app.clock.advance('16m');

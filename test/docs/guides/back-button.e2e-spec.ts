@@ -223,7 +223,7 @@ async function settled(): Promise<{ isShown: boolean; isKept: boolean }> {
 /** Each cell of the table, and the page that it is about. */
 const CELLS = [...readPage(PATH).matchAll(/^\| (.*) \|$/gm)]
   .map(([, row]) => row!.split(' | '))
-  .filter(([what]) => what! in MEANWHILE)
+  .filter(([what = '']) => Object.hasOwn(MEANWHILE, what))
   .flatMap(([what, ...cells]) =>
     ['neither', 'no-store', 'account'].map(
       (path, i) => [what!, path, cells[i]!] as const,

@@ -2,8 +2,9 @@
  * A process that serves the application of the guide on rate limits: Jest cannot load `@nestjs/throttler`, which is a
  * CommonJS package that requires the ES modules of Nest 12. Starts one for each message, and answers with its port.
  */
-import { Controller, Get, Module } from '@nestjs/common';
+import { Controller, Get, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { Redis } from 'ioredis';
@@ -39,23 +40,22 @@ class OrdersController {
 
 async function start(settings: LimitedAppSettings): Promise<number> {
   const { adapter, trustsProxy = true, isReversed, redisPort } = settings;
-  const read = (key: string): object[] => Reflect.getMetadata(key, AppModule);
+  const read = (key: string): Type[] => Reflect.getMetadata(key, AppModule);
 
   @Module({
     imports: isReversed ? read('imports').toReversed() : read('imports'),
-    controllers: [...read('controllers'), OrdersController] as never,
+    controllers: [...read('controllers'), OrdersController],
   })
   class LimitedModule {}
 
   const proxy = trustsProxy ? '127.0.0.1' : false;
-  const app: any = await NestFactory.create(
+  const express = new ExpressAdapter();
+  express.set('trust proxy', proxy);
+  const app = await NestFactory.create(
     LimitedModule,
-    ...(adapter === 'fastify'
-      ? [new FastifyAdapter({ trustProxy: proxy })]
-      : []),
+    adapter === 'express' ? express : new FastifyAdapter({ trustProxy: proxy }),
     { logger: ['fatal'] },
   );
-  if (adapter === 'express') app.set('trust proxy', proxy);
   if (redisPort !== undefined) {
     const storage = new RedisThrottlerStorage(await connect(redisPort));
     const shared = app.get(ThrottlerStorage, { strict: false });

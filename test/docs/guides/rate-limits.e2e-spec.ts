@@ -18,7 +18,9 @@ import type { LimitedAppSettings } from './limited-app.js';
 
 // It runs src/app.module.ts, src/rate-limits.module.ts and src/redis-throttler-storage.ts.
 const PROGRAM = join(ROOT, 'test/docs/guides/limited-app.ts');
-const HOOKS = pathToFileURL(join(ROOT, 'test/runner/typescript-hooks.mjs'));
+const HOOKS = pathToFileURL(
+  join(ROOT, 'test/runner/typescript-hooks.mjs'),
+).href;
 const REGISTER = `import { register } from 'node:module'; register('${HOOKS}');`;
 const guide = new Guide('docs/guides/rate-limits.md');
 
@@ -86,11 +88,11 @@ describe.each(platforms('express'))('rate limits, on %s', (adapter) => {
   /** The statuses of so many requests, one after the other. */
   async function statuses(
     count: number,
-    send: (index: number) => Promise<TestResponse>,
+    attempt: (index: number) => Promise<TestResponse>,
   ): Promise<Record<number, number>> {
     const counts: Record<number, number> = {};
     for (let i = 0; i < count; i += 1) {
-      const { status } = await send(i);
+      const { status } = await attempt(i);
       counts[status] = (counts[status] ?? 0) + 1;
     }
     return counts;

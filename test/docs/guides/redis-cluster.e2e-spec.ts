@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Cluster } from 'ioredis';
+import { Cluster, type ClusterOptions } from 'ioredis';
 import { Cluster as Cluster5 } from 'ioredis-5';
 import { createCluster } from 'redis';
 import {
@@ -63,8 +63,11 @@ function optionsOfPage() {
   return client.options;
 }
 
-const withOptions = (changes: object): Cluster =>
-  new Cluster(nodes(), { ...optionsOfPage(), ...changes });
+const withOptions = (changes: ClusterOptions): Cluster =>
+  new Cluster(
+    nodes(),
+    Object.assign(optionsOfPage(), changes) as ClusterOptions,
+  );
 
 async function nodeRedis(): Promise<RedisClient> {
   const client = createCluster({

@@ -247,10 +247,10 @@ describeWithNginx('the size of the data behind nginx', () => {
 
   it('has five rows', () => expect(table).toHaveLength(5));
 
-  it.each(table.map((row) => row.slice(1)))(
+  it.each(table.map((row) => row.slice(1) as [string, string, string]))(
     '%s: %s bytes, or %s',
     async (what, safe, raised) => {
-      const has = (part: string) => what!.includes(part);
+      const has = (part: string): boolean => what.includes(part);
       const { app, state } = await start(
         {
           ...(has('refresh') && { refreshToken: {} }),
@@ -258,7 +258,7 @@ describeWithNginx('the size of the data behind nginx', () => {
           encrypt: has('encrypt'),
           store: new MemorySessionStore(),
         },
-        { configure: (app) => void (has('helmet') && app.use(helmet())) },
+        { configure: (it) => void (has('helmet') && it.use(helmet())) },
       );
       /** Whether a sign-in with so much data succeeds: nginx breaks off where the head fills its buffer exactly. */
       const succeeds = async ({ browser }: Proxy, size: number) => {
@@ -334,7 +334,7 @@ describeWithNginx('what else passes through nginx', () => {
     [true, CHOSEN],
   ])('on Fastify, trustProxy: %j shows %s', async (trustProxy, address) => {
     expect(guide.file('src/main.ts')).toContain("{ trustProxy: '127.0.0.1' }");
-    const adapter = new FastifyAdapter({ trustProxy });
+    const adapter = new FastifyAdapter({ trustProxy } as object);
     const { app } = await start({}, { adapter });
     const proxy = await openProxy(app.port, fromClient);
     expect(await addressSeen(proxy)).toBe(address);
@@ -451,18 +451,16 @@ describeWithNginx('what else passes through nginx', () => {
 
 describeWithNginx('a path prefix and a cache of nginx', () => {
   const [, location, pass, refresh, binding] =
-    /`(location \/api\/)` with `(proxy_pass .*?;)`[^]*?`refreshToken: (\{.*\})`, `deviceBinding: (\{.*\})`/.exec(
+    /`(location \/api\/)` with `(proxy_pass .*?;)`[^]*?`refreshToken: \{ cookie: \{ path: '(.*)' \} \}`, `deviceBinding: \{ path: '(.*)' \}`/.exec(
       readPage(PAGE),
     )!;
   const prefixed: Change = (conf) =>
     conf.replace('location /', location!).replace(/proxy_pass .*;/, pass!);
-  const valueOf = (text: string | undefined) =>
-    new Function(`return (${text})`)();
 
   it('cookies have the paths that browsers see', async () => {
     const { app, clock } = await start({
-      refreshToken: valueOf(refresh),
-      deviceBinding: valueOf(binding),
+      refreshToken: { cookie: { path: refresh! } },
+      deviceBinding: { path: binding! },
       store: new MemorySessionStore(),
     });
     const { browser } = await openProxy(app.port, prefixed);

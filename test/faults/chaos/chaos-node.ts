@@ -179,6 +179,8 @@ if (settings.hasLog && 'ensureSchema' in log) {
       store,
       ...(settings.hasLog && { revocations: log }),
       dataLoader: UserLoader,
+      // So small that they are full within minutes: then the slope of the heap is that of a leak.
+      cache: { maxTokens: 100 },
       routes: { path: 'session' },
     }),
   ],
