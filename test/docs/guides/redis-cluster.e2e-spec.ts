@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Cluster, type ClusterOptions } from 'ioredis';
+import { Cluster } from 'ioredis';
 import { Cluster as Cluster5 } from 'ioredis-5';
 import { createCluster } from 'redis';
 import {
@@ -63,11 +63,10 @@ function optionsOfPage() {
   return client.options;
 }
 
-const withOptions = (changes: ClusterOptions): Cluster =>
-  new Cluster(
-    nodes(),
-    Object.assign(optionsOfPage(), changes) as ClusterOptions,
-  );
+function withOptions(changes: object): Cluster {
+  const options: object = { ...optionsOfPage(), ...changes };
+  return new Cluster(nodes(), options);
+}
 
 async function nodeRedis(): Promise<RedisClient> {
   const client = createCluster({

@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -36,6 +36,9 @@ const names = new Set(ids.flatMap((id) => specs.get(id) ?? []));
 
 const folder = mkdtempSync(join(tmpdir(), 'session-faults-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => process.exit(1));
+}
 const results = join(folder, 'jest.json');
 const jest = spawn(
   'npm',
@@ -60,9 +63,9 @@ createInterface({ input: jest.stdout }).on('line', (line) =>
 );
 const [code] = (await once(jest, 'close')) as [number | null];
 
-const { testResults } = JSON.parse(
-  readFileSync(results, 'utf8'),
-) as JestResults;
+const { testResults }: JestResults = existsSync(results)
+  ? JSON.parse(readFileSync(results, 'utf8'))
+  : { testResults: [] };
 const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
 const reports = failures.map((failure) => reportOn(failure, tests, printed));
 const faults = reports.flatMap((report) => report.faults);
