@@ -50,9 +50,9 @@ class NativeRuntime extends JestRuntime {
     if (/^(\.|\/|file:)/.test(specifier)) {
       return this.#load(new URL(specifier, from));
     }
-    if (specifier.startsWith(PACKAGE)) {
-      const entryPoint = ENTRY_POINTS[specifier.replace(PACKAGE, '.')].default;
-      return this.#load(new URL(entryPoint.replace('dist', 'lib'), ROOT));
+    const entry = ENTRY_POINTS[specifier.replace(PACKAGE, '.')];
+    if (entry !== undefined) {
+      return this.#load(new URL(entry.default.replace('dist', 'lib'), ROOT));
     }
     if (specifier === '@jest/globals') {
       const path = fileURLToPath(from);
