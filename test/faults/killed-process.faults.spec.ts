@@ -20,7 +20,7 @@ import { compilePrograms, RunningProgram, runProgram } from './processes.js';
 import { StoreServers, type SharedStore } from './stores.js';
 
 /** Of the 500 for both stores; the rest are whole servers. */
-const KILLED_REFRESHES = rounds(245, 7);
+const KILLED_REFRESHES = rounds(245, 14);
 const KILLED_SERVERS = rounds(5, 1);
 const REQUESTS_EACH = 8;
 const AT_ONCE = 4;
