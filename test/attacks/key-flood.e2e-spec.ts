@@ -2,7 +2,6 @@ import { randomBytes, type JsonWebKey } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { calculateJwkThumbprint } from 'jose';
 import {
-  SessionClock,
   SessionJwtModule,
   type SessionJwtModuleOptions,
   type SessionKeyAlgorithm,
@@ -313,8 +312,7 @@ describe.each(adapters)('a service that fetches its keys on %s', (adapter) => {
       },
       {
         adapter,
-        override: (builder) =>
-          builder.overrideProvider(SessionClock).useValue(clock),
+        clock,
       },
     );
     return new TestApp(app, adapter, clock, new Users(), port);

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { Controller, Post } from '@nestjs/common';
 import {
-  SessionClock,
   SessionJwtModule,
   SessionService,
   type SessionJwtModuleOptions,
@@ -69,8 +68,7 @@ class DocumentedApp {
       },
       {
         adapter,
-        override: (builder) =>
-          builder.overrideProvider(SessionClock).useValue(clock),
+        clock,
       },
     );
     return new DocumentedApp(app, clock);

@@ -2,7 +2,6 @@ import type { Type } from '@nestjs/common';
 import { ApolloDriver } from '@nestjs/apollo';
 import { MercuriusDriver } from '@nestjs/mercurius';
 import { gql } from '@apollo/client';
-import { SessionClock } from '../../lib/index.js';
 import type { SessionClient } from '../../lib/client/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { Browser, ORIGIN } from '../support/browser.js';
@@ -35,8 +34,7 @@ async function start(driver: Type, adapter: AdapterName): Promise<Server> {
     { imports: [graphqlModule(driver)] },
     {
       adapter,
-      override: (builder) =>
-        builder.overrideProvider(SessionClock).useValue(clock),
+      clock,
     },
   );
   return {

@@ -1,4 +1,4 @@
-import { SessionClock, SessionJwtModule } from '../../lib/index.js';
+import { SessionJwtModule } from '../../lib/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import { GraphQLSocket, overHttp } from '../contexts/graphql-client.js';
 import { boot, closeBooted, type BootedApp } from '../support/nest-app.js';
@@ -38,8 +38,7 @@ describe.each(['express', 'fastify'] as const)(
         },
         {
           adapter,
-          override: (builder) =>
-            builder.overrideProvider(SessionClock).useValue(clock),
+          clock,
         },
       );
       own = {

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ROOT } from '../support/library-sources.js';
 import { Guide, GUIDES } from './guide.js';
 import { compile, readPage } from './snippets/page.js';
@@ -67,14 +67,6 @@ describe('guides', () => {
       expect(errors).toEqual([]);
     } finally {
       folders.forEach(({ folder }) => folder.remove());
-    }
-  });
-
-  it.each(GUIDES)('%s links to files that exist', (path) => {
-    const links = [...readPage(path).matchAll(/\]\((?!https?:)([^)#]+)/g)];
-    for (const [, link] of links) {
-      const leads = existsSync(join(ROOT, dirname(path), link!));
-      expect({ link, leads }).toEqual({ link, leads: true });
     }
   });
 });

@@ -13,7 +13,6 @@ import { join } from 'node:path';
 import { Controller, Get, VersioningType } from '@nestjs/common';
 import {
   Session,
-  SessionClock,
   SessionJwtModule,
   SessionService,
   type SessionEvent,
@@ -138,8 +137,7 @@ const opened = async (
     },
     {
       ...(adapter && { adapter }),
-      override: (builder) =>
-        builder.overrideProvider(SessionClock).useValue(clock),
+      clock,
     },
   );
 
@@ -322,8 +320,7 @@ describe('docs/keys.md', () => {
         { imports: [snippets['publishing']], controllers: [MeController] },
         {
           adapter,
-          override: (builder) =>
-            builder.overrideProvider(SessionClock).useValue(clock),
+          clock,
           configure(app) {
             snippets['configure'](app);
             app.enableVersioning({ type: VersioningType.URI });

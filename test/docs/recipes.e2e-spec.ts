@@ -3,7 +3,6 @@ import { APP_FILTER } from '@nestjs/core';
 import {
   MemorySessionStore,
   Public,
-  SessionClock,
   SessionEndedError,
   SessionJwtModule,
   SessionService,
@@ -83,8 +82,7 @@ async function start(
       providers: providers(snippets),
     },
     {
-      override: (builder) =>
-        builder.overrideProvider(SessionClock).useValue(clock),
+      clock,
     },
   );
   const { RecipeController } = snippets;

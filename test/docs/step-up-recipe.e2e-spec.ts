@@ -1,4 +1,4 @@
-import { SessionClock, SessionJwtModule } from '../../lib/index.js';
+import { SessionJwtModule } from '../../lib/index.js';
 import {
   createTestSession,
   TestSessionClock,
@@ -41,8 +41,7 @@ it('asks for the password again in the recipe for it, once a payment needs it', 
       controllers: [RecipeController],
     },
     {
-      override: (builder) =>
-        builder.overrideProvider(SessionClock).useValue(clock),
+      clock,
     },
   );
   const browser = new Browser(app.port);

@@ -14,7 +14,6 @@ import { jest } from '@jest/globals';
 import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
 import {
-  SessionClock,
   SessionGuard,
   SessionJwtModule,
   SessionService,
@@ -83,8 +82,7 @@ async function start(
     {
       configure,
       logger: logs,
-      override: (builder) =>
-        builder.overrideProvider(SessionClock).useValue(clock),
+      clock,
     },
   );
 }

@@ -3,7 +3,6 @@ import { Controller, HttpCode, Post, Req } from '@nestjs/common';
 import type { Request } from 'express';
 import {
   Public,
-  SessionClock,
   SessionJwtModule,
   SessionService,
   type SessionEvent,
@@ -104,8 +103,7 @@ describe.each(STORES)('on %s', (name) => {
         controllers: [LosingController],
       },
       {
-        override: (builder) =>
-          builder.overrideProvider(SessionClock).useValue(clock),
+        clock,
       },
     );
     const lostEvents: SessionEvent[] = [];

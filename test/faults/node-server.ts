@@ -4,6 +4,7 @@
  */
 import { NestFactory } from '@nestjs/core';
 import { Controller, HttpCode, Module, Post, Req } from '@nestjs/common';
+import type { Request, Response } from 'express';
 import { Redis } from 'ioredis';
 import { Pool, type PoolConfig } from 'pg';
 import {
@@ -68,6 +69,13 @@ app.get(SessionService).events$.subscribe(({ type }) => {
   figures.events[type] = (figures.events[type] ?? 0) + 1;
 });
 app.enableShutdownHooks();
+// A node that ends waits for connections in use, and clients would use theirs for ever.
+let isEnding = false;
+process.once('SIGTERM', () => (isEnding = true));
+app.use((_: Request, response: Response, next: () => void) => {
+  if (isEnding) response.setHeader('Connection', 'close');
+  next();
+});
 await app.listen(0, '127.0.0.1');
 process.on('message', () => process.send!(figures));
 process.on('disconnect', () => process.exit());

@@ -5,7 +5,6 @@ import {
   OptionalSession,
   Public,
   RequireAuthentication,
-  SessionClock,
   SessionConfigError,
   SessionError,
   SessionJwtModule,
@@ -49,8 +48,7 @@ function start(
     },
     {
       adapter,
-      override: (builder) =>
-        builder.overrideProvider(SessionClock).useValue(clock),
+      clock,
     },
   );
 }

@@ -2,9 +2,8 @@ const { existsSync } = require('node:fs');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const { SourceTextModule, SyntheticModule } = require('node:vm');
 const { default: JestRuntime } = require('jest-runtime');
-const { name: PACKAGE, exports: ENTRY_POINTS } = require('../../package.json');
+const { sourceOf } = require('./entry-points.cjs');
 
-const ROOT = new URL('../../', pathToFileURL(__filename));
 const ESM = {
   supportsDynamicImport: true,
   supportsExportNamespaceFrom: true,
@@ -50,9 +49,9 @@ class NativeRuntime extends JestRuntime {
     if (/^(\.|\/|file:)/.test(specifier)) {
       return this.#load(new URL(specifier, from));
     }
-    const entry = ENTRY_POINTS[specifier.replace(PACKAGE, '.')];
-    if (entry !== undefined) {
-      return this.#load(new URL(entry.default.replace('dist', 'lib'), ROOT));
+    const source = sourceOf(specifier);
+    if (source) {
+      return this.#load(source);
     }
     if (specifier === '@jest/globals') {
       const path = fileURLToPath(from);

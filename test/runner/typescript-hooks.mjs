@@ -3,16 +3,12 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { transform } from '@swc/core';
-
-const LIBRARY = new URL('../../lib/', import.meta.url);
-const PACKAGE = /^nestjs-session-jwt(?:\/(\w+))?$/;
+import { sourceOf } from './entry-points.cjs';
 
 export function resolve(specifier, context, nextResolve) {
-  const [isPackage, part] = PACKAGE.exec(specifier) ?? [];
-  if (isPackage) {
-    const folder = /^(?:redis|postgres)$/.test(part) ? `stores/${part}` : part;
-    const path = folder ? `${folder}/index.ts` : 'index.ts';
-    return { url: new URL(path, LIBRARY).href, shortCircuit: true };
+  const entryPoint = sourceOf(specifier);
+  if (entryPoint) {
+    return { url: entryPoint.href, shortCircuit: true };
   }
   if (specifier.startsWith('.') && specifier.endsWith('.js')) {
     const source = new URL(

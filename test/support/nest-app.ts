@@ -9,12 +9,15 @@ import type {
 } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
+import { SessionClock } from '../../lib/index.js';
+import type { TestSessionClock } from '../../lib/testing/index.js';
 import { send, type TestRequest, type TestResponse } from './browser.js';
 import { CapturedLogs } from './captured-logs.js';
 import { createAdapter, type AdapterName } from './test-app.js';
 
 export interface BootOptions {
   adapter?: AdapterName | AbstractHttpAdapter;
+  clock?: TestSessionClock;
   /** Replaces providers and guards before the modules are built. */
   override?: (builder: TestingModuleBuilder) => void;
   /** Called before the application is initialised. */
@@ -46,8 +49,9 @@ export async function boot(
   metadata: ModuleMetadata,
   options: BootOptions = {},
 ): Promise<BootedApp> {
-  const { adapter = 'express', logger = new CapturedLogs() } = options;
+  const { adapter = 'express', clock, logger = new CapturedLogs() } = options;
   const builder = Test.createTestingModule(metadata).setLogger(logger);
+  if (clock) builder.overrideProvider(SessionClock).useValue(clock);
   options.override?.(builder);
   const moduleRef = await builder.compile();
   const app = moduleRef.createNestApplication(

@@ -4,7 +4,7 @@ import { AuthModule } from './auth/auth.module.js';
 import { DevicesModule } from './devices/devices.module.js';
 import { PageController } from './page.controller.js';
 import { readSessionSecret } from './session/session-secret.js';
-import { SessionStorage } from './session/session-storage.js';
+import { SessionStorage, STORE_TIMEOUT } from './session/session-storage.js';
 import { StorageModule } from './session/storage.module.js';
 import { UserSessionLoader } from './session/user-session-loader.js';
 import { UsersModule } from './users/users.module.js';
@@ -19,6 +19,7 @@ import { UsersModule } from './users/users.module.js';
         secret: readSessionSecret(),
         issuer: 'sample-redis-sessions',
         store,
+        storeTimeout: STORE_TIMEOUT,
         // A session that was ended elsewhere is over at its next request, for one round trip to the store each.
         revocationCheck: 'always',
       }),

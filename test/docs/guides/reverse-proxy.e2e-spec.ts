@@ -10,7 +10,6 @@ import { CookieJar } from 'tough-cookie';
 import { WebSocket } from 'ws';
 import {
   MemorySessionStore,
-  SessionClock,
   SessionService,
   type SessionEvent,
   type SessionJwtModuleOptions,
@@ -120,8 +119,7 @@ async function start(
   const app = await boot(
     { imports: [proxiedModule(state, session)] },
     {
-      override: (builder) =>
-        builder.overrideProvider(SessionClock).useValue(clock),
+      clock,
       ...options,
     },
   );

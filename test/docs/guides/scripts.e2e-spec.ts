@@ -26,7 +26,6 @@ import {
   MemorySessionStore,
   Public,
   Session,
-  SessionClock,
   SessionJwtModule,
   SessionService,
   type SessionJwtModuleOptions,
@@ -90,7 +89,7 @@ async function start(
       ],
       controllers: [OrdersController],
     },
-    { override: (each) => each.overrideProvider(SessionClock).useValue(clock) },
+    { clock },
   );
   app.get(SessionService).events$.subscribe(({ type }) => {
     if (type === 'refreshed') counts.refreshes += 1;

@@ -3,7 +3,6 @@ import {
   MemoryRevocationLog,
   MemorySessionStore,
   Session,
-  SessionClock,
   SessionJwtModule,
   SessionService,
   type ActiveSession,
@@ -81,7 +80,7 @@ function profileWith(options: Partial<SessionJwtModuleOptions>): Profile {
           controllers: [AccountController],
         },
         {
-          override: (app) => app.overrideProvider(SessionClock).useValue(clock),
+          clock,
         },
       ),
   };
@@ -102,12 +101,9 @@ async function profileOfGuide(): Promise<Profile> {
       boot(
         { imports: [AppModule], controllers: [AccountController] },
         {
+          clock,
           override: (app) =>
-            app
-              .overrideProvider(SessionClock)
-              .useValue(clock)
-              .overrideProvider(EndedSessionsService)
-              .useValue(table),
+            app.overrideProvider(EndedSessionsService).useValue(table),
         },
       ),
   };

@@ -5,6 +5,9 @@ import { MemorySessionStore } from 'nestjs-session-jwt';
 import type { SessionStore } from 'nestjs-session-jwt';
 import { RedisSessionStore } from 'nestjs-session-jwt/redis';
 
+/** How long a request waits for Redis, in seconds; then it is answered with 503. */
+export const STORE_TIMEOUT = Number(process.env.STORE_TIMEOUT ?? 0.25);
+
 /** Keeps sessions in Redis where there is a `REDIS_URL`, and otherwise in the memory of this one process. */
 @Injectable()
 export class SessionStorage implements OnModuleInit, OnApplicationShutdown {
@@ -41,7 +44,7 @@ function connect(url: string): Redis {
     connectTimeout: 2_000,
     enableOfflineQueue: false, // what cannot be sent now fails now,
     maxRetriesPerRequest: 0, // what was on its way when the connection broke fails too,
-    socketTimeout: 2_000, // and a connection on which no answer comes is replaced
+    socketTimeout: 8_000 * STORE_TIMEOUT, // and a connection on which no answer comes is replaced
     retryStrategy: () => 1_000,
   });
   redis.on('ready', () => logger.log('connected'));
