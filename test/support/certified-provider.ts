@@ -43,8 +43,8 @@ export async function startCertifiedProvider(
     ],
     cookies: { keys: ['a key of the cookies'] },
     // Without its limit of 2.5 s, which a busy machine exceeds, and to this machine.
-    fetch: (address, request) =>
-      fetch(address, { ...request, signal: null, dispatcher: undefined }),
+    fetch: (address, { method = 'GET', headers = {}, body = null } = {}) =>
+      fetch(address, { method, headers, body }),
     acrValues: [SILVER, GOLD],
     claims: {
       openid: ['sub'],
