@@ -163,15 +163,24 @@ async function provide(print, variable, candidates, debianPackage, need) {
   return path !== undefined;
 }
 
-function provideBrowser(print) {
+async function provideBrowser(print) {
   const path = '/usr/bin/chromium';
-  return provide(
+  const isThere = await provide(
     print,
     'CHROMIUM_PATH',
     [path],
     'chromium',
     `The browser tests need Chromium: install it as ${path}`,
   );
+  const shell = '/usr/bin/chromium-headless-shell';
+  await provide(
+    print,
+    'CHROMIUM_SHELL_PATH',
+    [shell],
+    'chromium-headless-shell',
+    `Most browser tests need half the processor with Chromium's headless shell: install it as ${shell}`,
+  );
+  return isThere;
 }
 
 function provideRedis(print) {

@@ -21,8 +21,9 @@ import {
   findBindingChromium,
 } from '../support/binding-chromium.js';
 import { BOUND_COOKIE } from '../support/bound-browser.js';
+import { atFullEffort } from '../support/at-full-effort.js';
 import { openBrowser, type Browser } from '../support/chromium.js';
-import { platforms } from '../support/effort.js';
+import { combinations, ofThisSpec, platforms } from '../support/effort.js';
 import { openHttpsFront, type HttpsFront } from '../support/https-front.js';
 import { SickStore } from '../support/sick-store.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -209,7 +210,7 @@ if ('reason' in found) {
       ['a store', () => ({ store: new MemorySessionStore() })],
     ];
 
-    it.each(KINDS)(
+    it.each(combinations(KINDS, 1))(
       'binds after a sign-in by fetch, and refreshes once for 20 requests: %s',
       async (_kind, options) => {
         const served = await serve(options());
@@ -226,7 +227,7 @@ if ('reason' in found) {
       },
     );
 
-    it.each(KINDS)(
+    it.each(ofThisSpec(KINDS))(
       'binds after a sign-in by form: %s',
       async (_kind, options) => {
         const served = await serve(options());
@@ -249,34 +250,40 @@ if ('reason' in found) {
       },
     );
 
-    it('binds after a sign-in that a redirect from another site reached, by the challenge alone', async () => {
-      const served = await serve({ store: new MemorySessionStore() });
-      const page = await browser.context.newPage();
-      await page.goto(`${served.otherOrigin}/page`);
-      await Promise.all([
-        page.waitForURL(/callback/),
-        page.evaluate(`location.href = '${served.origin}/callback?user=ada'`),
-      ]);
-      await untilBound(page, served);
-      await endAccess(served);
-      expect(await statusOf(page)).toBe(200);
-      expect(refreshesOf(served)).toHaveLength(1);
-    });
+    atFullEffort(
+      'binds after a sign-in that a redirect from another site reached, by the challenge alone',
+      async () => {
+        const served = await serve({ store: new MemorySessionStore() });
+        const page = await browser.context.newPage();
+        await page.goto(`${served.otherOrigin}/page`);
+        await Promise.all([
+          page.waitForURL(/callback/),
+          page.evaluate(`location.href = '${served.origin}/callback?user=ada'`),
+        ]);
+        await untilBound(page, served);
+        await endAccess(served);
+        expect(await statusOf(page)).toBe(200);
+        expect(refreshesOf(served)).toHaveLength(1);
+      },
+    );
 
-    it('opens a page by a link of another site after the end of the session cookie', async () => {
-      const served = await serve({ store: new MemorySessionStore() });
-      const page = await boundPage(served);
-      await page.goto(`${served.otherOrigin}/page`);
-      await endAccess(served);
-      await Promise.all([
-        page.waitForURL('**/private'),
-        page.evaluate(`location.href = '${served.origin}/private'`),
-      ]);
-      await page.getByText('private').waitFor();
-      expect(refreshesOf(served)).toHaveLength(1);
-      expect(served.answered).toContain('GET /private 401');
-      expect(served.answered).toContain('GET /private 200');
-    });
+    atFullEffort(
+      'opens a page by a link of another site after the end of the session cookie',
+      async () => {
+        const served = await serve({ store: new MemorySessionStore() });
+        const page = await boundPage(served);
+        await page.goto(`${served.otherOrigin}/page`);
+        await endAccess(served);
+        await Promise.all([
+          page.waitForURL('**/private'),
+          page.evaluate(`location.href = '${served.origin}/private'`),
+        ]);
+        await page.getByText('private').waitFor();
+        expect(refreshesOf(served)).toHaveLength(1);
+        expect(served.answered).toContain('GET /private 401');
+        expect(served.answered).toContain('GET /private 200');
+      },
+    );
 
     it('loads a page once again, and no more, for copied cookies in a browser that has no key', async () => {
       const served = await serve({ store: new MemorySessionStore() });
@@ -309,17 +316,20 @@ if ('reason' in found) {
       ]);
     });
 
-    it('goes on after a second sign-in in the same browser', async () => {
-      const served = await serve({ store: new MemorySessionStore() });
-      const page = await boundPage(served);
-      expect(await signIn(page, 'bob')).toBe(200);
-      await untilBound(page, served, 2);
-      for (let round = 0; round < 2; round += 1) {
-        await endAccess(served);
-        expect(await subjectOf(page)).toBe('bob');
-      }
-      expect(served.app.eventsOf('refreshReused')).toEqual([]);
-    });
+    atFullEffort(
+      'goes on after a second sign-in in the same browser',
+      async () => {
+        const served = await serve({ store: new MemorySessionStore() });
+        const page = await boundPage(served);
+        expect(await signIn(page, 'bob')).toBe(200);
+        await untilBound(page, served, 2);
+        for (let round = 0; round < 2; round += 1) {
+          await endAccess(served);
+          expect(await subjectOf(page)).toBe('bob');
+        }
+        expect(served.app.eventsOf('refreshReused')).toEqual([]);
+      },
+    );
 
     it('goes on after the server was restarted', async () => {
       const store = new MemorySessionStore();
@@ -333,7 +343,7 @@ if ('reason' in found) {
       expect(refreshesOf(restarted)).toHaveLength(1);
     });
 
-    it.each(['store', 'loader'] as const)(
+    it.each(ofThisSpec(['store', 'loader'] as const))(
       'loses nothing while the %s is down: 503, then 200',
       async (what) => {
         const store = new SickStore();
@@ -354,23 +364,26 @@ if ('reason' in found) {
       },
     );
 
-    it('is signed out in every tab by a sign-out in one', async () => {
-      const served = await serve({ store: new MemorySessionStore() });
-      const page = await boundPage(served);
-      const other = await browser.context.newPage();
-      await other.goto(`${served.origin}/page`);
-      expect(await statusOf(other)).toBe(200);
-      expect(
-        await other.evaluate(
-          `fetch('/logout', { method: 'POST' }).then((r) => r.status)`,
-        ),
-      ).toBe(204);
-      await endAccess(served);
-      expect(await statusOf(page)).toBe(401);
-      expect(await browser.context.cookies()).toEqual([]);
-    });
+    atFullEffort(
+      'is signed out in every tab by a sign-out in one',
+      async () => {
+        const served = await serve({ store: new MemorySessionStore() });
+        const page = await boundPage(served);
+        const other = await browser.context.newPage();
+        await other.goto(`${served.origin}/page`);
+        expect(await statusOf(other)).toBe(200);
+        expect(
+          await other.evaluate(
+            `fetch('/logout', { method: 'POST' }).then((r) => r.status)`,
+          ),
+        ).toBe(204);
+        await endAccess(served);
+        expect(await statusOf(page)).toBe(401);
+        expect(await browser.context.cookies()).toEqual([]);
+      },
+    );
 
-    it('shares one refresh among two tabs', async () => {
+    atFullEffort('shares one refresh among two tabs', async () => {
       const served = await serve({ store: new MemorySessionStore() });
       const page = await boundPage(served);
       const other = await browser.context.newPage();
@@ -384,52 +397,61 @@ if ('reason' in found) {
       expect(refreshesOf(served)).toHaveLength(1);
     });
 
-    it('needs a new sign-in once its cookies are cleared, and can sign in', async () => {
-      const served = await serve({ store: new MemorySessionStore() });
-      const page = await boundPage(served);
-      await browser.context.clearCookies();
-      expect(await statusOf(page)).toBe(401);
-      const bindings = served.app.eventsOf('bound').length;
-      expect(await signIn(page)).toBe(200);
-      await untilBound(page, served, bindings + 1);
-      await endAccess(served);
-      expect(await statusOf(page)).toBe(200);
-    });
+    atFullEffort(
+      'needs a new sign-in once its cookies are cleared, and can sign in',
+      async () => {
+        const served = await serve({ store: new MemorySessionStore() });
+        const page = await boundPage(served);
+        await browser.context.clearCookies();
+        expect(await statusOf(page)).toBe(401);
+        const bindings = served.app.eventsOf('bound').length;
+        expect(await signIn(page)).toBe(200);
+        await untilBound(page, served, bindings + 1);
+        await endAccess(served);
+        expect(await statusOf(page)).toBe(200);
+      },
+    );
 
-    it('goes back to a page after the end of the session cookie', async () => {
-      const served = await serve({ store: new MemorySessionStore() });
-      const page = await boundPage(served);
-      await page.goto(`${served.origin}/private`);
-      await page.goto(`${served.origin}/page`);
-      await endAccess(served);
-      await page.goBack();
-      await page.getByText('private').waitFor();
-      expect(await statusOf(page)).toBe(200);
-      expect(served.answered).not.toContain('GET /private 401');
-    });
+    atFullEffort(
+      'goes back to a page after the end of the session cookie',
+      async () => {
+        const served = await serve({ store: new MemorySessionStore() });
+        const page = await boundPage(served);
+        await page.goto(`${served.origin}/private`);
+        await page.goto(`${served.origin}/page`);
+        await endAccess(served);
+        await page.goBack();
+        await page.getByText('private').waitFor();
+        expect(await statusOf(page)).toBe(200);
+        expect(served.answered).not.toContain('GET /private 401');
+      },
+    );
 
-    it('refreshes for a page that it restores from the back/forward cache', async () => {
-      await browser.close();
-      // Playwright turns it off, and cannot follow a page there: the page itself reports.
-      browser = await launch(BINDING_ARGUMENTS, [
-        '--disable-back-forward-cache',
-      ]);
-      const served = await serve({ store: new MemorySessionStore() });
-      const page = await boundPage(served);
-      await page.goto(`${served.origin}/private`);
-      await page.goto(`${served.origin}/page`);
-      served.answered.length = 0;
-      await endAccess(served);
-      await page.evaluate(`setTimeout(() => history.back(), 0)`);
-      const reports = () =>
-        served.answered.filter((line) => line.includes('restored='));
-      while (reports().length === 0) {
-        await browser.context.cookies();
-      }
-      expect(reports()).toEqual(['GET /page?restored=200 200']);
-      expect(refreshesOf(served)).toHaveLength(1);
-      expect(served.answered).not.toContain('GET /private 200');
-    });
+    atFullEffort(
+      'refreshes for a page that it restores from the back/forward cache',
+      async () => {
+        await browser.close();
+        // Playwright turns it off, and cannot follow a page there: the page itself reports.
+        browser = await launch(BINDING_ARGUMENTS, [
+          '--disable-back-forward-cache',
+        ]);
+        const served = await serve({ store: new MemorySessionStore() });
+        const page = await boundPage(served);
+        await page.goto(`${served.origin}/private`);
+        await page.goto(`${served.origin}/page`);
+        served.answered.length = 0;
+        await endAccess(served);
+        await page.evaluate(`setTimeout(() => history.back(), 0)`);
+        const reports = () =>
+          served.answered.filter((line) => line.includes('restored='));
+        while (reports().length === 0) {
+          await browser.context.cookies();
+        }
+        expect(reports()).toEqual(['GET /page?restored=200 200']);
+        expect(refreshesOf(served)).toHaveLength(1);
+        expect(served.answered).not.toContain('GET /private 200');
+      },
+    );
 
     it('lets no script of the page bind or refresh', async () => {
       const served = await serve({ store: new MemorySessionStore() });
@@ -449,45 +471,48 @@ if ('reason' in found) {
   });
 
   describe('Chromium with a quota of refreshes', () => {
-    it('gets 503 once the quota is reached, and loses nothing', async () => {
-      await browser.close();
-      browser = await launch(QUOTA_ARGUMENTS);
-      const app = await startTestApp('express', {
-        session: {
-          refreshToken: { accessLifetime: ACCESS },
-          dataRefreshInterval: ACCESS,
-          deviceBinding: true,
-          store: new MemorySessionStore(),
-        },
-        extras: { routes: true },
-        imports: [PagesModule],
-      });
-      closings.push(() => app.close());
-      const front = await openHttpsFront(app.port, HOST);
-      closings.push(() => front.close());
-      const page = await browser.context.newPage();
-      await page.goto(`https://${HOST}:${front.port}/page`);
-      expect(await signIn(page)).toBe(200);
-      // An offer ends with the clock of the test.
-      const isBound = () =>
-        page.evaluate<boolean>(
-          `fetch('/session').then((r) => r.json()).then(({ isBound }) => isBound)`,
+    atFullEffort(
+      'gets 503 once the quota is reached, and loses nothing',
+      async () => {
+        await browser.close();
+        browser = await launch(QUOTA_ARGUMENTS);
+        const app = await startTestApp('express', {
+          session: {
+            refreshToken: { accessLifetime: ACCESS },
+            dataRefreshInterval: ACCESS,
+            deviceBinding: true,
+            store: new MemorySessionStore(),
+          },
+          extras: { routes: true },
+          imports: [PagesModule],
+        });
+        closings.push(() => app.close());
+        const front = await openHttpsFront(app.port, HOST);
+        closings.push(() => front.close());
+        const page = await browser.context.newPage();
+        await page.goto(`https://${HOST}:${front.port}/page`);
+        expect(await signIn(page)).toBe(200);
+        // An offer ends with the clock of the test.
+        const isBound = () =>
+          page.evaluate<boolean>(
+            `fetch('/session').then((r) => r.json()).then(({ isBound }) => isBound)`,
+          );
+        while (!(await isBound()));
+        const statuses = new Map<number, number>();
+        while (!statuses.has(503)) {
+          app.clock.advance(ACCESS);
+          await browser.context.clearCookies({ name: BOUND_COOKIE });
+          const status = await statusOf(page);
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        }
+        console.log(
+          `until the quota was reached: ${JSON.stringify([...statuses])}`,
         );
-      while (!(await isBound()));
-      const statuses = new Map<number, number>();
-      while (!statuses.has(503)) {
-        app.clock.advance(ACCESS);
-        await browser.context.clearCookies({ name: BOUND_COOKIE });
-        const status = await statusOf(page);
-        statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      }
-      console.log(
-        `until the quota was reached: ${JSON.stringify([...statuses])}`,
-      );
-      const names = (await browser.context.cookies()).map(({ name }) => name);
-      expect(names).toContain('__Host-Http-session-refresh');
-      expect(app.eventsOf('ended')).toEqual([]);
-    });
+        const names = (await browser.context.cookies()).map(({ name }) => name);
+        expect(names).toContain('__Host-Http-session-refresh');
+        expect(app.eventsOf('ended')).toEqual([]);
+      },
+    );
   });
 }
 

@@ -8,12 +8,18 @@ import {
   Public,
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
-import { openBrowser, type Browser } from '../support/chromium.js';
-import { platforms } from '../support/effort.js';
+import { atFullEffort } from '../support/at-full-effort.js';
+import {
+  openBrowser,
+  openWholeBrowser,
+  type Browser,
+} from '../support/chromium.js';
+import { combinations, platforms } from '../support/effort.js';
 import { openHttpsFront } from '../support/https-front.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
 
 const HOST = 'app.test';
+const RESOLVER_RULES = '--host-resolver-rules=MAP *.test 127.0.0.1';
 const EVIL_HOST = 'evil.app.test';
 const ours = (header: string | undefined, name: string): string[] =>
   (header ?? '')
@@ -118,10 +124,7 @@ const closings: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   browser = await openBrowser({
-    args: [
-      '--host-resolver-rules=MAP *.test 127.0.0.1',
-      '--test-third-party-cookie-phaseout',
-    ],
+    args: [RESOLVER_RULES],
     ignoreHTTPSErrors: true,
   });
 });
@@ -183,7 +186,7 @@ describe.each(platforms('express'))(
     }
 
     describe('in the jar of a browser', () => {
-      it.each(ATTRIBUTES)(
+      it.each(combinations(ATTRIBUTES, 4))(
         'S-070, S-080, S-081, S-182: have the attributes of the options, and a sign-out takes all of them out: %s',
         async (_what, session, expected) => {
           await signedIn({ store: new MemorySessionStore(), ...session });
@@ -416,12 +419,21 @@ describe.each(platforms('express'))(
         return { app, origin, frame: page.frames()[1]! };
       }
 
-      it('are not kept by a browser that lets no site follow its users, unless they are partitioned', async () => {
-        const { frame } = await embed(false);
-        expect((await signIn(frame)).status).toBe(200);
-        expect((await ask(frame, '/me')).status).toBe(401);
-        expect(await browser.context.cookies()).toEqual([]);
-      });
+      atFullEffort(
+        'are not kept by a browser that lets no site follow its users, unless they are partitioned',
+        async () => {
+          const strict = await openWholeBrowser({
+            args: [RESOLVER_RULES, '--test-third-party-cookie-phaseout'],
+            ignoreHTTPSErrors: true,
+          });
+          closings.push(() => strict.close());
+          page = await strict.context.newPage();
+          const { frame } = await embed(false);
+          expect((await signIn(frame)).status).toBe(200);
+          expect((await ask(frame, '/me')).status).toBe(401);
+          expect(await strict.context.cookies()).toEqual([]);
+        },
+      );
 
       it('S-080, S-081: work where they are partitioned, belong to that page alone, and are cleared there', async () => {
         const { app, origin, frame } = await embed(true);
@@ -569,20 +581,20 @@ describe.each(platforms('express'))(
       ][] = [
         ['adds partitioned', NONE, { ...NONE, partitioned: true }],
         ['removes partitioned', { ...NONE, partitioned: true }, NONE],
+        ['adds a domain', NAME, { ...NAME, domain: HOST }],
+        ['adds a path', NAME, { ...NAME, path: '/app' }],
         [
           'adds partitioned next to a path of the refresh cookie',
           NONE,
           { ...NONE, partitioned: true },
           '/app/session',
         ],
-        ['adds a domain', NAME, { ...NAME, domain: HOST }],
         ['adds a domain, which changes the names', {}, { domain: HOST }],
         [
           'removes a domain',
           { ...NAME, domain: HOST },
           { ...NAME, formerDomains: [HOST] },
         ],
-        ['adds a path', NAME, { ...NAME, path: '/app' }],
         ['removes a path', { ...NAME, path: '/app' }, NAME],
         [
           'removes a slash from a path',
@@ -594,7 +606,7 @@ describe.each(platforms('express'))(
 
       // A row of three would get jest's own callback in place of the path.
       it.each(
-        DEPLOYS.map(
+        combinations(DEPLOYS, 4).map(
           ([what, before, after, refreshPath]) =>
             [what, before, after, { refreshPath }] as const,
         ),

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { atFullEffort } from '../support/at-full-effort.js';
 import { openBrowser } from '../support/chromium.js';
 import type { Browser } from '../support/chromium.js';
 import { SamplePage } from './sample-page.js';
@@ -119,7 +120,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     expect(await ada.text('#differs')).toBe('');
   });
 
-  it('shows a changed role at once with "Reload now"', async () => {
+  atFullEffort('shows a changed role at once with "Reload now"', async () => {
     await ada.signIn('Ada Lovelace');
     await ada.press('Change role of Ada Lovelace');
     await ada.reads('#differs', 'in the database: admin');
@@ -159,26 +160,29 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     expect(await ada.text('#role')).toBe('admin');
   });
 
-  it('ends the session of a disabled user at its next reload', async () => {
-    await ada.signIn('Ada Lovelace');
-    await ada.press('Disable Ada Lovelace');
-    await ada.reads('#differs', 'in the database: disabled');
-    expect(await ada.nextStatus()).toBe(200);
+  atFullEffort(
+    'ends the session of a disabled user at its next reload',
+    async () => {
+      await ada.signIn('Ada Lovelace');
+      await ada.press('Disable Ada Lovelace');
+      await ada.reads('#differs', 'in the database: disabled');
+      expect(await ada.nextStatus()).toBe(200);
 
-    await advance(INTERVAL_SECONDS);
-    await ada.reads('#state', 'Signed out');
-    await ada.reads('#farewell', 'The session of Ada Lovelace has ended.');
-    await ada.logs('ended', 'user deleted or disabled');
-    expect(await ada.cookie()).toBeUndefined();
+      await advance(INTERVAL_SECONDS);
+      await ada.reads('#state', 'Signed out');
+      await ada.reads('#farewell', 'The session of Ada Lovelace has ended.');
+      await ada.logs('ended', 'user deleted or disabled');
+      expect(await ada.cookie()).toBeUndefined();
 
-    await ada.press('Sign in as Ada Lovelace');
-    await ada.reads('#error', 'Ada Lovelace cannot sign in.');
-    await ada.press('Enable Ada Lovelace');
-    await ada.reads('#database-state', 'Up');
-    await ada.signIn('Ada Lovelace');
-  });
+      await ada.press('Sign in as Ada Lovelace');
+      await ada.reads('#error', 'Ada Lovelace cannot sign in.');
+      await ada.press('Enable Ada Lovelace');
+      await ada.reads('#database-state', 'Up');
+      await ada.signIn('Ada Lovelace');
+    },
+  );
 
-  it('signs out in this browser only', async () => {
+  atFullEffort('signs out in this browser only', async () => {
     const grace = await openPage(otherBrowser);
     await ada.signIn('Ada Lovelace');
     await grace.signIn('Grace Hopper');
@@ -210,38 +214,44 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     return; // the rest is about the page, which does not know the adapter
   }
 
-  it('keeps the chosen theme, an attribute of the session, over reloads', async () => {
-    await ada.signIn('Ada Lovelace');
-    await ada.page.getByLabel('Dark').check();
-    await ada.page.locator('html[data-theme=dark]').waitFor();
-    await passInterval(ada);
-    await ada.logs('reloaded');
+  atFullEffort(
+    'keeps the chosen theme, an attribute of the session, over reloads',
+    async () => {
+      await ada.signIn('Ada Lovelace');
+      await ada.page.getByLabel('Dark').check();
+      await ada.page.locator('html[data-theme=dark]').waitFor();
+      await passInterval(ada);
+      await ada.logs('reloaded');
 
-    await ada.page.reload();
-    await ada.page.locator('html[data-theme=dark]').waitFor();
-    expect(await ada.page.getByLabel('Dark').isChecked()).toBe(true);
-    await ada.page.getByLabel('Auto').check();
-    await ada.page.locator('html[data-theme=auto]').waitFor();
-  });
+      await ada.page.reload();
+      await ada.page.locator('html[data-theme=dark]').waitFor();
+      expect(await ada.page.getByLabel('Dark').isChecked()).toBe(true);
+      await ada.page.getByLabel('Auto').check();
+      await ada.page.locator('html[data-theme=auto]').waitFor();
+    },
+  );
 
-  it('fits a phone without scrolling sideways, signed out and signed in', async () => {
-    for (const width of [390, 320]) {
-      await ada.page.setViewportSize({ width, height: 844 });
-      expect([width, await ada.overflow()]).toEqual([width, 0]);
-    }
-    await ada.signIn('Ada Lovelace');
-    await ada.press('Take the database down');
-    await advance(INTERVAL_SECONDS);
-    await ada.logs('loaderFailed');
-    await ada.press('Change role of Ada Lovelace');
-    await ada.page.locator('#differs:not(:empty)').waitFor();
-    for (const width of [390, 320]) {
-      await ada.page.setViewportSize({ width, height: 844 });
-      expect([width, await ada.overflow()]).toEqual([width, 0]);
-    }
-  });
+  atFullEffort(
+    'fits a phone without scrolling sideways, signed out and signed in',
+    async () => {
+      for (const width of [390, 320]) {
+        await ada.page.setViewportSize({ width, height: 844 });
+        expect([width, await ada.overflow()]).toEqual([width, 0]);
+      }
+      await ada.signIn('Ada Lovelace');
+      await ada.press('Take the database down');
+      await advance(INTERVAL_SECONDS);
+      await ada.logs('loaderFailed');
+      await ada.press('Change role of Ada Lovelace');
+      await ada.page.locator('#differs:not(:empty)').waitFor();
+      for (const width of [390, 320]) {
+        await ada.page.setViewportSize({ width, height: 844 });
+        expect([width, await ada.overflow()]).toEqual([width, 0]);
+      }
+    },
+  );
 
-  it('looks like its picture in the README', async () => {
+  atFullEffort('looks like its picture in the README', async () => {
     await ada.signIn('Ada Lovelace');
     await passInterval(ada);
     await ada.press('Change role of Ada Lovelace');
@@ -278,30 +288,33 @@ describe('node dist/main.js', () => {
     expect(server.output()).toContain('SESSION_SECRET is not set');
   });
 
-  it('uses SESSION_SECRET without printing it, so that a session outlives a restart', async () => {
-    const secret = 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq';
-    server = await runSample('01-cookie-session', { SESSION_SECRET: secret });
-    const login = await fetch(`${server.url}/login`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ user: 'ada' }),
-    });
-    const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
-    const firstOutput = server.output();
-    await server.stop();
+  atFullEffort(
+    'uses SESSION_SECRET without printing it, so that a session outlives a restart',
+    async () => {
+      const secret = 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq';
+      server = await runSample('01-cookie-session', { SESSION_SECRET: secret });
+      const login = await fetch(`${server.url}/login`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ user: 'ada' }),
+      });
+      const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+      const firstOutput = server.output();
+      await server.stop();
 
-    server = await runSample('01-cookie-session', {
-      SESSION_SECRET: secret,
-      ADAPTER: 'fastify',
-    });
-    const me = await fetch(`${server.url}/me`, { headers: { cookie } });
-    expect(me.status).toBe(200);
-    const output = firstOutput + server.output();
-    expect(output).not.toContain('SESSION_SECRET');
-    expect(output).not.toContain(secret);
-  });
+      server = await runSample('01-cookie-session', {
+        SESSION_SECRET: secret,
+        ADAPTER: 'fastify',
+      });
+      const me = await fetch(`${server.url}/me`, { headers: { cookie } });
+      expect(me.status).toBe(200);
+      const output = firstOutput + server.output();
+      expect(output).not.toContain('SESSION_SECRET');
+      expect(output).not.toContain(secret);
+    },
+  );
 
-  it.each(platforms('fastify'))(
+  atFullEffort.each(platforms('fastify'))(
     'ends on %s although a page still listens to its events',
     async (adapter) => {
       server = await runSample('01-cookie-session', { ADAPTER: adapter });

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext } from 'playwright-core';
+import { atFullEffort } from '../support/at-full-effort.js';
 import { openForUsers } from '../support/chromium.js';
 import { combinations } from '../support/effort.js';
 import { freePort } from '../support/free-port.js';
@@ -188,7 +189,7 @@ describe.each(COMBINATIONS)(
       await bob.page.getByRole('button', { name: 'Make Bob admin' }).waitFor();
     });
 
-    it('refuses what only admins may do', async () => {
+    atFullEffort('refuses what only admins may do', async () => {
       const bob = await signedIn('Bob');
       const ada = await signedIn('Ada');
       for (const operation of [
@@ -205,7 +206,7 @@ describe.each(COMBINATIONS)(
       await ada.shows('Bob (member): still a member');
     });
 
-    it('reports a message that is too long', async () => {
+    atFullEffort('reports a message that is too long', async () => {
       const ada = await signedIn('Ada');
       await ada.page.evaluate(
         "document.querySelector('#say input').removeAttribute('maxlength')",
@@ -215,7 +216,7 @@ describe.each(COMBINATIONS)(
       await ada.isLive();
     });
 
-    it('fits a phone, and a finger', async () => {
+    atFullEffort('fits a phone, and a finger', async () => {
       const phone = await openPage();
       const fits = async (): Promise<void> => {
         for (const width of [375, 320]) {
@@ -240,7 +241,7 @@ describe.each(COMBINATIONS)(
       await fits();
     });
 
-    it('looks like its picture in the README', async () => {
+    atFullEffort('looks like its picture in the README', async () => {
       const ada = await signedIn('Ada');
       const grace = await signedIn('Grace');
       for (const item of ['Tea', 'A slice of lemon cake']) {
@@ -275,18 +276,21 @@ describe.each(COMBINATIONS)(
       }
     });
 
-    it('signs the other tab out too, and says there that it was signed out', async () => {
-      const context = await newContext();
-      const tab = await (await openPage(context)).signIn('Ada');
-      const otherTab = await (await openPage(context)).isLive();
-      await tab.press('Sign out');
-      await tab.isSignedOut();
-      await tab.hasStates(/^closed/);
-      await otherTab.isSignedOut();
-      await otherTab.hasStates(/^closed/);
-      expect(await otherTab.notice()).toBe('You were signed out.');
-      expect(await tab.page.locator('#notice').isVisible()).toBe(false);
-    });
+    atFullEffort(
+      'signs the other tab out too, and says there that it was signed out',
+      async () => {
+        const context = await newContext();
+        const tab = await (await openPage(context)).signIn('Ada');
+        const otherTab = await (await openPage(context)).isLive();
+        await tab.press('Sign out');
+        await tab.isSignedOut();
+        await tab.hasStates(/^closed/);
+        await otherTab.isSignedOut();
+        await otherTab.hasStates(/^closed/);
+        expect(await otherTab.notice()).toBe('You were signed out.');
+        expect(await tab.page.locator('#notice').isVisible()).toBe(false);
+      },
+    );
 
     it('refreshes the session before it reconnects', async () => {
       const ada = await signedIn('Ada');
@@ -346,11 +350,16 @@ describe.each(COMBINATIONS)(
 
       afterAll(() => attacker?.close());
 
-      it.each([
-        // The browser sends the cookies along: only the library is in the way.
-        ['on another port', 'localhost', 200, 4401],
-        ['on another site', '127.0.0.1', 401, 4410],
-      ])(
+      it.each(
+        combinations(
+          [
+            // The browser sends the cookies along: only the library is in the way.
+            ['on another port', 'localhost', 200, 4401],
+            ['on another site', '127.0.0.1', 401, 4410],
+          ] as const,
+          1,
+        ),
+      )(
         'opens neither the subscription nor the chat: %s',
         async (_where, host, status, refusal) => {
           const context = await newContext();
@@ -414,7 +423,7 @@ describe('node dist/main.js', () => {
     expect(outside.status).toBe(404);
   });
 
-  it.each([
+  atFullEffort.each([
     [
       { DRIVER: 'mercurius', ADAPTER: 'express' },
       'DRIVER=mercurius requires ADAPTER=fastify',

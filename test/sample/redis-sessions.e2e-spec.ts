@@ -1,3 +1,4 @@
+import { atFullEffort } from '../support/at-full-effort.js';
 import { openBrowser } from '../support/chromium.js';
 import type { Browser } from '../support/chromium.js';
 import { combinations, platforms } from '../support/effort.js';
@@ -330,7 +331,7 @@ describe.each(combinations(DEVICES_PAGES, 1))(
       expect(await desktop.focused()).toBe('Ada Lovelace');
     });
 
-    it('signs out, and says so', async () => {
+    atFullEffort('signs out, and says so', async () => {
       await desktop.signIn('Grace Hopper');
       await desktop.press('Sign out');
       await desktop.isSignedOut();
@@ -339,15 +340,18 @@ describe.each(combinations(DEVICES_PAGES, 1))(
       expect(await desktop.page.context().cookies(server.url)).toEqual([]);
     });
 
-    it('shows as text what a device says of itself, and fits a phone', async () => {
-      await desktop.signIn('Ada Lovelace', MARKUP);
-      await phone.signIn('Ada Lovelace', 'x'.repeat(40));
-      expect(await phone.titles(2)).toEqual([`${'x'.repeat(40)}*`, MARKUP]);
-      for (const width of [390, 320]) {
-        await phone.page.setViewportSize({ width, height: 844 });
-        expect([width, await phone.overflow()]).toEqual([width, 0]);
-      }
-    });
+    atFullEffort(
+      'shows as text what a device says of itself, and fits a phone',
+      async () => {
+        await desktop.signIn('Ada Lovelace', MARKUP);
+        await phone.signIn('Ada Lovelace', 'x'.repeat(40));
+        expect(await phone.titles(2)).toEqual([`${'x'.repeat(40)}*`, MARKUP]);
+        for (const width of [390, 320]) {
+          await phone.page.setViewportSize({ width, height: 844 });
+          expect([width, await phone.overflow()]).toEqual([width, 0]);
+        }
+      },
+    );
   },
 );
 
@@ -396,7 +400,7 @@ describe('two processes behind one port', () => {
     expect(pids.size).toBe(2);
   });
 
-  it('end together (F-29)', async () => {
+  atFullEffort('end together (F-29)', async () => {
     server = await runSample(
       SAMPLE,
       { ...PATIENT, REDIS_URL: redis.url },
@@ -421,7 +425,7 @@ describe('two processes behind one port', () => {
     }
   });
 
-  it.each([
+  atFullEffort.each([
     ['two processes', {}, 'cluster.js', 'in one process of several'],
     ['production', { NODE_ENV: 'production' }, 'main.js', 'loses every'],
   ])(
@@ -449,28 +453,31 @@ describe.each(platforms('fastify'))('a Redis in trouble, on %s', (ADAPTER) => {
     await redis.stop();
   });
 
-  it('connects before it listens, and keeps sessions over a restart with the same secret', async () => {
-    const environment = {
-      ...PATIENT,
-      ADAPTER,
-      REDIS_URL: redis.url,
-      SESSION_SECRET: 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq',
-    };
-    server = await runSample(SAMPLE, environment);
-    const [connected, open] = ['[Redis] connected', '[Sample] Open'].map(
-      (line) => server!.output().indexOf(line),
-    ) as [number, number];
-    expect(connected).toBeGreaterThan(0);
-    expect(open).toBeGreaterThan(connected);
-    const before = new SampleClient(server.url);
-    await before.signIn('ada');
-    await server.stop();
+  atFullEffort(
+    'connects before it listens, and keeps sessions over a restart with the same secret',
+    async () => {
+      const environment = {
+        ...PATIENT,
+        ADAPTER,
+        REDIS_URL: redis.url,
+        SESSION_SECRET: 'wF3kQ9-vN7xR1_bT5mZ8cJ2hL6pY4sD0gA-uE_iOaXq',
+      };
+      server = await runSample(SAMPLE, environment);
+      const [connected, open] = ['[Redis] connected', '[Sample] Open'].map(
+        (line) => server!.output().indexOf(line),
+      ) as [number, number];
+      expect(connected).toBeGreaterThan(0);
+      expect(open).toBeGreaterThan(connected);
+      const before = new SampleClient(server.url);
+      await before.signIn('ada');
+      await server.stop();
 
-    server = await runSample(SAMPLE, environment);
-    const after = new SampleClient(server.url);
-    after.cookie = before.cookie;
-    expect(await after.devices()).toHaveLength(1);
-  });
+      server = await runSample(SAMPLE, environment);
+      const after = new SampleClient(server.url);
+      after.cookie = before.cookie;
+      expect(await after.devices()).toHaveLength(1);
+    },
+  );
 
   it('answers 503 at once while Redis is gone, and clears no cookie (F-07, F-12)', async () => {
     server = await runSample(SAMPLE, {
@@ -493,32 +500,38 @@ describe.each(platforms('fastify'))('a Redis in trouble, on %s', (ADAPTER) => {
     ).toMatchObject({ status: 503 });
   });
 
-  it('starts without Redis and answers 503 until there is one (F-06)', async () => {
-    const { url } = redis;
-    await redis.stop();
-    server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: url });
-    expect(
-      await new SampleClient(server.url).post('/login', { user: 'ada' }),
-    ).toMatchObject({ status: 503 });
-    expect(server.output()).toContain('ECONNREFUSED');
-  });
+  atFullEffort(
+    'starts without Redis and answers 503 until there is one (F-06)',
+    async () => {
+      const { url } = redis;
+      await redis.stop();
+      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: url });
+      expect(
+        await new SampleClient(server.url).post('/login', { user: 'ada' }),
+      ).toMatchObject({ status: 503 });
+      expect(server.output()).toContain('ECONNREFUSED');
+    },
+  );
 
-  it('goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)', async () => {
-    server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
-    const client = new SampleClient(server.url);
-    const askUntilAnswered = async (
-      ask: () => Promise<SampleAnswer>,
-    ): Promise<number> => {
-      for (;;) {
-        const { status } = await ask();
-        if (status !== 503) return status;
-      }
-    };
-    const signIn = () => client.post('/login', { user: 'ada' });
-    expect(await askUntilAnswered(signIn)).toBe(201);
-    await redis.command('CLIENT PAUSE 3000 ALL');
-    const devices = () => client.get('/devices');
-    expect(await devices()).toMatchObject({ status: 503 });
-    expect(await askUntilAnswered(devices)).toBe(200);
-  });
+  atFullEffort(
+    'goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)',
+    async () => {
+      server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
+      const client = new SampleClient(server.url);
+      const askUntilAnswered = async (
+        ask: () => Promise<SampleAnswer>,
+      ): Promise<number> => {
+        for (;;) {
+          const { status } = await ask();
+          if (status !== 503) return status;
+        }
+      };
+      const signIn = () => client.post('/login', { user: 'ada' });
+      expect(await askUntilAnswered(signIn)).toBe(201);
+      await redis.command('CLIENT PAUSE 3000 ALL');
+      const devices = () => client.get('/devices');
+      expect(await devices()).toMatchObject({ status: 503 });
+      expect(await askUntilAnswered(devices)).toBe(200);
+    },
+  );
 });

@@ -7,8 +7,9 @@ import {
   findBindingChromium,
 } from '../support/binding-chromium.js';
 import { BOUND_COOKIE } from '../support/bound-browser.js';
+import { atFullEffort } from '../support/at-full-effort.js';
 import { openBrowser, type Browser } from '../support/chromium.js';
-import { platforms } from '../support/effort.js';
+import { combinations, platforms } from '../support/effort.js';
 import { overflowOf, tooSmallOf } from './browser-app-page.js';
 import {
   runSample,
@@ -104,7 +105,7 @@ describe.each(platforms('express'))('a stolen cookie on %s', (ADAPTER) => {
       await owner.shows('thief', 'out');
     });
 
-    it('fits a phone, and a finger', async () => {
+    atFullEffort('fits a phone, and a finger', async () => {
       const owner = await signedIn();
       await owner.press('Copy my cookies to the thief');
       await owner.logs('GET /account: 200');
@@ -197,42 +198,45 @@ describe.each(platforms('express'))('a stolen cookie on %s', (ADAPTER) => {
       await noteTokens();
     });
 
-    it('pays nothing without the password: the page asks for it again once it is a minute old', async () => {
-      const owner = await bound();
-      const dialog = owner.page.getByRole('dialog');
-      await owner.press('Pay 10');
-      await owner.shows('paid', /^10$/);
-      expect(owner.answers).toEqual(['POST /payments 200']);
+    atFullEffort(
+      'pays nothing without the password: the page asks for it again once it is a minute old',
+      async () => {
+        const owner = await bound();
+        const dialog = owner.page.getByRole('dialog');
+        await owner.press('Pay 10');
+        await owner.shows('paid', /^10$/);
+        expect(owner.answers).toEqual(['POST /payments 200']);
 
-      await server.advance(PASSWORD_AGE + 1);
-      owner.answers.length = 0;
-      await owner.press('Pay 10');
-      const password = dialog.getByLabel('Password again');
-      await password.fill('wrong');
-      await owner.press('Confirm');
-      await dialog.getByText('The password is wrong.').waitFor();
-      await password.fill(PASSWORD);
-      await owner.press('Confirm');
-      await dialog.waitFor({ state: 'hidden' });
-      await owner.shows('paid', /^20$/);
-      await owner.press('Pay 10');
-      await owner.shows('paid', /^30$/);
-      expect(owner.answers).toEqual([
-        'POST /payments 401',
-        'POST /password 401',
-        'POST /password 204',
-        'POST /payments 200',
-        'POST /payments 200',
-      ]);
+        await server.advance(PASSWORD_AGE + 1);
+        owner.answers.length = 0;
+        await owner.press('Pay 10');
+        const password = dialog.getByLabel('Password again');
+        await password.fill('wrong');
+        await owner.press('Confirm');
+        await dialog.getByText('The password is wrong.').waitFor();
+        await password.fill(PASSWORD);
+        await owner.press('Confirm');
+        await dialog.waitFor({ state: 'hidden' });
+        await owner.shows('paid', /^20$/);
+        await owner.press('Pay 10');
+        await owner.shows('paid', /^30$/);
+        expect(owner.answers).toEqual([
+          'POST /payments 401',
+          'POST /password 401',
+          'POST /password 204',
+          'POST /payments 200',
+          'POST /payments 200',
+        ]);
 
-      await server.advance(PASSWORD_AGE + 1);
-      await owner.press('Pay 10');
-      await owner.press('Cancel');
-      await owner.shows('notice', 'Nothing was paid.');
-      expect(await owner.ask()).toBe(200);
-      await owner.shows('bound', /^bound$/);
-      await owner.shows('paid', /^30$/);
-    });
+        await server.advance(PASSWORD_AGE + 1);
+        await owner.press('Pay 10');
+        await owner.press('Cancel');
+        await owner.shows('notice', 'Nothing was paid.');
+        expect(await owner.ask()).toBe(200);
+        await owner.shows('bound', /^bound$/);
+        await owner.shows('paid', /^30$/);
+      },
+    );
   });
 });
 
@@ -241,37 +245,36 @@ describe('node dist/main.js', () => {
 
   afterEach(() => started?.stop());
 
-  it.each([
-    [{ ADAPTER: 'express' }, true],
-    [{ ADAPTER: 'fastify', DEVICE_BINDING: 'off' }, false],
-  ])(
-    'serves HTTPS, and offers the binding: %o',
-    async (environment, offers) => {
-      started = await runSample(SAMPLE, environment);
-      expect(started.url).toMatch(/^https:/);
-      const page = await send(started.url, 'GET');
-      expect(page.statusCode).toBe(200);
-      expect(page.headers['content-security-policy']).toContain(
-        "frame-ancestors 'none'",
-      );
-      const file = await send(
-        `${started.url}/files/app/..%2findex.html`,
-        'GET',
-      );
-      expect(file.statusCode).toBe(404);
-      const signIn = await send(
-        `${started.url}/login`,
-        'POST',
-        JSON.stringify({ password: PASSWORD }),
-      );
-      expect(signIn.statusCode).toBe(204);
-      expect('secure-session-registration' in signIn.headers).toBe(offers);
-      expect(started.output().includes('DEVICE_BINDING=off')).toBe(!offers);
-      for (const line of signIn.headers['set-cookie']!) {
-        expect(started.output().includes(line.split(/[=;]/)[1]!)).toBe(false);
-      }
-    },
-  );
+  it.each(
+    combinations<[Record<string, string>, boolean]>(
+      [
+        [{ ADAPTER: 'express' }, true],
+        [{ ADAPTER: 'fastify', DEVICE_BINDING: 'off' }, false],
+      ],
+      1,
+    ),
+  )('serves HTTPS, and offers the binding: %o', async (environment, offers) => {
+    started = await runSample(SAMPLE, environment);
+    expect(started.url).toMatch(/^https:/);
+    const page = await send(started.url, 'GET');
+    expect(page.statusCode).toBe(200);
+    expect(page.headers['content-security-policy']).toContain(
+      "frame-ancestors 'none'",
+    );
+    const file = await send(`${started.url}/files/app/..%2findex.html`, 'GET');
+    expect(file.statusCode).toBe(404);
+    const signIn = await send(
+      `${started.url}/login`,
+      'POST',
+      JSON.stringify({ password: PASSWORD }),
+    );
+    expect(signIn.statusCode).toBe(204);
+    expect('secure-session-registration' in signIn.headers).toBe(offers);
+    expect(started.output().includes('DEVICE_BINDING=off')).toBe(!offers);
+    for (const line of signIn.headers['set-cookie']!) {
+      expect(started.output().includes(line.split(/[=;]/)[1]!)).toBe(false);
+    }
+  });
 });
 
 /** Sends a request to a server whose certificate no authority has signed. */
