@@ -75,6 +75,30 @@ describe.each(kinds)('a bound session, %s', (kind) => {
     expect(source.loads).toBe(0);
   });
 
+  it.each<[string, 'own' | 'other' | undefined, number, boolean]>([
+    ['its own session token', 'own', 1, true],
+    ['its own session token, which has expired', 'own', 0, false],
+    ['the session token of another session', 'other', ACCESS / 2, false],
+    ['no session token', undefined, ACCESS / 2, false],
+  ])(
+    'with a refresh token that the application passes, and %s in the request',
+    async (_what, whose, secondsLeft, goesOn) => {
+      const { tokens, ...opened } = await open(kind, 1);
+      const other = await opened.signIn();
+      const { exp } = claimsIn(tokens.session);
+      opened.clock.advance(exp - opened.clock.nowSeconds() - secondsLeft);
+      const session = { own: tokens, other, none: undefined }[whose ?? 'none'];
+      const facts = sentBy({ session: session?.session });
+      const { result } = await refreshWith(opened, tokens.refresh, { facts });
+      expect(
+        result.kind === 'signed'
+          ? result.signed.token === tokens.session
+          : result,
+      ).toEqual(goesOn || { kind: 'rejected', refusal: 'unproven' });
+      expect(opened.heard.map(({ type }) => type)).not.toContain('refreshed');
+    },
+  );
+
   it('reloads data that is due where activity moves its idle end as well', async () => {
     const { tokens, authenticator, clock } = await open(kind, 1, 60);
     clock.advance(61);
