@@ -15,7 +15,7 @@ import type {
 } from './revocation-node.js';
 import { StoreServers } from './stores.js';
 
-const NODES = 4;
+const NODES = rounds(4, 2);
 const REVOCATIONS = rounds(1_000, 60);
 /** Requests that are under way all the time. */
 const LOAD = 4;

@@ -8,8 +8,8 @@ import { inBatches, openNode, refresh, signIn, tally } from './nodes.js';
 import { compilePrograms, RunningProgram } from './processes.js';
 import { StoreServers } from './stores.js';
 
-const RESTARTS = rounds(100, 3);
 const NODES = 2;
+const RESTARTS = rounds(100, NODES);
 /** Few, so that a machine with two processors starts processes meanwhile. */
 const CLIENTS = 2;
 

@@ -14,8 +14,8 @@ import { STORES, StoreServers, type StoreName } from './stores.js';
 
 const THEFTS: Readonly<Record<StoreName, number>> = {
   memory: rounds(1_000, 100),
-  redis: rounds(300, 50),
-  postgres: rounds(300, 50),
+  redis: rounds(300, 30),
+  postgres: rounds(300, 30),
 };
 const ACCESS = 900;
 const GRACE = 30;

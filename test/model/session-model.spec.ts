@@ -31,8 +31,8 @@ const MOVES = [10, 10, 10, 10, 20, 30, 30, 600, 1_500];
 const SEED = 20_260_301;
 const RUNS: Readonly<Record<StoreName, { fixed: number; random: number }>> = {
   memory: { fixed: rounds(400, 50), random: rounds(100, 20) },
-  redis: { fixed: rounds(120, 30), random: rounds(30, 8) },
-  postgres: { fixed: rounds(80, 25), random: rounds(20, 5) },
+  redis: { fixed: rounds(120, 15), random: rounds(30, 5) },
+  postgres: { fixed: rounds(80, 15), random: rounds(20, 3) },
 };
 const THIRD_SECRET = SECRET.slice(20) + SECRET.slice(0, 20);
 const SUBJECTS = ['ada', 'bob'];

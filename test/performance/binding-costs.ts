@@ -15,6 +15,7 @@ import {
   type SessionRuntime,
 } from '../../lib/nest/session-runtime.js';
 import { TestDevice } from '../../lib/testing/index.js';
+import { rounds } from '../support/effort.js';
 import { contextOf, createExchange } from '../support/node-exchange.js';
 import { SECRET } from '../support/secrets.js';
 
@@ -37,7 +38,7 @@ const MODES = ['off', 'unbound', 'bound'] as const;
 type Mode = (typeof MODES)[number];
 
 const REQUESTS = 2_000;
-const ROUNDS = 25;
+const ROUNDS = rounds(25, 7);
 /** So few take less than the time after which a busy machine turns to another process. */
 const TIMED_TOGETHER = 100;
 

@@ -20,6 +20,7 @@ import {
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
+import { rounds } from '../support/effort.js';
 import { contextOf, createExchange } from '../support/node-exchange.js';
 import { SECRET } from '../support/secrets.js';
 
@@ -64,9 +65,9 @@ export interface GuardCosts {
   };
 }
 
-const REQUESTS = 10_000;
+const REQUESTS = rounds(10_000, 2_000);
 /** Enough for compiled code, and for an average. */
-const FEWER_REQUESTS = 2_000;
+const FEWER_REQUESTS = rounds(2_000, 1_000);
 const TOKENS = 3_000;
 const UNBOUNDED = { maxTokens: 1_000_000, maxBytes: 2 ** 30 };
 const MAX_TOKENS = TOKENS / 10;

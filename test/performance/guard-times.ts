@@ -15,6 +15,7 @@ import {
   type SessionJwtModuleOptions,
 } from '../../lib/index.js';
 import { createTestSession } from '../../lib/testing/index.js';
+import { rounds } from '../support/effort.js';
 import { createExchange } from '../support/node-exchange.js';
 import { SECRET } from '../support/secrets.js';
 
@@ -25,7 +26,7 @@ export interface GuardTimes {
   readonly verifiedEachTime: readonly number[];
 }
 
-const ROUNDS = 41;
+const ROUNDS = rounds(41, 15);
 const WARM_UP_ROUNDS = 8;
 const REQUESTS = 400;
 

@@ -6,7 +6,11 @@ import { transformSync } from '@swc/core';
 import { compileLibrary } from '../support/compiled-library.js';
 import { ROOT } from '../support/library-sources.js';
 
-const SUPPORT = ['test/support/node-exchange', 'test/support/secrets'];
+const SUPPORT = [
+  'test/support/effort',
+  'test/support/node-exchange',
+  'test/support/secrets',
+];
 
 /**
  * What a program of this folder sends, run on today's library in a process of its own, with room for young objects

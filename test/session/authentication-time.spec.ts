@@ -5,6 +5,7 @@ import {
 import { authenticationFaultOf } from '../../lib/session/authentication-requirement.js';
 import type { SignedSession } from '../../lib/session/model/signed-session.js';
 import { signedTokenOf } from '../../lib/session/model/verified-session.js';
+import { rounds } from '../support/effort.js';
 import { claimsIn, DAY } from '../support/session-claims.js';
 import {
   HANDLING,
@@ -13,7 +14,7 @@ import {
   withCookie,
 } from './session-runtime.js';
 
-const TIMES = 10_000;
+const TIMES = rounds(10_000, 200);
 const RECENT = { maxAgeSeconds: 600, acr: undefined, amr: undefined };
 const PROOF = { acr: 'gold', amr: ['pwd', 'otp'] };
 const INTERVAL = 3_000;

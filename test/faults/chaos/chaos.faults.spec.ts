@@ -9,13 +9,13 @@ import type { ChaosStoreName } from './chaos-store.js';
 /** So many that a full run takes about 40 s each on two cores. */
 const ROUNDS = combinations<readonly [ChaosStoreName, number]>(
   [
-    ['redis', rounds(16, 1)],
     ['cluster', rounds(14, 1)],
     ['pgbouncer', rounds(10, 1)],
+    ['redis', rounds(16, 1)],
     ['sentinel', rounds(8, 1)],
     ['postgres', rounds(14, 1)],
   ],
-  3,
+  2,
 );
 const THEFTS = rounds(20, 2);
 const SEED = 1;

@@ -12,6 +12,9 @@ import {
 } from '../../support/postgres-server.js';
 import { hashOf, newRecord, newStore, presented } from './postgres-fixtures.js';
 
+/** Each costs the server a process. */
+const CONNECTIONS_EACH = rounds(10, 4);
+
 let server: PostgresServer;
 
 beforeAll(async () => {
@@ -26,7 +29,7 @@ afterAll(() => server.stop());
 async function severalStores() {
   const { schema, pool, store } = await newStore(server);
   const stores = [1, 2, 3, 4].map(() => {
-    const own = server.pool(schema, { max: 10 });
+    const own = server.pool(schema, { max: CONNECTIONS_EACH });
     return new PostgresSessionStore({ pool: own });
   });
   const parallel = <T>(
@@ -96,7 +99,7 @@ describe('rotation', () => {
 
   it('reports a reuse once, and nothing brings the session back (V-25)', async () => {
     const { pool, store, parallel } = await severalStores();
-    for (let round = 0; round < 20; round += 1) {
+    for (let round = 0; round < rounds(20, 5); round += 1) {
       const record = newRecord();
       await store.create(record);
       const verdicts = await parallel(40, (each, i) =>
@@ -118,7 +121,7 @@ describe('rotation', () => {
 
   it('an end at the same time as refreshes and updates wins', async () => {
     const { pool, store, parallel } = await severalStores();
-    for (let round = 0; round < 50; round += 1) {
+    for (let round = 0; round < rounds(50, 10); round += 1) {
       const { id, subject, ...record } = newRecord();
       await store.create({ id, subject, ...record });
       const ended = await parallel(12, async (each, i) => {
@@ -142,20 +145,24 @@ describe('rotation', () => {
 });
 
 describe('changes at the same time', () => {
+  const changes = rounds(200, 60);
+
   it('of different attributes all survive, with refreshes among them', async () => {
     const { store, parallel } = await severalStores();
     const { id, subject, ...record } = newRecord();
     await store.create({ id, subject, ...record });
-    await parallel(200, async (each, i) => {
+    await parallel(changes, async (each, i) => {
       await each.update(id, subject, { attributes: { [`a${i}`]: i } });
       if (i % 10 === 0) {
         await each.rotate(id, subject, presented(0));
       }
     });
     const read = await store.read(id, subject);
-    expect(read?.revision).toBe(200);
+    expect(read?.revision).toBe(changes);
     expect(read?.attributes).toEqual(
-      Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`a${i}`, i])),
+      Object.fromEntries(
+        Array.from({ length: changes }, (_, i) => [`a${i}`, i]),
+      ),
     );
   });
 
@@ -197,7 +204,7 @@ describe('sign-ins at the same time', () => {
   ])(
     '50 of one subject leave 3 where 3 are allowed (%s)',
     async (policy, judge) => {
-      for (let round = 0; round < 3; round += 1) {
+      for (let round = 0; round < rounds(3, 1); round += 1) {
         const { store, parallel } = await severalStores();
         const { subject } = newRecord();
         const verdicts = await parallel(50, (each) =>

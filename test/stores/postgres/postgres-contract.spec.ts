@@ -5,6 +5,7 @@ import {
   startPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
+import { takingTurns } from '../contract-turns.js';
 
 let server: PostgresServer;
 let pools: Record<'unnamed' | 'prepared', [Pool, Pool]>;
@@ -33,11 +34,14 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-describeSessionStore('PostgresSessionStore', () => newFixture('unnamed'));
+const KINDS = {
+  PostgresSessionStore: 'unnamed',
+  'PostgresSessionStore with prepared statements': 'prepared',
+} as const;
 
-describeSessionStore('PostgresSessionStore with prepared statements', () =>
-  newFixture('prepared'),
-);
+for (const { name, way: kind, runner } of takingTurns(KINDS)) {
+  describeSessionStore(name, () => newFixture(kind), runner);
+}
 
 function newFixture(kind: keyof typeof pools) {
   const table = TABLES[kind];

@@ -8,7 +8,7 @@ export interface ConnectedClient {
   close(): Promise<void>;
 }
 
-type Connect = (ports: number[]) => Promise<ConnectedClient>;
+export type Connect = (ports: number[]) => Promise<ConnectedClient>;
 
 /** Clients of one server, by the names that test titles give them. */
 export const CLIENTS: Readonly<Record<string, Connect>> = {
@@ -50,6 +50,23 @@ export const CLUSTER_CLIENTS: Readonly<Record<string, Connect>> = {
     return { client, close: () => client.close() };
   },
 };
+
+/** Clients that all tests of a spec share. */
+export class SharedClients {
+  readonly #connected = new Map<Connect, Promise<ConnectedClient>>();
+
+  /** Connects at the first call. */
+  connectedBy(connect: Connect, ports: number[]): Promise<ConnectedClient> {
+    const connected = this.#connected.get(connect) ?? connect(ports);
+    this.#connected.set(connect, connected);
+    return connected;
+  }
+
+  async close(): Promise<void> {
+    const all = await Promise.all(this.#connected.values());
+    await Promise.all(all.map((each) => each.close()));
+  }
+}
 
 export interface ConnectedIoredis extends ConnectedClient {
   readonly client: Redis;

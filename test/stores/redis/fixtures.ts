@@ -6,13 +6,13 @@ import { newId } from './records.js';
 
 /** Two stores on one client, of which nothing else on these servers is a part. */
 export async function openFixture(
-  connected: ConnectedClient,
+  { client }: Pick<ConnectedClient, 'client'>,
   ports: number[],
 ): Promise<SessionStoreFixture> {
   let offset = 0;
   const prefix = `test-${newId().slice(0, 8)}:`;
   const options = {
-    client: connected.client,
+    client,
     prefix,
     clockOffset: () => offset,
   };
@@ -23,7 +23,6 @@ export async function openFixture(
       offset += seconds * 1000;
     },
     dump: () => dumpOf(ports, prefix),
-    close: () => connected.close(),
   };
 }
 

@@ -8,7 +8,7 @@ import { newId } from './records.js';
 
 /** Two logs on one client, with streams that nothing else on these servers has. */
 export function openLogFixture(
-  { client, close }: ConnectedClient,
+  { client }: Pick<ConnectedClient, 'client'>,
   createFollower?: RedisRevocationLogOptions['createFollower'],
 ): RevocationLogFixture & { readonly keys: readonly string[] } {
   let offset = 0;
@@ -26,6 +26,5 @@ export function openLogFixture(
     advance(seconds) {
       offset += seconds * 1000;
     },
-    close,
   };
 }

@@ -4,26 +4,41 @@ import {
   startRedisCluster,
   type RedisCluster,
 } from '../../support/redis-server.js';
-import { CLUSTER_CLIENTS } from './clients.js';
+import { takingTurns } from '../contract-turns.js';
+import { CLUSTER_CLIENTS, SharedClients } from './clients.js';
 import { openFixture } from './fixtures.js';
 import { openLogFixture } from './log-fixtures.js';
 
+const clients = new SharedClients();
 let cluster: RedisCluster;
 
 beforeAll(async () => {
   cluster = await startRedisCluster(3);
 });
 
-afterAll(() => cluster.stop());
+afterAll(async () => {
+  await clients.close();
+  await cluster.stop();
+});
 
-for (const [name, connect] of Object.entries(CLUSTER_CLIENTS)) {
-  describeSessionStore(`RedisSessionStore through ${name}`, async () => {
-    const ports = cluster.primaries.map(({ port }) => port);
-    return openFixture(await connect(ports), ports);
-  });
+for (const { name, way: connect, runner } of takingTurns(CLUSTER_CLIENTS)) {
+  describeSessionStore(
+    `RedisSessionStore through ${name}`,
+    async () => {
+      const ports = cluster.primaries.map(({ port }) => port);
+      return openFixture(await clients.connectedBy(connect, ports), ports);
+    },
+    runner,
+  );
+}
 
-  describeRevocationLog(`RedisRevocationLog through ${name}`, async () => {
-    const ports = cluster.primaries.map(({ port }) => port);
-    return openLogFixture(await connect(ports));
-  });
+for (const { name, way: connect, runner } of takingTurns(CLUSTER_CLIENTS)) {
+  describeRevocationLog(
+    `RedisRevocationLog through ${name}`,
+    async () => {
+      const ports = cluster.primaries.map(({ port }) => port);
+      return openLogFixture(await clients.connectedBy(connect, ports));
+    },
+    runner,
+  );
 }
