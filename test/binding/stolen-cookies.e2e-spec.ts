@@ -15,7 +15,7 @@ import { refreshLinesOf } from '../support/token-pair.js';
 import { UnhandledErrors } from '../support/unhandled.js';
 
 const ACCESS = 300;
-const TRIALS = rounds(1_000, 60);
+const TRIALS = rounds(1_000, 30);
 
 interface Stores {
   open(clock: TestSessionClock): Promise<(SessionStore | undefined)[]>;

@@ -13,7 +13,7 @@ import type { TestApp } from '../support/test-app.js';
 import { startGatewayApp } from './gateway-app.js';
 import { closeClients, connect } from './gateway-client.js';
 
-const CONNECTIONS = rounds(10_000, 500);
+const CONNECTIONS = rounds(10_000, 200);
 const REAL = rounds(300, 20);
 const PER_SESSION = 2;
 const SECONDS = 300;

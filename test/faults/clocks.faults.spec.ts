@@ -15,8 +15,8 @@ import {
 } from './nodes.js';
 import { STORES, StoreServers } from './stores.js';
 
-const SESSIONS = rounds(100, 40);
-const ROUNDS = rounds(10, 4);
+const SESSIONS = rounds(100, 20);
+const ROUNDS = rounds(10, 3);
 const HOUR = 3_600;
 
 const servers = new StoreServers();

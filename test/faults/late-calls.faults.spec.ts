@@ -25,7 +25,7 @@ import {
   type SessionNode,
 } from './nodes.js';
 
-const SESSIONS = rounds(64, 16);
+const SESSIONS = rounds(64, 8);
 const STALL = { stall: { afterChunks: 0 } };
 
 /** A store behind a proxy, and the same one without. */

@@ -16,9 +16,9 @@ import type {
 import { StoreServers } from './stores.js';
 
 const NODES = rounds(4, 2);
-const REVOCATIONS = rounds(1_000, 60);
+const REVOCATIONS = rounds(1_000, 40);
 /** Requests that are under way all the time. */
-const LOAD = 4;
+const LOAD = rounds(4, 2);
 const SECRET = 'a secret of nodes that share a log, 32 bytes';
 
 const servers = new StoreServers();

@@ -5,6 +5,7 @@ import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import type { Browser, TestResponse } from '../support/browser.js';
+import { rounds } from '../support/effort.js';
 import { printFigures } from '../support/figures.js';
 import { openTestApp } from '../support/opened-apps.js';
 import {
@@ -16,7 +17,7 @@ import type { TestApp } from '../support/test-app.js';
 import { tally } from './nodes.js';
 import type { FailureId } from './report/failures.js';
 
-const SESSIONS = 100;
+const SESSIONS = rounds(100, 30);
 
 const clock = new TestSessionClock(new Date());
 const clockOffset = (): number => clock.nowSeconds() * 1000 - Date.now();

@@ -11,7 +11,7 @@ import { StoreServers } from './stores.js';
 const NODES = 2;
 const RESTARTS = rounds(100, NODES);
 /** Few, so that a machine with two processors starts processes meanwhile. */
-const CLIENTS = 2;
+const CLIENTS = rounds(2, 1);
 
 type Node = RunningProgram<{ port: number }>;
 

@@ -23,7 +23,9 @@ export interface PostgresServer {
   createSchema(): Promise<string>;
   /** A pool whose connections look into that schema first; `endPools` and `stop` end it. */
   pool(schema: string, config?: PoolConfig): Pool;
-  /** Ends every pool made so far: the server has 100 connections. */
+  /** As `pool`, for all tests of a spec: only `stop` ends it. A connection costs more than most statements. */
+  lastingPool(schema: string, config?: PoolConfig): Pool;
+  /** Ends every pool of `pool` made so far: the server has 100 connections. */
   endPools(): Promise<void>;
   /** Ends all connections and the server, as an outage; the data stay. */
   halt(): Promise<void>;
@@ -81,7 +83,10 @@ export async function startPostgres(
     return pool;
   };
   const own = connect({ max: 1 });
+  const inSchema = (schema: string, config?: PoolConfig): Pool =>
+    connect({ options: `-c search_path=${schema}`, ...config });
   const pools: Pool[] = [];
+  const lastingPools: Pool[] = [];
   const endPools = async (): Promise<void> => {
     const open = pools.splice(0).filter((pool) => !pool.ended);
     await Promise.all(open.map((pool) => pool.end()));
@@ -95,8 +100,13 @@ export async function startPostgres(
       return `test_${schemas}`;
     },
     pool(schema, config) {
-      const pool = connect({ options: `-c search_path=${schema}`, ...config });
+      const pool = inSchema(schema, config);
       pools.push(pool);
+      return pool;
+    },
+    lastingPool(schema, config) {
+      const pool = inSchema(schema, config);
+      lastingPools.push(pool);
       return pool;
     },
     endPools,
@@ -105,7 +115,8 @@ export async function startPostgres(
       server = await start();
     },
     async stop() {
-      await Promise.all([endPools(), own.end()]);
+      const lasting = [own, ...lastingPools].map((pool) => pool.end());
+      await Promise.all([endPools(), ...lasting]);
       await halt();
       await new Promise((resolve) => {
         undertaker.ref();

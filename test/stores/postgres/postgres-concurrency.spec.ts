@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type {
   CreateVerdict,
   RotationVerdict,
@@ -10,28 +11,32 @@ import {
   startPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
-import { hashOf, newRecord, newStore, presented } from './postgres-fixtures.js';
+import { hashOf, newRecord, presented } from './postgres-fixtures.js';
 
 /** Each costs the server a process. */
-const CONNECTIONS_EACH = rounds(10, 4);
+const CONNECTIONS_EACH = rounds(10, 3);
 
 let server: PostgresServer;
+let pool: Pool;
+let stores: PostgresSessionStore[];
 
 beforeAll(async () => {
   server = await startPostgres();
+  const schema = await server.createSchema();
+  pool = server.lastingPool(schema, { max: 5 });
+  await new PostgresSessionStore({ pool }).ensureSchema();
+  stores = [1, 2, 3, 4].map(() => {
+    const own = server.lastingPool(schema, { max: CONNECTIONS_EACH });
+    return new PostgresSessionStore({ pool: own });
+  });
 });
-
-afterEach(() => server.endPools());
 
 afterAll(() => server.stop());
 
-/** Stores of several processes on one table, and a pool to look into it. */
+/** Stores of several processes on one empty table, and a pool to look into it. */
 async function severalStores() {
-  const { schema, pool, store } = await newStore(server);
-  const stores = [1, 2, 3, 4].map(() => {
-    const own = server.pool(schema, { max: CONNECTIONS_EACH });
-    return new PostgresSessionStore({ pool: own });
-  });
+  await pool.query('TRUNCATE user_sessions');
+  const store = new PostgresSessionStore({ pool });
   const parallel = <T>(
     count: number,
     work: (store: PostgresSessionStore, i: number) => Promise<T>,
@@ -212,7 +217,6 @@ describe('sign-ins at the same time', () => {
         );
         judge(verdicts);
         expect(await store.list(subject)).toHaveLength(3);
-        await server.endPools();
       }
     },
   );

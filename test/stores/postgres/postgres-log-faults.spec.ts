@@ -13,6 +13,7 @@ import {
   texts,
 } from '../../../lib/testing/log-contract/follower.js';
 import { FaultyProxy } from '../../faults/chaos/faulty-proxy.js';
+import { rounds } from '../../support/effort.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -34,12 +35,16 @@ let followers: Follower[];
 beforeAll(async () => {
   unhandled.start();
   server = await startPostgres();
+  schema = await server.createSchema();
+  pool = server.lastingPool(schema, { max: 10 });
 });
 
 beforeEach(async () => {
   followers = [];
-  schema = await server.createSchema();
-  pool = server.pool(schema, { max: 10 });
+  // A test that failed may have left a transaction open.
+  await pool.query(
+    `SET lock_timeout = '60s'; DROP SCHEMA ${schema} CASCADE; CREATE SCHEMA ${schema}; RESET lock_timeout`,
+  );
   log = new PostgresRevocationLog({ pool });
   await log.ensureSchema();
 });
@@ -153,7 +158,9 @@ describe('two transactions that append', () => {
       () => new PostgresRevocationLog({ pool: strict }),
     );
     const follower = follow(log);
-    const entries = logs.map((_, i) => texts(`writer ${i}, entry`, 10));
+    const entries = logs.map((_, i) =>
+      texts(`writer ${i}, entry`, rounds(10, 3)),
+    );
     await Promise.all(
       logs.map(async (each, i) => {
         for (const text of entries[i]!) await append(each, [text]);

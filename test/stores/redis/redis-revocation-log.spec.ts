@@ -39,8 +39,8 @@ for (const { name, way: connect, runner } of takingTurns(CLIENTS)) {
       const run = (...words: [string, ...string[]]): Promise<unknown> =>
         administrator.client.call(...words);
       const killOne = async (): Promise<boolean> => {
-        const clients = String(await run('CLIENT', 'LIST'));
-        const blocked = /^id=(\d+) .*cmd=xread/m.exec(clients);
+        const listed = String(await run('CLIENT', 'LIST'));
+        const blocked = /^id=(\d+) .*cmd=xread/m.exec(listed);
         if (blocked) await run('CLIENT', 'KILL', 'ID', blocked[1]!);
         return blocked !== null;
       };
