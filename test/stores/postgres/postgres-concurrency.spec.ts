@@ -17,14 +17,14 @@ import { hashOf, newRecord, presented } from './postgres-fixtures.js';
 const CONNECTIONS_EACH = rounds(10, 3);
 
 let server: PostgresServer;
-let pool: Pool;
+let shared: Pool;
 let stores: PostgresSessionStore[];
 
 beforeAll(async () => {
   server = await startPostgres();
   const schema = await server.createSchema();
-  pool = server.lastingPool(schema, { max: 5 });
-  await new PostgresSessionStore({ pool }).ensureSchema();
+  shared = server.lastingPool(schema, { max: 5 });
+  await new PostgresSessionStore({ pool: shared }).ensureSchema();
   stores = [1, 2, 3, 4].map(() => {
     const own = server.lastingPool(schema, { max: CONNECTIONS_EACH });
     return new PostgresSessionStore({ pool: own });
@@ -35,6 +35,7 @@ afterAll(() => server.stop());
 
 /** Stores of several processes on one empty table, and a pool to look into it. */
 async function severalStores() {
+  const pool = shared;
   await pool.query('TRUNCATE user_sessions');
   const store = new PostgresSessionStore({ pool });
   const parallel = <T>(
