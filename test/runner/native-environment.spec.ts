@@ -26,6 +26,11 @@ describe('what specs run in', () => {
     );
   });
 
+  it('hooks no promise, for Jest or for the specs before', () => {
+    // Node marks those that belong to an `AsyncLocalStorage` in use.
+    expect(Object.getOwnPropertySymbols(Promise.resolve())).toEqual([]);
+  });
+
   it('takes away what a spec leaves behind', () => {
     const environment = new NativeEnvironment({ projectConfig: {} });
     const { fetch } = globalThis;

@@ -1,4 +1,5 @@
-const { existsSync } = require('node:fs');
+const asyncHooks = require('node:async_hooks');
+const { existsSync, statSync } = require('node:fs');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const { SourceTextModule, SyntheticModule } = require('node:vm');
 const { default: JestRuntime } = require('jest-runtime');
@@ -13,6 +14,31 @@ const ESM = {
 
 /** What Node has loaded, by its specifier. */
 const loadedByNode = new Map();
+
+/** What V8 made of our modules, by their paths: a spec compiles most of those of the spec before again. */
+const compiled = new Map();
+
+/**
+ * Where Jest keeps which test runs, in place of its `AsyncLocalStorage`. Tests run one after the other, and every promise
+ * would cost more with each spec before: Node never lets go of a storage.
+ */
+class SpecStorage {
+  #store;
+
+  getStore() {
+    return this.#store;
+  }
+
+  async run(store, callback) {
+    const before = this.#store;
+    this.#store = store;
+    try {
+      return await callback();
+    } finally {
+      this.#store = before;
+    }
+  }
+}
 
 /**
  * Gives each spec modules of `lib/` and `test/` of its own. Packages are loaded by Node, once for all specs of a
@@ -36,7 +62,13 @@ class NativeRuntime extends JestRuntime {
   requireInternalModule(path) {
     delete globalThis[Symbol.for('EVENT_HANDLERS')];
     delete require.cache[path];
-    return require(path);
+    const { AsyncLocalStorage } = asyncHooks;
+    asyncHooks.AsyncLocalStorage = SpecStorage;
+    try {
+      return require(path);
+    } finally {
+      asyncHooks.AsyncLocalStorage = AsyncLocalStorage;
+    }
   }
 
   setModuleMock(_from, specifier, create) {
@@ -92,19 +124,40 @@ class NativeRuntime extends JestRuntime {
   #compile(url) {
     const path = fileURLToPath(url);
     const importFrom = (specifier) => this.#import(specifier, url);
-    const module = new SourceTextModule(
-      this.transformCache.transform(path, ESM),
-      {
-        identifier: path,
-        importModuleDynamically: async (specifier) =>
-          link(await importFrom(specifier)),
-        initializeImportMeta: (meta) => {
-          meta.url = url;
-          meta.jest = this.jestGlobals.jestObjectFor(path);
-        },
+    const module = this.#moduleOf(path, {
+      identifier: path,
+      importModuleDynamically: async (specifier) =>
+        link(await importFrom(specifier)),
+      initializeImportMeta: (meta) => {
+        meta.url = url;
+        meta.jest = this.jestGlobals.jestObjectFor(path);
       },
-    );
+    });
     return Object.assign(module, { importFrom });
+  }
+
+  #moduleOf(path, options) {
+    const { mtimeMs } = statSync(path);
+    const known = compiled.get(path);
+    if (known?.mtimeMs === mtimeMs) {
+      const { code, cachedData } = known;
+      try {
+        return new SourceTextModule(code, { ...options, cachedData });
+      } catch (error) {
+        // A spec has changed the flags of V8, such as `--expose-gc`.
+        if (error.code !== 'ERR_VM_MODULE_CACHED_DATA_REJECTED') {
+          throw error;
+        }
+      }
+    }
+    const code = this.transformCache.transform(path, ESM);
+    const module = new SourceTextModule(code, options);
+    // V8 loses what belongs to a dynamic import.
+    if (!/\bimport\s*[(.]/.test(code)) {
+      const cachedData = module.createCachedData();
+      compiled.set(path, { mtimeMs, code, cachedData });
+    }
+    return module;
   }
 }
 
