@@ -3,10 +3,9 @@ import {
   ALERTS,
   alertRules,
   documentedMetrics,
-  moduleSource,
   namesInAdvice,
 } from './operations-page.js';
-import { compile, readPage, SnippetFiles } from './snippets/page.js';
+import { readPage } from './snippets/page.js';
 import { RECORDED } from '../metrics/recorded-metrics.js';
 
 /** What Prometheus says at a time of a test of the rules: `0+60x10` starts at 0 and adds 60 each minute. */
@@ -64,15 +63,6 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 describe('docs/operations.md', () => {
-  it('shows code that compiles', () => {
-    const files = new SnippetFiles([['operations', moduleSource]]);
-    try {
-      expect(compile([files.pathOf('operations')])).toEqual([]);
-    } finally {
-      files.remove();
-    }
-  });
-
   it('advises by codes, events, options and metrics that exist', () => {
     const reference = readPage('docs/reference.md');
     const metrics = Object.keys(RECORDED).join(' ');

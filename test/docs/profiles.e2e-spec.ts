@@ -7,7 +7,7 @@ import { TestSessionClock } from '../../lib/testing/index.js';
 import { openTestApp } from '../support/opened-apps.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
 import { profiles, transitions } from './profiles-page.js';
-import { compile, SnippetFiles } from './snippets/page.js';
+import { SnippetFiles } from './snippets/page.js';
 
 type Options = Partial<SessionJwtModuleOptions>;
 
@@ -46,12 +46,6 @@ async function movableOptionsOf(profile: string): Promise<Options> {
     ...(revocations && { revocations: new MemoryRevocationLog() }),
   };
 }
-
-it('compiles the options of every profile', () => {
-  const paths = profiles.map(([title]) => files.pathOf(title));
-  expect(profiles.length).toBeGreaterThan(5);
-  expect(compile(paths)).toEqual([]);
-});
 
 it.each(
   profiles

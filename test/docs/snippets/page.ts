@@ -7,7 +7,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ts from 'typescript';
 import { ROOT } from '../../support/library-sources.js';
 
 /** Everything below one heading of the second level. */
@@ -78,38 +77,4 @@ export class SnippetFiles extends SnippetFolder {
   pathOf(title: string): string {
     return join(this.path, `${title.replaceAll(/\W+/g, '-')}.ts`);
   }
-}
-
-/** Returns what the compiler reports about some files, with the options of this repository. */
-export function compile(
-  paths: string[],
-  overrides: ts.CompilerOptions = {},
-): string[] {
-  const { config } = ts.readConfigFile(
-    join(ROOT, 'tsconfig.json'),
-    ts.sys.readFile,
-  ) as { config: { compilerOptions: { paths: Record<string, string[]> } } };
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
-  const program = ts.createProgram(paths, {
-    ...options,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    // A section does not use every import.
-    noUnusedLocals: false,
-    // Where the files are says nothing about the types of this repository.
-    rootDir: '/',
-    typeRoots: [join(ROOT, 'node_modules/@types')],
-    ...overrides,
-  });
-  return paths.flatMap((path) => {
-    const source = program.getSourceFile(path)!;
-    return [
-      ...program.getSyntacticDiagnostics(source),
-      ...program.getSemanticDiagnostics(source),
-    ].map(({ messageText, start = 0 }) => {
-      const { line } = source.getLineAndCharacterOfPosition(start);
-      const text = source.text.split('\n')[line]!.trim();
-      return `${text}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
-    });
-  });
 }
