@@ -3,7 +3,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import {
   existsSync,
   mkdtempSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { SessionKeyAlgorithm } from '../../lib/options/key-options.js';
+import { rsaPair } from './rsa-pairs.mjs';
 
 export interface KeyPair {
   readonly privateKey: KeyObject;
@@ -7,12 +8,15 @@ export interface KeyPair {
 }
 
 /** A key pair of every algorithm, each made when it is first asked for. */
-export const keyPairs = newKeyPairs();
+export const keyPairs = newKeyPairs(0);
 
 /** Others, for what must not be accepted. */
-export const otherKeyPairs = newKeyPairs();
+export const otherKeyPairs = newKeyPairs(2);
 
-function newKeyPairs(): Readonly<Record<SessionKeyAlgorithm, KeyPair>> {
+/** @param firstRsa the number of the first of two RSA pairs, which all specs share */
+function newKeyPairs(
+  firstRsa: number,
+): Readonly<Record<SessionKeyAlgorithm, KeyPair>> {
   const made = new Map<SessionKeyAlgorithm, KeyPair>();
   const pairOf = (algorithm: SessionKeyAlgorithm): KeyPair => {
     const pair = made.get(algorithm) ?? newKeyPair(algorithm);
@@ -27,10 +31,10 @@ function newKeyPairs(): Readonly<Record<SessionKeyAlgorithm, KeyPair>> {
       return pairOf('EdDSA');
     },
     get RS256() {
-      return pairOf('RS256');
+      return rsaPair(firstRsa);
     },
     get PS256() {
-      return pairOf('PS256');
+      return rsaPair(firstRsa + 1);
     },
   };
 }
