@@ -40,7 +40,7 @@ import {
 } from '../support/test-app.js';
 
 const PARALLEL = 20;
-const ROUNDS = rounds(50, 12);
+const ROUNDS = rounds(50, 6);
 const ORDERS_A_ROUND = 10;
 /** Loads that wait for a gate must not run into their deadline where the machine is busy. */
 const PATIENT = { timeout: '30s' };

@@ -94,7 +94,7 @@ const TWICE_CLEARED = [
 ];
 
 const PARALLEL = 20;
-const ROUNDS = rounds(10, 4);
+const ROUNDS = rounds(10, 2);
 const ORDERS_A_ROUND = 20;
 /** Loads that wait for a gate must not run into their deadline where the machine is busy. */
 const PATIENT = { timeout: '30s' };

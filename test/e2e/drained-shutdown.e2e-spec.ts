@@ -8,7 +8,7 @@ import {
   type CompiledLibrary,
 } from '../support/compiled-library.js';
 import { SECRET } from '../support/secrets.js';
-import { platforms } from '../support/effort.js';
+import { combinations, platforms } from '../support/effort.js';
 import { printFigures } from '../support/figures.js';
 
 const adapters = platforms('express');
@@ -185,10 +185,17 @@ describe.each(adapters)(
       expect(messages.at(-1)).toEqual({ type: 'completed' });
     });
 
-    it.each([
-      ['refuses it, and reports the theft', false, 401],
-      ['reports the theft, though the client has gone', true, undefined],
-    ])(
+    it.each(
+      combinations<
+        [what: string, isAbandoned: boolean, status: number | undefined]
+      >(
+        [
+          ['reports the theft, though the client has gone', true, undefined],
+          ['refuses it, and reports the theft', false, 401],
+        ],
+        1,
+      ),
+    )(
       '%s, as an event and in the log',
       async (_what, isAbandoned, expected) => {
         const { status, messages } = await refreshWhileDraining(0, isAbandoned);

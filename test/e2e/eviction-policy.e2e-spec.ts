@@ -10,7 +10,7 @@ import {
   until,
   type RedisServer,
 } from '../support/redis-server.js';
-import { platforms } from '../support/effort.js';
+import { ofThisSpec, platforms } from '../support/effort.js';
 import type { AdapterName, TestApp } from '../support/test-app.js';
 
 const adapters = platforms('express');
@@ -83,7 +83,7 @@ describe('the maxmemory-policy of Redis (F-10)', () => {
     },
   );
 
-  it.each(Object.entries(CLUSTER_CLIENTS))(
+  it.each(ofThisSpec(Object.entries(CLUSTER_CLIENTS)))(
     'is checked on a cluster: %s',
     async (_client, connect) => {
       const cluster = await startRedisCluster(3);

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { rounds } from '../support/effort.js';
 import { itOnNest, needingNest12 } from '../support/nest-version.js';
 import {
   linkedApplication,
@@ -16,7 +17,7 @@ const NEST = [
   '@nestjs/jwt',
 ];
 const REFERENCE = importing('@nestjs/jwt');
-const ROUNDS = 5;
+const ROUNDS = rounds(5, 3);
 const MEDIANS = 6;
 
 let packed: PackedPackage;

@@ -76,7 +76,7 @@ const JEST_ON_NODE_24 = [
   'node_modules/jest/bin/jest.js',
 ];
 
-/** The kinds of applications that docs/compatibility.md names. Modest effort takes the first. */
+/** The kinds of applications that docs/compatibility.md names. */
 export const SCAFFOLDS: [title: string, options: ScaffoldOptions][] = [
   [
     'Nest 11, CommonJS, Jest with ts-jest',

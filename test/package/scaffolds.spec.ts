@@ -1,22 +1,30 @@
-import { rounds } from '../support/effort.js';
+import { readPage, sectionsOf } from '../docs/snippets/page.js';
+import { combinations } from '../support/effort.js';
 import { useSession, workingSession } from './application.js';
 import { packPackage, type PackedPackage } from './packed.js';
 import { SCAFFOLDS } from './scaffold-kinds.js';
 import { ScaffoldedApplication } from './scaffold.js';
 
-let packed: PackedPackage;
-
-beforeAll(async () => {
-  packed = await packPackage();
-});
+let packed: PackedPackage | undefined;
 afterAll(() => packed?.remove());
 
-describe.each(SCAFFOLDS.slice(0, rounds(SCAFFOLDS.length, 1)))(
-  'the README in a new application: %s',
-  (title, options) => {
+it('creates the applications that docs/compatibility.md lists', () => {
+  const { text } = sectionsOf(readPage('docs/compatibility.md')).find(
+    ({ title }) => title === 'Applications',
+  )!;
+  const tried = text
+    .split('\n')
+    .filter((line) => line.includes('scaffolds.spec.ts'))
+    .map((line) => line.split('|')[1]!.trim());
+  expect(tried).toEqual(SCAFFOLDS.map(([title]) => title));
+});
+
+for (const [title, options] of combinations(SCAFFOLDS, 0)) {
+  describe(`the README in a new application: ${title}`, () => {
     const app = new ScaffoldedApplication(options);
 
     beforeAll(async () => {
+      packed ??= await packPackage();
       const start = performance.now();
       await app.create(packed.tarball);
       const seconds = ((performance.now() - start) / 1000).toFixed(0);
@@ -43,5 +51,5 @@ describe.each(SCAFFOLDS.slice(0, rounds(SCAFFOLDS.length, 1)))(
         { ok: true, output: expect.stringMatching(/Tests:? +2 passed/) },
       ]);
     });
-  },
-);
+  });
+}
