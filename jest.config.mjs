@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 
 /** What a worker may hold between two specs before a new one takes its place: modules of a spec stay in memory. */
-const WORKER_BYTES = 400 * 2 ** 20;
+const WORKER_BYTES = 600 * 2 ** 20;
 /** What it needs at most, with the servers and browsers that its spec starts. */
 const WORKER_AND_SERVERS_BYTES = 1.5 * 2 ** 30;
 

@@ -26,6 +26,12 @@ const jestReport = join(scratch, 'jest.json');
 
 const onNest11 = process.env.NEST === '11';
 const effort = process.env.TEST_EFFORT === 'full' ? 'full' : 'modest';
+/** What is not run at modest effort: these start many processes, or compare times where others count. */
+const ONLY_AT_FULL_EFFORT = [
+  '/test/faults/(?:chaos/|rolling-deploy)',
+  '/test/package/import-cost',
+  '/test/performance/(?!guard-costs)',
+];
 const env = { ...process.env, ISSUED_TOKENS_FILE: issuedTokensFile };
 /** Where commands run: here, or from the copy on. */
 const place = { cwd: fileURLToPath(new URL('..', import.meta.url)), env };
@@ -236,10 +242,13 @@ function moveToNest11(print) {
 
 async function runJest() {
   const args = ['--logHeapUsage', '--json', `--outputFile=${jestReport}`];
-  if (onNest11) {
+  const ignored = [
+    '/test/package/scaffold-app/',
     // These install their own Nest, both versions.
-    args.push('--testPathIgnorePatterns=/test/package/scaffold');
-  }
+    ...(onNest11 ? ['/test/package/scaffold'] : []),
+    ...(effort === 'full' ? [] : ONLY_AT_FULL_EFFORT),
+  ];
+  args.push(...ignored.map((path) => `--testPathIgnorePatterns=${path}`));
   const succeeded = await script(show, 'test:jest', '--', ...args);
   if (!existsSync(jestReport)) {
     return { passed: 0, failed: 1, skipped: 0 };

@@ -1,4 +1,4 @@
-import type { JsonWebKey, KeyObject } from 'node:crypto';
+import type { JsonWebKeyInput, KeyObject } from 'node:crypto';
 import type { Duration } from './durations.js';
 import type { SecretInput } from './option-groups.js';
 
@@ -6,7 +6,7 @@ import type { SecretInput } from './option-groups.js';
 export type SessionKeyAlgorithm = 'ES256' | 'EdDSA' | 'RS256' | 'PS256';
 
 /** A key as PEM text, as a JSON Web Key (RFC 7517) or as a `KeyObject`. */
-export type KeyInput = string | JsonWebKey | KeyObject;
+export type KeyInput = string | JsonWebKeyInput['key'] | KeyObject;
 
 /**
  * A key pair for session tokens. Its `kid` is its thumbprint (RFC 7638), so you never name keys yourself.

@@ -5,6 +5,7 @@ import * as postgres from '../../lib/stores/postgres/index.js';
 import * as redis from '../../lib/stores/redis/index.js';
 import * as terminus from '../../lib/terminus/index.js';
 import * as testing from '../../lib/testing/index.js';
+import { describeAtFullEffort } from '../support/at-full-effort.js';
 import { type PublicApi, readPublicApi } from './public-api.js';
 
 /**
@@ -265,7 +266,7 @@ describe('the public API', () => {
   });
 });
 
-describe('the check of the public API', () => {
+describeAtFullEffort('the check of the public API', () => {
   const read = (entry: string, other: string) =>
     readPublicApi(
       ['planted.ts'],

@@ -23,7 +23,7 @@ import {
 import { BOUND_COOKIE } from '../support/bound-browser.js';
 import { atFullEffort } from '../support/at-full-effort.js';
 import { openBrowser, type Browser } from '../support/chromium.js';
-import { combinations, ofThisSpec, platforms } from '../support/effort.js';
+import { combinations, platforms } from '../support/effort.js';
 import { openHttpsFront, type HttpsFront } from '../support/https-front.js';
 import { SickStore } from '../support/sick-store.js';
 import { startTestApp, type TestApp } from '../support/test-app.js';
@@ -227,7 +227,7 @@ if ('reason' in found) {
       },
     );
 
-    it.each(ofThisSpec(KINDS))(
+    atFullEffort.each(KINDS)(
       'binds after a sign-in by form: %s',
       async (_kind, options) => {
         const served = await serve(options());
@@ -343,7 +343,7 @@ if ('reason' in found) {
       expect(refreshesOf(restarted)).toHaveLength(1);
     });
 
-    it.each(ofThisSpec(['store', 'loader'] as const))(
+    atFullEffort.each(['store', 'loader'] as const)(
       'loses nothing while the %s is down: 503, then 200',
       async (what) => {
         const store = new SickStore();

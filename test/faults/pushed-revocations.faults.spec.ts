@@ -49,7 +49,7 @@ const COMBINATIONS = combinations(
     ['postgres', 'without a store', false],
     ['redis', 'without a store', false],
   ] as const,
-  2,
+  1,
 );
 
 describe.each(COMBINATIONS)('on %s, %s', (name, _store, hasStore) => {

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { atFullEffort } from '../support/at-full-effort.js';
 import { ROOT } from '../support/library-sources.js';
 import {
   startApplication,
@@ -79,11 +80,7 @@ describe('an application that installs the packed package', () => {
       { cwd: folder },
     );
     expect(installed).toMatchObject({ ok: true });
-    for (const name of LINKED) {
-      const path = join(folder, 'node_modules', name);
-      mkdirSync(dirname(path), { recursive: true });
-      symlinkSync(join(ROOT, 'node_modules', name), path, 'dir');
-    }
+    for (const name of LINKED) link(name);
     compiled = await compile('-p', folder);
   });
 
@@ -99,6 +96,12 @@ describe('an application that installs the packed package', () => {
     // Not silenced by skipLibCheck: a declaration that names what was stripped is an error in the user's build.
     // Only the compiler's own declarations are taken as they are.
     expect(compiled).toEqual({ ok: true, output: '' });
+  });
+
+  atFullEffort('compiles with the latest types of Node', async () => {
+    link('@types/node', 'types-node-26');
+    const output = await compile('--noEmit', '-p', folder);
+    expect(output).toEqual({ ok: true, output: '' });
   });
 
   it('compiles its client for browsers too, without a type of Node', async () => {
@@ -124,6 +127,14 @@ describe('an application that installs the packed package', () => {
       details: { session: { status: 'up' } },
     });
   });
+
+  /** Takes a package of this repository in place of what npm may have installed. */
+  function link(name: string, source = name): void {
+    const path = join(folder, 'node_modules', name);
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules', source), path, 'dir');
+  }
 
   function compile(...args: string[]): Promise<CommandResult> {
     const compiler = join(folder, 'node_modules/typescript/bin/tsc');

@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { startAttacker } from '../../sample/05-browser-app/src/attacker.js';
-import { atFullEffort } from '../support/at-full-effort.js';
+import {
+  atFullEffort,
+  describeAtFullEffort,
+} from '../support/at-full-effort.js';
 import { openBrowser } from '../support/chromium.js';
 import type { Browser } from '../support/chromium.js';
 import {
@@ -308,53 +311,56 @@ describe.each(platforms('fastify'))(
   },
 );
 
-describe.each(platforms('fastify'))('without protection, on %s', (ADAPTER) => {
-  beforeAll(() => serve({ ADAPTER, PROTECTION: 'off' }));
-  afterAll(() => server?.stop());
+describeAtFullEffort.each(platforms('fastify'))(
+  'without protection, on %s',
+  (ADAPTER) => {
+    beforeAll(() => serve({ ADAPTER, PROTECTION: 'off' }));
+    afterAll(() => server?.stop());
 
-  it.each(
-    combinations(
-      [
+    it.each(
+      combinations(
         [
-          'a sibling',
-          'sibling',
-          ATTACKS.filter(
-            (title) =>
-              // Another origin cannot send or read these without CORS, and the routes know no GET.
-              !/JSON$|header|Image|other devices|Reading|Multipart/.test(
-                title,
-              ) || title === 'Form that looks like JSON',
-          ),
-        ],
-        [
-          'another site',
-          'other',
-          ['Framing the page', 'Signing the victim in as Mallory'],
-        ],
-      ] as const,
-      1,
-    ),
-  )(
-    'the attacks of %s succeed and are shown to: the page is honest',
-    async (_where, which, expected) => {
-      const tab = await (await openTab()).signIn('Ada Lovelace');
-      await tab.add('mine');
-      const before = await counts();
-      const verdicts = await (await openAttacker(which)).attack();
-      const succeeded = [...verdicts]
-        // Fastify has no parser for it.
-        .filter(([title]) => title !== 'Multipart form')
-        .filter(([, verdict]) => verdict === 'succeeded')
-        .map(([title]) => title);
-      expect(succeeded).toEqual(expected);
-      const after = await counts();
-      expect(after.signIns).toBe(before.signIns + 1);
-      expect(after.changes > before.changes).toBe(which === 'sibling');
-    },
-  );
-});
+          [
+            'a sibling',
+            'sibling',
+            ATTACKS.filter(
+              (title) =>
+                // Another origin cannot send or read these without CORS, and the routes know no GET.
+                !/JSON$|header|Image|other devices|Reading|Multipart/.test(
+                  title,
+                ) || title === 'Form that looks like JSON',
+            ),
+          ],
+          [
+            'another site',
+            'other',
+            ['Framing the page', 'Signing the victim in as Mallory'],
+          ],
+        ] as const,
+        1,
+      ),
+    )(
+      'the attacks of %s succeed and are shown to: the page is honest',
+      async (_where, which, expected) => {
+        const tab = await (await openTab()).signIn('Ada Lovelace');
+        await tab.add('mine');
+        const before = await counts();
+        const verdicts = await (await openAttacker(which)).attack();
+        const succeeded = [...verdicts]
+          // Fastify has no parser for it.
+          .filter(([title]) => title !== 'Multipart form')
+          .filter(([, verdict]) => verdict === 'succeeded')
+          .map(([title]) => title);
+        expect(succeeded).toEqual(expected);
+        const after = await counts();
+        expect(after.signIns).toBe(before.signIns + 1);
+        expect(after.changes > before.changes).toBe(which === 'sibling');
+      },
+    );
+  },
+);
 
-describe('the pages', () => {
+describeAtFullEffort('the pages', () => {
   beforeAll(() => serve({ ACCESS_LIFETIME: '20' }));
   afterAll(() => server?.stop());
 
@@ -375,7 +381,7 @@ describe('the pages', () => {
     await fits(page);
   });
 
-  atFullEffort('look like their picture', async () => {
+  it('look like their picture', async () => {
     const tab = await (await openTab()).signIn('Ada Lovelace');
     await (await openTab(otherBrowser)).signIn('Ada Lovelace');
     await tab.hasDevices(2);

@@ -308,7 +308,7 @@ describe.each(combinations(DEVICES_PAGES, 1))(
       expect(await phone.page.context().cookies(server.url)).toEqual([]);
     });
 
-    it('ends all others and keeps this one (S-106)', async () => {
+    atFullEffort('ends all others and keeps this one (S-106)', async () => {
       await phone.signIn('Ada Lovelace');
       await desktop.signIn('Ada Lovelace');
       const third = new SampleClient(server.url);

@@ -5,6 +5,11 @@ export const atFullEffort = (
   isFull ? it : Object.assign(nothing, { each: () => nothing })
 ) as jest.It;
 
+/** `describe` for several such tests. */
+export const describeAtFullEffort = (
+  isFull ? describe : Object.assign(nothing, { each: () => nothing })
+) as jest.Describe;
+
 function nothing(): void {
   // It is not even counted as skipped, like the other rounds and combinations of full effort.
 }

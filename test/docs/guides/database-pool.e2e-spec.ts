@@ -28,6 +28,7 @@ import {
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import { SECRET } from '../../support/secrets.js';
+import { describeAtFullEffort } from '../../support/at-full-effort.js';
 import { Guide, type GuideFolder } from '../guide.js';
 
 const guide = new Guide('docs/guides/database-pool.md');
@@ -296,7 +297,7 @@ describe('the table of sessions', () => {
   });
 });
 
-describe('tools that compare the database with the models', () => {
+describeAtFullEffort('tools that compare the database with the models', () => {
   /** Creates both tables, lets a tool run, and returns which of them are left. */
   async function survivors(tool: () => Promise<unknown>): Promise<string[]> {
     await admin.query(
