@@ -25,7 +25,7 @@ const config = {
   ),
   workerIdleMemoryLimit: WORKER_BYTES,
   // Only what hangs takes so long, on the slowest of machines too.
-  testTimeout: 10 * 60_000,
+  testTimeout: (process.env.TEST_EFFORT === 'full' ? 30 : 10) * 60_000,
   workerGracefulExitTimeout: 60_000,
   setupFilesAfterEnv: ['<rootDir>/test/runner/record-issued-tokens.ts'],
   moduleFileExtensions: ['js', 'json', 'ts'],
