@@ -94,7 +94,8 @@ describe.each(platforms('express'))('API key or session, on %s', (adapter) => {
   });
 
   it('keeps other sites out of sessions, and lets clients with a key write', async () => {
-    const headers = { origin: 'https://evil.example' };
+    // Fastify takes a body whose length is unknown for one of an unknown type.
+    const headers = { origin: 'https://evil.example', 'content-length': '0' };
     const write = (more: Record<string, string>) =>
       app.send({
         method: 'POST',
