@@ -17,41 +17,41 @@ import { SessionDataLoader, SessionJwtModule, SessionService } from './lib/index
 import { createTestSession } from './lib/testing/index.js';
 
 async function closed(loader) {
-let calls = 0;
-class Hanging extends SessionDataLoader {
-  load() {
-    calls += 1;
-    return new Promise(() => undefined);
+  let calls = 0;
+  class Hanging extends SessionDataLoader {
+    load() {
+      calls += 1;
+      return new Promise(() => undefined);
+    }
   }
-}
 
-class AppModule {}
-Module({
-  imports: [
-    SessionJwtModule.forRoot({
-      secret: process.env.SECRET,
-      dataLoader: Hanging,
-      loader: { timeout: 300, ...loader },
-    }),
-  ],
-})(AppModule);
+  class AppModule {}
+  Module({
+    imports: [
+      SessionJwtModule.forRoot({
+        secret: process.env.SECRET,
+        dataLoader: Hanging,
+        loader: { timeout: 300, ...loader },
+      }),
+    ],
+  })(AppModule);
 
-const app = await NestFactory.create(AppModule, { logger: false });
-await app.listen(0, '127.0.0.1');
-const sessions = app.get(SessionService);
-let completed = false;
-sessions.events$.subscribe({ complete: () => { completed = true; } });
-for (let i = 0; i < 3; i += 1) {
-  const { cookie } = await createTestSession(app, 'user ' + i, {
-    data: {},
-    issuedAt: new Date(Date.now() - 7_200_000),
-    loadedAt: new Date(Date.now() - 1_000_000),
-  });
-  void sessions.authenticate({ headers: { cookie } });
-}
-await new Promise((resolve) => setImmediate(resolve));
-await app.close();
-return { calls, completed };
+  const app = await NestFactory.create(AppModule, { logger: false });
+  await app.listen(0, '127.0.0.1');
+  const sessions = app.get(SessionService);
+  let completed = false;
+  sessions.events$.subscribe({ complete: () => { completed = true; } });
+  for (let i = 0; i < 3; i += 1) {
+    const { cookie } = await createTestSession(app, 'user ' + i, {
+      data: {},
+      issuedAt: new Date(Date.now() - 7_200_000),
+      loadedAt: new Date(Date.now() - 1_000_000),
+    });
+    void sessions.authenticate({ headers: { cookie } });
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  await app.close();
+  return { calls, completed };
 }
 
 const applications = [];
