@@ -79,7 +79,8 @@ describe.each(Object.entries(IMPATIENT))(
       direct = connectIoredis(server.port);
       log = new RedisRevocationLog({ client: connected.client });
       writer = new RedisRevocationLog({ client: direct.client });
-      await append(log, ['first']);
+      // Not by the impatient client: a machine can be slower.
+      await append(writer, ['first']);
     });
 
     afterEach(async () => {
