@@ -58,8 +58,13 @@ const GOAL = 90;
 const NOTICED = new Set(['Killed', 'Timeout']);
 const MISSED = new Set(['Survived', 'NoCoverage']);
 
-// Chance is for the suite; here a few tries of each property do.
-Object.assign(process.env, { NONCE_TOKENS: '1000', FUZZ_SECONDS: '0' });
+Object.assign(process.env, {
+  // Chance is for the suite; here a few tries of each property do.
+  NONCE_TOKENS: '1000',
+  FUZZ_SECONDS: '0',
+  // What a module does when it is loaded is changed too.
+  LIBRARY_OF_EACH_SPEC: 'true',
+});
 const scratch = mkdtempSync(join(tmpdir(), 'session-jwt-mutation-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 

@@ -8,6 +8,7 @@ import {
   tokensOf,
   type Place,
 } from '../../lib/client/stored-parts.js';
+import { anyCharacter } from '../support/any-character.js';
 
 const PART = 2000;
 /** What a text has around a token: `["…",null]`. */
@@ -18,7 +19,7 @@ const partsOf = (tokens: SessionTokens, place: Place = 0): string[] =>
 
 const anyTokens = fc
   .record({
-    token: fc.string({ unit: 'binary', minLength: 1, maxLength: 800 }),
+    token: fc.string({ unit: anyCharacter, minLength: 1, maxLength: 800 }),
     repeat: fc.integer({ min: 1, max: 8 }),
     refreshToken: fc.option(fc.string({ maxLength: 800 }), { nil: undefined }),
   })

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { runInThisContext } from 'node:vm';
+import { jest } from '@jest/globals';
 import * as common from '@nestjs/common';
 
 interface Environment {
@@ -24,6 +25,16 @@ describe('what specs run in', () => {
       'HttpException',
       common.HttpException,
     );
+  });
+
+  it('has one `lib/` for all specs, and another one for a spec that replaces a package', async () => {
+    const path = '../../lib/errors/session-error.js';
+    const { SessionError } = (await import(path)) as { SessionError: unknown };
+    const again = (await import(path)) as { SessionError: unknown };
+    expect(again.SessionError).toBe(SessionError);
+    jest.unstable_mockModule('a-package', () => ({}));
+    const own = (await import(path)) as { SessionError: unknown };
+    expect(own.SessionError).not.toBe(SessionError);
   });
 
   it('keeps which test runs in no `AsyncLocalStorage`, for which every promise would pay', () => {

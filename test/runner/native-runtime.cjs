@@ -1,5 +1,6 @@
 const asyncHooks = require('node:async_hooks');
 const { existsSync, statSync } = require('node:fs');
+const { join, sep } = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const { SourceTextModule, SyntheticModule } = require('node:vm');
 const { default: JestRuntime } = require('jest-runtime');
@@ -15,8 +16,14 @@ const ESM = {
 /** What Node has loaded, by its specifier. */
 const loadedByNode = new Map();
 
-/** What V8 made of our modules, by their paths: a spec compiles most of those of the spec before again. */
+/** Modules of `lib/`, by their addresses. Specs of a worker share them: V8 optimizes them once, and keeps them once. */
+const library = new Map();
+
+/** What V8 made of our other modules, by their paths: a spec compiles most of those of the spec before again. */
 const compiled = new Map();
+
+/** That of the spec which runs: what a shared module imports later belongs to it. */
+let current;
 
 /**
  * Where Jest keeps which test runs, in place of its `AsyncLocalStorage`. Tests run one after the other, and every promise
@@ -41,17 +48,28 @@ class SpecStorage {
 }
 
 /**
- * Gives each spec modules of `lib/` and `test/` of its own. Packages are loaded by Node, once for all specs of a
- * worker: to load Nest anew costs more than most specs.
+ * Gives each spec modules of `test/` of its own. Packages are loaded by Node, once for all specs of a worker: to load
+ * Nest anew costs more than most specs. `lib/` is loaded once as well, unless a spec replaces a package, a file has
+ * changed, or `LIBRARY_OF_EACH_SPEC` is set.
  */
 class NativeRuntime extends JestRuntime {
   #environment;
   #modules = new Map();
   #mocks = new Map();
+  #isOfLibrary;
 
   constructor(config, environment, ...others) {
     super(config, environment, ...others);
     this.#environment = environment;
+    const libraryUrl = pathToFileURL(join(config.rootDir, 'lib', sep)).href;
+    this.#isOfLibrary = (url) => url.startsWith(libraryUrl);
+    current = this;
+    if (
+      process.env.LIBRARY_OF_EACH_SPEC ||
+      [...library.values()].some(isStale)
+    ) {
+      library.clear();
+    }
   }
 
   async unstable_importModule(path) {
@@ -97,13 +115,16 @@ class NativeRuntime extends JestRuntime {
 
   #load({ href }) {
     const url = href.replace(/\.js$/, '.ts');
-    let module = this.#modules.get(url);
+    // A spec that replaces packages has modules of its own from there on.
+    const isShared = this.#mocks.size === 0 && this.#isOfLibrary(url);
+    const modules = isShared ? library : this.#modules;
+    let module = modules.get(url);
     if (module === undefined) {
       if (!isSource(url)) {
         return this.#loadByNode(href);
       }
       module = this.#compile(url);
-      this.#modules.set(url, module);
+      modules.set(url, module);
     }
     return module;
   }
@@ -123,7 +144,7 @@ class NativeRuntime extends JestRuntime {
 
   #compile(url) {
     const path = fileURLToPath(url);
-    const importFrom = (specifier) => this.#import(specifier, url);
+    const importFrom = (specifier) => current.#import(specifier, url);
     const module = this.#moduleOf(path, {
       identifier: path,
       importModuleDynamically: async (specifier) =>
@@ -142,7 +163,8 @@ class NativeRuntime extends JestRuntime {
     if (known?.mtimeMs === mtimeMs) {
       const { code, cachedData } = known;
       try {
-        return new SourceTextModule(code, { ...options, cachedData });
+        const module = new SourceTextModule(code, { ...options, cachedData });
+        return Object.assign(module, { mtimeMs });
       } catch (error) {
         // A spec has changed the flags of V8, such as `--expose-gc`.
         if (error.code !== 'ERR_VM_MODULE_CACHED_DATA_REJECTED') {
@@ -157,8 +179,16 @@ class NativeRuntime extends JestRuntime {
       const cachedData = module.createCachedData();
       compiled.set(path, { mtimeMs, code, cachedData });
     }
-    return module;
+    return Object.assign(module, { mtimeMs });
   }
+}
+
+/** Whether a module is not that of its file: it could not be loaded, or somebody has changed it. */
+function isStale({ status, identifier, mtimeMs }) {
+  return (
+    status === 'errored' ||
+    statSync(identifier, { throwIfNoEntry: false })?.mtimeMs !== mtimeMs
+  );
 }
 
 /** Whether there is such a file; compiled code has none, and is loaded by Node. */

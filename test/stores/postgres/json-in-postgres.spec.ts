@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { mergeAttributes } from '../../../lib/stores/merge-attributes.js';
 import type { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
+import { anyCharacter } from '../../support/any-character.js';
 import { rounds } from '../../support/effort.js';
 import {
   startPostgres,
@@ -11,7 +12,7 @@ import { newRecord, newStore } from './postgres-fixtures.js';
 /** What databases and parsers stumble over. */
 const text = fc.string({
   unit: fc.oneof(
-    fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+    anyCharacter,
     fc.constantFrom(
       '\0',
       '\ud800',
