@@ -57,8 +57,8 @@ export abstract class RevocationLog {
    * what is there already; the last of them, even if it is empty, has {@link RevocationBatch.asOf} if the log contains
    * anything at all. After that, every batch has it.
    *
-   * Must not occupy a connection that other commands wait for. Does not reconnect: it rejects, and its caller follows
-   * again from the last position.
+   * Must not occupy a connection that other commands wait for. If its connection breaks, it rejects, and its caller
+   * follows again from the last position; a client that reconnects by itself may also go on from there.
    *
    * @param from the position of the last batch that was received; `undefined`: from the oldest entry
    * @param listener must not throw

@@ -1,17 +1,16 @@
+import {
+  describeContract,
+  type ContractSuiteOptions,
+} from './contract-suite.js';
 import { breakTests } from './log-contract/breaks.js';
 import { deliveryTests } from './log-contract/deliveries.js';
 import { followerEndTests } from './log-contract/follower-ends.js';
 import type { RevocationLogFixture } from './log-contract/fixture.js';
-import { runLogTest } from './log-contract/follower.js';
+import { runLogTest, type LogAbility } from './log-contract/follower.js';
 import { logTimeTests } from './log-contract/log-times.js';
 import { positionTests } from './log-contract/positions.js';
 import { proofTests } from './log-contract/proofs.js';
 import { retentionTests } from './log-contract/retention.js';
-import {
-  globalRunner,
-  TIMEOUT_OF_A_TEST,
-  type TestRunner,
-} from './test-runner.js';
 
 /**
  * Adds the tests that every `RevocationLog` must pass, for authors of logs:
@@ -21,14 +20,13 @@ import {
  * ```
  *
  * @param create creates the fixture of one test, with a log that is empty
- * @param runner default: the global `describe` and `it` (Jest; Vitest with `globals`). With `node:test`, or with Vitest
- *   without globals, pass the imported functions: `{ describe, it }`
- * @throws {TypeError} if there is no runner
+ * @param options the functions of the test runner, and what the fixture cannot do: `without: ['cut', 'lose']`
+ * @throws {TypeError} if there is no test runner
  */
 export function describeRevocationLog(
   name: string,
   create: () => Promise<RevocationLogFixture> | RevocationLogFixture,
-  runner: TestRunner = globalRunner('describeRevocationLog'),
+  options: ContractSuiteOptions<LogAbility> = {},
 ): void {
   const groups = {
     delivery: deliveryTests,
@@ -39,15 +37,14 @@ export function describeRevocationLog(
     'ends of followers': followerEndTests,
     'broken connections and lost entries': breakTests,
   };
-  runner.describe(name, () => {
-    for (const [group, addTests] of Object.entries(groups)) {
-      runner.describe(group, () => {
-        addTests((title, body) => {
-          const run = async (): Promise<void> =>
-            runLogTest(await create(), body);
-          runner.it(title, run, TIMEOUT_OF_A_TEST);
-        });
-      });
-    }
-  });
+  describeContract(
+    name,
+    {
+      suite: 'describeRevocationLog',
+      groups,
+      has: (bench, ability) => bench[ability] !== undefined,
+      run: async (body) => runLogTest(await create(), body),
+    },
+    options,
+  );
 }

@@ -1,3 +1,7 @@
+import {
+  describeContract,
+  type ContractSuiteOptions,
+} from './contract-suite.js';
 import { attributeTests } from './store-contract/attributes.js';
 import { bindingTests } from './store-contract/binding.js';
 import { changeTests } from './store-contract/changes.js';
@@ -9,16 +13,11 @@ import { listTests } from './store-contract/lists.js';
 import { passiveTests } from './store-contract/passive.js';
 import { recordTests } from './store-contract/records.js';
 import { rotationTests } from './store-contract/rotations.js';
-import { benchOf } from './store-contract/scenario.js';
+import { benchOf, type StoreAbility } from './store-contract/scenario.js';
 import { StoreTrace } from './store-contract/store-trace.js';
 import { subjectTests } from './store-contract/subjects.js';
 import { timeTests } from './store-contract/times.js';
 import { useTests } from './store-contract/uses.js';
-import {
-  globalRunner,
-  TIMEOUT_OF_A_TEST,
-  type TestRunner,
-} from './test-runner.js';
 
 /**
  * Adds the tests that every `SessionStore` must pass, for authors of stores:
@@ -29,14 +28,14 @@ import {
  *
  * @param create creates the fixture of one test. Every test uses unique subjects and ids, so fixtures may share a
  *   server
- * @param runner default: the global `describe` and `it` (Jest; Vitest with `globals`). With `node:test`, or with Vitest
- *   without globals, pass the imported functions: `{ describe, it }`
- * @throws {TypeError} if there is no runner
+ * @param options the functions of the test runner, and the optional methods that the store does not have:
+ *   `without: ['bind', 'now']`
+ * @throws {TypeError} if there is no test runner
  */
 export function describeSessionStore(
   name: string,
   create: () => Promise<SessionStoreFixture> | SessionStoreFixture,
-  runner: TestRunner = globalRunner('describeSessionStore'),
+  options: ContractSuiteOptions<StoreAbility> = {},
 ): void {
   const groups = {
     'session records': recordTests,
@@ -53,24 +52,24 @@ export function describeSessionStore(
     'call deadlines': deadlineTests,
     'session lists': listTests,
   };
-  runner.describe(name, () => {
-    for (const [group, addTests] of Object.entries(groups)) {
-      runner.describe(group, () => {
-        addTests((title, body) => {
-          const run = async (): Promise<void> => {
-            const fixture = await create();
-            const trace = new StoreTrace();
-            try {
-              await body(benchOf(fixture, trace));
-            } catch (error) {
-              throw trace.explain(error);
-            } finally {
-              await fixture.close?.();
-            }
-          };
-          runner.it(title, run, TIMEOUT_OF_A_TEST);
-        });
-      });
-    }
-  });
+  describeContract(
+    name,
+    {
+      suite: 'describeSessionStore',
+      groups,
+      has: ({ store }, ability) => store[ability] !== undefined,
+      async run(body) {
+        const fixture = await create();
+        const trace = new StoreTrace();
+        try {
+          await body(benchOf(fixture, trace));
+        } catch (error) {
+          throw trace.explain(error);
+        } finally {
+          await fixture.close?.();
+        }
+      },
+    },
+    options,
+  );
 }

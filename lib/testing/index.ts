@@ -15,15 +15,17 @@ export {
   type TestSession,
   type TestSessionOverrides,
 } from './create-test-session.js';
+export type { ContractSuiteOptions, TestRunner } from './contract-suite.js';
 export { describeRevocationLog } from './describe-revocation-log.js';
 export { describeSessionStore } from './describe-session-store.js';
 export type { RevocationLogFixture } from './log-contract/fixture.js';
+export type { LogAbility } from './log-contract/follower.js';
 export type { SessionStoreFixture } from './store-contract/fixture.js';
+export type { StoreAbility } from './store-contract/scenario.js';
 export type { TestClient } from './test-client.js';
 export {
   TestDevice,
   type DeviceResponse,
   type DeviceSend,
 } from './test-device.js';
-export type { TestRunner } from './test-runner.js';
 export { TestSessionClock } from './test-session-clock.js';

@@ -146,11 +146,14 @@ const TESTING_RUNTIME = [
   'describeSessionStore',
 ];
 const TESTING_TYPES = [
+  'ContractSuiteOptions',
   'DeviceResponse',
   'DeviceSend',
+  'LogAbility',
   'RevocationLogFixture',
   'SessionStoreFixture',
   'SocketIoTestClientOptions',
+  'StoreAbility',
   'TestRunner',
   'TestClient',
   'TestClientOptions',

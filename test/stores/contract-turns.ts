@@ -1,4 +1,4 @@
-import type { TestRunner } from '../../lib/testing/test-runner.js';
+import type { TestRunner } from '../../lib/testing/contract-suite.js';
 import { rounds } from '../support/effort.js';
 
 const RUNNER: TestRunner = { describe, it };

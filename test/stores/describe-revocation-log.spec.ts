@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type { RevocationBatch } from '../../lib/ports/revocation-log.js';
 import { MemoryRevocationLog } from '../../lib/stores/memory-revocation-log.js';
 import { describeRevocationLog } from '../../lib/testing/describe-revocation-log.js';
+import type { LogAbility } from '../../lib/testing/log-contract/follower.js';
 import { TestSessionClock } from '../../lib/testing/test-session-clock.js';
 import { compileLibrary } from '../support/compiled-library.js';
+import { BreakableLog } from './breakable-log.js';
 
 type Append = Parameters<MemoryRevocationLog['append']>;
 type Follow = Parameters<MemoryRevocationLog['follow']>;
@@ -220,6 +222,111 @@ describe('describeRevocationLog', () => {
     );
   });
 
+  it('finds nothing in a sound log that breaks', async () => {
+    const failures = await failuresOf(breakableFixture(), []);
+    expect(failures).toEqual(new Map());
+  });
+
+  it.each<[string, (log: BreakableLog) => Partial<BreakableLog>, string]>([
+    [
+      'is silent once its connection breaks',
+      (log) => {
+        let isSilent = false;
+        return {
+          cut: () => {
+            isSilent = true;
+          },
+          follow: (from, listener, signal) =>
+            BreakableLog.prototype.follow.call(
+              log,
+              from,
+              (batch) => isSilent || listener(batch),
+              signal,
+            ),
+        };
+      },
+      'rejects or goes on when its connection breaks, and misses nothing',
+    ],
+    [
+      'begins after what came while its connection was broken',
+      (log) => ({
+        cut: () => {
+          BreakableLog.prototype.cut.call(log);
+          log.follow = (from, listener, signal) =>
+            BreakableLog.prototype.follow.call(
+              log,
+              from,
+              (batch) =>
+                listener({
+                  ...batch,
+                  entries: batch.entries.filter((text) => text !== 'meanwhile'),
+                }),
+              signal,
+            );
+        },
+      }),
+      'rejects or goes on when its connection breaks, and misses nothing',
+    ],
+    [
+      'does not report lost entries',
+      (log) => ({
+        follow: (from, listener, signal) =>
+          BreakableLog.prototype.follow.call(
+            log,
+            from,
+            (batch) => listener({ ...batch, hasGap: false }),
+            signal,
+          ),
+      }),
+      'reports once that entries are missing which it has not received',
+    ],
+    [
+      'reports lost entries with each batch',
+      (log) => ({
+        follow: (from, listener, signal) =>
+          BreakableLog.prototype.follow.call(
+            log,
+            from,
+            (batch) => listener({ ...batch, hasGap: from !== undefined }),
+            signal,
+          ),
+      }),
+      'reports once that entries are missing which it has not received',
+    ],
+    [
+      'follows what it has lost',
+      (log) => ({
+        lose: () => {
+          const { follow } = log;
+          BreakableLog.prototype.lose.call(log);
+          log.follow = (_from, _listener, signal) =>
+            follow.call(log, undefined, () => undefined, signal);
+        },
+      }),
+      'notices while it follows that entries which it has received are lost, or goes on',
+    ],
+  ])('finds a log that %s', async (_title, fault, test) => {
+    const failures = await failuresOf(breakableFixture(fault), []);
+    expect([...failures.keys()]).toContain(test);
+  });
+
+  it.each(['cut', 'lose'] as const)(
+    'wants to be told that a fixture cannot %s',
+    async (ability) => {
+      const others = (['cut', 'lose'] as const).filter(
+        (each) => each !== ability,
+      );
+      const create = () => fixtureOf(new MemoryRevocationLog());
+      const failures = await failuresOf(create, others);
+      expect(failures.size).toBe(ability === 'cut' ? 1 : 2);
+      expect([...failures.values()].join()).toContain(
+        `pass \`without: ['${ability}']\` to describeRevocationLog`,
+      );
+      const needless = await failuresOf(breakableFixture(), [ability]);
+      expect([...needless.keys()]).toEqual([`has no ${ability}()`]);
+    },
+  );
+
   it('says what is missing', async () => {
     const [, Log, test] = FAULTY[0]!;
     const failures = await failuresOf(() => fixtureOf(new Log()));
@@ -260,14 +367,14 @@ describe('describeRevocationLog', () => {
            const clock = new TestSessionClock();
            log.useClock(clock);
            return { log, advance: (seconds) => clock.advance(seconds) };
-         }, { describe, it });`,
+         }, { describe, it, without: ['cut', 'lose'] });`,
       );
       const { stdout } = spawnSync(
         process.execPath,
         ['--test', '--test-reporter=tap', file],
         { env: { PATH: process.env['PATH'] }, encoding: 'utf8' },
       );
-      expect(stdout).toMatch(/^# pass 32$/m);
+      expect(stdout).toMatch(/^# pass 31$/m);
       expect(stdout).toMatch(/^# fail 0$/m);
     } finally {
       library.remove();
@@ -285,14 +392,34 @@ function fixtureOf(log: MemoryRevocationLog) {
   };
 }
 
+/** As {@link fixtureOf}, of a log that can be broken, with a fault. */
+function breakableFixture(
+  faultOf: (log: BreakableLog) => Partial<BreakableLog> = () => ({}),
+) {
+  return () => {
+    const clock = new TestSessionClock();
+    const log = new BreakableLog(clock);
+    Object.assign(log, faultOf(log));
+    return {
+      log,
+      advance: (seconds: number) => clock.advance(seconds),
+      cut: () => log.cut(),
+      lose: () => log.lose(),
+      patienceSeconds: 0.02,
+    };
+  };
+}
+
 /** The tests of the suite that fail, and what they say. */
 async function failuresOf(
   create: Parameters<typeof describeRevocationLog>[1],
+  without: readonly LogAbility[] = ['cut', 'lose'],
 ): Promise<Map<string, string>> {
   const tests: [string, () => Promise<void>][] = [];
   describeRevocationLog('', create, {
     describe: (_name, body) => body(),
     it: (name, body) => tests.push([name, body]),
+    without,
   });
   const failures = new Map<string, string>();
   for (const [name, body] of tests) {

@@ -1,16 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
   CreateVerdict,
   NewSessionRecord,
+  SessionStore,
   RotationVerdict,
   SessionRecord,
 } from '../../lib/ports/session-store.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { describeSessionStore } from '../../lib/testing/describe-session-store.js';
+import type { StoreAbility } from '../../lib/testing/store-contract/scenario.js';
 import { TestSessionClock } from '../../lib/testing/test-session-clock.js';
 import { rounds } from '../support/effort.js';
+import { ROOT } from '../support/library-sources.js';
 import { FAULTY_BINDINGS, type FaultyStore } from './faulty-bindings.js';
 import { compileLibrary } from '../support/compiled-library.js';
 import { privateStateOf } from './private-state.js';
@@ -126,7 +129,7 @@ const FAULTY: readonly FaultyStore[] = [
   ...FAULTY_BINDINGS,
 ];
 
-/** The group of tests that a store without bindings skips. */
+/** The group of tests that a store without bindings leaves out. */
 const BINDING = 'device binding';
 
 describe('describeSessionStore', () => {
@@ -147,12 +150,52 @@ describe('describeSessionStore', () => {
     expect(titles.filter((title) => !failed.has(title))).toEqual([]);
   });
 
-  it('lets a store do without bindings', async () => {
-    class Unbound extends MemorySessionStore {
-      override readonly bind = undefined as never;
-    }
-    const failures = await failuresOf(() => fixtureOf(new Unbound()));
-    expect([...failures.keys()]).toEqual([]);
+  describe.each([
+    ['bind', 50],
+    ['confirm', 1],
+    ['now', 20],
+  ] as const)('%s', (ability, atLeast) => {
+    /** A store without this method, and another one with it and without all others. */
+    class Without extends MemorySessionStore {}
+    Object.assign(Without.prototype, { [ability]: undefined });
+    const fixture = () => fixtureOf(new Without());
+    const missing = missingIn(new Without());
+
+    it('may be missing where the suite is told so, and its tests are left out', async () => {
+      const all = testsOf(fixture, []).map(({ title }) => title);
+      const others = testsOf(fixture, [ability]).map(({ title }) => title);
+      expect(others).toContain(`has no ${ability}()`);
+      expect(all.length - others.length).toBeGreaterThanOrEqual(atLeast - 1);
+      expect(await failuresOf(fixture, undefined, missing)).toEqual(new Map());
+    });
+
+    it('may not be missing in silence', async () => {
+      const others = missing.filter((each) => each !== ability);
+      const failures = await failuresOf(fixture, undefined, others);
+      expect(failures.size).toBeGreaterThanOrEqual(atLeast);
+      for (const message of failures.values()) {
+        expect(message).toContain(
+          `expected ${ability}(), got none; to leave out the tests that need it, pass \`without: ['${ability}']\` to describeSessionStore`,
+        );
+      }
+    });
+
+    it('is not left out of a store that has it', async () => {
+      const store = { [ability]: async () => undefined };
+      const create = () => {
+        const complete = fixtureOf(new MemorySessionStore());
+        return { ...complete, store: Object.assign(complete.store, store) };
+      };
+      const title = `has no ${ability}()`;
+      const failures = await failuresOf(
+        create,
+        (test) => test.title === title,
+        [ability],
+      );
+      expect(failures.get(title)).toContain(
+        `expected no ${ability}(), because describeSessionStore runs without it`,
+      );
+    });
   });
 
   it.each(FAULTY)(
@@ -230,6 +273,12 @@ describe('describeSessionStore', () => {
     );
   });
 
+  it('has as many tests as docs/stores.md says', () => {
+    const all = testsOf(() => fixtureOf(new MemorySessionStore()), []);
+    const page = readFileSync(join(ROOT, 'docs/stores.md'), 'utf8');
+    expect(page).toContain(`the ${all.length} tests that our stores pass`);
+  });
+
   it('explains what to do without a test runner', () => {
     const { describe: before } = globalThis;
     Reflect.deleteProperty(globalThis, 'describe');
@@ -261,7 +310,7 @@ describe('describeSessionStore', () => {
            const clock = new TestSessionClock();
            store.useClock(clock);
            return { store, advance: (seconds) => clock.advance(seconds), dump: () => '' };
-         }, { describe, it });`,
+         }, { describe, it, without: ['confirm', 'now'] });`,
       );
       const { stdout } = spawnSync(
         process.execPath,
@@ -302,8 +351,17 @@ interface ContractTest {
   readonly body: () => Promise<void>;
 }
 
+/** What the memory store does not have, nor most faulty ones. */
+const MISSING = ['confirm', 'now'] as const;
+
+function missingIn(store: SessionStore): StoreAbility[] {
+  const abilities = ['bind', 'confirm', 'confirmUse', 'now'] as const;
+  return abilities.filter((name) => store[name] === undefined);
+}
+
 function testsOf(
   create: Parameters<typeof describeSessionStore>[1],
+  without: readonly StoreAbility[] = MISSING,
 ): ContractTest[] {
   const tests: ContractTest[] = [];
   let group = '';
@@ -313,6 +371,7 @@ function testsOf(
       body();
     },
     it: (title, body) => tests.push({ group, title, body }),
+    without,
   });
   return tests;
 }
@@ -337,13 +396,15 @@ function failuresOfFaulty(
   const isWhole = rounds(1, 0) === 1;
   const isBinding = FAULTY_BINDINGS.some(([, each]) => each === store);
   const create = () => fixtureOf(new store());
-  const found = testsOf(create).find(({ title }) => title === finder);
+  const without = missingIn(new store());
+  const found = testsOf(create, without).find(({ title }) => title === finder);
   const failures =
     failuresByStore.get(store) ??
     failuresOf(
       create,
       ({ group }) =>
         isWhole || group === found?.group || (isBinding && group === BINDING),
+      without,
     );
   failuresByStore.set(store, failures);
   return failures;
@@ -353,9 +414,10 @@ function failuresOfFaulty(
 async function failuresOf(
   create: Parameters<typeof describeSessionStore>[1],
   isToRun: (test: ContractTest) => boolean = () => true,
+  without: readonly StoreAbility[] = MISSING,
 ): Promise<Map<string, string>> {
   const failures = new Map<string, string>();
-  for (const { title, body } of testsOf(create).filter(isToRun)) {
+  for (const { title, body } of testsOf(create, without).filter(isToRun)) {
     try {
       await body();
     } catch (error) {

@@ -12,11 +12,11 @@ export interface RevocationLogFixture {
   /** Moves the log's clock ahead, without waiting; a negative number moves it back. */
   advance(seconds: number): Promise<void> | void;
   /**
-   * Removes every entry that the log has, but not the log itself, as an administrator might. Without this method, the
-   * tests of lost entries test nothing.
+   * Removes every entry that the log has, but not the log itself, as an administrator might. A suite without this method
+   * needs `without: ['lose']`.
    */
   lose?(): Promise<void> | void;
-  /** Breaks the connections of all followers. Without this method, the tests of broken connections test nothing. */
+  /** Breaks the connections of all followers. A suite without this method needs `without: ['cut']`. */
   cut?(): Promise<void> | void;
   /**
    * How long a test waits for the next batch before it fails.

@@ -4,6 +4,7 @@ import type {
   RevocationBatch,
   RevocationLog,
 } from '../../ports/revocation-log.js';
+import type { AddTest } from '../contract-suite.js';
 import type { RevocationLogFixture } from './fixture.js';
 
 /** Seconds for which entries are kept in these tests, unless a test sets another retention. */
@@ -20,16 +21,16 @@ export interface LogBench {
   readonly follow: (log: RevocationLog, from?: string) => Follower;
 }
 
-/** One test of a log. */
-export type LogTestBody = (bench: LogBench) => Promise<void>;
+/** What a fixture of a log may not be able to do: to break connections, and to lose entries. */
+export type LogAbility = 'cut' | 'lose';
 
 /** Adds one test of a log to the suite. */
-export type AddLogTest = (title: string, body: LogTestBody) => void;
+export type AddLogTest = AddTest<LogBench, LogAbility>;
 
 /** Runs a test on a fixture, and ends what it has left open. */
 export async function runLogTest(
   fixture: RevocationLogFixture,
-  body: LogTestBody,
+  body: (bench: LogBench) => Promise<void>,
 ): Promise<void> {
   const { log, another = log, patienceSeconds } = fixture;
   const followers: Follower[] = [];
@@ -150,9 +151,21 @@ export class Follower {
     );
   }
 
-  /** Waits until follow() rejects. */
+  /**
+   * Waits until follow() rejects.
+   *
+   * @throws {Error} if it does not for too long
+   */
   async untilRejected(): Promise<void> {
-    await assert.rejects(this.ended);
+    let timer: NodeJS.Timeout | undefined;
+    const goesOn = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error('expected follow() to reject, but it goes on'));
+      }, this.#patience);
+    });
+    await Promise.race([assert.rejects(this.ended), goesOn]).finally(() =>
+      clearTimeout(timer),
+    );
   }
 
   abort(): void {

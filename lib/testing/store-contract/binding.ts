@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { assertEnded, assertHeld, assertSameRecord } from './assertions.js';
+import { needing } from '../contract-suite.js';
 import { boundRotationTests } from './bound-rotations.js';
 import { continuedChainTests } from './continued-chains.js';
 import { assertLate, LATE } from './deadlines.js';
@@ -16,7 +17,6 @@ import {
   present,
   readAlive,
   type AddStoreTest,
-  type StoreTestBody,
 } from './scenario.js';
 import { HOSTILE_SUBJECTS } from './subjects.js';
 
@@ -24,10 +24,7 @@ const OTHER_KEY = DEVICE_KEY.replace('WKn', 'WKm');
 
 /** Tests that a session is bound to one device key at most, in stores that support it. */
 export function bindingTests(addTest: AddStoreTest): void {
-  const test = (title: string, body: StoreTestBody): void =>
-    addTest(title, async (bench) => {
-      if (bench.store.bind) await body(bench);
-    });
+  const test = needing(addTest, 'bind');
 
   test('binds a session, and returns the key from every method', async ({
     store,
@@ -179,10 +176,10 @@ export function bindingTests(addTest: AddStoreTest): void {
     }
   });
 
+  const testLate = needing(test, 'now');
   for (const [when, deadlineAt] of Object.entries(LATE)) {
-    test(`refuses bind ${when}, and changes nothing`, async (bench) => {
+    testLate(`refuses bind ${when}, and changes nothing`, async (bench) => {
       const { store, another } = bench;
-      if (!store.now) return;
       const begun = await begin(store);
       for (const [key, next] of [
         [undefined, DEVICE_KEY],
@@ -190,7 +187,7 @@ export function bindingTests(addTest: AddStoreTest): void {
       ] as const) {
         if (key) await bind(store, begun, key);
         const before = await readAlive(another, begun);
-        const now = await store.now(begun.subject);
+        const now = await store.now!(begun.subject);
         const { id, subject } = begun;
         await assertLate(store.bind!(id, subject, next, deadlineAt(now)), now);
         assertSameRecord(await readAlive(another, begun), before);

@@ -4,6 +4,7 @@ import type {
   SessionStore,
 } from '../../ports/session-store.js';
 import { firstLink } from '../../session/model/refresh-chain.js';
+import { needing } from '../contract-suite.js';
 import { assertEnded, assertSameRecord } from './assertions.js';
 import {
   beginChain,
@@ -143,18 +144,17 @@ export function boundRotationTests(test: AddStoreTest): void {
     await assertEnded(bench, chain);
   });
 
-  test('confirms no token that is presented without the key', async ({
-    store,
-    another,
-    advance,
-  }) => {
-    if (!store.confirmUse) return;
-    const chain = await beginChain(store, 1);
-    await bind(store, chain);
-    assert.equal(await present(another, chain, 1), 'unproven');
-    await advance(GRACE_SECONDS);
-    assert.equal(await present(another, chain, 0, PROOF), 'recovered');
-  });
+  const testUse = needing(test, 'confirmUse');
+  testUse(
+    'confirms no token that is presented without the key',
+    async ({ store, another, advance }) => {
+      const chain = await beginChain(store, 1);
+      await bind(store, chain);
+      assert.equal(await present(another, chain, 1), 'unproven');
+      await advance(GRACE_SECONDS);
+      assert.equal(await present(another, chain, 0, PROOF), 'recovered');
+    },
+  );
 
   test('ignores the key where a session is not bound', async (bench) => {
     const { store, another } = bench;

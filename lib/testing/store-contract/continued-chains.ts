@@ -5,6 +5,7 @@ import type {
   WriteDeadline,
 } from '../../ports/session-store.js';
 import { hashOf } from '../../session/model/refresh-chain.js';
+import { needing } from '../contract-suite.js';
 import { assertEnded, assertOneOf, assertSameRecord } from './assertions.js';
 import { assertLate, LATE } from './deadlines.js';
 import {
@@ -90,20 +91,19 @@ export function continuedChainTests(test: AddStoreTest): void {
     await assertEnded(bench, chain);
   });
 
-  test('allows a recovery again in a chain that continues', async ({
-    store,
-    another,
-    advance,
-  }) => {
-    if (!store.confirmUse) return;
-    const chain = await beginChain(store, 1);
-    await advance(GRACE_SECONDS);
-    assert.equal(await present(store, chain, 0), 'recovered');
-    assert.equal(await bindFrom(another, chain, 1), 'bound');
-    assert.equal(await present(store, chain, 1, PROOF), 'rotated');
-    await advance(GRACE_SECONDS);
-    assert.equal(await present(store, chain, 1, PROOF), 'recovered');
-  });
+  const testUse = needing(test, 'confirmUse');
+  testUse(
+    'allows a recovery again in a chain that continues',
+    async ({ store, another, advance }) => {
+      const chain = await beginChain(store, 1);
+      await advance(GRACE_SECONDS);
+      assert.equal(await present(store, chain, 0), 'recovered');
+      assert.equal(await bindFrom(another, chain, 1), 'bound');
+      assert.equal(await present(store, chain, 1, PROOF), 'rotated');
+      await advance(GRACE_SECONDS);
+      assert.equal(await present(store, chain, 1, PROOF), 'recovered');
+    },
+  );
 
   test('counts the token that a chain continues from as used, not the session', async (bench) => {
     const { store, advance } = bench;
@@ -181,12 +181,12 @@ export function continuedChainTests(test: AddStoreTest): void {
     }
   });
 
+  const testLate = needing(test, 'now');
   for (const [when, deadlineAt] of Object.entries(LATE)) {
-    test(`continues no chain ${when}`, async ({ store, another }) => {
-      if (!store.now) return;
+    testLate(`continues no chain ${when}`, async ({ store, another }) => {
       const chain = await beginChain(store, 2);
       const before = await readAlive(store, chain);
-      const now = await store.now(chain.subject);
+      const now = await store.now!(chain.subject);
       const late = bindFrom(another, chain, 0, DEVICE_KEY, deadlineAt(now));
       await assertLate(late, now);
       assertSameRecord(await readAlive(store, chain), before);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SessionStore, WriteDeadline } from '../../ports/session-store.js';
+import { needing } from '../contract-suite.js';
 import { assertEnded, assertSameRecord } from './assertions.js';
 import {
   beginChain,
@@ -67,10 +68,13 @@ export const LATE: Readonly<Record<string, (now: Date) => WriteDeadline>> = {
 
 /** Tests that a call whose caller has given up changes nothing, in stores that report their time. */
 export function deadlineTests(test: AddStoreTest): void {
+  const testTime = needing(test, 'now');
+
   for (const [name, write] of Object.entries(WRITES)) {
     for (const [when, deadlineAt] of Object.entries(LATE)) {
-      test(`refuses ${name} ${when}, and changes nothing`, (bench) =>
-        isLate(bench, write, deadlineAt));
+      testTime(`refuses ${name} ${when}, and changes nothing`, (bench) =>
+        isLate(bench, write, deadlineAt),
+      );
     }
 
     test(`carries out ${name} within the deadline`, async ({ store }) => {
@@ -90,23 +94,25 @@ export function deadlineTests(test: AddStoreTest): void {
     });
   }
 
-  test('reports the time of its answers, and moves it on', async (bench) => {
-    const { store, another, advance } = bench;
-    if (!store.now) return;
-    const chain = await beginChain(store);
-    const first = await store.now(chain.subject);
-    const { asOf } = await readAlive(another, chain);
-    await advance(100);
-    const later = await store.now(chain.subject);
-    assert.ok(
-      asOf.getTime() >= first.getTime() - 1_001,
-      'expected a record no earlier than the time of the store before it',
-    );
-    assert.ok(
-      later.getTime() >= asOf.getTime() + 98_999,
-      'expected a time that moves on with the clock',
-    );
-  });
+  testTime(
+    'reports the time of its answers, and moves it on',
+    async (bench) => {
+      const { store, another, advance } = bench;
+      const chain = await beginChain(store);
+      const first = await store.now!(chain.subject);
+      const { asOf } = await readAlive(another, chain);
+      await advance(100);
+      const later = await store.now!(chain.subject);
+      assert.ok(
+        asOf.getTime() >= first.getTime() - 1_001,
+        'expected a record no earlier than the time of the store before it',
+      );
+      assert.ok(
+        later.getTime() >= asOf.getTime() + 98_999,
+        'expected a time that moves on with the clock',
+      );
+    },
+  );
 
   test('spares sessions created after a given instant from endAll', async (bench) => {
     const { store, another, advance } = bench;
@@ -145,10 +151,9 @@ async function isLate(
   write: (typeof WRITES)[string],
   deadlineAt: (now: Date) => WriteDeadline,
 ): Promise<void> {
-  if (!store.now) return;
   const chain = await beginChain(another, 1);
   const before = await readAlive(another, chain);
-  const now = await store.now(chain.subject);
+  const now = await store.now!(chain.subject);
   await assertLate(write(store, chain, deadlineAt(now)), now);
   assertSameRecord(await readAlive(another, chain), before);
   assert.equal((await another.list(chain.subject)).length, 1);

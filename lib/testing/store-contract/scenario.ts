@@ -16,6 +16,7 @@ import {
   hashOf,
   type RefreshLink,
 } from '../../session/model/refresh-chain.js';
+import type { AddTest } from '../contract-suite.js';
 import type { SessionStoreFixture } from './fixture.js';
 import type { StoreTrace } from './store-trace.js';
 
@@ -30,8 +31,11 @@ export interface StoreBench {
 /** One test of a store. */
 export type StoreTestBody = (bench: StoreBench) => Promise<void>;
 
+/** Methods that a store may lack. */
+export type StoreAbility = 'bind' | 'confirm' | 'confirmUse' | 'now';
+
 /** Adds one test of a store to the suite. */
-export type AddStoreTest = (title: string, body: StoreTestBody) => void;
+export type AddStoreTest = AddTest<StoreBench, StoreAbility>;
 
 /** The lifetime of sessions in these tests, unless a test sets another. */
 export const LIFETIME: SessionLifetime = {

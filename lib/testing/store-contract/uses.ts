@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
+import { needing } from '../contract-suite.js';
 import { assertSameRecord, assertSecondsLater } from './assertions.js';
 import {
   type AddStoreTest,
@@ -50,45 +51,41 @@ export function useTests(test: AddStoreTest): void {
     assertSameRecord((await another.list(subject))[0], seen);
   });
 
-  test('answers confirm, if it has it, like a read as seen, but only with the time if nothing is newer', async ({
-    store,
-    another,
-    advance,
-  }) => {
-    if (!store.confirm || !another.confirm) {
-      return;
-    }
-    const { id, subject } = await begin(store);
-    const first = await store.read(id, subject);
-    assertAlive(first);
-    await advance(61);
-    const time = await another.confirm(id, subject, first.revision);
-    assertTime(time);
-    assertSecondsLater(time, first.createdAt, 61);
-    const seen = await store.read(id, subject);
-    assertSecondsLater(seen!.lastSeenAt, first.createdAt, 61);
-    await store.update(id, subject, { attributes: { theme: 'dark' } });
-    const newer = await store.confirm(id, subject, first.revision);
-    assert.ok(
-      newer && !(newer instanceof Date),
-      `expected the record with its newer attributes, got ${inspect(newer)}`,
-    );
-    assertSameRecord(await another.read(id, subject), newer);
-    assertTime(await store.confirm(id, subject, newer.revision));
-    for (let i = 1; i <= 9; i += 1) {
+  needing(test, 'confirm')(
+    'answers confirm like a read as seen, but only with the time if nothing is newer',
+    async ({ store, another, advance }) => {
+      const { id, subject } = await begin(store);
+      const first = await store.read(id, subject);
+      assertAlive(first);
+      await advance(61);
+      const time = await another.confirm!(id, subject, first.revision);
+      assertTime(time);
+      assertSecondsLater(time, first.createdAt, 61);
+      const seen = await store.read(id, subject);
+      assertSecondsLater(seen!.lastSeenAt, first.createdAt, 61);
+      await store.update(id, subject, { attributes: { theme: 'dark' } });
+      const newer = await store.confirm!(id, subject, first.revision);
+      assert.ok(
+        newer && !(newer instanceof Date),
+        `expected the record with its newer attributes, got ${inspect(newer)}`,
+      );
+      assertSameRecord(await another.read(id, subject), newer);
+      assertTime(await store.confirm!(id, subject, newer.revision));
+      for (let i = 1; i <= 9; i += 1) {
+        await advance(100);
+        await store.confirm!(id, subject, newer.revision);
+      }
       await advance(100);
-      await store.confirm(id, subject, newer.revision);
-    }
-    await advance(100);
-    assert.equal(
-      await store.confirm(id, subject, newer.revision),
-      undefined,
-      'expected undefined, since confirm does not keep a session alive',
-    );
-    const other = await begin(store);
-    await another.end(other.id, other.subject);
-    assert.equal(await store.confirm(other.id, other.subject, 0), undefined);
-  });
+      assert.equal(
+        await store.confirm!(id, subject, newer.revision),
+        undefined,
+        'expected undefined, since confirm does not keep a session alive',
+      );
+      const other = await begin(store);
+      await another.end(other.id, other.subject);
+      assert.equal(await store.confirm!(other.id, other.subject, 0), undefined);
+    },
+  );
 
   test('does not move the end at reads', async ({ store, advance }) => {
     const { id, subject } = await begin(store);

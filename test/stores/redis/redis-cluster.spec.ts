@@ -37,7 +37,7 @@ for (const { name, way: connect, runner } of takingTurns(CLUSTER_CLIENTS)) {
     `RedisRevocationLog through ${name}`,
     async () => {
       const ports = cluster.primaries.map(({ port }) => port);
-      return openLogFixture(await clients.connectedBy(connect, ports));
+      return openLogFixture(await clients.connectedBy(connect, ports), ports);
     },
     runner,
   );

@@ -1,12 +1,8 @@
 import { createClient } from 'redis';
 import { describeRevocationLog } from '../../../lib/testing/describe-revocation-log.js';
-import {
-  startRedis,
-  until,
-  type RedisServer,
-} from '../../support/redis-server.js';
+import { startRedis, type RedisServer } from '../../support/redis-server.js';
 import { takingTurns } from '../contract-turns.js';
-import { CLIENTS, connectIoredis, SharedClients } from './clients.js';
+import { CLIENTS, SharedClients } from './clients.js';
 import { openLogFixture } from './log-fixtures.js';
 
 const clients = new SharedClients();
@@ -31,29 +27,11 @@ for (const { name, way: connect, runner } of takingTurns(CLIENTS)) {
           url: server.url,
           socket: { reconnectStrategy: false },
         }) as never;
-      const fixture = openLogFixture(
+      return openLogFixture(
         connected,
+        [server.port],
         name.includes('pool') ? createFollower : undefined,
       );
-      const administrator = connectIoredis(server.port);
-      const run = (...words: [string, ...string[]]): Promise<unknown> =>
-        administrator.client.call(...words);
-      const killOne = async (): Promise<boolean> => {
-        const listed = String(await run('CLIENT', 'LIST'));
-        const blocked = /^id=(\d+) .*cmd=xread/m.exec(listed);
-        if (blocked) await run('CLIENT', 'KILL', 'ID', blocked[1]!);
-        return blocked !== null;
-      };
-      return {
-        ...fixture,
-        lose: () =>
-          run('XTRIM', fixture.keys[0]!, 'MAXLEN', '0').then(() => {}),
-        // A follower blocks soon after it has caught up.
-        cut: () => until(killOne),
-        async close() {
-          await administrator.close();
-        },
-      };
     },
     runner,
   );
