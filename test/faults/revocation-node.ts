@@ -111,6 +111,8 @@ class AppModule {}
 
 const app = await NestFactory.create(AppModule, { logger: ['fatal'] });
 await app.listen(0, '127.0.0.1');
+// A client that a busy machine stopped for a while may send on a connection that the server closes as idle.
+app.getHttpServer().keepAliveTimeout = 0;
 const { revocations } = app.get<SessionRuntime>(SESSION_RUNTIME);
 await revocations?.ready();
 revocations?.journal.whenRevoked((revocation) => {
