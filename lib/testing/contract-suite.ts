@@ -31,9 +31,9 @@ export type AddTest<Bench, Ability extends string> = (
 ) => void;
 
 /** Adds tests that need optional methods. */
-export function needing<Bench, Ability extends string>(
+export function needing<Bench, Ability extends string, Needed extends Ability>(
   test: AddTest<Bench, Ability>,
-  ...needs: NoInfer<Ability>[]
+  ...needs: Needed[]
 ): AddTest<Bench, Ability> {
   return (title, body, ...others) => test(title, body, ...needs, ...others);
 }

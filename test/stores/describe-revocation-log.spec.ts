@@ -27,6 +27,21 @@ function changed(
   };
 }
 
+/** A log that can be broken, with changed batches. */
+function delivering(
+  change: (batch: RevocationBatch, from: string | undefined) => RevocationBatch,
+): typeof BreakableLog {
+  return class extends BreakableLog {
+    override follow(...[from, listener, signal]: Follow): Promise<void> {
+      return super.follow(
+        from,
+        (batch) => listener(change(batch, from)),
+        signal,
+      );
+    }
+  };
+}
+
 /** A log that appends something else. */
 function appending(
   append: (
@@ -227,86 +242,63 @@ describe('describeRevocationLog', () => {
     expect(failures).toEqual(new Map());
   });
 
-  it.each<[string, (log: BreakableLog) => Partial<BreakableLog>, string]>([
+  it.each<[string, typeof BreakableLog, string]>([
     [
       'is silent once its connection breaks',
-      (log) => {
-        let isSilent = false;
-        return {
-          cut: () => {
-            isSilent = true;
-          },
-          follow: (from, listener, signal) =>
-            BreakableLog.prototype.follow.call(
-              log,
-              from,
-              (batch) => isSilent || listener(batch),
-              signal,
-            ),
-        };
+      class extends BreakableLog {
+        #isSilent = false;
+        override follow(...[from, listener, signal]: Follow): Promise<void> {
+          const unlessSilent: typeof listener = (batch) => {
+            if (!this.#isSilent) listener(batch);
+          };
+          return super.follow(from, unlessSilent, signal);
+        }
+        override cut(): void {
+          this.#isSilent = true;
+        }
       },
       'rejects or goes on when its connection breaks, and misses nothing',
     ],
     [
-      'begins after what came while its connection was broken',
-      (log) => ({
-        cut: () => {
-          BreakableLog.prototype.cut.call(log);
-          log.follow = (from, listener, signal) =>
-            BreakableLog.prototype.follow.call(
-              log,
-              from,
-              (batch) =>
-                listener({
-                  ...batch,
-                  entries: batch.entries.filter((text) => text !== 'meanwhile'),
-                }),
-              signal,
-            );
-        },
-      }),
+      'loses what comes while its connection is broken',
+      delivering((batch) => ({
+        ...batch,
+        entries: batch.entries.filter((text) => text !== 'meanwhile'),
+      })),
+      'rejects or goes on when its connection breaks, and misses nothing',
+    ],
+    [
+      'reports lost entries where only its connection broke',
+      delivering((batch, from) => ({ ...batch, hasGap: from !== undefined })),
       'rejects or goes on when its connection breaks, and misses nothing',
     ],
     [
       'does not report lost entries',
-      (log) => ({
-        follow: (from, listener, signal) =>
-          BreakableLog.prototype.follow.call(
-            log,
-            from,
-            (batch) => listener({ ...batch, hasGap: false }),
-            signal,
-          ),
-      }),
+      delivering((batch) => ({ ...batch, hasGap: false })),
       'reports once that entries are missing which it has not received',
     ],
     [
       'reports lost entries with each batch',
-      (log) => ({
-        follow: (from, listener, signal) =>
-          BreakableLog.prototype.follow.call(
-            log,
-            from,
-            (batch) => listener({ ...batch, hasGap: from !== undefined }),
-            signal,
-          ),
-      }),
+      delivering((batch, from) => ({ ...batch, hasGap: from !== undefined })),
       'reports once that entries are missing which it has not received',
     ],
     [
-      'follows what it has lost',
-      (log) => ({
-        lose: () => {
-          const { follow } = log;
-          BreakableLog.prototype.lose.call(log);
-          log.follow = (_from, _listener, signal) =>
-            follow.call(log, undefined, () => undefined, signal);
-        },
-      }),
+      'delivers nothing more after a loss',
+      class extends BreakableLog {
+        #hasLost = false;
+        override follow(...[from, listener, signal]: Follow): Promise<void> {
+          const deliver = this.#hasLost ? () => undefined : listener;
+          return super.follow(from, deliver, signal);
+        }
+        override lose(): void {
+          this.#hasLost = true;
+          super.lose();
+        }
+      },
       'notices while it follows that entries which it has received are lost, or goes on',
     ],
-  ])('finds a log that %s', async (_title, fault, test) => {
-    const failures = await failuresOf(breakableFixture(fault), []);
+  ])('finds a log that %s', async (_title, Log, test) => {
+    const failures = await failuresOf(breakableFixture(Log), []);
     expect([...failures.keys()]).toContain(test);
   });
 
@@ -392,14 +384,11 @@ function fixtureOf(log: MemoryRevocationLog) {
   };
 }
 
-/** As {@link fixtureOf}, of a log that can be broken, with a fault. */
-function breakableFixture(
-  faultOf: (log: BreakableLog) => Partial<BreakableLog> = () => ({}),
-) {
+/** As {@link fixtureOf}, of a log that can be broken. */
+function breakableFixture(Log = BreakableLog) {
   return () => {
     const clock = new TestSessionClock();
-    const log = new BreakableLog(clock);
-    Object.assign(log, faultOf(log));
+    const log = new Log(clock);
     return {
       log,
       advance: (seconds: number) => clock.advance(seconds),
