@@ -19,7 +19,7 @@ const config = {
   maxWorkers: Math.max(
     1,
     Math.min(
-      availableParallelism() + 2,
+      availableParallelism() + 1,
       Math.floor(totalmem() / WORKER_AND_SERVERS_BYTES),
     ),
   ),
