@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { addressOf, groups } from '../../../docs/.vitepress/pages.js';
 import { openForUsers } from '../../support/chromium.js';
@@ -38,6 +39,35 @@ const SEARCHES: readonly [term: string, section: string][] = [
 
 /** Of the screen of a small telephone. */
 const WIDTH = 360;
+
+/** Where the pictures of `npm run docs:pictures` go. */
+const PICTURES = process.env['SITE_PICTURES'];
+const PICTURED = ['/', '/compatibility', '/guides/rate-limits'].flatMap(
+  (address) =>
+    [1280, WIDTH].flatMap((width) =>
+      (['light', 'dark'] as const).map(
+        (scheme) => [address, width, scheme] as const,
+      ),
+    ),
+);
+
+/** Finds the colors of the first heading and of what is behind it, each as three numbers. */
+const COLORS = `(() => {
+  const rgb = (color) => color.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  return {
+    text: rgb(getComputedStyle(document.querySelector('h1')).color),
+    ground: rgb(getComputedStyle(document.body).backgroundColor),
+  };
+})()`;
+
+/** The relative luminance of WCAG 2.2. */
+function luminanceOf(color: readonly number[]): number {
+  const [red, green, blue] = color.map((value) => {
+    const part = value / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!;
+}
 
 /** What Chromium finds in a page. */
 interface Contents {
@@ -169,6 +199,29 @@ const isBuilt = rounds(1, 0) === 1 && NEST === 12;
     }
     console.log(`${listed.length} Markdown files, ${followed.size} addresses`);
   });
+
+  it.each(PICTURED)(
+    'can be read: %s, %i px wide, %s',
+    async (address, width, colorScheme) => {
+      await page.setViewportSize({ width, height: 740 });
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.goto(site.origin + address);
+      const { text, ground } =
+        await page.evaluate<Record<'text' | 'ground', number[]>>(COLORS);
+      const [dark, light] = [luminanceOf(text), luminanceOf(ground)].toSorted(
+        (a, b) => a - b,
+      );
+      // SC 1.4.6: enhanced contrast.
+      expect((light! + 0.05) / (dark! + 0.05)).toBeGreaterThanOrEqual(7);
+      expect(luminanceOf(ground) > luminanceOf(text)).toBe(
+        colorScheme === 'light',
+      );
+      if (PICTURES) {
+        const name = `${address.slice(1).replace('/', '-') || 'start'}-${width}-${colorScheme}.png`;
+        await page.screenshot({ path: join(PICTURES, name) });
+      }
+    },
+  );
 
   it('has no error, and requests nothing from elsewhere', () => {
     expect(faults).toEqual([]);
