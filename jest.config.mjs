@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
 
 /** What a worker may hold between two specs before a new one takes its place: modules of a spec stay in memory. */
 const WORKER_BYTES = 600 * 2 ** 20;
@@ -12,7 +13,10 @@ const config = {
   modulePathIgnorePatterns: ['<rootDir>/\\.nest-11/'],
   testRegex: 'test/.*\\.(e2e-)?spec\\.ts$',
   testPathIgnorePatterns: ['/node_modules/', '/test/package/scaffold-app/'],
-  testEnvironment: '<rootDir>/test/runner/native-environment.cjs',
+  // Stryker, which adds to it, knows no `<rootDir>`.
+  testEnvironment: fileURLToPath(
+    new URL('test/runner/native-environment.cjs', import.meta.url),
+  ),
   runtime: '<rootDir>/test/runner/native-runtime.cjs',
   testSequencer: '<rootDir>/test/runner/longest-first.mjs',
   // More than processors: some specs wait for servers and browsers.
