@@ -7,7 +7,7 @@ import { median } from '../../bench/support/statistics.mjs';
 import { rounds } from '../../support/effort.js';
 import { printFigures } from '../../support/figures.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import {
@@ -22,7 +22,7 @@ const HOUR = 3_600_000;
 let server: PostgresServer;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
 });
 
 afterEach(() => server.endPools());
@@ -146,19 +146,19 @@ describe('every statement', () => {
     ],
   ];
 
-  let schema: string;
+  let pool: Pool;
 
   beforeAll(async () => {
     const filled = await newStore(server, { max: 2 });
     await filled.store.create(newRecord());
     await multiply(filled.pool, 40_000, 10_000);
-    schema = filled.schema;
+    // For all methods: a connection costs the server a process.
+    pool = server.lastingPool(filled.schema, { max: 2 });
   });
 
   it.each(METHODS)(
     'of %s finds its records among 40,000 by an index, planned for its values or for any',
     async (_name, ask, statements, index, condition) => {
-      const pool = server.pool(schema, { max: 2 });
       const asked: PostgresQuery[] = [];
       const watched = new PostgresSessionStore({
         pool: intercepting(pool, (query) => {
@@ -308,7 +308,7 @@ describe('refreshes', () => {
     // In the middle of an hour, so that none passes meanwhile.
     const clockOffset = () => 1.5 * HOUR - (Date.now() % HOUR);
     const { pool, store } = await newStore(server, { max: 1, clockOffset });
-    const records = Array.from({ length: rounds(300, 100) }, () => newRecord());
+    const records = Array.from({ length: rounds(300, 50) }, () => newRecord());
     for (const record of records) {
       await store.create(record);
     }
