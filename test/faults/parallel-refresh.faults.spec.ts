@@ -9,7 +9,7 @@ import { linkIn, openNode, percentile, signIn, tally } from './nodes.js';
 import { compilePrograms, RunningProgram } from './processes.js';
 import { StoreServers } from './stores.js';
 
-const REFRESHES = rounds(10_000, 200);
+const REFRESHES = rounds(10_000, 400);
 const STORES = combinations(['redis', 'postgres'] as const, 1);
 
 let library: CompiledLibrary;

@@ -146,14 +146,14 @@ describe('every statement', () => {
     ],
   ];
 
-  let pool: Pool;
+  let filledPool: Pool;
 
   beforeAll(async () => {
     const filled = await newStore(server, { max: 2 });
     await filled.store.create(newRecord());
     await multiply(filled.pool, 40_000, 10_000);
     // For all methods: a connection costs the server a process.
-    pool = server.lastingPool(filled.schema, { max: 2 });
+    filledPool = server.lastingPool(filled.schema, { max: 2 });
   });
 
   it.each(METHODS)(
@@ -161,7 +161,7 @@ describe('every statement', () => {
     async (_name, ask, statements, index, condition) => {
       const asked: PostgresQuery[] = [];
       const watched = new PostgresSessionStore({
-        pool: intercepting(pool, (query) => {
+        pool: intercepting(filledPool, (query) => {
           // The sweep after a sign-in is asked for by its own name.
           asked.push(query);
           return undefined;
@@ -180,7 +180,7 @@ describe('every statement', () => {
           [`EXPLAIN (FORMAT JSON) ${text}`, values] as const,
           [`EXPLAIN (FORMAT JSON, GENERIC_PLAN) ${text}`] as const,
         ]) {
-          const { rows } = await pool.query(explain, given as unknown[]);
+          const { rows } = await filledPool.query(explain, given as unknown[]);
           const [{ Plan: plan }] = rows[0]['QUERY PLAN'];
           scans.push(
             ...nodesOf(plan).filter((node) =>
