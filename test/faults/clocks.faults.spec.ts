@@ -15,8 +15,8 @@ import {
 } from './nodes.js';
 import { STORES, StoreServers } from './stores.js';
 
-const SESSIONS = rounds(100, 20);
-const ROUNDS = rounds(10, 3);
+const SESSIONS = rounds(100, 10);
+const ROUNDS = rounds(10, 2);
 const HOUR = 3_600;
 
 const servers = new StoreServers();

@@ -7,7 +7,7 @@ import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
 import { printFigures } from '../support/figures.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../support/postgres-server.js';
 import {
@@ -153,7 +153,7 @@ describe('a Postgres behind pg', () => {
   let pool: Pool;
   let onTrial: OnTrial;
   beforeAll(async () => {
-    server = await startPostgres();
+    server = await sharedPostgres();
   });
   afterAll(() => server.stop());
   beforeEach(async () => {

@@ -7,7 +7,7 @@ import { createGate } from '../support/asynchrony.js';
 import { rounds } from '../support/effort.js';
 import { printFigures, printLine } from '../support/figures.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../support/postgres-server.js';
 import {
@@ -25,7 +25,7 @@ import {
   type SessionNode,
 } from './nodes.js';
 
-const SESSIONS = rounds(64, 8);
+const SESSIONS = rounds(64, 4);
 const STALL = { stall: { afterChunks: 0 } };
 
 /** A store behind a proxy, and the same one without. */
@@ -42,7 +42,7 @@ let redis: RedisServer;
 let postgres: PostgresServer;
 
 beforeAll(async () => {
-  [redis, postgres] = await Promise.all([startRedis(), startPostgres()]);
+  [redis, postgres] = await Promise.all([startRedis(), sharedPostgres()]);
 });
 
 afterAll(async () => {

@@ -25,7 +25,7 @@ import {
 } from './nodes.js';
 import { STORES, StoreServers } from './stores.js';
 
-const LOST = rounds(1_000, 30);
+const LOST = rounds(1_000, 12);
 const GRACE = 30;
 
 const servers = new StoreServers();

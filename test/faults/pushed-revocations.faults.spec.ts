@@ -16,16 +16,25 @@ import type {
 import { StoreServers } from './stores.js';
 
 const NODES = rounds(4, 2);
-const REVOCATIONS = rounds(1_000, 40);
+const REVOCATIONS = rounds(1_000, 20);
 /** Requests that are under way all the time. */
 const LOAD = rounds(4, 2);
 const SECRET = 'a secret of nodes that share a log, 32 bytes';
+
+const COMBINATIONS = combinations(
+  [
+    ['redis', 'with a store', true],
+    ['postgres', 'without a store', false],
+    ['redis', 'without a store', false],
+  ] as const,
+  1,
+);
 
 const servers = new StoreServers();
 let library: CompiledLibrary;
 
 beforeAll(async () => {
-  await Promise.all([servers.redis(), servers.postgres()]);
+  await servers.start(COMBINATIONS.map(([name]) => name));
   library = compilePrograms();
 });
 
@@ -42,15 +51,6 @@ interface SignedIn {
   askedAt?: number;
   readonly heardAt: number[];
 }
-
-const COMBINATIONS = combinations(
-  [
-    ['redis', 'with a store', true],
-    ['postgres', 'without a store', false],
-    ['redis', 'without a store', false],
-  ] as const,
-  1,
-);
 
 describe.each(COMBINATIONS)('on %s, %s', (name, _store, hasStore) => {
   it(`no node accepts one of ${REVOCATIONS} revoked sessions after the last node has heard of it`, async () => {

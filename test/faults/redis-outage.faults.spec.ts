@@ -25,8 +25,8 @@ import {
 import { startTestApp } from '../support/test-app.js';
 import { inBatches, percentile, tally } from './nodes.js';
 
-const REFRESHES = rounds(100, 20);
-const GETS = rounds(300, 60);
+const REFRESHES = rounds(100, 10);
+const GETS = rounds(300, 30);
 
 /**
  * A Redis that can be killed and started again with its records, always at the same port: a line that is cut while the

@@ -17,7 +17,7 @@ import type { TestApp } from '../support/test-app.js';
 import { tally } from './nodes.js';
 import type { FailureId } from './report/failures.js';
 
-const SESSIONS = rounds(100, 30);
+const SESSIONS = rounds(100, 10);
 
 const clock = new TestSessionClock(new Date());
 const clockOffset = (): number => clock.nowSeconds() * 1000 - Date.now();
@@ -62,7 +62,7 @@ const askAll = (browsers: Browser[]): Promise<TestResponse[]> =>
   Promise.all(browsers.map((browser) => browser.get('/me')));
 
 async function openPostgres(
-  config: { max?: number } = {},
+  config: { max?: number } = { max: rounds(10, 3) },
 ): Promise<{ store: PostgresSessionStore; pool: Pool }> {
   const pool = postgresServer.pool(await postgresServer.createSchema(), config);
   const store = new PostgresSessionStore({ pool, clockOffset });

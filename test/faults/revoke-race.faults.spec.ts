@@ -14,9 +14,9 @@ import {
 import { STORES, StoreServers, type StoreName } from './stores.js';
 
 const ROUNDS: Readonly<Record<StoreName, number>> = {
-  memory: rounds(6_000, 300),
-  redis: rounds(2_500, 120),
-  postgres: rounds(1_500, 80),
+  memory: rounds(6_000, 150),
+  redis: rounds(2_500, 80),
+  postgres: rounds(1_500, 60),
 };
 const AT_ONCE = 100;
 

@@ -6,8 +6,9 @@ import {
 } from '../../lib/index.js';
 import { PostgresSessionStore } from '../../lib/stores/postgres/index.js';
 import { RedisSessionStore } from '../../lib/stores/redis/index.js';
+import { rounds } from '../support/effort.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../support/postgres-server.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
@@ -43,7 +44,15 @@ export class StoreServers {
   }
 
   postgres(): Promise<PostgresServer> {
-    return (this.#postgres ??= startPostgres());
+    return (this.#postgres ??= sharedPostgres());
+  }
+
+  /** Starts the servers of these stores at once. */
+  async start(names: readonly StoreName[]): Promise<void> {
+    await Promise.all([
+      names.includes('redis') && this.redis(),
+      names.includes('postgres') && this.postgres(),
+    ]);
   }
 
   /** An empty store whose own clock reads what the given one does. */
@@ -87,7 +96,8 @@ export class StoreServers {
         const storeForNode = (): PostgresSessionStore =>
           standingStill(
             new PostgresSessionStore({
-              pool: server.pool(schema, { max: 5 }),
+              // Each connection costs the server a process.
+              pool: server.pool(schema, { max: rounds(5, 2) }),
               clockOffset,
             }),
           );

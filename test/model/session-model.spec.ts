@@ -30,9 +30,9 @@ const MOVES = [10, 10, 10, 10, 20, 30, 30, 600, 1_500];
 
 const SEED = 20_260_301;
 const RUNS: Readonly<Record<StoreName, { fixed: number; random: number }>> = {
-  memory: { fixed: rounds(400, 50), random: rounds(100, 20) },
-  redis: { fixed: rounds(120, 15), random: rounds(30, 5) },
-  postgres: { fixed: rounds(80, 15), random: rounds(20, 3) },
+  memory: { fixed: rounds(400, 20), random: rounds(100, 5) },
+  redis: { fixed: rounds(120, 10), random: rounds(30, 3) },
+  postgres: { fixed: rounds(80, 8), random: rounds(20, 2) },
 };
 const THIRD_SECRET = SECRET.slice(20) + SECRET.slice(0, 20);
 const SUBJECTS = ['ada', 'bob'];

@@ -14,7 +14,7 @@ import {
   rsaModulus,
   shownPartsOf,
 } from './key-kinds.js';
-import { outputOfLineIn } from './printed-line.js';
+import { outputsOfLineIn } from './printed-line.js';
 
 const { privateKey, publicKey } = keyPairs.ES256;
 const other = otherKeyPairs.ES256;
@@ -537,8 +537,7 @@ describe('a private key that is weak or wrong', () => {
     'is replaced by what the printed line makes: %s',
     async (algorithm) => {
       const [fault = ''] = faultsOfKeys({ algorithm, privateKey: 'short' });
-      const made = await outputOfLineIn(fault);
-      const again = await outputOfLineIn(fault);
+      const [made = '', again = ''] = await outputsOfLineIn(fault);
       const [key] = resolveKeys({ algorithm, privateKey: made });
       const [second] = resolveKeys({ algorithm, privateKey: again });
       expect(thumbprintOf(jwkOf(key!.publicKey))).not.toBe(

@@ -3,6 +3,7 @@ import { normalizeTrustedOrigin } from '@nestjs/core/security/cross-origin-prote
 import { readTrustedOrigin } from '../../lib/options/trusted-origin.js';
 import { faultsOf, resolve } from './faults.js';
 import { anyCharacter } from '../support/any-character.js';
+import { rounds } from '../support/effort.js';
 import { SECRET } from '../support/secrets.js';
 import { titleOf } from '../support/titles.js';
 
@@ -139,10 +140,10 @@ describe('a trusted origin', () => {
           }
         },
       ),
-      { seed: 155, numRuns: 2_000 },
+      { seed: 155, numRuns: rounds(2_000, 600) },
     );
-    expect(accepted).toBeGreaterThan(100);
-    expect(refused).toBeGreaterThan(100);
+    expect(accepted).toBeGreaterThan(rounds(100, 30));
+    expect(refused).toBeGreaterThan(rounds(100, 30));
   });
 });
 

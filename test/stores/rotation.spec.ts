@@ -8,6 +8,7 @@ import {
   rotationTable,
   type RotationRow,
 } from '../../lib/testing/store-contract/rotation-table.js';
+import { rounds } from '../support/effort.js';
 
 const BEGUN = Date.UTC(2030, 0, 1);
 
@@ -89,7 +90,7 @@ describe('decideRotation', () => {
         const isOver = now >= Math.min(state.expiresAt, absoluteEnd);
         return (decideRotation(state, presented, now) === 'expired') === isOver;
       }),
-      { numRuns: 2_000 },
+      { numRuns: rounds(2_000, 500) },
     );
   });
 
@@ -122,7 +123,7 @@ describe('decideRotation', () => {
           expect(state.recovered).not.toBe(generation);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: rounds(2_000, 500) },
     );
   });
 
@@ -135,7 +136,7 @@ describe('decideRotation', () => {
           (verdict === 'rolled-forward') === (isAhead && verdict !== 'expired')
         );
       }),
-      { numRuns: 2_000 },
+      { numRuns: rounds(2_000, 500) },
     );
   });
 
@@ -159,7 +160,7 @@ describe('decideRotation', () => {
           );
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: rounds(2_000, 500) },
     );
   });
 
@@ -176,7 +177,7 @@ describe('decideRotation', () => {
           expect(['reused', 'expired']).toContain(next);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: rounds(500, 200) },
     );
   });
 });

@@ -10,13 +10,15 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Pool, type PoolConfig } from 'pg';
 import { freePort } from './free-port.js';
+import { keptServers } from './kept-servers.mjs';
 import { ROOT } from './library-sources.js';
 
-/** A PostgreSQL server of its own on 127.0.0.1, with a data folder that does not outlive the tests. */
+/** A PostgreSQL server on 127.0.0.1, with a data folder that does not outlive the tests. */
 export interface PostgresServer {
   readonly port: number;
   /** Makes a new, empty schema and gives its name. */
@@ -42,6 +44,36 @@ const FLAGS = { fsync: 'off', full_page_writes: 'off', max_connections: '110' };
 export async function startPostgres(
   flags: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> {
+  const running = await launch(flags);
+  return connectedTo(running, () => running.end());
+}
+
+/**
+ * For specs that neither halt the server nor change its settings: one for all of them in a worker, since its start costs
+ * more than most tests. It ends with the worker; `stop` only ends the pools.
+ */
+export async function sharedPostgres(): Promise<PostgresServer> {
+  const known = keptServers.get('postgres') as Promise<Running> | undefined;
+  // Nothing is swept up: what a spec leaves behind is not used again.
+  const launched = known ?? launch({ autovacuum: 'off' });
+  keptServers.set('postgres', launched);
+  const running = await launched;
+  running.unref();
+  return connectedTo(running, async () => undefined);
+}
+
+/** A server, and how many schemas it was given. */
+interface Running extends Pick<PostgresServer, 'port' | 'halt' | 'resume'> {
+  schemas: number;
+  /** The worker need not wait for its end. */
+  unref(): void;
+  /** Ends it and removes the data. */
+  end(): Promise<void>;
+}
+
+async function launch(
+  flags: Readonly<Record<string, string>>,
+): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'session-postgres-'));
   const undertaker = watchOver(folder);
   const port = await freePort();
@@ -68,7 +100,36 @@ export async function startPostgres(
     server.kill('SIGINT');
     await once(server, 'exit');
   };
+  return {
+    port,
+    schemas: 0,
+    halt,
+    async resume() {
+      server = await start();
+    },
+    unref() {
+      server.unref();
+      for (const pipe of [server.stderr, undertaker.stdin]) {
+        (pipe as Socket).unref();
+      }
+    },
+    async end() {
+      await halt();
+      await new Promise((resolve) => {
+        undertaker.ref();
+        undertaker.once('exit', resolve);
+        undertaker.stdin!.end();
+      });
+    },
+  };
+}
 
+/** @param end what happens when the pools have ended */
+function connectedTo(
+  running: Running,
+  end: () => Promise<void>,
+): PostgresServer {
+  const { port, halt, resume } = running;
   const connect = (config: PoolConfig): Pool => {
     const pool = new Pool({
       host: '127.0.0.1',
@@ -91,13 +152,13 @@ export async function startPostgres(
     const open = pools.splice(0).filter((pool) => !pool.ended);
     await Promise.all(open.map((pool) => pool.end()));
   };
-  let schemas = 0;
   return {
     port,
     async createSchema() {
-      schemas += 1;
-      await own.query(`CREATE SCHEMA test_${schemas}`);
-      return `test_${schemas}`;
+      running.schemas += 1;
+      const schema = `test_${running.schemas}`;
+      await own.query(`CREATE SCHEMA ${schema}`);
+      return schema;
     },
     pool(schema, config) {
       const pool = inSchema(schema, config);
@@ -111,18 +172,11 @@ export async function startPostgres(
     },
     endPools,
     halt,
-    async resume() {
-      server = await start();
-    },
+    resume,
     async stop() {
       const lasting = [own, ...lastingPools].map((pool) => pool.end());
       await Promise.all([endPools(), ...lasting]);
-      await halt();
-      await new Promise((resolve) => {
-        undertaker.ref();
-        undertaker.once('exit', resolve);
-        undertaker.stdin!.end();
-      });
+      await end();
     },
   };
 }

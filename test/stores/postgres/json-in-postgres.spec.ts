@@ -4,7 +4,7 @@ import type { PostgresSessionStore } from '../../../lib/stores/postgres/index.js
 import { anyCharacter } from '../../support/any-character.js';
 import { rounds } from '../../support/effort.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import { newRecord, newStore } from './postgres-fixtures.js';
@@ -78,7 +78,7 @@ let server: PostgresServer;
 let store: PostgresSessionStore;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
   ({ store } = await newStore(server));
 });
 
@@ -115,7 +115,7 @@ describe('JSON in Postgres', () => {
           );
         },
       ),
-      { numRuns: rounds(500, 100) },
+      { numRuns: rounds(500, 60) },
     );
   });
 
@@ -144,7 +144,7 @@ describe('JSON in Postgres', () => {
           }
         },
       ),
-      { numRuns: rounds(300, 100) },
+      { numRuns: rounds(300, 40) },
     );
   });
 

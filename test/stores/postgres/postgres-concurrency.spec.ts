@@ -8,7 +8,7 @@ import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
 import { rounds } from '../../support/effort.js';
 import { printFigures } from '../../support/figures.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import { hashOf, newRecord, presented } from './postgres-fixtures.js';
@@ -21,7 +21,7 @@ let shared: Pool;
 let stores: PostgresSessionStore[];
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
   const schema = await server.createSchema();
   shared = server.lastingPool(schema, { max: 5 });
   await new PostgresSessionStore({ pool: shared }).ensureSchema();
@@ -57,7 +57,7 @@ function tally(verdicts: readonly RotationVerdict[]): Record<string, number> {
 }
 
 describe('rotation', () => {
-  const refreshes = rounds(10_000, 100);
+  const refreshes = rounds(10_000, 60);
 
   it(`F-01 V-25 gives ${refreshes} parallel refreshes of one token over four pools one child`, async () => {
     const { pool, store, parallel } = await severalStores();
@@ -105,7 +105,7 @@ describe('rotation', () => {
 
   it('reports a reuse once, and nothing brings the session back (V-25)', async () => {
     const { pool, store, parallel } = await severalStores();
-    for (let round = 0; round < rounds(20, 5); round += 1) {
+    for (let round = 0; round < rounds(20, 3); round += 1) {
       const record = newRecord();
       await store.create(record);
       const verdicts = await parallel(40, (each, i) =>
@@ -127,7 +127,7 @@ describe('rotation', () => {
 
   it('an end at the same time as refreshes and updates wins', async () => {
     const { pool, store, parallel } = await severalStores();
-    for (let round = 0; round < rounds(50, 10); round += 1) {
+    for (let round = 0; round < rounds(50, 6); round += 1) {
       const { id, subject, ...record } = newRecord();
       await store.create({ id, subject, ...record });
       const ended = await parallel(12, async (each, i) => {
@@ -151,7 +151,7 @@ describe('rotation', () => {
 });
 
 describe('changes at the same time', () => {
-  const changes = rounds(200, 60);
+  const changes = rounds(200, 40);
 
   it('of different attributes all survive, with refreshes among them', async () => {
     const { store, parallel } = await severalStores();

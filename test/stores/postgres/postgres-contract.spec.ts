@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { PostgresSessionStore } from '../../../lib/stores/postgres/index.js';
 import { describeSessionStore } from '../../../lib/testing/describe-session-store.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import { takingTurns } from '../contract-turns.js';
@@ -12,15 +12,17 @@ let pools: Record<'unnamed' | 'prepared', [Pool, Pool]>;
 const TABLES = { unnamed: 'sessions', prepared: 'sessions_prepared' };
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
   const schema = await server.createSchema();
+  // Each connection costs the server a process.
+  const max = 4;
   // Where Postgres may choose, it first plans five times for the values at hand.
   const generic = {
     options: `-c search_path=${schema} -c plan_cache_mode=force_generic_plan`,
-    max: 4,
+    max,
   };
   pools = {
-    unnamed: [server.pool(schema), server.pool(schema)],
+    unnamed: [server.pool(schema, { max }), server.pool(schema, { max })],
     prepared: [server.pool(schema, generic), server.pool(schema, generic)],
   };
   for (const kind of ['unnamed', 'prepared'] as const) {

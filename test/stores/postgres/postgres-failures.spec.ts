@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Pool } from 'pg';
 import type { SessionLimit } from '../../../lib/ports/session-store.js';
 import {
   PostgresSessionStore,
@@ -56,10 +57,10 @@ function sqlError(code: string): Error {
 }
 
 describe('a conflict with other transactions', () => {
-  const SESSIONS = rounds(1_000, 300);
+  const SESSIONS = rounds(1_000, 150);
 
   it(`F-13 in 20 % of the statements costs none of ${SESSIONS} sessions that refresh at once`, async () => {
-    const { pool, store } = await newStore(server, { max: 10 });
+    const { pool, store } = await newStore(server, { max: rounds(10, 4) });
     const records = Array.from({ length: SESSIONS }, () => newRecord());
     await Promise.all(records.map((record) => store.create(record)));
     let injected = 0;
@@ -90,7 +91,7 @@ describe('a conflict with other transactions', () => {
       'F-13',
       `Postgres: ${injected} conflicts injected, ${rejected} of ${SESSIONS + rejected} refreshes had to be asked for again`,
     );
-    expect(injected).toBeGreaterThan(SESSIONS / 10);
+    expect(injected).toBeGreaterThan(SESSIONS / rounds(10, 20));
     // 0.2 ** 3 of them meet three conflicts in a row.
     expect(rejected).toBeLessThan(40);
     expect(verdicts.every((verdict) => verdict === 'rotated')).toBe(true);
@@ -136,6 +137,7 @@ describe('a conflict with other transactions', () => {
   it('F-13 that a stricter isolation causes is a real one, and is tried again', async () => {
     const { schema, store } = await newStore(server);
     const strict = server.pool(schema, {
+      max: rounds(10, 4),
       options: `-c search_path=${schema} -c default_transaction_isolation=repeatable\\ read`,
     });
     const conflicts: unknown[] = [];
@@ -276,6 +278,13 @@ describe('a server that is gone', () => {
 });
 
 describe('a rotation', () => {
+  let pool: Pool;
+
+  beforeAll(async () => {
+    const { schema } = await newStore(server, { max: 1 });
+    pool = server.lastingPool(schema, { max: 1 });
+  });
+
   it.each([
     ['rotated', 0],
     ['rolled-forward', 0],
@@ -285,7 +294,6 @@ describe('a rotation', () => {
     ['repeated', 1],
     ['unproven', 1],
   ])('refuses %s that changed %i records (V-25)', async (verdict, affected) => {
-    const { pool } = await newStore(server);
     const store = new PostgresSessionStore({
       pool: intercepting(pool, ({ text }) =>
         text.includes('decided')
@@ -310,7 +318,7 @@ describe('a binding', () => {
     ['conflict', 2],
     ['same', 1],
   ])('refuses %s that changed %i records', async (outcome, affected) => {
-    const { pool } = await newStore(server);
+    const pool = server.pool('public');
     const store = new PostgresSessionStore({
       pool: intercepting(pool, ({ text }) =>
         text.includes('decided')

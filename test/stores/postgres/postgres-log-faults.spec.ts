@@ -13,7 +13,7 @@ import {
   texts,
 } from '../../../lib/testing/log-contract/follower.js';
 import { FaultyProxy } from '../../faults/chaos/faulty-proxy.js';
-import { rounds } from '../../support/effort.js';
+import { combinations, rounds } from '../../support/effort.js';
 import {
   startPostgres,
   type PostgresServer,
@@ -183,12 +183,12 @@ function untilWaiting(): Promise<void> {
 
 describe('a follower of tables that lose entries', () => {
   const run = (text: string) => (): Promise<unknown> => pool.query(text);
-  it.each([
+  const LOSSES: [how: string, lose: () => Promise<unknown>][] = [
     ['one is deleted', run(`DELETE FROM ${ENTRIES} WHERE number = 12`)],
+    ['the state is deleted', run(`DELETE FROM ${STATE}`)],
+    ['everything is truncated', run(`TRUNCATE ${ENTRIES}, ${STATE}`)],
     ['all are deleted', run(`DELETE FROM ${ENTRIES}`)],
     ['the entries are truncated', run(`TRUNCATE ${ENTRIES}`)],
-    ['everything is truncated', run(`TRUNCATE ${ENTRIES}, ${STATE}`)],
-    ['the state is deleted', run(`DELETE FROM ${STATE}`)],
     [
       'the tables are new',
       async () => {
@@ -196,26 +196,32 @@ describe('a follower of tables that lose entries', () => {
         await log.ensureSchema();
       },
     ],
-  ])('learns of it once, when it comes back: %s', async (_how, lose) => {
-    await append(log, texts('received', 10));
-    await append(log, ['proof'], { isProof: true });
-    const first = await follow(log).untilCaughtUp();
-    await first.stop();
-    await append(log, texts('missed', 3));
-    await lose();
-    const entries = texts('new', 15);
-    for (const text of entries) await append(log, [text]);
-    await append(log, ['last proof'], { isProof: true });
-    const back = await follow(log, first.position).untilAll(entries);
-    await back.untilAll(['last proof']);
-    expect(gapsOf(back)).toBe(1);
-    await append(log, ['later']);
-    await back.untilAll(['later']);
-    const next = await follow(log, back.position).untilCaughtUp();
-    expect([gapsOf(back), gapsOf(next)]).toEqual([1, 0]);
-  });
+  ];
 
-  it.each([1, 3, 10])(
+  it.each(combinations(LOSSES, 3))(
+    'learns of it once, when it comes back: %s',
+    async (_how, lose) => {
+      await append(log, texts('received', 10));
+      await append(log, ['proof'], { isProof: true });
+      const first = await follow(log).untilCaughtUp();
+      await first.stop();
+      await append(log, texts('missed', 3));
+      await lose();
+      const entries = texts('new', 15);
+      for (const text of entries) await append(log, [text]);
+      await append(log, ['last proof'], { isProof: true });
+      const back = await follow(log, first.position).untilAll(entries);
+      await back.untilAll(['last proof']);
+      expect(gapsOf(back)).toBe(1);
+      await append(log, ['later']);
+      await back.untilAll(['later']);
+      const next = await follow(log, back.position).untilCaughtUp();
+      expect([gapsOf(back), gapsOf(next)]).toEqual([1, 0]);
+    },
+  );
+
+  // As many as were lost come first: only then is the last number the same.
+  it.each(combinations([3, 1, 10], 1))(
     'learns of a restored backup, to which %i entries were added since',
     async (count) => {
       await append(log, texts('common', 5));
@@ -361,7 +367,7 @@ describe('the connection of a follower', () => {
     await proxy.stop();
   });
 
-  it.each(['fin', 'rst'] as const)(
+  it.each(combinations(['fin', 'rst'] as const, 1))(
     'may be cut (%s): the follower rejects, and continues',
     async (how) => {
       const first = await follow(followed).untilCaughtUp();

@@ -7,7 +7,7 @@ import { median } from '../../bench/support/statistics.mjs';
 import { rounds } from '../../support/effort.js';
 import { printFigures } from '../../support/figures.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import {
@@ -22,7 +22,7 @@ const HOUR = 3_600_000;
 let server: PostgresServer;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
 });
 
 afterEach(() => server.endPools());
@@ -146,22 +146,22 @@ describe('every statement', () => {
     ],
   ];
 
-  let schema: string;
+  let filledPool: Pool;
 
   beforeAll(async () => {
     const filled = await newStore(server, { max: 2 });
     await filled.store.create(newRecord());
     await multiply(filled.pool, 40_000, 10_000);
-    schema = filled.schema;
+    // For all methods: a connection costs the server a process.
+    filledPool = server.lastingPool(filled.schema, { max: 2 });
   });
 
   it.each(METHODS)(
     'of %s finds its records among 40,000 by an index, planned for its values or for any',
     async (_name, ask, statements, index, condition) => {
-      const pool = server.pool(schema, { max: 2 });
       const asked: PostgresQuery[] = [];
       const watched = new PostgresSessionStore({
-        pool: intercepting(pool, (query) => {
+        pool: intercepting(filledPool, (query) => {
           // The sweep after a sign-in is asked for by its own name.
           asked.push(query);
           return undefined;
@@ -180,7 +180,7 @@ describe('every statement', () => {
           [`EXPLAIN (FORMAT JSON) ${text}`, values] as const,
           [`EXPLAIN (FORMAT JSON, GENERIC_PLAN) ${text}`] as const,
         ]) {
-          const { rows } = await pool.query(explain, given as unknown[]);
+          const { rows } = await filledPool.query(explain, given as unknown[]);
           const [{ Plan: plan }] = rows[0]['QUERY PLAN'];
           scans.push(
             ...nodesOf(plan).filter((node) =>
@@ -308,7 +308,7 @@ describe('refreshes', () => {
     // In the middle of an hour, so that none passes meanwhile.
     const clockOffset = () => 1.5 * HOUR - (Date.now() % HOUR);
     const { pool, store } = await newStore(server, { max: 1, clockOffset });
-    const records = Array.from({ length: rounds(300, 100) }, () => newRecord());
+    const records = Array.from({ length: rounds(300, 50) }, () => newRecord());
     for (const record of records) {
       await store.create(record);
     }

@@ -3,8 +3,9 @@ import {
   PostgresSessionStore,
   type PostgresQuery,
 } from '../../../lib/stores/postgres/index.js';
+import { combinations } from '../../support/effort.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import {
@@ -20,7 +21,7 @@ const STATEMENTS = 16;
 let server: PostgresServer;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
 });
 
 afterEach(() => server.endPools());
@@ -140,29 +141,34 @@ describe('prepared statements', () => {
     });
   });
 
-  it.each([
+  const CHANGES = [
     ['gets a column', 'ALTER TABLE user_sessions ADD COLUMN tenant text'],
+    ['is made anew', 'DROP TABLE user_sessions'],
     [
       'gets a column that must have a value',
       `ALTER TABLE user_sessions ADD COLUMN note text NOT NULL DEFAULT 'x'`,
     ],
     ['gets another index', 'CREATE INDEX ON user_sessions (last_seen_at)'],
-    ['is made anew', 'DROP TABLE user_sessions'],
     [
       'is replaced by another',
       'ALTER TABLE user_sessions RENAME TO old_sessions',
     ],
-  ])('work on when their table %s', async (_what, statement) => {
-    const { pool, store } = await newPreparedStore();
-    // Often enough for plans that are kept.
-    for (let i = 0; i < 7; i += 1) {
+  ] as const;
+
+  it.each(combinations(CHANGES, 2))(
+    'work on when their table %s',
+    async (_what, statement) => {
+      const { pool, store } = await newPreparedStore();
+      // Often enough for plans that are kept.
+      for (let i = 0; i < 7; i += 1) {
+        await useEverything(store);
+      }
+      await pool.query(statement);
+      await store.ensureSchema();
       await useEverything(store);
-    }
-    await pool.query(statement);
-    await store.ensureSchema();
-    await useEverything(store);
-    expect(await preparedOn(pool)).toHaveLength(STATEMENTS);
-  });
+      expect(await preparedOn(pool)).toHaveLength(STATEMENTS);
+    },
+  );
 });
 
 describe('a pooler that does not know prepared statements', () => {

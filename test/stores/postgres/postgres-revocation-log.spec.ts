@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { PostgresRevocationLog } from '../../../lib/stores/postgres/index.js';
 import { describeRevocationLog } from '../../../lib/testing/describe-revocation-log.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 
@@ -11,7 +11,7 @@ let pools: [Pool, Pool];
 let tables = 0;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
   const schema = await server.createSchema();
   pools = [server.pool(schema, { max: 20 }), server.pool(schema, { max: 20 })];
 });

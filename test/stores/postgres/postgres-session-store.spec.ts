@@ -4,8 +4,9 @@ import {
   PostgresSessionStore,
   postgresSessionSchema,
 } from '../../../lib/stores/postgres/index.js';
+import { rounds } from '../../support/effort.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import { rows } from '../../support/titles.js';
@@ -14,7 +15,7 @@ import { newRecord, newStore, presented } from './postgres-fixtures.js';
 let server: PostgresServer;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
 });
 
 afterAll(() => server.stop());
@@ -59,7 +60,7 @@ describe('the names of a PostgresSessionStore', () => {
     const own = await server.createSchema();
     const pool = server.pool(own, { max: 2 });
     if (schema) {
-      await pool.query(`CREATE SCHEMA ${schema}`);
+      await pool.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
     }
     const store = new PostgresSessionStore({
       pool,
@@ -128,9 +129,9 @@ describe('the options of a PostgresSessionStore', () => {
 
 describe('ensureSchema', () => {
   it('may be called by many processes at once, and again', async () => {
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < rounds(5, 1); round += 1) {
       const schema = await server.createSchema();
-      const pool = server.pool(schema, { max: 10 });
+      const pool = server.pool(schema, { max: rounds(10, 5) });
       const stores = Array.from(
         { length: 10 },
         () => new PostgresSessionStore({ pool }),

@@ -10,7 +10,7 @@ import {
 } from '../../../lib/stores/rotation.js';
 import { rounds } from '../../support/effort.js';
 import {
-  startPostgres,
+  sharedPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.js';
 import { newStore } from './postgres-fixtures.js';
@@ -66,7 +66,7 @@ let pool: Pool;
 let store: PostgresSessionStore;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await sharedPostgres();
   const { schema } = await newStore(server);
   // Names are looked up here before those of the system: the server's clock stands still.
   pool = server.pool(`${schema},pg_catalog`, { max: 2 });
@@ -184,7 +184,7 @@ describe('rotation in SQL', () => {
         },
       ),
       // With a seed, so that chance leaves out no verdict.
-      { seed: 25, numRuns: rounds(600, 200) },
+      { seed: 25, numRuns: rounds(600, 120) },
     );
     console.log('verdicts:', Object.fromEntries(seen));
     for (const verdict of [
@@ -229,7 +229,7 @@ describe('rotation in SQL', () => {
         };
         expect(await readBack()).toEqual(isConflict ? [] : [expected]);
       }),
-      { seed: 25, numRuns: rounds(300, 100) },
+      { seed: 25, numRuns: rounds(300, 50) },
     );
     expect([...seen.keys()].toSorted()).toEqual([
       'bound',

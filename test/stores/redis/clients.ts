@@ -1,6 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
 import { createClient, createClientPool, createCluster } from 'redis';
 import type { RedisClient } from '../../../lib/stores/redis/index.js';
+import { isFull } from '../../support/effort.js';
 
 /** A connected client of one of the libraries. */
 export interface ConnectedClient {
@@ -26,6 +27,11 @@ export const CLIENTS: Readonly<Record<string, Connect>> = {
     return { client, close: () => client.close() };
   },
 };
+
+/** For what depends on the library alone: RESP2 is shown by the contract, and everywhere at full effort. */
+export const LIBRARIES: [name: string, connect: Connect][] = Object.entries(
+  CLIENTS,
+).filter(([name]) => isFull || !name.endsWith('RESP2'));
 
 /** Clients of a cluster. */
 export const CLUSTER_CLIENTS: Readonly<Record<string, Connect>> = {

@@ -18,7 +18,11 @@ import {
   type RedisServer,
 } from '../../support/redis-server.js';
 import { UnhandledErrors } from '../../support/unhandled.js';
-import { connectIoredis, type ConnectedClient } from './clients.js';
+import {
+  connectIoredis,
+  type ConnectedClient,
+  type ConnectedIoredis,
+} from './clients.js';
 
 const unhandled = new UnhandledErrors();
 
@@ -68,15 +72,22 @@ describe.each(Object.entries(IMPATIENT))(
     let server: RedisServer;
     let proxy: FaultyProxy;
     let connected: ConnectedClient;
-    let direct: ConnectedClient;
+    let direct: ConnectedIoredis;
     let log: RedisRevocationLog;
     let writer: RedisRevocationLog;
 
-    beforeEach(async () => {
+    beforeAll(async () => {
       server = await startRedis();
+    });
+
+    afterAll(() => server.stop());
+
+    beforeEach(async () => {
       proxy = await FaultyProxy.start(server.port);
       connected = await connect(proxy.port);
       direct = connectIoredis(server.port);
+      await direct.client.flushall();
+      await direct.client.config('RESETSTAT');
       log = new RedisRevocationLog({ client: connected.client });
       writer = new RedisRevocationLog({ client: direct.client });
       // Not by the impatient client: a machine can be slower.
@@ -87,12 +98,11 @@ describe.each(Object.entries(IMPATIENT))(
       await connected.close();
       await direct.close();
       await proxy.stop();
-      await server.stop();
       expect(await unhandled.settled()).toEqual([]);
     });
 
     const untilBlocked = (): Promise<void> =>
-      until(async () => (await clientsOf(server)).includes('cmd=xread'));
+      until(async () => (await clientsOf(direct)).includes('cmd=xread'));
 
     it.each(['fin', 'rst'] as const)(
       'rejects when its connection is cut (%s), and continues',
@@ -112,7 +122,7 @@ describe.each(Object.entries(IMPATIENT))(
     it('goes on for longer than the timeouts of the application', async () => {
       const follower = await new Follower(log).untilCaughtUp();
       await until(async () => {
-        const stats = await infoOf(server, 'commandstats');
+        const stats = await direct.client.info('commandstats');
         return Number(/cmdstat_xread:calls=(\d+)/.exec(stats)?.[1]) > 2;
       });
       await append(writer, ['later']);
@@ -150,6 +160,7 @@ describe.each(Object.entries(IMPATIENT))(
       await server.stop();
       await first.untilRejected();
       await new Follower(log, first.position).untilRejected();
+      server = await startRedis();
     });
 
     it('leaves no connection behind, however it ends', async () => {
@@ -161,7 +172,7 @@ describe.each(Object.entries(IMPATIENT))(
         }
         if (end === 'kill') {
           await until(async () => {
-            const clients = await clientsOf(server);
+            const clients = await clientsOf(direct);
             return clients.split('cmd=xread').length > followers.length;
           });
           proxy.cut('rst');
@@ -289,20 +300,6 @@ function gapsOf({ batches }: Follower): number {
   return batches.filter(({ hasGap = false }) => hasGap).length;
 }
 
-async function infoOf(server: RedisServer, section: string): Promise<string> {
-  const { client, close } = connectIoredis(server.port);
-  try {
-    return await client.info(section);
-  } finally {
-    await close();
-  }
-}
-
-async function clientsOf(server: RedisServer): Promise<string> {
-  const { client, close } = connectIoredis(server.port);
-  try {
-    return String(await client.client('LIST'));
-  } finally {
-    await close();
-  }
+async function clientsOf({ client }: ConnectedIoredis): Promise<string> {
+  return String(await client.client('LIST'));
 }

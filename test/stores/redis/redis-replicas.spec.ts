@@ -11,7 +11,7 @@ import {
   until,
   type RedisServer,
 } from '../../support/redis-server.js';
-import { CLIENTS, CLUSTER_CLIENTS, connectIoredis } from './clients.js';
+import { CLUSTER_CLIENTS, connectIoredis, LIBRARIES } from './clients.js';
 import { operations } from './operations.js';
 import { newRecord, presentedOf } from './records.js';
 
@@ -71,7 +71,7 @@ function keysOf(sessions: Session[]): string[] {
 }
 
 describe('waitForReplicas', () => {
-  it.each(Object.entries(CLIENTS))(
+  it.each(LIBRARIES)(
     'confirms ends through %s, and rejects when no replica has them',
     async (_, connect) => {
       const { client, close } = await connect([primary.port]);
