@@ -21,9 +21,9 @@ import {
   type TestApp,
 } from '../support/test-app.js';
 
-const TABS = 5;
-const REFRESHES = rounds(20, 4);
-const SIGN_OUTS = rounds(3, 2);
+const TABS = rounds(5, 3);
+const REFRESHES = rounds(20, 2);
+const SIGN_OUTS = rounds(3, 1);
 
 let scripts: ReadonlyMap<string, string>;
 let browser: Browser;
@@ -125,7 +125,7 @@ const CLIENTS: [
 ];
 
 describe.each(combinations(CLIENTS, 2))(
-  'five tabs of one browser with %s',
+  `${TABS} tabs of one browser with %s`,
   (what, kind, locks, adapter) => {
     let app: TestApp;
     let tabs: Page[];

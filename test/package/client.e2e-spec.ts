@@ -15,6 +15,7 @@ import ts from 'typescript';
 import { compile } from '../docs/snippets/compile.js';
 import { blocksOf, readPage } from '../docs/snippets/page.js';
 import { ORIGIN, send } from '../support/browser.js';
+import { combinations } from '../support/effort.js';
 import { gzipBytes } from '../support/client-script.js';
 import { JarFetch } from '../support/jar-fetch.js';
 import { ROOT } from '../support/library-sources.js';
@@ -111,7 +112,11 @@ describe('the packed client', () => {
     );
   });
 
-  it.each<[how: string, file: string, options: ts.CompilerOptions]>([
+  const RESOLUTIONS: [
+    how: string,
+    file: string,
+    options: ts.CompilerOptions,
+  ][] = [
     [
       'node10',
       'page.ts',
@@ -121,6 +126,7 @@ describe('the packed client', () => {
         resolvePackageJsonExports: false,
       },
     ],
+    ['nodenext, from CommonJS', 'page.cts', { verbatimModuleSyntax: false }],
     [
       'node16, from ESM',
       'page.ts',
@@ -129,7 +135,6 @@ describe('the packed client', () => {
         moduleResolution: ts.ModuleResolutionKind.Node16,
       },
     ],
-    ['nodenext, from CommonJS', 'page.cts', { verbatimModuleSyntax: false }],
     [
       'bundler',
       'page.ts',
@@ -138,22 +143,27 @@ describe('the packed client', () => {
         moduleResolution: ts.ModuleResolutionKind.Bundler,
       },
     ],
-  ])('has types for moduleResolution %s', (_how, file, options) => {
-    const all: ts.CompilerOptions = {
-      lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
-      paths: {},
-      skipLibCheck: false,
-      types: [],
-      ...options,
-    };
-    const path = join(folder, file);
-    const broken = join(folder, `broken-${file}`);
-    writeFileSync(broken, PAGE.replace('onSessionEnded', 'onEnd'));
-    // Of both together: nothing else is wrong with either.
-    expect(compile([path, broken], all)).toEqual([
-      expect.stringContaining("'onEnd' does not exist"),
-    ]);
-  });
+  ];
+
+  it.each(combinations(RESOLUTIONS, 2))(
+    'has types for moduleResolution %s',
+    (_how, file, options) => {
+      const all: ts.CompilerOptions = {
+        lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'],
+        paths: {},
+        skipLibCheck: false,
+        types: [],
+        ...options,
+      };
+      const path = join(folder, file);
+      const broken = join(folder, `broken-${file}`);
+      writeFileSync(broken, PAGE.replace('onSessionEnded', 'onEnd'));
+      // Of both together: nothing else is wrong with either.
+      expect(compile([path, broken], all)).toEqual([
+        expect.stringContaining("'onEnd' does not exist"),
+      ]);
+    },
+  );
 
   it.each([
     ['an ES module', `import { SessionClient } from '${NAME}';`, 'module'],

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { atFullEffort } from '../support/at-full-effort.js';
-import { combinations, platforms, rounds } from '../support/effort.js';
+import { platforms, rounds } from '../support/effort.js';
 import { printFigures } from '../support/figures.js';
 import { forgeSigned, forgeToken } from '../support/forged-token.js';
 import { newKeyPair } from '../support/key-pairs.js';
@@ -436,22 +436,17 @@ describe('the scripts of sample 04', () => {
     }
   });
 
-  it.each(
-    combinations<[string, string, Record<string, string>, string]>(
-      [
-        ['a weak secret', AUTH, { SESSION_SECRET: 'secret' }, 'derivedSecret'],
-        ['a time that nobody can read', AUTH, { KEY_MAX_AGE: 'soon' }, 'jwks'],
-        ['NODE_ENV=production', AUTH, { NODE_ENV: 'production' }, 'MemorySes'],
-        [
-          'keys from a strange network',
-          RESOURCE,
-          { JWKS_URI: 'http://auth.example/jwks.json' },
-          'verifyOnly.jwksUri',
-        ],
-      ],
-      1,
-    ),
-  )('do not start with %s (F-28)', async (_, name, environment, named) => {
+  atFullEffort.each<[string, string, Record<string, string>, string]>([
+    ['a weak secret', AUTH, { SESSION_SECRET: 'secret' }, 'derivedSecret'],
+    ['a time that nobody can read', AUTH, { KEY_MAX_AGE: 'soon' }, 'jwks'],
+    ['NODE_ENV=production', AUTH, { NODE_ENV: 'production' }, 'MemorySes'],
+    [
+      'keys from a strange network',
+      RESOURCE,
+      { JWKS_URI: 'http://auth.example/jwks.json' },
+      'verifyOnly.jwksUri',
+    ],
+  ])('do not start with %s (F-28)', async (_, name, environment, named) => {
     const { code, output } = await sampleEnds(name, environment);
     expect(code).toBe(1);
     expect(output).toContain(named);

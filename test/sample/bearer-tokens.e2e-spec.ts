@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { atFullEffort } from '../support/at-full-effort.js';
-import { combinations, platforms } from '../support/effort.js';
+import { platforms } from '../support/effort.js';
 import { claimsIn } from '../support/session-claims.js';
 import { curlRequestOf, transcriptOf, wordsOf } from './curl-transcript.js';
 import { runSample, sampleEnds, SampleHost } from './sample-process.js';
@@ -159,15 +159,10 @@ describe('node sample/02-bearer-tokens/dist/main.js', () => {
     },
   );
 
-  it.each(
-    combinations<[string, Record<string, string>, string]>(
-      [
-        ['NODE_ENV=production', { NODE_ENV: 'production' }, 'MemorySession'],
-        ['a time that nobody can read', { GRACE: 'soon' }, 'refreshToken.gr'],
-      ],
-      1,
-    ),
-  )('does not start with %s (F-28)', async (_, environment, named) => {
+  atFullEffort.each<[string, Record<string, string>, string]>([
+    ['NODE_ENV=production', { NODE_ENV: 'production' }, 'MemorySession'],
+    ['a time that nobody can read', { GRACE: 'soon' }, 'refreshToken.gr'],
+  ])('does not start with %s (F-28)', async (_, environment, named) => {
     const { code, output } = await sampleEnds(SAMPLE, environment);
     expect(code).toBe(1);
     expect(output).toContain(named);

@@ -1,14 +1,13 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdir, writeFile } from 'node:fs/promises';
-import type { Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { startAttacker } from '../../sample/05-browser-app/src/attacker.js';
 import {
   atFullEffort,
   describeAtFullEffort,
 } from '../support/at-full-effort.js';
-import { openBrowser } from '../support/chromium.js';
-import type { Browser } from '../support/chromium.js';
+import { openForUsers, openUser } from '../support/chromium.js';
 import {
   AttackerPage,
   BrowserAppPage,
@@ -69,18 +68,20 @@ interface Counts {
 }
 
 let browser: Browser;
-let otherBrowser: Browser;
+let here: BrowserContext;
+let there: BrowserContext;
 let attacker: Server;
 let server: ClockedSampleProcess;
 let pages: { page: Page; complaints: string[] }[] = [];
 
 beforeAll(async () => {
   attacker = await startAttacker(0);
-  [browser, otherBrowser] = await Promise.all([openBrowser(), openBrowser()]);
+  browser = await openForUsers();
+  [here, there] = await Promise.all([openUser(browser), openUser(browser)]);
 });
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), otherBrowser?.close()]);
+  await browser?.close();
   attacker?.close();
 });
 
@@ -88,9 +89,7 @@ afterEach(async () => {
   const complaints = pages.flatMap((page) => page.complaints);
   await Promise.all(pages.map(({ page }) => page.close()));
   pages = [];
-  for (const { context } of [browser, otherBrowser]) {
-    await context.clearCookies();
-  }
+  for (const context of [here, there]) await context.clearCookies();
   expect(complaints).toEqual([]);
 });
 
@@ -106,14 +105,14 @@ async function serve(environment: Record<string, string>): Promise<void> {
 const addressOf = ({ url }: SampleProcess): string =>
   url.replace('localhost', 'notes.localhost');
 
-async function openTab({ context } = browser): Promise<BrowserAppPage> {
+async function openTab(context = here): Promise<BrowserAppPage> {
   const tab = new BrowserAppPage(await context.newPage(), addressOf(server));
   pages.push(tab);
   return tab.open();
 }
 
 async function openAttacker(which: 'sibling' | 'other'): Promise<AttackerPage> {
-  const page = new AttackerPage(await browser.context.newPage());
+  const page = new AttackerPage(await here.newPage());
   pages.push(page);
   await page.page.goto(`${addressOf(server)}/attacker/${which}`);
   return page;
@@ -152,24 +151,27 @@ describe.each(platforms('fastify'))(
       expect([...(await tab.cookies()).keys()].toSorted()).toEqual(COOKIES);
     });
 
-    it('refreshes when the session token has expired, and nobody notices but the log', async () => {
-      const tab = await (await openTab()).signIn('Ada Lovelace');
-      await tab.add('before');
-      const old = await tab.cookies();
-      const { refreshes } = await counts();
-      await server.advance(ACCESS_LIFETIME);
-      await tab.add('after');
-      await tab.logs(/Refreshed/);
-      expect((await counts()).refreshes).toBe(refreshes + 1);
-      const renewed = await tab.cookies();
-      expect([...renewed.keys()].toSorted()).toEqual(COOKIES);
-      for (const [name, value] of renewed) {
-        expect(value === old.get(name)).toBe(false);
-      }
-      await tab.isConnected('Ada Lovelace');
-      await tab.press('Delete all');
-      await tab.showsNoNotes();
-    });
+    atFullEffort(
+      'refreshes when the session token has expired, and nobody notices but the log',
+      async () => {
+        const tab = await (await openTab()).signIn('Ada Lovelace');
+        await tab.add('before');
+        const old = await tab.cookies();
+        const { refreshes } = await counts();
+        await server.advance(ACCESS_LIFETIME);
+        await tab.add('after');
+        await tab.logs(/Refreshed/);
+        expect((await counts()).refreshes).toBe(refreshes + 1);
+        const renewed = await tab.cookies();
+        expect([...renewed.keys()].toSorted()).toEqual(COOKIES);
+        for (const [name, value] of renewed) {
+          expect(value === old.get(name)).toBe(false);
+        }
+        await tab.isConnected('Ada Lovelace');
+        await tab.press('Delete all');
+        await tab.showsNoNotes();
+      },
+    );
 
     atFullEffort(
       'stays connected when the session token expires, and refreshes once with the next request',
@@ -243,21 +245,21 @@ describe.each(platforms('fastify'))(
     });
 
     it('ends the session of the other device at once, from either', async () => {
-      const here = await (await openTab()).signIn('Grace Hopper');
-      const there = await openTab(otherBrowser);
-      await there.signIn('Grace Hopper');
-      await Promise.all([here.hasDevices(2), there.hasDevices(2)]);
-      await here.press('End the session on Chrome on Linux');
-      await there.isSignedOut();
-      await there.logs('Signed out elsewhere');
-      await here.hasDevices(1);
+      const tab = await (await openTab()).signIn('Grace Hopper');
+      const otherTab = await openTab(there);
+      await otherTab.signIn('Grace Hopper');
+      await Promise.all([tab.hasDevices(2), otherTab.hasDevices(2)]);
+      await tab.press('End the session on Chrome on Linux');
+      await otherTab.isSignedOut();
+      await otherTab.logs('Signed out elsewhere');
+      await tab.hasDevices(1);
 
-      await there.signIn('Grace Hopper');
-      await there.press('End all others');
-      await here.isSignedOut();
-      await here.logs('Signed out elsewhere');
-      await there.hasDevices(1);
-      expect(await here.cookies()).toEqual(new Map());
+      await otherTab.signIn('Grace Hopper');
+      await otherTab.press('End all others');
+      await tab.isSignedOut();
+      await tab.logs('Signed out elsewhere');
+      await otherTab.hasDevices(1);
+      expect(await tab.cookies()).toEqual(new Map());
     });
 
     atFullEffort('signs out the other tab too', async () => {
@@ -383,7 +385,7 @@ describeAtFullEffort('the pages', () => {
 
   it('look like their picture', async () => {
     const tab = await (await openTab()).signIn('Ada Lovelace');
-    await (await openTab(otherBrowser)).signIn('Ada Lovelace');
+    await (await openTab(there)).signIn('Ada Lovelace');
     await tab.hasDevices(2);
     await tab.page.setViewportSize(WINDOW);
     for (const text of [

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import type { Browser, BrowserContext } from 'playwright-core';
 import { atFullEffort } from '../support/at-full-effort.js';
-import { openBrowser } from '../support/chromium.js';
-import type { Browser } from '../support/chromium.js';
+import { openForUsers, openUser } from '../support/chromium.js';
 import { SamplePage } from './sample-page.js';
 import { runSample, SampleHost } from './sample-process.js';
 import type { ClockedSampleProcess, SampleProcess } from './sample-process.js';
@@ -19,7 +19,8 @@ const PICTURE = new URL('../../docs/images/sample.png', import.meta.url);
 
 describe.each(platforms('express'))('the sample on %s', (adapter) => {
   let browser: Browser;
-  let otherBrowser: Browser;
+  let here: BrowserContext;
+  let there: BrowserContext;
   let host: SampleHost;
   let server: ClockedSampleProcess;
   let ada: SamplePage;
@@ -27,19 +28,20 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
 
   beforeAll(async () => {
     host = new SampleHost('01-cookie-session');
-    [browser, otherBrowser] = await Promise.all([
-      openBrowser({ viewport: WINDOW, deviceScaleFactor: SCALE }),
-      openBrowser(),
+    browser = await openForUsers();
+    [here, there] = await Promise.all([
+      openUser(browser, { viewport: WINDOW, deviceScaleFactor: SCALE }),
+      openUser(browser),
     ]);
   });
 
   afterAll(async () => {
-    await Promise.all([browser?.close(), otherBrowser?.close(), host?.stop()]);
+    await Promise.all([browser?.close(), host?.stop()]);
   });
 
   beforeEach(async () => {
     server = await host.serve({ ADAPTER: adapter });
-    ada = await openPage(browser);
+    ada = await openPage(here);
   });
 
   afterEach(async () => {
@@ -57,8 +59,8 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     expect(printed).toEqual([]);
   });
 
-  async function openPage(where: Browser): Promise<SamplePage> {
-    const page = new SamplePage(await where.context.newPage(), server.url);
+  async function openPage(where: BrowserContext): Promise<SamplePage> {
+    const page = new SamplePage(await where.newPage(), server.url);
     pages.push(page);
     await page.open();
     return page;
@@ -129,36 +131,39 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
     expect(await ada.text('#differs')).toBe('');
   });
 
-  it('serves old data while the database is down, then 503, and signs nobody out', async () => {
-    await ada.signIn('Ada Lovelace');
-    const signedInAt = await ada.text('#signed-in-at');
-    await ada.press('Take the database down');
-    await ada.reads('#database-state', 'Down');
-    await ada.press('Change role of Ada Lovelace');
+  atFullEffort(
+    'serves old data while the database is down, then 503, and signs nobody out',
+    async () => {
+      await ada.signIn('Ada Lovelace');
+      const signedInAt = await ada.text('#signed-in-at');
+      await ada.press('Take the database down');
+      await ada.reads('#database-state', 'Down');
+      await ada.press('Change role of Ada Lovelace');
 
-    await advance(INTERVAL_SECONDS);
-    await ada.reads('#state', 'Old data');
-    await ada.logs('loaderFailed', 'LOADER_UNAVAILABLE');
-    expect(await ada.text('#role')).toBe('editor');
-    await ada.press('Reload now');
-    await ada.page.locator('#error', { hasText: /^503/ }).waitFor();
-    const cookie = await ada.cookie();
+      await advance(INTERVAL_SECONDS);
+      await ada.reads('#state', 'Old data');
+      await ada.logs('loaderFailed', 'LOADER_UNAVAILABLE');
+      expect(await ada.text('#role')).toBe('editor');
+      await ada.press('Reload now');
+      await ada.page.locator('#error', { hasText: /^503/ }).waitFor();
+      const cookie = await ada.cookie();
 
-    await advance(MAX_STALE_SECONDS + 1);
-    await ada.reads('#state', '503, unavailable');
-    expect(await ada.text('#explain')).toContain('still signed in');
-    expect(await ada.cookie()).toEqual(cookie);
-    await ada.page.reload();
-    await ada.reads('#state', '503, unavailable');
-    expect(await ada.text('#unknown')).toContain('still signed in');
+      await advance(MAX_STALE_SECONDS + 1);
+      await ada.reads('#state', '503, unavailable');
+      expect(await ada.text('#explain')).toContain('still signed in');
+      expect(await ada.cookie()).toEqual(cookie);
+      await ada.page.reload();
+      await ada.reads('#state', '503, unavailable');
+      expect(await ada.text('#unknown')).toContain('still signed in');
 
-    await ada.press('Bring the database back');
-    await ada.reads('#database-state', 'Up');
-    await advance(LONGEST_BACK_OFF_SECONDS);
-    await ada.reads('#state', 'Fresh');
-    expect(await ada.text('#signed-in-at')).toBe(signedInAt);
-    expect(await ada.text('#role')).toBe('admin');
-  });
+      await ada.press('Bring the database back');
+      await ada.reads('#database-state', 'Up');
+      await advance(LONGEST_BACK_OFF_SECONDS);
+      await ada.reads('#state', 'Fresh');
+      expect(await ada.text('#signed-in-at')).toBe(signedInAt);
+      expect(await ada.text('#role')).toBe('admin');
+    },
+  );
 
   atFullEffort(
     'ends the session of a disabled user at its next reload',
@@ -183,7 +188,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
   );
 
   atFullEffort('signs out in this browser only', async () => {
-    const grace = await openPage(otherBrowser);
+    const grace = await openPage(there);
     await ada.signIn('Ada Lovelace');
     await grace.signIn('Grace Hopper');
     await ada.press('Sign out');
@@ -195,7 +200,7 @@ describe.each(platforms('express'))('the sample on %s', (adapter) => {
   });
 
   it('signs out everywhere: here at once, in the other browser at its reload', async () => {
-    const elsewhere = await openPage(otherBrowser);
+    const elsewhere = await openPage(there);
     await elsewhere.signIn('Ada Lovelace');
     await ada.signIn('Ada Lovelace');
     await advance(1);

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { atFullEffort } from '../support/at-full-effort.js';
-import { openForUsers } from '../support/chromium.js';
+import { openForUsers, openUser } from '../support/chromium.js';
 import { combinations } from '../support/effort.js';
 import { freePort } from '../support/free-port.js';
 import { overflowOf, tooSmallOf } from './browser-app-page.js';
@@ -94,8 +94,7 @@ describe.each(COMBINATIONS)(
       `${server.url.replace('http', 'ws')}/graphql`;
 
     async function newContext(): Promise<BrowserContext> {
-      const context = await browser.newContext({ reducedMotion: 'reduce' });
-      context.setDefaultTimeout(300_000);
+      const context = await openUser(browser);
       contexts.push(context);
       return context;
     }
@@ -112,24 +111,27 @@ describe.each(COMBINATIONS)(
     const signedIn = async (name: string): Promise<SocketsPage> =>
       (await openPage()).signIn(name);
 
-    it('shows orders and messages of one user to the other', async () => {
-      const ada = await signedIn('Ada');
-      const bob = await signedIn('Bob');
-      await ada.order('<b>Tea</b>');
-      await bob.shows('<b>Tea</b>, for Ada');
-      await bob.say('<i>Thanks</i>');
-      await ada.shows('Bob (member): <i>Thanks</i>');
-      await ada.say('Welcome');
-      await bob.shows('Ada (member): Welcome');
+    atFullEffort(
+      'shows orders and messages of one user to the other',
+      async () => {
+        const ada = await signedIn('Ada');
+        const bob = await signedIn('Bob');
+        await ada.order('<b>Tea</b>');
+        await bob.shows('<b>Tea</b>, for Ada');
+        await bob.say('<i>Thanks</i>');
+        await ada.shows('Bob (member): <i>Thanks</i>');
+        await ada.say('Welcome');
+        await bob.shows('Ada (member): Welcome');
 
-      const grace = await signedIn('Grace');
-      await grace.shows('<b>Tea</b>, for Ada');
-      expect(await grace.rows('chat')).toEqual([
-        'Ada (member): Welcome',
-        'Bob (member): <i>Thanks</i>',
-      ]);
-      expect(await ada.page.evaluate('document.cookie')).toBe('');
-    });
+        const grace = await signedIn('Grace');
+        await grace.shows('<b>Tea</b>, for Ada');
+        expect(await grace.rows('chat')).toEqual([
+          'Ada (member): Welcome',
+          'Bob (member): <i>Thanks</i>',
+        ]);
+        expect(await ada.page.evaluate('document.cookie')).toBe('');
+      },
+    );
 
     it('ends the page, the subscription and the chat of a user whom the admin signs out, and of no other', async () => {
       const ada = await signedIn('Ada');

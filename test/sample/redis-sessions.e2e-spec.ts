@@ -1,6 +1,9 @@
-import { atFullEffort } from '../support/at-full-effort.js';
-import { openBrowser } from '../support/chromium.js';
-import type { Browser } from '../support/chromium.js';
+import type { Browser, BrowserContext } from 'playwright-core';
+import {
+  atFullEffort,
+  describeAtFullEffort,
+} from '../support/at-full-effort.js';
+import { openForUsers, openUser } from '../support/chromium.js';
 import { combinations, platforms } from '../support/effort.js';
 import { startRedis } from '../support/redis-server.js';
 import type { RedisServer } from '../support/redis-server.js';
@@ -230,7 +233,8 @@ const DEVICES_PAGES = [
 describe.each(combinations(DEVICES_PAGES, 1))(
   'the page of devices, with sessions in $place, in $processes process(es)',
   ({ place, script, adapter, processes }) => {
-    let browsers: Browser[] = [];
+    let browser: Browser;
+    let contexts: BrowserContext[] = [];
     let redis: RedisServer | undefined;
     let server: SampleProcess;
     let pages: DevicesPage[] = [];
@@ -238,16 +242,17 @@ describe.each(combinations(DEVICES_PAGES, 1))(
     let phone: DevicesPage;
 
     beforeAll(async () => {
-      const opened = await Promise.all([
-        openBrowser({ viewport: { width: 1000, height: 700 } }),
-        openBrowser({
+      [browser, redis] = await Promise.all([
+        openForUsers(),
+        place === 'Redis' ? startRedis() : undefined,
+      ]);
+      contexts = await Promise.all([
+        openUser(browser, { viewport: { width: 1000, height: 700 } }),
+        openUser(browser, {
           viewport: { width: 390, height: 844 },
           userAgent: IPHONE,
         }),
-        place === 'Redis' ? startRedis() : undefined,
       ]);
-      browsers = [opened[0], opened[1]];
-      redis = opened[2];
       server = await runSample(
         SAMPLE,
         { ...PATIENT, ADAPTER: adapter, REDIS_URL: redis?.url },
@@ -256,13 +261,13 @@ describe.each(combinations(DEVICES_PAGES, 1))(
     });
 
     afterAll(async () => {
-      await Promise.all(browsers.map((browser) => browser.close()));
+      await browser?.close();
       await server?.stop();
       await redis?.stop();
     });
 
     beforeEach(async () => {
-      [desktop, phone] = (await Promise.all(browsers.map(openPage))) as [
+      [desktop, phone] = (await Promise.all(contexts.map(openPage))) as [
         DevicesPage,
         DevicesPage,
       ];
@@ -278,8 +283,8 @@ describe.each(combinations(DEVICES_PAGES, 1))(
       expect(complaints).toEqual([]);
     });
 
-    async function openPage(browser: Browser): Promise<DevicesPage> {
-      const page = new DevicesPage(await browser.context.newPage(), server.url);
+    async function openPage(context: BrowserContext): Promise<DevicesPage> {
+      const page = new DevicesPage(await context.newPage(), server.url);
       pages.push(page);
       await page.open();
       return page;
@@ -355,7 +360,7 @@ describe.each(combinations(DEVICES_PAGES, 1))(
   },
 );
 
-describe('two processes behind one port', () => {
+describeAtFullEffort('two processes behind one port', () => {
   let redis: RedisServer;
   let server: SampleProcess | undefined;
 
@@ -400,7 +405,7 @@ describe('two processes behind one port', () => {
     expect(pids.size).toBe(2);
   });
 
-  atFullEffort('end together (F-29)', async () => {
+  it('end together (F-29)', async () => {
     server = await runSample(
       SAMPLE,
       { ...PATIENT, REDIS_URL: redis.url },
@@ -425,7 +430,7 @@ describe('two processes behind one port', () => {
     }
   });
 
-  atFullEffort.each([
+  it.each([
     ['two processes', {}, 'cluster.js', 'in one process of several'],
     ['production', { NODE_ENV: 'production' }, 'main.js', 'loses every'],
   ])(
@@ -439,23 +444,23 @@ describe('two processes behind one port', () => {
   );
 });
 
-describe.each(platforms('fastify'))('a Redis in trouble, on %s', (ADAPTER) => {
-  let redis: RedisServer;
-  let server: SampleProcess | undefined;
+describeAtFullEffort.each(platforms('fastify'))(
+  'a Redis in trouble, on %s',
+  (ADAPTER) => {
+    let redis: RedisServer;
+    let server: SampleProcess | undefined;
 
-  beforeEach(async () => {
-    redis = await startRedis();
-  });
+    beforeEach(async () => {
+      redis = await startRedis();
+    });
 
-  afterEach(async () => {
-    await server?.stop();
-    server = undefined;
-    await redis.stop();
-  });
+    afterEach(async () => {
+      await server?.stop();
+      server = undefined;
+      await redis.stop();
+    });
 
-  atFullEffort(
-    'connects before it listens, and keeps sessions over a restart with the same secret',
-    async () => {
+    it('connects before it listens, and keeps sessions over a restart with the same secret', async () => {
       const environment = {
         ...PATIENT,
         ADAPTER,
@@ -476,33 +481,30 @@ describe.each(platforms('fastify'))('a Redis in trouble, on %s', (ADAPTER) => {
       const after = new SampleClient(server.url);
       after.cookie = before.cookie;
       expect(await after.devices()).toHaveLength(1);
-    },
-  );
-
-  it('answers 503 at once while Redis is gone, and clears no cookie (F-07, F-12)', async () => {
-    server = await runSample(SAMPLE, {
-      ...PATIENT,
-      ADAPTER,
-      REDIS_URL: redis.url,
     });
-    const client = new SampleClient(server.url);
-    await client.signIn('ada');
-    const { cookie } = client;
-    await redis.stop();
 
-    for (let i = 0; i < 5; i += 1) {
-      const { status, retryAfter } = await client.get('/devices');
-      expect([status, Number(retryAfter) > 0]).toEqual([503, true]);
-    }
-    expect(client.cookie).toBe(cookie);
-    expect(
-      await new SampleClient(server.url).post('/login', { user: 'ada' }),
-    ).toMatchObject({ status: 503 });
-  });
+    it('answers 503 at once while Redis is gone, and clears no cookie (F-07, F-12)', async () => {
+      server = await runSample(SAMPLE, {
+        ...PATIENT,
+        ADAPTER,
+        REDIS_URL: redis.url,
+      });
+      const client = new SampleClient(server.url);
+      await client.signIn('ada');
+      const { cookie } = client;
+      await redis.stop();
 
-  atFullEffort(
-    'starts without Redis and answers 503 until there is one (F-06)',
-    async () => {
+      for (let i = 0; i < 5; i += 1) {
+        const { status, retryAfter } = await client.get('/devices');
+        expect([status, Number(retryAfter) > 0]).toEqual([503, true]);
+      }
+      expect(client.cookie).toBe(cookie);
+      expect(
+        await new SampleClient(server.url).post('/login', { user: 'ada' }),
+      ).toMatchObject({ status: 503 });
+    });
+
+    it('starts without Redis and answers 503 until there is one (F-06)', async () => {
       const { url } = redis;
       await redis.stop();
       server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: url });
@@ -510,12 +512,9 @@ describe.each(platforms('fastify'))('a Redis in trouble, on %s', (ADAPTER) => {
         await new SampleClient(server.url).post('/login', { user: 'ada' }),
       ).toMatchObject({ status: 503 });
       expect(server.output()).toContain('ECONNREFUSED');
-    },
-  );
+    });
 
-  atFullEffort(
-    'goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)',
-    async () => {
+    it('goes on when a Redis that hung answers again, everybody still signed in (F-07, F-08)', async () => {
       server = await runSample(SAMPLE, { ADAPTER, REDIS_URL: redis.url });
       const client = new SampleClient(server.url);
       const askUntilAnswered = async (
@@ -532,6 +531,6 @@ describe.each(platforms('fastify'))('a Redis in trouble, on %s', (ADAPTER) => {
       const devices = () => client.get('/devices');
       expect(await devices()).toMatchObject({ status: 503 });
       expect(await askUntilAnswered(devices)).toBe(200);
-    },
-  );
-});
+    });
+  },
+);

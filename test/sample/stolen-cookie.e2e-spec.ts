@@ -7,7 +7,10 @@ import {
   findBindingChromium,
 } from '../support/binding-chromium.js';
 import { BOUND_COOKIE } from '../support/bound-browser.js';
-import { atFullEffort } from '../support/at-full-effort.js';
+import {
+  atFullEffort,
+  describeAtFullEffort,
+} from '../support/at-full-effort.js';
 import { openBrowser, type Browser } from '../support/chromium.js';
 import { combinations, platforms } from '../support/effort.js';
 import { overflowOf, tooSmallOf } from './browser-app-page.js';
@@ -27,6 +30,8 @@ const PASSWORD_AGE = 60;
 const PASSWORD = randomBytes(16).toString('base64url');
 
 const found = findBindingChromium();
+/** The journey in a browser that binds shows the same page and the same thief. */
+const unlessBinding = 'reason' in found ? describe : describeAtFullEffort;
 
 describe.each(platforms('express'))('a stolen cookie on %s', (ADAPTER) => {
   let server: ClockedSampleProcess;
@@ -75,7 +80,7 @@ describe.each(platforms('express'))('a stolen cookie on %s', (ADAPTER) => {
     return tab;
   }
 
-  describe('in a browser that cannot bind sessions', () => {
+  unlessBinding('in a browser that cannot bind sessions', () => {
     beforeEach(async () => {
       browser = await openBrowser({ ignoreHTTPSErrors: true });
     });

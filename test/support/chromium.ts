@@ -3,7 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { BrowserContext, Browser as Users } from 'playwright-core';
+import type {
+  BrowserContext,
+  BrowserContextOptions,
+  Browser as Users,
+} from 'playwright-core';
 
 const ARGUMENTS = [
   '--no-sandbox',
@@ -85,6 +89,19 @@ export function openForUsers(): Promise<Users> {
     args: ARGUMENTS,
     timeout: TIMEOUT,
   });
+}
+
+/** One of its users: separate cookies and storage. */
+export async function openUser(
+  browser: Users,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext({
+    reducedMotion: 'reduce',
+    ...options,
+  });
+  context.setDefaultTimeout(TIMEOUT);
+  return context;
 }
 
 /** In milliseconds: what a page has not done after so long it never will, on the slowest of machines too. */

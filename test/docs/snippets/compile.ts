@@ -13,6 +13,9 @@ const resolved = new Map<string, ts.ResolvedModuleWithFailedLookupLocations>();
 const isShared = (path: string): boolean =>
   path.startsWith(ROOT) || path.includes('/node_modules/');
 
+const isOfLanguage = (path: string): boolean =>
+  path.includes('/typescript/lib/lib.');
+
 function hostFor(options: ts.CompilerOptions): ts.CompilerHost {
   const host = ts.createCompilerHost(options, true);
   const { paths, moduleResolution, resolvePackageJsonExports } = options;
@@ -28,7 +31,10 @@ function hostFor(options: ts.CompilerOptions): ts.CompilerHost {
       if (!isShared(name)) {
         return host.getSourceFile(name, version, ...rest);
       }
-      const key = `${name} ${options.module} ${JSON.stringify(version)}`;
+      // No option changes how the compiler reads its declarations of the language.
+      const key = isOfLanguage(name)
+        ? name
+        : `${name} ${options.module} ${JSON.stringify(version)}`;
       const source = parsed.get(key) ?? host.getSourceFile(name, version);
       if (source !== undefined) {
         parsed.set(key, source);
