@@ -331,7 +331,7 @@ if ('reason' in found) {
       },
     );
 
-    atFullEffort('goes on after the server was restarted', async () => {
+    it('goes on after the server was restarted', async () => {
       const store = new MemorySessionStore();
       const served = await serve({ store });
       const page = await boundPage(served);

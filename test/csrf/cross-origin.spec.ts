@@ -1,4 +1,3 @@
-import { evaluateCrossOriginRequest } from '@nestjs/core/security/cross-origin-protection.js';
 import fc from 'fast-check';
 import {
   isSameOrigin,
@@ -6,6 +5,7 @@ import {
   type RequestOrigin,
 } from '../../lib/csrf/cross-origin.js';
 import { rounds } from '../support/effort.js';
+import { evaluateCrossOriginRequest } from '../support/nest-protection.js';
 import { costOver } from '../support/relative-cost.js';
 
 const HOST = 'app.example';

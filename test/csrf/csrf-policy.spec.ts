@@ -1,4 +1,3 @@
-import { evaluateCrossOriginRequest } from '@nestjs/core/security/cross-origin-protection.js';
 import fc from 'fast-check';
 import {
   holdsFor,
@@ -10,6 +9,7 @@ import {
 } from '../../lib/csrf/csrf-policy.js';
 import type { ResolvedCsrfOptions } from '../../lib/options/resolved-options.js';
 import type { RequestFacts } from '../../lib/ports/request-facts.js';
+import { evaluateCrossOriginRequest } from '../support/nest-protection.js';
 
 const ORIGIN_ALONE: ResolvedCsrfOptions = {
   checksOrigin: true,

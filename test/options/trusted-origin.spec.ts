@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { normalizeTrustedOrigin } from '@nestjs/core/security/cross-origin-protection.js';
 import { readTrustedOrigin } from '../../lib/options/trusted-origin.js';
 import { faultsOf, resolve } from './faults.js';
 import { anyCharacter } from '../support/any-character.js';
 import { rounds } from '../support/effort.js';
+import { normalizeTrustedOrigin } from '../support/nest-protection.js';
 import { SECRET } from '../support/secrets.js';
 import { titleOf } from '../support/titles.js';
 

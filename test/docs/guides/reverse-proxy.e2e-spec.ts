@@ -21,6 +21,7 @@ import { CapturedLogs } from '../../support/captured-logs.js';
 import { freePort } from '../../support/free-port.js';
 import { ROOT } from '../../support/library-sources.js';
 import { boot, closeBooted, type BootOptions } from '../../support/nest-app.js';
+import { NEST } from '../../support/nest-version.js';
 import {
   describeWithNginx,
   startNginx,
@@ -145,6 +146,10 @@ class Stream {
       response.on('data', (chunk: Buffer) => (this.text += String(chunk)));
       return response;
     });
+  }
+
+  async status(): Promise<number> {
+    return (await this.#response).statusCode!;
   }
 
   /** Waits for the first piece. */
@@ -328,7 +333,8 @@ describeWithNginx('the size of the data behind nginx', () => {
 describeWithNginx('what else passes through nginx', () => {
   it.each([
     ['127.0.0.1', CLIENT],
-    [1, '127.0.0.1'],
+    // The Fastify of Nest 11 is older than 5.12, which trusts no number of proxies.
+    [1, NEST < 12 ? CLIENT : '127.0.0.1'],
     [true, CHOSEN],
   ])('on Fastify, trustProxy: %j shows %s', async (trustProxy, address) => {
     expect(guide.file('src/main.ts')).toContain("{ trustProxy: '127.0.0.1' }");
@@ -355,12 +361,15 @@ describeWithNginx('what else passes through nginx', () => {
 
   it('a connection ends on which the application is silent', async () => {
     const { app, state } = await start();
-    const limit = inLocation('proxy_read_timeout 100ms;');
-    const { port, ...proxy } = await openProxy(app.port, limit);
-    const browser = await signIn(proxy);
+    const browser = await signIn(await openProxy(app.port));
     const cookie = await browser.jar.getCookieString(ORIGIN);
-    const events = new Stream(port, '/events', cookie);
-    await events.begin();
+    const limit = inLocation('proxy_read_timeout 100ms;');
+    const { port } = await openProxy(app.port, limit);
+    let events: Stream;
+    do {
+      events = new Stream(port, '/events', cookie);
+      // On a busy machine the head may take longer.
+    } while ((await events.status()) === 504);
     await expect(events.end()).rejects.toThrow('aborted');
     state.gate.open();
   });
