@@ -165,7 +165,7 @@ async function signedIn(tokens: 'memory' | object): Promise<SessionClient> {
 describe('a job', () => {
   it('works, ends, and leaves no session', async () => {
     await start();
-    for (let run = 1; run < RUNS; run += 1) {
+    for (let round = 1; round < RUNS; round += 1) {
       expect(await node('scripts/report.mjs')).toBe(PRINTED);
     }
     expect(await sessions()).toEqual([]);
@@ -177,9 +177,9 @@ describe('a job', () => {
     const careless = text.replace('await client.signOut();', '');
     expect(careless).not.toBe(text);
     writeFileSync(folder.pathOf('scripts/careless.mjs'), careless);
-    for (let run = 1; run < RUNS; run += 1) {
+    for (let round = 1; round < RUNS; round += 1) {
       expect(await node('scripts/careless.mjs')).toBe(PRINTED);
-      expect(await sessions()).toHaveLength(run);
+      expect(await sessions()).toHaveLength(round);
     }
   });
 
@@ -215,7 +215,7 @@ describe('a job', () => {
 describe('a CLI', () => {
   it('signs in once, refreshes in later runs, and keeps its file to itself', async () => {
     await start();
-    for (let run = 0; run < RUNS; run += 1) {
+    for (let round = 0; round < RUNS; round += 1) {
       expect(await node('scripts/orders.mjs')).toBe(PRINTED);
       clock.advance('1h');
     }
@@ -337,7 +337,7 @@ describe('curl', () => {
     expect(umask).toBe('umask 077');
     expect(JSON.parse(await shell(login))).not.toHaveProperty('token');
     expect(statSync(folder.pathOf('jar.txt')).mode & 0o777).toBe(0o600);
-    for (let run = 0; run < RUNS; run += 1) {
+    for (let round = 0; round < RUNS; round += 1) {
       expect(JSON.parse(await shell(orders))).toEqual([{ owner: 'ada' }]);
       clock.advance('1h');
     }
