@@ -8,6 +8,7 @@ import type {
 import { SessionEvents } from '../../lib/session/model/session-events.js';
 import { SessionMemory } from '../../lib/session/model/session-memory.js';
 import { SessionEnds } from '../../lib/session/records/session-ends.js';
+import type { SessionRevocations } from '../../lib/session/revocations/session-revocations.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
 import { TestSessionClock } from '../../lib/testing/index.js';
 import {
@@ -51,9 +52,23 @@ class NotedMarks extends EndMarks {
   }
 }
 
+/** What the other nodes hear, in the order of the calls of a store. */
+class NotedRevocations {
+  readonly calls: unknown[][] = [];
+  fault: Error | undefined;
+
+  constructor(private readonly store?: EndingStore) {}
+
+  async revoke(...call: unknown[]): Promise<void> {
+    this.calls.push([...call, `store: ${this.store?.calls.length ?? 0}`]);
+    if (this.fault) throw this.fault;
+  }
+}
+
 function open<Store extends SessionStore | undefined>(
   store: Store,
   policy: Partial<ClockPolicy> = {},
+  revocations?: NotedRevocations,
 ) {
   const clock = new TestSessionClock();
   const events = new SessionEvents(() => clock.nowSeconds());
@@ -67,7 +82,7 @@ function open<Store extends SessionStore | undefined>(
     events,
     policy: { ...POLICY, ...policy },
     clock,
-    revocations: undefined,
+    revocations: revocations as unknown as SessionRevocations | undefined,
   });
   const until = () => marks.until.get(SID);
   return { ends, store, clock, memory, heard, until };
@@ -278,6 +293,132 @@ describe('a session that the store has ended', () => {
         { type: 'ended', reason, reach: 'store', subject: 'ada' },
       ]);
       expect(store.calls).toEqual([]);
+    },
+  );
+});
+
+describe('a session that the store has ended among all of its subject', () => {
+  it('has ended in this process as well, and one event reports them all', () => {
+    const { ends, memory, heard, until } = open(new EndingStore());
+    ends.noteEndAmongAll(NAMED);
+    expect(memory.endHere(SID)).toBe('ended');
+    expect(until()).toBeLessThan(NOW + DAY);
+    expect(heard).toEqual([]);
+  });
+});
+
+describe('a session that the application names', () => {
+  it('has ended without a store, whatever this process knows', async () => {
+    const { ends, memory, heard } = open(undefined);
+    expect(await ends.endNamed(NAMED)).toBe(true);
+    expect(memory.endHere(SID)).toBeUndefined();
+    expect(heard).toMatchObject([
+      { type: 'ended', reason: 'revoked', reach: 'process' },
+    ]);
+  });
+
+  it.each([true, false])(
+    'ends in the store, which knows whether it is one of the subject: %s',
+    async (answer) => {
+      const { ends, store, memory, heard } = open(new EndingStore());
+      store.answer = answer;
+      expect(await ends.endNamed(NAMED)).toBe(answer);
+      expect(memory.endHere(SID)).toBe(answer ? 'ended' : undefined);
+      expect(heard).toMatchObject(
+        answer ? [{ type: 'ended', reason: 'revoked', reach: 'store' }] : [],
+      );
+    },
+  );
+});
+
+describe('a session that ends on every node', () => {
+  const openTold = () => {
+    const revocations = new NotedRevocations();
+    return { ...open(undefined, {}, revocations), revocations };
+  };
+  const openStoredAndTold = () => {
+    const store = new EndingStore();
+    const revocations = new NotedRevocations(store);
+    return { ...open(store, {}, revocations), revocations };
+  };
+
+  it.each(REASONS)(
+    'because it is %s is told to the nodes as %s once the store has ended it',
+    async (reason, how) => {
+      const { ends, revocations, heard } = openStoredAndTold();
+      expect(await ends.end(NAMED, reason)).toBe(true);
+      const makesWay = reason === 'replaced' || reason === 'limit';
+      expect(revocations.calls).toEqual([[NAMED, how, makesWay, 'store: 1']]);
+      expect(heard).toMatchObject([{ type: 'ended', reason, reach: 'log' }]);
+    },
+  );
+
+  it('has ended if the nodes have heard of it, without a store', async () => {
+    const { ends, revocations, heard } = openTold();
+    expect(await ends.end(NAMED, 'revoked')).toBe(true);
+    expect(revocations.calls).toHaveLength(1);
+    expect(heard).toMatchObject([{ type: 'ended', reach: 'log' }]);
+  });
+
+  it('was not there if the store says so, whatever the nodes heard', async () => {
+    const { ends, store } = openStoredAndTold();
+    store.answer = false;
+    expect(await ends.end(NAMED, 'revoked')).toBe(false);
+  });
+
+  it('is told to the nodes although the store fails, and a failure of both is that of the store', async () => {
+    const { ends, store, revocations, heard } = openStoredAndTold();
+    store.fault = DOWN;
+    revocations.fault = new Error('the log is down too');
+    await expect(ends.end(NAMED, 'revoked')).rejects.toBe(DOWN);
+    expect(revocations.calls).toHaveLength(1);
+    expect(heard).toMatchObject([{ type: 'ended', reach: 'process' }]);
+  });
+
+  it('has reached the store where the nodes could not be told, which is tried once', async () => {
+    const { ends, revocations, heard } = openStoredAndTold();
+    revocations.fault = DOWN;
+    await expect(ends.end(NAMED, 'revoked')).rejects.toBe(DOWN);
+    expect(revocations.calls).toHaveLength(1);
+    expect(heard).toMatchObject([{ type: 'ended', reach: 'store' }]);
+  });
+
+  it('has reached this process where the nodes could not be told and there is no store', async () => {
+    const { ends, revocations, heard } = openTold();
+    revocations.fault = DOWN;
+    await expect(ends.end(NAMED, 'revoked')).rejects.toBe(DOWN);
+    expect(revocations.calls).toHaveLength(1);
+    expect(heard).toMatchObject([{ type: 'ended', reach: 'process' }]);
+  });
+
+  it.each([
+    ['with a store', openStoredAndTold],
+    ['without a store', openTold],
+  ])(
+    'since a new one replaces it is told in the background, %s',
+    async (_title, openSome) => {
+      const { ends, revocations, heard } = openSome();
+      revocations.fault = DOWN;
+      await ends.replace(NAMED);
+      expect(revocations.calls).toEqual([
+        [NAMED, 'replaced', true, expect.any(String)],
+      ]);
+      expect(heard).toMatchObject([
+        { type: 'ended', reason: 'replaced', reach: 'log' },
+      ]);
+    },
+  );
+
+  it.each([true, false])(
+    'since the application names it is told whether the store had it or not: %s',
+    async (answer) => {
+      const { ends, store, revocations, heard } = openStoredAndTold();
+      store.answer = answer;
+      expect(await ends.endNamed(NAMED)).toBe(answer);
+      expect(revocations.calls).toEqual([[NAMED, 'ended', false, 'store: 1']]);
+      expect(heard).toMatchObject(answer ? [{ reach: 'log' }] : []);
+      revocations.fault = DOWN;
+      await expect(ends.endNamed(NAMED)).rejects.toBe(DOWN);
     },
   );
 });
