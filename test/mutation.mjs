@@ -38,20 +38,42 @@ const GROUPS = [
   ...[
     [
       ['session-authenticator', 'session-refusals'],
-      ['session-authenticator', 'possible-refusals', 'request-property'],
+      [
+        'session-authenticator',
+        'guard-refresh',
+        'session-revocations',
+        'bound-sessions',
+      ],
     ],
     [['guard-refresh'], ['guard-refresh', 'bound-sessions']],
-    [['token-inspection'], ['token-inspection']],
-    [['session-revocation'], ['session-revocation', 'carried-sessions']],
+    [['token-inspection'], ['token-inspection', 'session-revocations']],
+    [
+      ['session-revocation'],
+      ['session-revocation', 'session-revocations', 'carried-sessions'],
+    ],
     [['session-issuer'], ['session-issuer', 'generate-options']],
     [
       ['refresh-exchange', 'records/conclude-rotation'],
-      ['refresh-exchange', 'session-refresh', 'bound-sessions'],
+      [
+        'refresh-exchange',
+        'session-refresh',
+        'guard-refresh',
+        'session-revocations',
+        'bound-sessions',
+      ],
     ],
-    [['session-refresh'], ['session-refresh', 'refresh-exchange']],
+    [
+      ['session-refresh'],
+      [
+        'session-refresh',
+        'refresh-exchange',
+        'guard-refresh',
+        'bound-sessions',
+      ],
+    ],
     [
       ['loading/session-reload', 'loading/session-extension'],
-      ['session-reload', 'session-loads'],
+      ['session-reload', 'session-loads', 'guard-refresh', 'bound-sessions'],
     ],
     [
       [
@@ -68,7 +90,12 @@ const GROUPS = [
     ],
     [
       ['records/session-ends', 'records/late-answers'],
-      ['session-ends', 'late-answers', 'session-revocation'],
+      [
+        'session-ends',
+        'late-answers',
+        'session-revocation',
+        'session-revocations',
+      ],
     ],
   ].map((group) =>
     group.map((names) => names.map((name) => `session/${name}`)),

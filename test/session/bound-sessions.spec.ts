@@ -99,6 +99,49 @@ describe.each(kinds)('a bound session, %s', (kind) => {
     },
   );
 
+  it.each<[string, Record<string, string>, object, string[]]>([
+    [
+      'is refused, which is an event',
+      {},
+      { kind: 'rejected', refusal: 'unproven' },
+      ['boundRefused', 'rejected'],
+    ],
+    [
+      'is in an outage if the browser could not refresh it',
+      { 'secure-session-skipped': 'unreachable' },
+      { kind: 'unavailable' },
+      [],
+    ],
+    [
+      'is refused in a page that another site opened, which is loaded again',
+      {
+        'sec-fetch-mode': 'navigate',
+        'sec-fetch-dest': 'document',
+        'sec-fetch-site': 'cross-site',
+      },
+      { kind: 'rejected', refusal: 'unproven' },
+      ['rejected'],
+    ],
+  ])(
+    'whose token has expired %s',
+    async (_title, headers, expected, events) => {
+      const { tokens, authenticator, clock, heard } = await open(kind, 1);
+      clock.advance(ACCESS);
+      const page = pageWith(tokens);
+      const outcome = await authenticator.authenticate(
+        { ...page, headers: { ...page.headers, ...headers } },
+        HANDLING,
+      );
+      expect(outcome).toMatchObject(expected);
+      const { deliveries = [] } =
+        ('dispatch' in outcome ? outcome.dispatch : undefined) ?? {};
+      expect(deliveries.some(({ name }) => name === 'Refresh')).toBe(
+        'sec-fetch-mode' in headers,
+      );
+      expect(heard.map(({ type }) => type)).toEqual(events);
+    },
+  );
+
   it('reloads data that is due where activity moves its idle end as well', async () => {
     const { tokens, authenticator, clock } = await open(kind, 1, 60);
     clock.advance(61);
