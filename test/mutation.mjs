@@ -58,6 +58,7 @@ const GROUPS = [
         'refresh-exchange',
         'session-refresh',
         'guard-refresh',
+        'device-refresh',
         'session-revocations',
         'bound-sessions',
       ],

@@ -157,6 +157,7 @@ describe.each<[string, StoreOptions]>([
       exchange(runtime, refreshToken),
     ]);
     expect(other).toBe(one);
+    expect(runtime.measures.coalescedRefreshes).toBe(1);
     expect(users.count).toBe(1);
     expect(heard).toMatchObject([REFRESHED]);
   });

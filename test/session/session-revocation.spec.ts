@@ -2,7 +2,9 @@ import { jest } from '@jest/globals';
 import { SessionConfigError } from '../../lib/errors/session-config-error.js';
 import type { SessionJwtModuleOptions } from '../../lib/options/session-jwt-module-options.js';
 import type { SessionPage } from '../../lib/ports/session-store.js';
+import { MemoryRevocationLog } from '../../lib/stores/memory-revocation-log.js';
 import { MemorySessionStore } from '../../lib/stores/memory-session-store.js';
+import { SickStore } from '../support/sick-store.js';
 import {
   carrying,
   COOKIE,
@@ -164,6 +166,105 @@ describe('the end of all sessions of a subject', () => {
       message: expect.stringMatching(/^revokeAll: .*`except` has ended/),
     });
     expect(await store.list('ada')).toMatchObject([{ id: sid }]);
+    expect(heard).toEqual([]);
+  });
+});
+
+describe('the end of all sessions of a subject on which connections depend', () => {
+  async function openLive() {
+    const store = new SickStore();
+    const runtime = await openRuntime({ store });
+    const connect = async (subject = 'ada') => {
+      const { session } = await runtime.issuing!.issuer.generate(
+        subject,
+        {},
+        undefined,
+      );
+      const ends: string[] = [];
+      const live = runtime.live.add(session, {
+        end: (reason) => ends.push(reason),
+      });
+      store.takeCalls();
+      return { live, ends, sid: session.claims.sid };
+    };
+    return { ...runtime, store, connect };
+  }
+
+  it('ends those that began before it, and asks the store about none', async () => {
+    const { revocation, connect, clock, store } = await openLive();
+    const old = await connect();
+    clock.advance('6s');
+    const spared = await connect();
+    const ofBob = await connect('bob');
+    expect(await revocation.endAll('ada', spared.sid)).toBe(1);
+    expect(store.takeCalls()).toEqual(['endAll']);
+    expect([old.ends, spared.ends, ofBob.ends]).toEqual([['ended'], [], []]);
+    expect([spared.live.isInDoubt, ofBob.live.isInDoubt]).toEqual([
+      false,
+      false,
+    ]);
+  });
+
+  it.each([0, 5])(
+    'asks the store about one of %i s: the clock of its node may differ',
+    async (seconds) => {
+      const { revocation, connect, clock, store } = await openLive();
+      const young = await connect();
+      clock.advance(seconds);
+      expect(await revocation.endAll('ada', undefined)).toBe(1);
+      expect(store.takeCalls()).toHaveLength(2);
+      expect(young.ends).toEqual(['ended']);
+    },
+  );
+
+  it('keeps one that the store has not ended', async () => {
+    const { revocation, connect, store } = await openLive();
+    const young = await connect();
+    store.healthy.endAll = async () => 0;
+    expect(await revocation.endAll('ada', undefined)).toBe(0);
+    expect(young.ends).toEqual([]);
+  });
+
+  it('keeps one in doubt while the store cannot answer', async () => {
+    const { revocation, connect, store } = await openLive();
+    const young = await connect();
+    store.fall('rejects', 'read');
+    expect(await revocation.endAll('ada', undefined)).toBe(1);
+    expect(young.ends).toEqual([]);
+    expect(young.live.isInDoubt).toBe(true);
+  });
+});
+
+describe('the end of sessions that only a log tells to other nodes', () => {
+  const openLogged = () =>
+    openRuntime({ revocations: new MemoryRevocationLog() });
+
+  it('counts none of a subject, and ends none where the one to spare has ended', async () => {
+    const { revocation, issuing, heard } = await openLogged();
+    const { session } = await issuing!.issuer.generate('ada', {}, undefined);
+    const { sid } = session.claims;
+    expect(await revocation.endAll('ada', sid)).toBe(0);
+    expect(await revocation.end(session.claims)).toBe(true);
+    heard.length = 0;
+    await expect(revocation.endAll('ada', sid)).rejects.toMatchObject({
+      code: 'SESSION_UNKNOWN',
+    });
+    expect(heard).toEqual([]);
+    expect(await revocation.endAll('ada', undefined)).toBe(0);
+  });
+
+  it('may be that of everything, which is an event', async () => {
+    const { revocation, heard } = await openLogged();
+    await revocation.endEverything();
+    expect(heard).toMatchObject([{ type: 'everythingEnded' }]);
+  });
+
+  it('is that of everything only with a log', async () => {
+    const { revocation, heard } = await openSessions();
+    await expect(revocation.endEverything()).rejects.toMatchObject({
+      code: 'STORE_REQUIRED',
+      message: expect.stringMatching(/^revokeEverything: .*revocations/),
+    });
     expect(heard).toEqual([]);
   });
 });
