@@ -375,21 +375,19 @@ describe('a session that ends on every node', () => {
     expect(heard).toMatchObject([{ type: 'ended', reach: 'process' }]);
   });
 
-  it('has reached the store where the nodes could not be told, which is tried once', async () => {
-    const { ends, revocations, heard } = openStoredAndTold();
-    revocations.fault = DOWN;
-    await expect(ends.end(NAMED, 'revoked')).rejects.toBe(DOWN);
-    expect(revocations.calls).toHaveLength(1);
-    expect(heard).toMatchObject([{ type: 'ended', reach: 'store' }]);
-  });
-
-  it('has reached this process where the nodes could not be told and there is no store', async () => {
-    const { ends, revocations, heard } = openTold();
-    revocations.fault = DOWN;
-    await expect(ends.end(NAMED, 'revoked')).rejects.toBe(DOWN);
-    expect(revocations.calls).toHaveLength(1);
-    expect(heard).toMatchObject([{ type: 'ended', reach: 'process' }]);
-  });
+  it.each([
+    ['the store', 'store', openStoredAndTold],
+    ['this process, without a store,', 'process', openTold],
+  ])(
+    'has reached %s where the nodes could not be told, which is tried once',
+    async (_where, reach, openSome) => {
+      const { ends, revocations, heard } = openSome();
+      revocations.fault = DOWN;
+      await expect(ends.end(NAMED, 'revoked')).rejects.toBe(DOWN);
+      expect(revocations.calls).toHaveLength(1);
+      expect(heard).toMatchObject([{ type: 'ended', reach }]);
+    },
+  );
 
   it.each([
     ['with a store', openStoredAndTold],

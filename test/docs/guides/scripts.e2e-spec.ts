@@ -42,7 +42,7 @@ const guide = new Guide('docs/guides/scripts.md');
 const run = promisify(execFile);
 /** How many processes wait for one another. */
 const PROCESSES = rounds(4, 2);
-/** How often a script runs where one run is like another. */
+/** How often what a script keeps is used again. */
 const RUNS = rounds(3, 2);
 const LOGIN = { user: 'ada', password: 'correct' };
 
@@ -165,9 +165,8 @@ async function signedIn(tokens: 'memory' | object): Promise<SessionClient> {
 describe('a job', () => {
   it('works, ends, and leaves no session', async () => {
     await start();
-    for (let round = 1; round < RUNS; round += 1) {
-      expect(await node('scripts/report.mjs')).toBe(PRINTED);
-    }
+    expect(await node('scripts/report.mjs')).toBe(PRINTED);
+    expect(await node('scripts/report.mjs')).toBe(PRINTED);
     expect(await sessions()).toEqual([]);
   });
 
@@ -177,10 +176,9 @@ describe('a job', () => {
     const careless = text.replace('await client.signOut();', '');
     expect(careless).not.toBe(text);
     writeFileSync(folder.pathOf('scripts/careless.mjs'), careless);
-    for (let round = 1; round < RUNS; round += 1) {
-      expect(await node('scripts/careless.mjs')).toBe(PRINTED);
-      expect(await sessions()).toHaveLength(round);
-    }
+    expect(await node('scripts/careless.mjs')).toBe(PRINTED);
+    expect(await node('scripts/careless.mjs')).toBe(PRINTED);
+    expect(await sessions()).toHaveLength(2);
   });
 
   it('fails with a wrong password, and does not print it', async () => {

@@ -51,11 +51,11 @@ const PICTURED = ['/', '/compatibility', '/guides/rate-limits'].flatMap(
     ),
 );
 
-/** Finds the colors of the first heading and of what is behind it, each as three numbers. */
+/** Finds the colors of the first paragraph and of what is behind it, each as three numbers. */
 const COLORS = `(() => {
   const rgb = (color) => color.match(/[\\d.]+/g).slice(0, 3).map(Number);
   return {
-    text: rgb(getComputedStyle(document.querySelector('h1')).color),
+    text: rgb(getComputedStyle(document.querySelector('main p')).color),
     ground: rgb(getComputedStyle(document.body).backgroundColor),
   };
 })()`;
