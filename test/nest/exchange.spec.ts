@@ -1,3 +1,4 @@
+import { ServerResponse } from 'node:http';
 import { Exchange } from '../../lib/nest/exchange/exchange.js';
 import { sessionOn } from '../../lib/nest/exchange/raw-exchange.js';
 import { openRuntime } from '../session/session-runtime.js';
@@ -49,6 +50,61 @@ describe.each(['session', false] as const)(
     });
   },
 );
+
+it('keeps apart requests that share their list of headers, unless Node made it', async () => {
+  const { runtime, active } = await openModule('session');
+  const rawHeaders = ['Host', 'app.example'];
+  const [one, another] = [0, 1].map(() => ({ headers: {}, rawHeaders }));
+  Exchange.of(one!, undefined, runtime).attach(active, runtime);
+  expect(sessionOn(one!)).toBe(active);
+  expect(sessionOn(another!)).toBeUndefined();
+  expect(Exchange.of(another!, undefined, runtime).session).toBeUndefined();
+  expect(Reflect.ownKeys(rawHeaders)).toEqual(['0', '1', 'length']);
+});
+
+it('keeps what belongs to a request of Node out of the request', async () => {
+  const { runtime, active } = await openModule(false);
+  const { request, response } = createExchange();
+  const before = Reflect.ownKeys(request);
+  Exchange.of(request, response, runtime).attach(active, runtime);
+  expect(sessionOn(request)).toBe(active);
+  expect(Reflect.ownKeys(request)).toEqual(before);
+});
+
+describe("heads that the prototype of an Express application's responses completes", () => {
+  function onExpress() {
+    const prototype = Object.create(ServerResponse.prototype, {
+      app: { value: {} },
+    }) as ServerResponse;
+    const { request, response } = createExchange();
+    return {
+      request,
+      first: Object.setPrototypeOf(response, prototype) as ServerResponse,
+      second: Object.setPrototypeOf(
+        new ServerResponse(request),
+        prototype,
+      ) as ServerResponse,
+    };
+  }
+
+  it('are those of the response that the request was decided with', () => {
+    const { request, first, second } = onExpress();
+    Exchange.of(request, first).varyBy('Cookie');
+    second.writeHead(204);
+    expect([first.headersSent, second.headersSent]).toEqual([false, true]);
+    expect(second.hasHeader('vary')).toBe(false);
+    first.writeHead(204);
+    expect(first.getHeader('vary')).toBe('Cookie');
+  });
+
+  it('are left alone where a response has lost its request', () => {
+    const { request, first, second } = onExpress();
+    Exchange.of(request, first).varyBy('Cookie');
+    Reflect.set(second, 'req', undefined);
+    second.writeHead(204);
+    expect(second.hasHeader('vary')).toBe(false);
+  });
+});
 
 it("removes the cache headers of middleware from a refusal, even where the reply's removeHeader leaves them to Node", () => {
   const { request, response } = createExchange();

@@ -20,6 +20,7 @@ import {
   toHttpException,
   type SessionErrorCode,
 } from '../../lib/index.js';
+import { Exchange } from '../../lib/nest/exchange/exchange.js';
 import { rulesOf } from '../../lib/nest/route-access.js';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { compileLibrary } from '../support/compiled-library.js';
@@ -29,17 +30,21 @@ import {
   closeBooted,
   type BootedApp,
 } from '../support/nest-app.js';
+import { createExchange } from '../support/node-exchange.js';
 import { OTHER_SECRET, SECRET } from '../support/secrets.js';
 
 /** The package again, as a dependency brings it in its own `node_modules`; Nest is there once. */
 let second: typeof library;
+let SecondExchange: typeof Exchange;
 let removeCopy: () => void;
 
 beforeAll(async () => {
   const { folder, remove } = compileLibrary();
   removeCopy = remove;
-  const entry = pathToFileURL(join(folder, 'lib', 'index.js')).href;
-  second = (await import(entry)) as typeof library;
+  const load = (...path: string[]): Promise<any> =>
+    import(pathToFileURL(join(folder, 'lib', ...path)).href);
+  second = await load('index.js');
+  SecondExchange = (await load('nest', 'exchange', 'exchange.js')).Exchange;
 });
 afterAll(() => removeCopy());
 afterEach(closeBooted);
@@ -47,6 +52,18 @@ afterEach(closeBooted);
 it('is a copy of its own', () => {
   expect(second.SessionService).not.toBe(library.SessionService);
   expect(second.Public).not.toBe(Public);
+});
+
+it('decides on a request beside ours, each once', () => {
+  const { request, response } = createExchange();
+  const exchanges = [Exchange, SecondExchange, Exchange, SecondExchange].map(
+    (either) => either.of(request, response),
+  );
+  const [ours, others] = exchanges;
+  expect(ours).toBeInstanceOf(Exchange);
+  expect(others).toBeInstanceOf(SecondExchange);
+  expect(exchanges[2]).toBe(ours);
+  expect(exchanges[3]).toBe(others);
 });
 
 const first = () =>

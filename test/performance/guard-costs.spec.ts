@@ -48,13 +48,15 @@ describe('F-32: a request with a fresh token that was seen before', () => {
     }
   });
 
-  it('adds two properties to the request and one to the response: each costs 1 to 2 µs on Express', () => {
+  it('adds one property to the request and one to the response', () => {
     for (const { properties } of costs.seenBefore) {
-      expect(properties).toEqual([
-        'session',
-        'Symbol(nestjs-session-jwt:holder:v1)',
-        'writeHead',
-      ]);
+      expect(properties).toEqual(['session', 'writeHead']);
+    }
+  });
+
+  it('adds none to the response of an Express application, where each costs 5 to 10 µs before Node 24', () => {
+    for (const { propertiesOnExpress } of costs.seenBefore) {
+      expect(propertiesOnExpress).toEqual(['session']);
     }
   });
 

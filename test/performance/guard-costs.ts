@@ -11,6 +11,7 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import express from 'express';
 import {
   MemorySessionStore,
   SessionClock,
@@ -42,6 +43,7 @@ export interface GuardCosts {
     readonly bytesPerRequest: number;
     /** What the guard adds to the request and to the response of Node. */
     readonly properties: readonly string[];
+    readonly propertiesOnExpress: readonly string[];
   })[];
   /** One request whose session is due: what shows that the counters count. */
   readonly due: Costs;
@@ -214,6 +216,14 @@ function bytesOf(guard: SessionGuard, requests: ExecutionContext[]): number {
   return (process.memoryUsage().heapUsed - before) / requests.length;
 }
 
+/** Gives a request and its response the prototypes of an Express application. */
+function onExpress(context: ExecutionContext): ExecutionContext {
+  const { request, response } = express();
+  Object.setPrototypeOf(context.getArgByIndex(0), request);
+  Object.setPrototypeOf(context.getArgByIndex(1), response);
+  return context;
+}
+
 function propertiesAdded(
   guard: SessionGuard,
   context: ExecutionContext,
@@ -249,6 +259,10 @@ async function seenBefore(): Promise<GuardCosts['seenBefore']> {
         name: `${name}, ${store ? 'with' : 'without'} a store`,
         bytesPerRequest: bytesOf(guard, requestsOf(carried, FEWER_REQUESTS)),
         properties: propertiesAdded(guard, requestsOf(carried, 1)[0]!),
+        propertiesOnExpress: propertiesAdded(
+          guard,
+          onExpress(requestsOf(carried, 1)[0]!),
+        ),
       });
     }
     await app.close();

@@ -6,15 +6,22 @@ import {
   type AnySession,
 } from '../../session/model/active-session.js';
 import type { Dispatch } from '../../session/model/dispatch.js';
-import { requireFree } from '../../session/request/request-property.js';
+import {
+  removeFrom,
+  requireFree,
+  type Owner,
+} from '../../session/request/request-property.js';
 import type { SessionOutcome } from '../../session/model/session-outcome.js';
 import {
+  attachTo,
   headersOfRaw,
   HOLDER,
   isPlainHttp,
   isReply,
   isRequest,
   isResponse,
+  keeperOf,
+  OWN,
   preventStoringOf,
   rawRequestOf,
   rawResponseOf,
@@ -23,23 +30,17 @@ import {
   sessionOn,
   type FrameworkRequest,
   type FrameworkResponse,
+  type Keeper,
   type RawRequest,
   type SessionHolder,
 } from './raw-exchange.js';
 import { responseIn } from '../contexts/graphql-request.js';
 import { ResponseHead } from './response-head.js';
-
-/** The session module that decides on a request: its runtime. */
-interface Owner {
-  readonly options: { readonly requestProperty: string | undefined };
-}
-
-/** Where this copy of the package finds its exchange if another copy came first. */
-const EXCHANGE = Symbol('nestjs-session-jwt:exchange');
+import { hookPrototypeOf } from './response-prototype.js';
 
 /**
  * One request and its response, the same for Express and Fastify: the only place that touches either. Stored under a
- * symbol on Node's own request, so that nothing a client sends can stand in for it.
+ * symbol with Node's own request, so that nothing a client sends can stand in for it.
  */
 export class Exchange implements RequestFacts, SessionHolder {
   attached: AnySession | undefined;
@@ -112,14 +113,24 @@ export class Exchange implements RequestFacts, SessionHolder {
     return exchange;
   }
 
-  static #on(
-    raw: RawRequest & { [EXCHANGE]?: Exchange },
-    request: FrameworkRequest,
-  ): Exchange {
-    const holder = (raw[HOLDER] ??= new Exchange(request, raw));
-    return #raw in holder
+  static #on(raw: RawRequest, request: FrameworkRequest): Exchange {
+    const keeper = keeperOf(raw);
+    return (
+      Exchange.#in(keeper) ??
+      (keeper[keeper[HOLDER] ? OWN : HOLDER] = new Exchange(request, raw))
+    );
+  }
+
+  static #headOf(this: void, request: object): ResponseHead | undefined {
+    const exchange = Exchange.#in(keeperOf(request));
+    return exchange && exchange.#head;
+  }
+
+  static #in(keeper: Keeper | undefined): Exchange | undefined {
+    const holder = keeper?.[HOLDER];
+    return holder && #raw in holder
       ? holder
-      : (raw[EXCHANGE] ??= new Exchange(request, raw));
+      : (keeper?.[OWN] as Exchange | undefined);
   }
 
   /** @param given a response, or the context value of a GraphQL operation, which contains one */
@@ -162,37 +173,29 @@ export class Exchange implements RequestFacts, SessionHolder {
   attach(session: AnySession | undefined, owner: Owner): void {
     this.#turnTo(owner);
     const { requestProperty } = owner.options;
-    if (requestProperty !== undefined) {
-      if (session) {
-        this.requirePlace(owner);
-        this.#request[requestProperty] = session;
-      } else if (isActiveSession(this.#request[requestProperty])) {
-        this.#request[requestProperty] = undefined;
-      }
+    if (!session) {
+      removeFrom(this.#request, requestProperty, isActiveSession);
+    } else if (requestProperty !== undefined) {
+      this.requirePlace(owner);
+      this.#request[requestProperty] = session;
     }
-    this.#raw[HOLDER]!.attached = session;
+    attachTo(this.#raw, session);
   }
 
   /** Removes the session of one module; the next caller gets a new outcome. */
   detach(owner: Owner): void {
-    const holder = this.#raw[HOLDER]!;
-    if (belongsTo(holder.attached, owner)) holder.attached = undefined;
+    if (belongsTo(sessionOn(this.#raw), owner)) attachTo(this.#raw, undefined);
     if (owner === this.#owner) this.#forget();
-    const { requestProperty } = owner.options;
-    if (
-      requestProperty !== undefined &&
-      belongsTo(this.#request[requestProperty], owner)
-    ) {
-      this.#request[requestProperty] = undefined;
-    }
+    removeFrom(this.#request, owner.options.requestProperty, (session) =>
+      belongsTo(session, owner),
+    );
   }
 
   /** Drops what another session module found on this request. */
   #turnTo(owner: Owner): void {
-    if (owner !== this.#owner) {
-      this.#owner = owner;
-      this.#forget();
-    }
+    if (owner === this.#owner) return;
+    this.#owner = owner;
+    this.#forget();
   }
 
   #forget(): void {
@@ -239,7 +242,8 @@ export class Exchange implements RequestFacts, SessionHolder {
   #headOfResponse(): ResponseHead | undefined {
     const response = this.#response && rawResponseOf(this.#response);
     if (response && this.#head?.response !== response) {
-      this.#head = new ResponseHead(response);
+      const isHooked = hookPrototypeOf(response, this.#raw, Exchange.#headOf);
+      this.#head = new ResponseHead(response, isHooked);
     }
     return this.#head;
   }

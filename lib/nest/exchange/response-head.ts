@@ -9,7 +9,10 @@ interface Pending {
   readonly index: number;
 }
 
-type WriteHead = (this: ServerResponse, ...given: unknown[]) => ServerResponse;
+export type WriteHead = (
+  this: ServerResponse,
+  ...given: unknown[]
+) => ServerResponse;
 
 type HeaderEntry = readonly [
   name: string,
@@ -22,20 +25,21 @@ type HeaderEntry = readonly [
  */
 export class ResponseHead {
   readonly response: ServerResponse;
-  readonly #writeHead: WriteHead;
   /** The fields that `Vary` must list. */
   #vary: string | undefined;
   #pending: Map<string, Pending> | undefined;
 
-  constructor(response: ServerResponse) {
+  /** @param isHooked whether the prototype of the response calls {@link write} */
+  constructor(response: ServerResponse, isHooked = false) {
     this.response = response;
-    const { writeHead } = response as unknown as { writeHead: WriteHead };
-    this.#writeHead = writeHead;
-    response.writeHead = (
-      status: number,
-      reason?: unknown,
-      headers?: unknown,
-    ): any => this.#write(status, reason, headers);
+    if (!isHooked) {
+      const { writeHead } = response as unknown as { writeHead: WriteHead };
+      response.writeHead = (
+        status: number,
+        reason?: unknown,
+        headers?: unknown,
+      ): any => this.write(writeHead, status, reason, headers);
+    }
   }
 
   /**
@@ -62,17 +66,32 @@ export class ResponseHead {
     this.#vary = addVary(this.#vary, fields);
   }
 
-  /** Accepts the arguments of Node's `writeHead`: a reason, if any, precedes the headers. */
-  #write(status: number, reason: unknown, headers: unknown): ServerResponse {
+  /**
+   * Accepts the arguments of Node's `writeHead`: a reason, if any, precedes the headers.
+   *
+   * @param writeHead writes the completed head, possibly by calling this once more, which changes nothing
+   */
+  write(
+    writeHead: WriteHead,
+    status: number,
+    reason: unknown,
+    headers: unknown,
+  ): ServerResponse {
+    const given = isObject(headers) ? headers : reason;
+    const left = this.#complete(isObject(given) ? given : undefined);
+    return typeof reason === 'string'
+      ? writeHead.call(this.response, status, reason, left)
+      : writeHead.call(this.response, status, left);
+  }
+
+  /** Sets what is missing. Returns the headers that are left to pass to `writeHead`. */
+  #complete(given: object | undefined): object | undefined {
     const { response } = this;
-    const given = [headers, reason].find(isObject);
-    const before = typeof reason === 'string' ? [status, reason] : [status];
     // Other headers can stay as they were given, which is cheaper.
     const isKept = !this.#pending && !Array.isArray(given) && !hasVary(given);
     if (given && isKept && response.getHeaderNames().length === 0) {
       // So can the way in which Node writes them: it knows of no others.
-      const ours = { Vary: this.#vary, ...given };
-      return this.#writeHead.call(response, ...before, ours);
+      return { Vary: this.#vary, ...given };
     }
     if (given && !isKept) {
       setGivenHeaders(response, given);
@@ -84,11 +103,7 @@ export class ResponseHead {
       const vary = addVary(response.getHeader('vary'), this.#vary);
       response.setHeader('Vary', vary);
     }
-    return this.#writeHead.call(
-      response,
-      ...before,
-      isKept ? given : undefined,
-    );
+    return isKept ? given : undefined;
   }
 }
 

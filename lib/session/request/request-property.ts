@@ -1,6 +1,11 @@
 import { SessionError } from '../../errors/session-error.js';
 import { isActiveSession } from '../model/active-session.js';
 
+/** The session module that decides on a request: its runtime. */
+export interface Owner {
+  readonly options: { readonly requestProperty: string | undefined };
+}
+
 /**
  * Describes for a log what occupies a property of a request; `undefined` if the property is free. `undefined`, `null`
  * and a session of any module leave it free if it can be written.
@@ -54,6 +59,17 @@ export function requireFree(
     property === undefined ? undefined : occupantOf(request, property);
   if (occupant !== undefined) {
     throw propertyTaken(property!, occupant);
+  }
+}
+
+/** Removes a session from the property of a request, if it is one of those. */
+export function removeFrom(
+  request: Record<string, unknown>,
+  property: string | undefined,
+  isOneOfThose: (value: unknown) => boolean,
+): void {
+  if (property !== undefined && isOneOfThose(request[property])) {
+    request[property] = undefined;
   }
 }
 

@@ -6,7 +6,7 @@ import { BARE } from './variants.mjs';
 /** Ratios up to this count as no growth: the benchmark cannot distinguish smaller ones. */
 const FLAT = 1.15;
 const ADAPTER_NAMES = { fastify: 'Fastify', express: 'Express' };
-const [ONE, MANY, LATENCY] = Object.keys(MODES);
+const [ONE, MANY, , LATENCY] = Object.keys(MODES);
 
 /** For each peer: the transport of ours to compare with, and at least how many times the peer's requests it serves. */
 const PEERS = {

@@ -9,6 +9,8 @@ import { coreTicks } from './server-process.mjs';
 const SCRIPT = fileURLToPath(new URL('wrk.lua', import.meta.url));
 /** Seconds beyond the shot: on a shared core one connection may wait as long as the shot takes. */
 const PATIENCE = 10;
+/** Milliseconds for which a server has the core to itself, while others are measured side by side. */
+const TURN = 50;
 const NEED =
   'The benchmark needs wrk in the PATH: apt-get install wrk, brew install wrk';
 
@@ -48,9 +50,10 @@ export async function shoot(target, seconds) {
 /** Sends one shot to each of the servers at the same moment. */
 export async function shootSideBySide(targets, seconds) {
   const ticksBefore = coreTicks();
+  const turns = takeTurns(targets.map(({ server }) => server));
   const fired = await Promise.all(
     targets.map((target) => fire(target, seconds)),
-  );
+  ).finally(() => turns.end());
   const used = fired.reduce((sum, { cpu }) => sum + cpu, 0);
   const others = ticksBefore && othersShare(ticksBefore, coreTicks(), used);
   return fired.map(({ requests, cpu, ...shot }) => ({
@@ -58,6 +61,29 @@ export async function shootSideBySide(targets, seconds) {
     cpu: round(cpu / requests),
     others,
   }));
+}
+
+/**
+ * Gives the servers' core to one of them at a time, each for a turn. Left to the system, a server would run until it has
+ * answered its few connections: then the figures would be those of a processor that has just run something else.
+ */
+function takeTurns(servers) {
+  if (servers.length < 2) {
+    return { end() {} };
+  }
+  let running = 0;
+  servers.slice(1).forEach((server) => server.pause());
+  const timer = setInterval(() => {
+    servers[running].pause();
+    running = (running + 1) % servers.length;
+    servers[running].resume();
+  }, TURN);
+  return {
+    end() {
+      clearInterval(timer);
+      servers.forEach((server) => server.resume());
+    },
+  };
 }
 
 async function fire({ server, connections, tokens, first = 0 }, seconds) {

@@ -5,15 +5,13 @@ import { shoot, shootSideBySide } from './load.mjs';
 import { startServer } from './server-process.mjs';
 import { startStores } from './stores.mjs';
 
-/** Seconds of a core until the compiled code of a variant has settled; Express serves fewer requests per second. */
-const WARM_UP = { fastify: 3, express: 5 };
 /** How far the rotation skips ahead between two shots; not a divisor of the number of sessions. */
 const STEP = 3_331;
 
 /** Returns `{ mode: { variant: shots } }` of one comparison. */
 export async function measureComparison(
   adapter,
-  { title, api, variants, modes, rounds, shots, seconds, folder, log },
+  { title, api, variants, modes, warmUp, rounds, shots, seconds, folder, log },
 ) {
   const result = Object.fromEntries(
     modes.map((mode) => [
@@ -31,7 +29,8 @@ export async function measureComparison(
         for (const variant of variants) {
           servers.push(await startServer(variant, { adapter, folder, env }));
         }
-        await shootAll(servers, '10,000 tokens', WARM_UP[adapter], 0);
+        const widest = modes.find((mode) => MODES[mode].tokens > 1);
+        await shootAll(servers, widest, warmUp, 0);
         await interleave(modes, shots, async (mode, shot) => {
           if (MODES[mode].onceARound && shot > 0) {
             return;

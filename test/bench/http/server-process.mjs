@@ -74,6 +74,12 @@ export async function startServer(variant, { adapter, folder, env = {} }) {
       const [answer] = await once(child, 'message');
       return answer;
     },
+    pause() {
+      child.kill('SIGSTOP');
+    },
+    resume() {
+      child.kill('SIGCONT');
+    },
     async stop() {
       const ended = once(child, 'exit');
       child.kill();

@@ -15,6 +15,7 @@ const COMPARISON_NAMES = {
 const MODE_TITLES = {
   'one token': 'side by side, one token',
   '10,000 tokens': 'side by side, 10,000 tokens in rotation',
+  '1,000 tokens': 'side by side, 1,000 tokens in rotation',
   'one connection': 'alone at one connection, one token',
   alone: 'alone at 64 connections, 10,000 tokens in rotation',
 };
