@@ -16,7 +16,7 @@ const PROGRAMS = [
   'chaos/chaos-node',
 ] as const;
 /** What programs import besides the library. */
-const PARTS = ['chaos/open-store'] as const;
+const PARTS = ['chaos/full-memory', 'chaos/open-store'] as const;
 
 export type Program = (typeof PROGRAMS)[number];
 

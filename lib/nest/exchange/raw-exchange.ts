@@ -61,8 +61,8 @@ export function rawRequestOf(request: object): RawRequest {
 /**
  * Returns where a request keeps what belongs to it: the list of headers that Node made for it alone. On the request
  * itself, each property costs Express 5 to 10 µs before Node 24, where a changed prototype leaves every object with
- * hidden classes of its own; a `WeakMap` costs more in garbage collections. Other objects keep it themselves: they may
- * share their list.
+ * hidden classes that it shares with no other; a `WeakMap` costs more in garbage collections. Other objects keep it
+ * themselves: they may share their list.
  */
 export function keeperOf(request: object): Keeper {
   const keeper: object =

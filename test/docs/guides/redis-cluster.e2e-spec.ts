@@ -244,11 +244,17 @@ describe('options', () => {
       await command(`CONFIG SET cluster-announce-port ${i + 1}`);
       natMap[`127.0.0.1:${i + 1}`] = { host: '127.0.0.1', port };
     }
-    await everyNodeKnows(cluster.primaries.map((_, i) => i + 1));
-    const client = await ready(withOptions({ natMap }));
-    expect(await createForAll(client, USERS)).toEqual(all(60, 'created'));
-    for (const { command } of cluster.primaries) {
-      await command('CONFIG SET cluster-announce-port 0');
+    try {
+      await everyNodeKnows(cluster.primaries.map((_, i) => i + 1));
+      const client = await ready(withOptions({ natMap }));
+      // ioredis follows a MOVED to the announced address only once it has read the slots again.
+      await until(async () =>
+        (await createForAll(client, USERS)).every((each) => each === 'created'),
+      );
+    } finally {
+      for (const { command } of cluster.primaries) {
+        await command('CONFIG SET cluster-announce-port 0');
+      }
     }
     await everyNodeKnows(cluster.primaries.map(({ port }) => port));
   });

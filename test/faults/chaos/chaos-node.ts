@@ -26,6 +26,7 @@ import {
   type SessionEvent,
 } from '../../../lib/index.js';
 import type { PostgresRevocationLog } from '../../../lib/stores/postgres/index.js';
+import { FullMemory } from './full-memory.js';
 import { openServers, type StoreSettings } from './open-store.js';
 
 /** What a node is given when it starts. */
@@ -49,6 +50,8 @@ export type LoaderMood = 'well' | 'slow' | 'failing';
 export interface ChaosNodeRequest {
   readonly aheadMilliseconds?: number;
   readonly loader?: LoaderMood;
+  /** Whether it fills what it remembers of sessions. */
+  readonly fills?: boolean;
   /** Whether it collects its garbage first. */
   readonly collects?: boolean;
 }
@@ -88,6 +91,7 @@ process.on('unhandledRejection', (error: Error) => {
 });
 
 const settings = JSON.parse(process.argv[2]!) as ChaosNodeSettings;
+const memory = new FullMemory();
 const operations = new AsyncLocalStorage<string | undefined>();
 let aheadMilliseconds = settings.aheadMilliseconds;
 let mood: LoaderMood = 'well';
@@ -202,6 +206,7 @@ app.get(SessionService).events$.subscribe((event) => {
 process.on('message', (request: ChaosNodeRequest) => {
   aheadMilliseconds = request.aheadMilliseconds ?? aheadMilliseconds;
   mood = request.loader ?? mood;
+  if (request.fills) memory.fill();
   if (request.collects) globalThis.gc?.();
   send({ kind: 'done', heap: process.memoryUsage().heapUsed });
 });

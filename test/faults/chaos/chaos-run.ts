@@ -87,6 +87,13 @@ export class ChaosRun {
     }
   }
 
+  /** Fills what each node remembers of sessions up to its bounds. */
+  async fillMemories(): Promise<void> {
+    await Promise.all(
+      this.#processes.nodes.map((node) => node.ask({ fills: true })),
+    );
+  }
+
   /** Bytes that each node holds, its garbage collected. */
   heaps(): Promise<number[]> {
     return Promise.all(

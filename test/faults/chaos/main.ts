@@ -75,6 +75,8 @@ const isDone = (): boolean =>
 while (!isDone() && !(given.first && findings.all.length > 0)) {
   await run.round();
   if (findings.counts.rounds % 10 === 0) {
+    // By then, everything that remembers something has done so at least once.
+    if (findings.counts.rounds <= 20) await run.fillMemories();
     print(`${progress()} ${await readHeaps()}`);
   }
 }
