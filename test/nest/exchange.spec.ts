@@ -71,6 +71,14 @@ it('keeps what belongs to a request of Node out of the request', async () => {
   expect(Reflect.ownKeys(request)).toEqual(before);
 });
 
+it('finds the session of a request whose list of headers an adapter has removed', async () => {
+  const { runtime, active } = await openModule(false);
+  const { request, response } = createExchange();
+  Reflect.set(request, 'rawHeaders', undefined);
+  Exchange.of(request, response, runtime).attach(active, runtime);
+  expect(sessionOn(request)).toBe(active);
+});
+
 describe("heads that the prototype of an Express application's responses completes", () => {
   function onExpress() {
     const prototype = Object.create(ServerResponse.prototype, {

@@ -65,8 +65,9 @@ export function rawRequestOf(request: object): RawRequest {
  * themselves: they may share their list.
  */
 export function keeperOf(request: object): Keeper {
-  const keeper: object =
-    request instanceof IncomingMessage ? request.rawHeaders : request;
+  const isOfNode =
+    request instanceof IncomingMessage && Array.isArray(request.rawHeaders);
+  const keeper: object = isOfNode ? request.rawHeaders : request;
   return keeper;
 }
 
