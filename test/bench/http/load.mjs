@@ -10,7 +10,7 @@ const SCRIPT = fileURLToPath(new URL('wrk.lua', import.meta.url));
 /** Seconds beyond the shot: on a shared core one connection may wait as long as the shot takes. */
 const PATIENCE = 10;
 /** Milliseconds for which a server has the core to itself, while others are measured side by side. */
-const TURN = 50;
+const TURN = 20;
 const NEED =
   'The benchmark needs wrk in the PATH: apt-get install wrk, brew install wrk';
 

@@ -22,13 +22,12 @@ What a session costs per request, compared with other libraries and with the min
     .join(', ')}
 
 Every variant is one Node process. The variants of a comparison are loaded from a second core during the same seconds, and
-take turns of 50 ms on one core, each with the core to itself. A machine that slows down therefore slows down all of them; on
+take turns of 20 ms on one core, each with the core to itself. A machine that slows down therefore slows down all of them; on
 this one the CPU of a request changes by a third from second to second. Ratios and differences are computed within such a
 shot, in which each variant has the core for ${settings.seconds} s, and the page shows their median. Each round starts new processes, because two
 processes of the same program differ by one or two microseconds a request for as long as they live. Latency is measured
 alone, one variant after the other. Before any load, each variant must give the same body for a valid credential, and 401 for
-a changed one and for none.
-p50 at one connection is less steady, and p99 is not steady. All figures apply to this Node version: a string secret costs
+a changed one and for none. p50 at one connection is less steady, and p99 is not steady. All figures apply to this Node version: a string secret costs
 \`jsonwebtoken\` far more on Node 20 than on Node 24.
 
 ## Goals
