@@ -1,10 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { BoundedMap } from '../../../lib/session/model/bounded-map.js';
-import {
-  EndMarks,
-  type End,
-  type EndedSession,
-} from '../../../lib/session/model/end-marks.js';
+import { EndMarks, type End } from '../../../lib/session/model/end-marks.js';
 
 /**
  * Fills what a process remembers of sessions up to its bounds, which no run would reach: after that, only a leak makes
@@ -12,7 +8,8 @@ import {
  */
 export class FullMemory {
   readonly #maps = new Map<BoundedMap<unknown, unknown>, unknown>();
-  readonly #marks = new Map<EndMarks, EndedSession>();
+  readonly #marks = new Set<EndMarks>();
+  readonly #full = new Set<EndMarks>();
 
   /** Before anything is remembered. */
   constructor() {
@@ -28,7 +25,7 @@ export class FullMemory {
     };
     const { set: mark } = EndMarks.prototype;
     EndMarks.prototype.set = function (this: EndMarks, ended) {
-      marks.set(this, ended);
+      marks.add(this);
       return mark.call(this, ended);
     };
   }
@@ -36,14 +33,16 @@ export class FullMemory {
   /** Returns how many entries it has added. */
   fill(): number {
     let added = 0;
-    for (const [map, value] of [...this.#maps]) {
+    for (const [map, value] of this.#maps) {
       for (let size = -1; size < map.size; added += 1) {
         size = map.size;
         map.set(likeAnId(), copyOf(value));
       }
     }
-    for (const marks of [...this.#marks.keys()]) {
+    for (const marks of this.#marks) {
+      if (this.#full.has(marks)) continue;
       added += fillMarks(marks, 'ended') + fillMarks(marks, 'replaced');
+      this.#full.add(marks);
     }
     return added;
   }
