@@ -82,24 +82,16 @@ const open = (configure?: (app: INestApplication) => void): Promise<TestApp> =>
 const expressOf = ({ app }: TestApp): Express =>
   app.getHttpAdapter().getInstance() as Express;
 
-/** The answers to a fresh session and to one that is due, of which the latter must bring a token. */
-async function askTwice(
-  app: TestApp,
-  browser: Browser,
-  path: string,
-): Promise<[TestResponse, TestResponse]> {
-  const fresh = await browser.get(path);
-  app.clock.advance('15m');
-  return [fresh, await browser.get(path)];
-}
-
+/** Asks with a fresh session, and with one that is due. Returns the answer to the latter, which must bring a token. */
 async function expectDelivered(
   app: TestApp,
   browser: Browser,
   path: string,
   status = 200,
 ): Promise<TestResponse> {
-  const [fresh, due] = await askTwice(app, browser, path);
+  const fresh = await browser.get(path);
+  app.clock.advance('15m');
+  const due = await browser.get(path);
   for (const response of [fresh, due]) {
     expect(response.status).toBe(status);
     expect(response.headers['vary']).toMatch(/(^|, )Cookie$/);
@@ -114,43 +106,44 @@ async function expectDelivered(
   return due;
 }
 
+/** The same in an application of its own, for a user who has signed in there. */
+async function expectDeliveredBy(
+  opened: Promise<TestApp>,
+  path: string,
+  status?: number,
+): Promise<TestResponse> {
+  const app = await opened;
+  return expectDelivered(app, await app.signIn(), path, status);
+}
+
 describe("heads that the prototype of an Express application's responses completes", () => {
-  it('costs a request and its response no property of their own', async () => {
-    const app = await open();
-    const browser = await app.signIn();
-    const response = await expectDelivered(app, browser, '/heads/plain');
+  it('cost a request and its response no property', async () => {
+    const response = await expectDeliveredBy(open(), '/heads/plain');
     expect(response.json).toEqual({ keys: [] });
   });
 
   it("keep the cookie in a handler's Vary", async () => {
-    const app = await open();
-    const browser = await app.signIn();
-    const { headers } = await expectDelivered(app, browser, '/heads/varied');
+    const { headers } = await expectDeliveredBy(open(), '/heads/varied');
     expect(headers['vary']).toBe('Accept, Cookie');
   });
 
   it('are complete in the answer to an error of the first attempt', async () => {
-    const app = await open();
-    const browser = await app.signIn();
-    await expectDelivered(app, browser, '/heads/thrown', 500);
+    await expectDeliveredBy(open(), '/heads/thrown', 500);
   });
 
   it('are complete where an interceptor wraps them afterwards', async () => {
-    const app = await open();
-    const browser = await app.signIn();
-    const { headers } = await expectDelivered(app, browser, '/heads/wrapped');
+    const { headers } = await expectDeliveredBy(open(), '/heads/wrapped');
     expect(headers['x-wrapped']).toBe('yes');
   });
 
   it('are complete where middleware has wrapped them before, from the first request on', async () => {
-    const app = await open((nest) => {
+    const opened = open((nest) => {
       nest.use((_request: Request, response: Response, next: NextFunction) => {
         wrapHead(response);
         next();
       });
     });
-    const browser = await app.signIn();
-    const { headers } = await expectDelivered(app, browser, '/heads/plain');
+    const { headers } = await expectDeliveredBy(opened, '/heads/plain');
     expect(headers['x-wrapped']).toBe('yes');
   });
 
@@ -182,11 +175,10 @@ describe("heads that the prototype of an Express application's responses complet
   );
 
   it('are complete where the prototype cannot be changed', async () => {
-    const app = await open((nest) => {
+    const opened = open((nest) => {
       Object.freeze((nest.getHttpAdapter().getInstance() as Express).response);
     });
-    const browser = await app.signIn();
-    const response = await expectDelivered(app, browser, '/heads/plain');
+    const response = await expectDeliveredBy(opened, '/heads/plain');
     expect(response.json).toEqual({ keys: ['writeHead'] });
   });
 

@@ -79,7 +79,7 @@ it('finds the session of a request whose list of headers an adapter has removed'
   expect(sessionOn(request)).toBe(active);
 });
 
-describe("heads that the prototype of an Express application's responses completes", () => {
+describe("heads of an Express application's responses", () => {
   function onExpress() {
     const prototype = Object.create(ServerResponse.prototype, {
       app: { value: {} },
@@ -101,6 +101,13 @@ describe("heads that the prototype of an Express application's responses complet
     second.writeHead(204);
     expect([first.headersSent, second.headersSent]).toEqual([false, true]);
     expect(second.hasHeader('vary')).toBe(false);
+    first.writeHead(204);
+    expect(first.getHeader('vary')).toBe('Cookie');
+  });
+
+  it('are completed by the response where it answers another request than the one that was decided', () => {
+    const { first } = onExpress();
+    Exchange.of({ headers: {} }, first).varyBy('Cookie');
     first.writeHead(204);
     expect(first.getHeader('vary')).toBe('Cookie');
   });

@@ -7,7 +7,7 @@ import {
 } from '../../session/model/active-session.js';
 import type { Dispatch } from '../../session/model/dispatch.js';
 import {
-  removeFrom,
+  freeProperty,
   requireFree,
   type Owner,
 } from '../../session/request/request-property.js';
@@ -21,7 +21,7 @@ import {
   isRequest,
   isResponse,
   keeperOf,
-  OWN,
+  OF_THIS_COPY,
   preventStoringOf,
   rawRequestOf,
   rawResponseOf,
@@ -115,10 +115,10 @@ export class Exchange implements RequestFacts, SessionHolder {
 
   static #on(raw: RawRequest, request: FrameworkRequest): Exchange {
     const keeper = keeperOf(raw);
-    return (
-      Exchange.#in(keeper) ??
-      (keeper[keeper[HOLDER] ? OWN : HOLDER] = new Exchange(request, raw))
-    );
+    const known = Exchange.#in(keeper);
+    if (known) return known;
+    const place = keeper[HOLDER] ? OF_THIS_COPY : HOLDER;
+    return (keeper[place] = new Exchange(request, raw));
   }
 
   static #headOf(this: void, request: object): ResponseHead | undefined {
@@ -126,11 +126,11 @@ export class Exchange implements RequestFacts, SessionHolder {
     return exchange && exchange.#head;
   }
 
-  static #in(keeper: Keeper | undefined): Exchange | undefined {
-    const holder = keeper?.[HOLDER];
+  static #in(keeper: Keeper): Exchange | undefined {
+    const holder = keeper[HOLDER];
     return holder && #raw in holder
       ? holder
-      : (keeper?.[OWN] as Exchange | undefined);
+      : (keeper[OF_THIS_COPY] as Exchange | undefined);
   }
 
   /** @param given a response, or the context value of a GraphQL operation, which contains one */
@@ -174,7 +174,7 @@ export class Exchange implements RequestFacts, SessionHolder {
     this.#turnTo(owner);
     const { requestProperty } = owner.options;
     if (!session) {
-      removeFrom(this.#request, requestProperty, isActiveSession);
+      freeProperty(this.#request, requestProperty, isActiveSession);
     } else if (requestProperty !== undefined) {
       this.requirePlace(owner);
       this.#request[requestProperty] = session;
@@ -186,7 +186,7 @@ export class Exchange implements RequestFacts, SessionHolder {
   detach(owner: Owner): void {
     if (belongsTo(sessionOn(this.#raw), owner)) attachTo(this.#raw, undefined);
     if (owner === this.#owner) this.#forget();
-    removeFrom(this.#request, owner.options.requestProperty, (session) =>
+    freeProperty(this.#request, owner.options.requestProperty, (session) =>
       belongsTo(session, owner),
     );
   }

@@ -40,11 +40,12 @@ export interface SessionHolder {
 export const HOLDER = Symbol.for('nestjs-session-jwt:holder:v1');
 
 /** Where this copy of the package keeps its exchange if another copy came first. */
-export const OWN = Symbol('nestjs-session-jwt:exchange');
+export const OF_THIS_COPY = Symbol('nestjs-session-jwt:exchange');
 
+/** What keeps the exchanges of a request. */
 export interface Keeper {
   [HOLDER]?: SessionHolder;
-  [OWN]?: SessionHolder;
+  [OF_THIS_COPY]?: SessionHolder;
 }
 
 /** Node's own request, or its substitute. */
@@ -77,7 +78,7 @@ export function sessionOn(request: object): AnySession | undefined {
   return isActiveSession(session) ? session : undefined;
 }
 
-/** Attaches a session to what stands for a connection, where {@link sessionOn} finds it. */
+/** Attaches a session to Node's own request, or to what stands for a connection, where {@link sessionOn} finds it. */
 export function attachTo(key: object, session: AnySession | undefined): void {
   (keeperOf(key)[HOLDER] ??= { attached: undefined }).attached = session;
 }

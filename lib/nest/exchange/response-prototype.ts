@@ -37,7 +37,8 @@ export function hookPrototypeOf(
       reason?: unknown,
       headers?: unknown,
     ) {
-      const head = headOf(this.req);
+      const { req } = this as { req?: object };
+      const head = req && headOf(req);
       return head?.response === this
         ? head.write(writeHead, status, reason, headers)
         : writeHead.call(this, status, reason, headers);

@@ -62,13 +62,18 @@ export function requireFree(
   }
 }
 
-/** Removes a session from the property of a request, if it is one of those. */
-export function removeFrom(
+/**
+ * Frees the property of a request.
+ *
+ * @param property `undefined` if sessions have none
+ * @param isRemoved whether what it holds is removed
+ */
+export function freeProperty(
   request: Record<string, unknown>,
   property: string | undefined,
-  isOneOfThose: (value: unknown) => boolean,
+  isRemoved: (value: unknown) => boolean,
 ): void {
-  if (property !== undefined && isOneOfThose(request[property])) {
+  if (property !== undefined && isRemoved(request[property])) {
     request[property] = undefined;
   }
 }

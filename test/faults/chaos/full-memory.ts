@@ -30,33 +30,30 @@ export class FullMemory {
     };
   }
 
-  /** Returns how many entries it has added. */
-  fill(): number {
-    let added = 0;
+  fill(): void {
     for (const [map, value] of this.#maps) {
-      for (let size = -1; size < map.size; added += 1) {
+      for (let size = -1; size < map.size;) {
         size = map.size;
         map.set(likeAnId(), copyOf(value));
       }
     }
     for (const marks of this.#marks) {
       if (this.#full.has(marks)) continue;
-      added += fillMarks(marks, 'ended') + fillMarks(marks, 'replaced');
+      fillMarks(marks, 'ended');
+      fillMarks(marks, 'replaced');
       this.#full.add(marks);
     }
-    return added;
   }
 }
 
 /** Its entries belong to one subject, so that they make room before those of others. */
-function fillMarks(marks: EndMarks, how: End): number {
+function fillMarks(marks: EndMarks, how: End): void {
   const first = likeAnId();
-  let added = 0;
-  for (let sid = first; marks.of(first) || added === 0; sid = likeAnId()) {
+  let sid = first;
+  do {
     marks.set({ sid, sub: `full-${how}`, how, until: Infinity });
-    added += 1;
-  }
-  return added;
+    sid = likeAnId();
+  } while (marks.of(first));
 }
 
 /** Only of plain objects: others are remembered for many sessions at once. */
