@@ -25,6 +25,7 @@ const PACKAGES = [
   'jsonwebtoken',
   '@nestjs/passport',
   'passport-jwt',
+  '@thallesp/nestjs-better-auth',
   'better-auth',
   'iron-session',
   'express-session',

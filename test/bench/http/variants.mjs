@@ -71,8 +71,8 @@ export const VARIANTS = [
   peer('docs-guard-key-object', "guard from Nest's documentation, KeyObject"),
   peer('passport-jwt', 'passport-jwt'),
   peer('passport-jwt-key-object', 'passport-jwt, KeyObject'),
-  peer('better-auth', 'better-auth, cookie cache'),
-  peer('better-auth-jwt', 'better-auth, cookie cache as a JWT'),
+  peer('better-auth', 'nestjs-better-auth, cookie cache'),
+  peer('better-auth-jwt', 'nestjs-better-auth, cookie cache as a JWT'),
   peer('iron-session', 'iron-session'),
   peer('express-session-redis', 'express-session + Redis', {
     needs: 'redis',

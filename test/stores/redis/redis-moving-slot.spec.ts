@@ -1,6 +1,7 @@
 import { RedisSessionStore } from '../../../lib/stores/redis/index.js';
 import {
   startRedisCluster,
+  until,
   type RedisCluster,
   type RedisServer,
 } from '../../support/redis-server.js';
@@ -56,6 +57,9 @@ class MovingSlot {
 
   async end(keys: readonly string[]): Promise<void> {
     for (const key of keys) await this.move(key);
+    const count = `CLUSTER COUNTKEYSINSLOT ${this.slot}`;
+    // The server still has to remove what has expired.
+    await until(async () => (await ask(this.from, count)) === '0');
     const target = await ask(this.to, 'CLUSTER MYID');
     for (const server of [this.to, this.from]) {
       await ask(server, `CLUSTER SETSLOT ${this.slot} NODE ${target}`);

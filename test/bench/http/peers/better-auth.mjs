@@ -1,14 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { UnauthorizedException } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { AuthModule } from '@thallesp/nestjs-better-auth';
 import { betterAuth } from 'better-auth';
 import { memoryAdapter } from 'better-auth/adapters/memory';
-import { fromNodeHeaders } from 'better-auth/node';
-import { forEachSession, injectable, serve } from '../app.mjs';
-import { isPublic, requestOf } from '../guards.mjs';
+import { forEachSession, serve } from '../app.mjs';
 import { userAt } from '../users.mjs';
 
-/** Its cookie cache, read by a guard as in `@thallesp/nestjs-better-auth`. */
+/** Its cookie cache, read by the guard of `@thallesp/nestjs-better-auth`. */
 export async function serveBetterAuth(strategy) {
   const secret = 'benchmark-Wm2rQ8sVx5TzKd9LpYbN3cHf7GjU4aEo';
   const day = 86_400;
@@ -33,27 +30,6 @@ export async function serveBetterAuth(strategy) {
     },
   });
   const { internalAdapter, authCookies } = await auth.$context;
-
-  class Guard {
-    constructor(reflector) {
-      this.reflector = reflector;
-    }
-
-    async canActivate(context) {
-      const request = requestOf(context);
-      const session = await auth.api.getSession({
-        headers: fromNodeHeaders(request.headers),
-      });
-      if (isPublic(this.reflector, context)) {
-        return true;
-      }
-      if (!session) {
-        throw new UnauthorizedException();
-      }
-      request.session = session;
-      return true;
-    }
-  }
 
   const signInOf = async (i) => {
     const { name, email, roles, avatar, ...profile } = userAt(i);
@@ -94,7 +70,8 @@ export async function serveBetterAuth(strategy) {
   };
 
   return serve({
-    guard: injectable(Guard, Reflector),
+    // Its guard for all routes, without the routes of better-auth.
+    imports: [AuthModule.forRoot({ auth, disableControllers: true })],
     sessionOf: ({ session: { user } }) => ({ ...user, avatar: user.image }),
     credentials: () => forEachSession(oneByOne),
   });
